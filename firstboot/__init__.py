@@ -1,0 +1,1 @@
+"""The wizard and everything that runs on the box; pure Python, so that it can be frozen."""

@@ -1,0 +1,1 @@
+"""Assembling: base sets, packages and overlays go in, a flashable disk image comes out."""

@@ -1,0 +1,1 @@
+"""Virtual machines: one machine and its consoles."""
