@@ -113,8 +113,7 @@ def _compose(data: bytes, name: str) -> yaml.Node:
         text = data.decode("utf-8-sig")
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-                line = event.start_mark.line + 1
-                raise faulty(line, "every value written out", "a YAML anchor or alias")
+                raise faulty(_line(event), "every value written out", "a YAML anchor or alias")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
@@ -145,7 +144,7 @@ class _Reader:
         self.lines: dict[Key, int] = {}
 
     def read(self, node: yaml.Node, shape: Any, key: Key) -> Any:
-        self.lines[key] = node.start_mark.line + 1
+        self.lines[key] = _line(node)
         origin = typing.get_origin(shape)
         if origin in (typing.Union, types.UnionType):
             (inner,) = (part for part in typing.get_args(shape) if part is not type(None))
@@ -159,8 +158,7 @@ class _Reader:
         return self._scalar(node, shape, key)
 
     def _fault(self, node: yaml.Node, key: Key, expected: str, found: str | None = None) -> None:
-        line = node.start_mark.line + 1
-        self.faults.append(Fault(line, key, expected, found or _describe(node)))
+        self.faults.append(Fault(_line(node), key, expected, found or _describe(node)))
 
     def _pairs(self, node: yaml.Node, key: Key) -> Iterator[tuple[yaml.Node, str, yaml.Node]]:
         if not isinstance(node, yaml.MappingNode):
@@ -244,6 +242,10 @@ def _expectation(shape: Any) -> str:
         return "one of " + ", ".join(str(member.value) for member in shape)
     plain = {str: "text", int: "a whole number", bool: "yes or no"}
     return plain.get(shape) or f"a {shape.__name__.lower()}"
+
+
+def _line(part: yaml.Node | yaml.Event) -> int:
+    return part.start_mark.line + 1 if part.start_mark else 1
 
 
 def _is_null(node: yaml.Node) -> bool:
