@@ -1,0 +1,135 @@
+"""The accounts of the tree: its own master.passwd and group, never the build host's.
+
+Sources: passwd(5), group(5). The target looks users up in `pwd.db` and `spwd.db`, which only
+pwd_mkdb(8) writes; nothing rebuilds them at a normal boot. Stale ones would keep an old password
+alive, so the image has none: `rc.d/exitisp_accounts` makes them at every boot from the
+master.passwd that is then in /etc, before anything asks for a user.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from firstboot.refusal import Refusal
+
+LOCKED = "*"
+"""No password has this hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A line of master.passwd; times are in seconds since 1970, 0 for never."""
+
+    name: str
+    password: str
+    uid: int
+    gid: int
+    login_class: str
+    change: int
+    expire: int
+    gecos: str
+    home: str
+    shell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A line of group."""
+
+    name: str
+    password: str
+    gid: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """All users and groups by name, in the order of the files."""
+
+    users: dict[str, User]
+    groups: dict[str, Group]
+
+    @classmethod
+    def parse(cls, master: bytes, group: bytes) -> "Accounts":
+        """Read master.passwd and group. Raises Refusal naming the line."""
+        users = {}
+        for where, fields in _lines(master, "etc/master.passwd", 10):
+            name, password, uid, gid, login_class, change, expire, gecos, home, shell = fields
+            users[name] = User(
+                name,
+                password,
+                _number(where, uid),
+                _number(where, gid),
+                login_class,
+                _number(where, change or "0"),
+                _number(where, expire or "0"),
+                gecos,
+                home,
+                shell,
+            )
+        groups = {}
+        for where, (name, password, gid, members) in _lines(group, "etc/group", 4):
+            people = tuple(filter(None, members.split(",")))
+            groups[name] = Group(name, password, _number(where, gid), people)
+        return cls(users, groups)
+
+    def uid(self, name: str) -> int:
+        """The id of a user named by name or by number. Raises KeyError."""
+        return int(name) if name.isdecimal() else self.users[name].uid
+
+    def gid(self, name: str) -> int:
+        """The id of a group named by name or by number. Raises KeyError."""
+        return int(name) if name.isdecimal() else self.groups[name].gid
+
+    def lock(self, name: str) -> "Accounts":
+        """The same accounts, with no password that opens `name`. Raises KeyError."""
+        users = self.users | {name: replace(self.users[name], password=LOCKED)}
+        return replace(self, users=users)
+
+    def without_password(self) -> list[str]:
+        """Names of the users who could log in without one."""
+        return [user.name for user in self.users.values() if not user.password]
+
+    def master_passwd(self) -> bytes:
+        return _text(
+            f"{u.name}:{u.password}:{u.uid}:{u.gid}:{u.login_class}:{u.change}:{u.expire}:"
+            f"{u.gecos}:{u.home}:{u.shell}"
+            for u in self.users.values()
+        )
+
+    def passwd(self) -> bytes:
+        """What pwd_mkdb(8) -p makes of master.passwd: no hashes, no classes, no times."""
+        return _text(
+            f"{u.name}:*:{u.uid}:{u.gid}:{u.gecos}:{u.home}:{u.shell}" for u in self.users.values()
+        )
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _lines(data: bytes, name: str, count: int) -> list[tuple[str, list[str]]]:
+    found = []
+    for number, line in enumerate(data.decode("utf-8", "surrogateescape").splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        fields = line.split(":")
+        if len(fields) != count:
+            raise Refusal(
+                f"{name}:{number}",
+                expected=f"{count} fields separated by colons",
+                found=str(len(fields)),
+                remedy="correct the line or use another base set",
+            )
+        found.append((f"{name}:{number}", fields))
+    return found
+
+
+def _number(where: str, text: str) -> int:
+    if not text.isdecimal():
+        raise Refusal(
+            where,
+            expected="a number",
+            found=repr(text),
+            remedy="correct the line or use another base set",
+        )
+    return int(text)

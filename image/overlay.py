@@ -1,0 +1,319 @@
+"""Overlays: what is laid over the base, one folder a concern.
+
+`overlay.yaml` is the `Recipe`; below `files/` lies what is copied as it is. A path belongs to one
+overlay, and one that the base has too must be declared with ``replaces: yes``, so that nothing is
+covered by accident.
+"""
+
+import re
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from firstboot import document
+from firstboot.document import Document
+from firstboot.refusal import Refusal
+from image.accounts import Accounts
+from image.archive import parse_flags
+from image.tree import Content, Entry, Extent, Kind, Tree, check_path
+
+
+class Mode(int):
+    """Permission bits, in octal as chmod(1) takes them."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch(r"[0-7]{3,4}", text):
+            raise ValueError("three or four octal digits, such as 0644")
+        return cls(text, 8)
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Paths of the base that the image does not carry; `*` stops at a slash, `**` does not.
+
+    What lies below a dropped directory goes with it.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class File:
+    """How a file of `files/` gets into the tree; one that is not named gets the defaults."""
+
+    path: str
+    owner: str = "root"
+    group: str = "wheel"
+    mode: Mode | None = None
+    flags: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
+class Directory:
+    path: str
+    owner: str = "root"
+    group: str = "wheel"
+    mode: Mode = Mode(0o755)  # noqa: RUF009
+
+
+@dataclass(frozen=True)
+class Symlink:
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Amend:
+    """Facts of an entry of the base that are to be others; what is not named stays."""
+
+    path: str
+    reason: str
+    owner: str | None = None
+    group: str | None = None
+    mode: Mode | None = None
+    flags: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A directory of the root that is in memory, `mib` MiB at most, and filled at every boot."""
+
+    path: str
+    mib: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `overlay.yaml` may say."""
+
+    description: str
+    drop: tuple[Drop, ...] = ()
+    directories: tuple[Directory, ...] = ()
+    files: tuple[File, ...] = ()
+    symlinks: tuple[Symlink, ...] = ()
+    amend: tuple[Amend, ...] = ()
+    lock: tuple[str, ...] = ()
+    """Accounts that must not have a password."""
+
+    memory: tuple[Memory, ...] = ()
+
+
+@dataclass(frozen=True)
+class Overlay:
+    name: str
+    folder: Path
+    recipe: Document[Recipe]
+
+    @property
+    def files(self) -> Path:
+        return self.folder / "files"
+
+
+def load(folder: Path) -> Overlay:
+    """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml."""
+    recipe = document.load(folder / "overlay.yaml", Recipe)
+    for kind in ("drop", "directories", "files", "symlinks", "amend", "memory"):
+        for at, rule in enumerate(getattr(recipe.value, kind)):
+            try:
+                check_path(rule.path)
+            except Refusal as refusal:
+                raise _refusal(
+                    recipe.where(kind, at, "path"), refusal.expected, refusal.found, rule.path
+                ) from None
+    return Overlay(folder.name, folder, recipe)
+
+
+def load_all(folder: Path) -> list[Overlay]:
+    """Every overlay below `folder`, by name."""
+    return [load(path.parent) for path in sorted(folder.glob("*/overlay.yaml"))]
+
+
+def dropping(overlays: Iterable[Overlay]) -> tuple[Callable[[str], bool], str]:
+    """Whether a path is dropped by any of `overlays`, and a text that stands for the answer."""
+    globs = sorted({rule.path for overlay in overlays for rule in overlay.recipe.value.drop})
+    pattern = "|".join(_translate(glob) for glob in globs)
+    matcher = re.compile(f"(?:{pattern})(?:/.*)?" if globs else r"(?!)", re.DOTALL)
+    return lambda path: matcher.fullmatch(path) is not None, pattern
+
+
+def _translate(glob: str) -> str:
+    parts = re.split(r"(\*\*|\*|\?)", glob)
+    meaning = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(meaning.get(part) or re.escape(part) for part in parts)
+
+
+def apply(overlays: Iterable[Overlay], tree: Tree, accounts: Accounts, time: int) -> None:
+    """Lay `overlays` over `tree`, in which `time` becomes the age of all that is new.
+
+    Raises Refusal for a path in two overlays, an unknown owner, a replacement that is not
+    declared or replaces nothing.
+    """
+    owners: dict[str, str] = {}
+    for overlay in overlays:
+        _Layer(overlay, tree, accounts, time, owners).apply()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """One overlay on its way into the tree. `owners` says which overlay has which path."""
+
+    overlay: Overlay
+    tree: Tree
+    accounts: Accounts
+    time: int
+    owners: dict[str, str]
+
+    def apply(self) -> None:
+        recipe = self.overlay.recipe.value
+        for at, directory in enumerate(recipe.directories):
+            self._directory(directory, ("directories", at))
+        self._files({rule.path: (at, rule) for at, rule in enumerate(recipe.files)})
+        for at, link in enumerate(recipe.symlinks):
+            self._claim(link.path, ("symlinks", at), replaces=False)
+            self.tree[link.path] = Entry(Kind.SYMLINK, 0o755, mtime=self.time, target=link.target)
+        for at, amend in enumerate(recipe.amend):
+            self._amend(amend, ("amend", at))
+
+    def _where(self, *key: str | int) -> str:
+        return self.overlay.recipe.where(*key)
+
+    def _directory(self, rule: Directory, key: tuple[str, int]) -> None:
+        if rule.path in self.tree and not self.tree.is_directory(rule.path):
+            raise _refusal(
+                self._where(*key, "path"), "a directory or nothing", "a file", f"/{rule.path}"
+            )
+        uid, gid = self._ids(rule.owner, rule.group, key)
+        self.tree[rule.path] = Entry(Kind.DIRECTORY, rule.mode, uid, gid, mtime=self.time)
+
+    def _files(self, rules: dict[str, tuple[int, File]]) -> None:
+        found = dict(_walk(self.overlay.files))
+        for path, (at, _) in rules.items():
+            if path not in found:
+                raise _refusal(
+                    self._where("files", at, "path"),
+                    f"a file at {self.overlay.files / path}",
+                    "none",
+                    "remove the rule or add the file",
+                )
+        for path, source in found.items():
+            at, rule = rules.get(path, (-1, File(path)))
+            key = ("files", at) if at >= 0 else ()
+            facts = source.lstat()
+            if stat.S_ISDIR(facts.st_mode):
+                if path not in self.tree:
+                    self.tree[path] = Entry(Kind.DIRECTORY, 0o755, mtime=self.time)
+                continue
+            self._claim(path, key, rule.replaces)
+            uid, gid = self._ids(rule.owner, rule.group, key)
+            if stat.S_ISLNK(facts.st_mode):
+                target = str(source.readlink())
+                self.tree[path] = Entry(
+                    Kind.SYMLINK, 0o755, uid, gid, mtime=self.time, target=target
+                )
+                continue
+            executable = facts.st_mode & stat.S_IXUSR
+            extents = (Extent(0, facts.st_size, source),) if facts.st_size else ()
+            self.tree[path] = Entry(
+                Kind.FILE,
+                rule.mode if rule.mode is not None else (0o755 if executable else 0o644),
+                uid,
+                gid,
+                flags=parse_flags(rule.flags, self._where(*key, "flags")),
+                mtime=self.time,
+                attributes=self._attributes(rule.attributes, (*key, "attributes")),
+                content=Content(facts.st_size, extents),
+            )
+
+    def _amend(self, rule: Amend, key: tuple[str, int]) -> None:
+        if rule.path not in self.tree:
+            raise _refusal(
+                self._where(*key, "path"),
+                "something that the base has",
+                f"nothing at /{rule.path}",
+                "correct the path or remove the rule",
+            )
+        entry = self.tree[rule.path]
+        uid, gid = self._ids(rule.owner or str(entry.uid), rule.group or str(entry.gid), key)
+        flags = entry.flags
+        if rule.flags is not None:
+            flags = parse_flags(rule.flags, self._where(*key, "flags"))
+        added = self._attributes(rule.attributes, (*key, "attributes"))
+        self.tree.amend(
+            rule.path,
+            uid=uid,
+            gid=gid,
+            mode=entry.mode if rule.mode is None else rule.mode,
+            flags=flags,
+            attributes={**entry.attributes, **added},
+        )
+
+    def _claim(self, path: str, key: tuple[str | int, ...], replaces: bool) -> None:
+        if path in self.owners:
+            raise Refusal(
+                self._where(*key),
+                expected=f"/{path} in one overlay",
+                found=f"it in '{self.owners[path]}' and in '{self.overlay.name}'",
+                remedy="keep the one that is meant",
+            )
+        self.owners[path] = self.overlay.name
+        if replaces and path not in self.tree:
+            raise _refusal(
+                self._where(*key, "replaces"),
+                f"/{path} in the base",
+                "nothing to replace",
+                "remove the key 'replaces'",
+            )
+        if path in self.tree:
+            if self.tree[path].kind is Kind.DIRECTORY:
+                raise _refusal(
+                    self._where(*key), "a file in the base", f"a directory at /{path}", ""
+                )
+            if not replaces:
+                raise _refusal(
+                    self._where(*key),
+                    f"no /{path} in the base",
+                    "one",
+                    "list the file with 'replaces: yes' if it is meant",
+                )
+
+    def _ids(self, owner: str, group: str, key: tuple[str | int, ...]) -> tuple[int, int]:
+        try:
+            uid = self.accounts.uid(owner)
+        except KeyError:
+            raise self._unknown("user", owner, "etc/master.passwd", (*key, "owner")) from None
+        try:
+            return uid, self.accounts.gid(group)
+        except KeyError:
+            raise self._unknown("group", group, "etc/group", (*key, "group")) from None
+
+    def _unknown(self, what: str, name: str, file: str, key: tuple[str | int, ...]) -> Refusal:
+        return _refusal(
+            self._where(*key), f"a {what} of the base's {file}", f"'{name}'", "correct the name"
+        )
+
+    def _attributes(self, values: dict[str, str], key: tuple[str | int, ...]) -> dict[str, bytes]:
+        for name in values:
+            if not re.fullmatch(r"(system|user)\..{1,255}", name):
+                raise _refusal(
+                    self._where(*key, name),
+                    "an attribute named system.NAME or user.NAME",
+                    f"'{name}'",
+                    "add the namespace",
+                )
+        return {name: value.encode() for name, value in values.items()}
+
+
+def _walk(folder: Path) -> list[tuple[str, Path]]:
+    """Everything below `folder`, directories before what is in them."""
+    return [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*"))]
+
+
+def _refusal(where: str, expected: str, found: str, remedy: str) -> Refusal:
+    return Refusal(where, expected=expected, found=found, remedy=remedy or "correct the path")
