@@ -59,6 +59,15 @@ class Member:
     link: str = ""
 
 
+class Source(Protocol):
+    """A set: where it is, and a way to open what was verified there."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def open(self) -> IO[bytes]: ...
+
+
 class Store(Protocol):
     """Where contents go; returns the offset at which the bytes begin."""
 
@@ -66,12 +75,12 @@ class Store(Protocol):
 
 
 def read(
-    path: Path,
+    source: Source,
     drop: Callable[[str], bool],
     store: Store,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Member]:
-    """All members of the set at `path` but the dropped ones, in the archive's order.
+    """All members of the set `source` but the dropped ones, in the archive's order.
 
     The root directory itself has the path "". A hard link whose first name is dropped becomes the
     file itself. `advance` is told the compressed bytes that were read. Raises Refusal for an
@@ -79,14 +88,14 @@ def read(
     """
     wanted: frozenset[str] = frozenset()
     while True:
-        members, orphans = _pass(path, drop, wanted, store, advance)
+        members, orphans = _pass(source, drop, wanted, store, advance)
         if not orphans:
             return members
         wanted |= orphans
 
 
 def _pass(
-    path: Path,
+    source: Source,
     drop: Callable[[str], bool],
     wanted: frozenset[str],
     store: Store,
@@ -100,15 +109,15 @@ def _pass(
     heirs: dict[str, str] = {}
     try:
         with (
-            _decompressed(path, advance) as stream,
+            _decompressed(source, advance) as stream,
             tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=CHUNK) as archive,
         ):
             for info in archive:
-                name = _name(path, info.name)
+                name = _name(source.path, info.name)
                 dropped = drop(name)
                 if dropped and name not in wanted:
                     continue
-                member = _member(path, name, info, archive, store)
+                member = _member(source.path, name, info, archive, store)
                 if dropped:
                     spare[name] = member
                     continue
@@ -123,7 +132,7 @@ def _pass(
                 members.append(member)
     except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
         raise Refusal(
-            path,
+            source.path,
             expected="a whole tar archive compressed with xz",
             found=f"a damaged one ({error})",
             remedy="fetch the set again",
@@ -207,8 +216,8 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
 
 
 @contextmanager
-def _decompressed(path: Path, advance: Callable[[int], None]) -> Iterator["_Stream"]:
-    """The decompressed bytes of `path`, made in a thread of their own: xz is what takes the
+def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_Stream"]:
+    """The decompressed bytes of `source`, made in a thread of their own: xz is what takes the
     time, and it does not hold the interpreter's lock."""
     chunks: queue.Queue[bytes | Exception] = queue.Queue(AHEAD)
     stop = threading.Event()
@@ -224,7 +233,7 @@ def _decompressed(path: Path, advance: Callable[[int], None]) -> Iterator["_Stre
 
     def decompress() -> None:
         try:
-            with path.open("rb") as raw, lzma.open(cast(BinaryIO, _Counted(raw, advance))) as file:
+            with source.open() as raw, lzma.open(cast(BinaryIO, _Counted(raw, advance))) as file:
                 while chunk := file.read(CHUNK):
                     if not put(chunk):
                         return
@@ -232,7 +241,7 @@ def _decompressed(path: Path, advance: Callable[[int], None]) -> Iterator["_Stre
         except Exception as error:
             put(error)
 
-    thread = threading.Thread(target=decompress, name=f"xz {path.name}", daemon=True)
+    thread = threading.Thread(target=decompress, name=f"xz {source.path.name}", daemon=True)
     thread.start()
     try:
         yield _Stream(chunks)
@@ -244,7 +253,7 @@ def _decompressed(path: Path, advance: Callable[[int], None]) -> Iterator["_Stre
 class _Counted:
     """A file whose reads are reported."""
 
-    def __init__(self, file: BinaryIO, advance: Callable[[int], None]) -> None:
+    def __init__(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
         self._file = file
         self._advance = advance
 

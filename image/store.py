@@ -18,7 +18,7 @@ from typing import IO
 
 from firstboot.refusal import Refusal
 from image import archive
-from image.archive import Member
+from image.archive import Member, Source
 from image.tree import Kind
 
 FORMAT = 1
@@ -64,14 +64,14 @@ class Unpacked:
 
 
 def unpack(
-    path: Path,
+    source: Source,
     sha256: str,
     drop: Callable[[str], bool],
     drop_key: str,
     cache: Path,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Unpacked:
-    """The set at `path`, whose verified digest is `sha256`, without what `drop` says.
+    """The set `source`, whose verified digest is `sha256`, without what `drop` says.
 
     `drop_key` stands for all that `drop` goes by. Taken from `cache` if it is there, otherwise
     unpacked into it. Raises Refusal for a bad archive, OSError from writing.
@@ -88,7 +88,7 @@ def unpack(
     try:
         with (work / "contents").open("wb", buffering=CHUNK) as file:
             contents = _Contents(file)
-            members = archive.read(path, drop, contents, advance)
+            members = archive.read(source, drop, contents, advance)
         digest = contents.digest.hexdigest()
         _save(work / "members", members, digest)
         try:

@@ -1,0 +1,91 @@
+"""A whole disk in a file: the boot programs, the file systems, the partition table."""
+
+import os
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image import fat, gpt, ufs2
+from image.layout import Layout
+from image.progress import Advance, step
+from image.root import incomplete
+from image.tree import Tree, directory
+
+
+def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
+    """Write the whole disk to the new file `path`."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        os.ftruncate(descriptor, disk.size)
+        write_efi(descriptor, disk, tree, time)
+        boot = boot_program(tree, "boot/gptboot")
+        if len(boot) > disk.length("boot"):
+            raise Refusal(
+                "/boot/gptboot",
+                expected=f"at most {disk.length('boot')} bytes",
+                found=str(len(boot)),
+                remedy="use the sets of a release that this version knows",
+            )
+        os.pwrite(descriptor, boot, disk.offset("boot"))
+        empty = Tree(directory(mtime=time))
+        size = sum({id(one): one.content.length for one in tree.values()}.values())
+        with step("Write the image", size) as advance:
+            write_slot(descriptor, disk, tree, time, advance)
+            for label, volume in (("rootB", ""), ("cfg", "cfg")):
+                ufs2.write(
+                    descriptor,
+                    disk.offset(label),
+                    disk.length(label),
+                    empty,
+                    label=volume,
+                    time=time,
+                )
+        gpt.write(descriptor, disk.table, boot_program(tree, "boot/pmbr"))
+    finally:
+        os.close(descriptor)
+
+
+def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Advance) -> None:
+    try:
+        ufs2.write(
+            descriptor,
+            disk.offset("rootA"),
+            disk.length("rootA"),
+            tree,
+            time=time,
+            advance=advance,
+        )
+    except ValueError as error:
+        raise Refusal(
+            "the root tree",
+            expected=f"one that fits a slot of {disk.length('rootA') >> 20} MiB",
+            found=str(error),
+            remedy="drop more of the base in an overlay.yaml",
+        ) from error
+    except EOFError as error:
+        raise Refusal(
+            "the root tree",
+            expected="files that stay as they are while the image is made",
+            found=str(error),
+            remedy="run the same command again",
+        ) from error
+
+
+def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:
+    """The FAT file system that UEFI starts from."""
+    name = "boot/gptboot.efi" if "boot/gptboot.efi" in tree else "boot/loader.efi"
+    volume = fat.Volume(
+        "EXITISP",
+        disk.length("efi"),
+        disk.table.identifier.fields[0],
+        time,
+        disk.offset("efi") // gpt.BLOCK,
+    )
+    files = {"EFI/BOOT/BOOTX64.EFI": boot_program(tree, name)}
+    fat.write(descriptor, disk.offset("efi"), volume, files)
+
+
+def boot_program(tree: Tree, path: str) -> bytes:
+    """The content of a boot program of the base. Raises Refusal if it is missing."""
+    if path not in tree:
+        raise incomplete("base.txz", path)
+    return tree[path].content.read()

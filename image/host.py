@@ -1,0 +1,66 @@
+"""What a task needs of the machine that it runs on, found before any long step."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something from a Debian package, and how to tell that it is there."""
+
+    package: str
+    present: Callable[[], bool]
+
+
+def program(name: str, package: str) -> Need:
+    places = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+    return Need(package, lambda: shutil.which(name, path=places) is not None)
+
+
+def any_file(paths: Iterable[str], package: str) -> Need:
+    return Need(package, lambda: any(Path(path).exists() for path in paths))
+
+
+def ensure(needs: Iterable[Need]) -> None:
+    """Install what is missing, if this user may; otherwise raise Refusal with the line to type."""
+    missing = sorted({need.package for need in needs if not need.present()})
+    if not missing:
+        return
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
+    prefix = _privileged()
+    if prefix is None or shutil.which("apt-get") is None:
+        raise Refusal(
+            "this machine",
+            expected="the programs of the packages " + ", ".join(missing),
+            found="none of them",
+            remedy=f"install them; on Debian and Ubuntu: sudo {shlex.join(install)}",
+        )
+    print(f"Installing {', '.join(missing)}", file=sys.stderr)
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "--quiet=2"], [*install, "--quiet=2"]):
+        done = subprocess.run([*prefix, *command], env=quiet, stdout=subprocess.DEVNULL)
+        if done.returncode:
+            raise Refusal(
+                shlex.join([*prefix, *command]),
+                expected="it to succeed",
+                found=f"exit status {done.returncode}",
+                remedy="see its messages above and run it by hand",
+            )
+
+
+def _privileged() -> list[str] | None:
+    """What to put before a command to run it as root; None if that takes a password."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        return None
+    asked = subprocess.run(["sudo", "-n", "true"], capture_output=True)
+    return None if asked.returncode else ["sudo", "-n"]

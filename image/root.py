@@ -1,0 +1,139 @@
+"""The root tree of a slot, from the sets and the overlays."""
+
+from firstboot.refusal import Refusal
+from image import overlay
+from image.accounts import Accounts
+from image.overlay import Overlay
+from image.plant import plant
+from image.store import Unpacked
+from image.tree import Entry, Kind, Tree, directory, file
+
+ELF_64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
+FREEBSD_ABI = 9
+X86_64 = 62
+"""elf(5): EI_OSABI, e_machine."""
+
+
+def make_tree(base: Unpacked, kernel: Unpacked, overlays: list[Overlay], time: int) -> Tree:
+    """The root tree of a slot."""
+    tree = Tree()
+    accounts = read_accounts(base)
+    plant(tree, base, accounts, "base.txz")
+    plant(tree, kernel, accounts, "kernel.txz")
+    for path in ("boot/kernel/kernel", "libexec/ld-elf.so.1"):
+        check_machine(tree, path)
+    overlay.apply(overlays, tree, accounts, time)
+    lock_accounts(tree, accounts, overlays, time)
+    keep_in_memory(tree, overlays, time)
+    return tree
+
+
+def read_accounts(base: Unpacked) -> Accounts:
+    try:
+        return Accounts.parse(base.read("etc/master.passwd"), base.read("etc/group"))
+    except KeyError as error:
+        raise incomplete("base.txz", error.args[0]) from error
+
+
+def check_machine(tree: Tree, path: str) -> None:
+    """Raises Refusal unless `path` is a program for FreeBSD on amd64."""
+    if path not in tree:
+        raise incomplete("the base sets", path)
+    head = read_head(tree[path], 20).ljust(20, b"\0")
+    abi, machine = head[7], int.from_bytes(head[18:20], "little")
+    if not head.startswith(ELF_64_LITTLE_ENDIAN) or (abi, machine) != (FREEBSD_ABI, X86_64):
+        raise Refusal(
+            f"/{path}",
+            expected=f"a program for FreeBSD on amd64 (ELF, 64 bit, machine {X86_64}, "
+            f"ABI {FREEBSD_ABI})",
+            found=f"machine {machine}, ABI {abi}" if head[:4] == b"\x7fELF" else "no ELF file",
+            remedy="use the sets of the amd64 architecture",
+        )
+
+
+def read_head(entry: Entry, length: int) -> bytes:
+    for extent in entry.content.extents[:1]:
+        if isinstance(extent.origin, bytes):
+            return extent.origin[:length]
+        with extent.origin.open("rb") as content:
+            content.seek(extent.offset)
+            return content.read(min(length, extent.length))
+    return b""
+
+
+def lock_accounts(tree: Tree, accounts: Accounts, overlays: list[Overlay], time: int) -> None:
+    """Put the accounts with the overlays' locks into the tree, in all their forms.
+
+    Raises Refusal if somebody could log in without a password.
+    """
+    for one in overlays:
+        for at, name in enumerate(one.recipe.value.lock):
+            try:
+                accounts = accounts.lock(name)
+            except KeyError:
+                raise Refusal(
+                    one.recipe.where("lock", at),
+                    expected="a user of the base's etc/master.passwd",
+                    found=f"'{name}'",
+                    remedy="correct the name",
+                ) from None
+    if open_accounts := accounts.without_password():
+        raise Refusal(
+            "etc/master.passwd",
+            expected="no account without a password",
+            found=", ".join(open_accounts),
+            remedy="add them to 'lock' in an overlay.yaml",
+        )
+    for path, data in (
+        ("etc/master.passwd", accounts.master_passwd()),
+        ("etc/passwd", accounts.passwd()),
+    ):
+        tree.amend(path, content=file(data).content, mtime=time)
+    for path in ("etc/pwd.db", "etc/spwd.db"):
+        tree.pop(path, None)
+
+
+def keep_in_memory(tree: Tree, overlays: list[Overlay], time: int) -> None:
+    """Copy what is in memory at run time to where rc.initdiskless(8) takes it from."""
+    tree["conf"] = directory(mtime=time)
+    tree["conf/base"] = directory(mtime=time)
+    for one in overlays:
+        for at, memory in enumerate(one.recipe.value.memory):
+            if "/" in memory.path or tree.get(memory.path, tree.root).kind is not Kind.DIRECTORY:
+                raise Refusal(
+                    one.recipe.where("memory", at, "path"),
+                    expected="a directory of the root, such as var",
+                    found=f"'{memory.path}'",
+                    remedy="correct the path",
+                )
+            copies: dict[int, Entry] = {}
+            for path in [memory.path, *tree.below(memory.path)]:
+                entry = tree[path]
+                tree[f"conf/base/{path}"] = copies.setdefault(id(entry), entry_copy(entry))
+            blocks = memory.mib * 2048
+            tree[f"conf/base/{memory.path}/md_size"] = file(f"{blocks}\n".encode(), mtime=time)
+
+
+def entry_copy(entry: Entry) -> Entry:
+    """Another inode with the same facts."""
+    return Entry(
+        entry.kind,
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        entry.flags,
+        entry.mtime,
+        entry.attributes,
+        entry.content,
+        entry.target,
+    )
+
+
+def incomplete(what: str, path: str) -> Refusal:
+    """The refusal of a base in which /`path` is missing."""
+    return Refusal(
+        what,
+        expected=f"a base system with /{path}",
+        found="none",
+        remedy="use the base.txz and kernel.txz of one build",
+    )

@@ -1,0 +1,204 @@
+"""What `./exitisp` (or `invoke`) can do. Each task reads its arguments and calls one function."""
+
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from firstboot.refusal import Refusal
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
+OVERLAYS = ROOT / "overlays"
+IMAGE = "dist/exitisp.img"
+
+
+def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Ends a task that says no with its one sentence, and exit status 1."""
+
+    @functools.wraps(body)
+    def told(*arguments: Any, **options: Any) -> Any:
+        try:
+            return body(*arguments, **options)
+        except Refusal as refusal:
+            raise Exit(f"exitisp: {refusal}", code=1) from None
+        except KeyboardInterrupt:
+            raise Exit("exitisp: interrupted; nothing half-made was left", code=130) from None
+
+    return told
+
+
+def machine_needs() -> list[Any]:
+    """What a virtual machine needs of this one."""
+    from image.host import any_file, program
+    from qemu.firmware import OVMF
+
+    return [
+        program("qemu-system-x86_64", "qemu-system-x86"),
+        any_file((str(one.code) for one in OVMF), "ovmf"),
+    ]
+
+
+@task(
+    iterable=["overlay"],
+    help={
+        "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
+        "output": f"where the image goes; its manifest lies beside it as .json ({IMAGE})",
+        "overlay": "one more overlay folder; may be given several times",
+        "disk": "size of the image in MiB, if it is to be more than it must be",
+    },
+)
+@refusing
+def build(
+    _: Context, sets: str = "", output: str = IMAGE, overlay: list[str] | None = None, disk: int = 0
+) -> None:
+    """Make the image.
+
+    Example: ./exitisp build --sets ~/sets
+    """
+    from image import layout
+    from image.base.source import cache_folder, obtain
+    from image.build import build as make
+    from image.overlay import load, load_all
+
+    folder = cache_folder()
+    overlays = [*load_all(OVERLAYS), *(load(Path(extra)) for extra in overlay or ())]
+    base = obtain(Path(sets) if sets else None, LOCK, folder)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    built = make(
+        base,
+        overlays,
+        Path(output),
+        folder.parent,
+        size_mib=disk or layout.SMALLEST_MIB,
+        time=int(epoch) if epoch.isdecimal() else None,
+    )
+    for one in (base.base, base.kernel):
+        print(f"{one.path.name}: {one.provenance}")
+    print(f"{built.image}: for disks of {built.size_mib} MiB and more")
+
+
+@task(
+    help={
+        "image": f"the image ({IMAGE})",
+        "firmware": "uefi or bios",
+        "memory": "of the machine, in MiB",
+        "persistent": "keep what the machine writes to the image",
+    },
+)
+@refusing
+def boot(
+    _: Context,
+    image: str = IMAGE,
+    firmware: str = "uefi",
+    memory: int = 1024,
+    persistent: bool = False,
+) -> None:
+    """Boot an image in QEMU, with its serial console in this terminal.
+
+    Example: ./exitisp boot --firmware bios
+    """
+    from image.host import ensure
+    from qemu.attach import boot_interactively
+    from qemu.firmware import Firmware
+
+    ensure(machine_needs())
+    boot_interactively(
+        Path(image), firmware=Firmware(firmware), memory=memory, persistent=persistent
+    )
+
+
+@task(
+    help={
+        "update": "pin the newest build of the base system",
+        "accept-key": "fingerprint (SHA256:...) of a signer's key that may replace the one pinned",
+    },
+)
+@refusing
+def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
+    """Show what the lock file pins, or pin what is newest.
+
+    Example: ./exitisp lock --update
+    """
+    from image.base import lock as locking
+    from image.base.source import cache_folder
+    from image.base.source import update as pin_newest
+
+    if update or accept_key:
+        print(pin_newest(LOCK, cache_folder(), accept_key=accept_key or None))
+    else:
+        print(locking.render(locking.load(LOCK)), end="")
+
+
+@task
+def lint(context: Context) -> None:
+    """Check style and types.
+
+    Example: ./exitisp lint
+    """
+    with context.cd(ROOT):
+        context.run("ruff check .")
+        context.run("ruff format --check .")
+        context.run("mypy")
+
+
+@task(
+    pre=[lint],
+    help={
+        "only": "what pytest is to run, as it takes it: tests/image, 'tests/image -k gpt'",
+        "boot": "also boot real base sets, where there are any",
+    },
+)
+@refusing
+def test(context: Context, only: str = "tests", boot: bool = True) -> None:
+    """Lint, then test. Boots virtual machines where there are base sets to boot.
+
+    Example: ./exitisp test --only 'tests/image -k ufs2'
+    """
+    from image.host import ensure, program
+
+    ensure(
+        [
+            *machine_needs(),
+            program("sgdisk", "gdisk"),
+            program("fsck.fat", "dosfstools"),
+            program("ssh-keygen", "openssh-client"),
+        ]
+    )
+    marks = "" if boot else " -m 'not boot'"
+    with context.cd(ROOT):
+        context.run(f"pytest -n auto --dist loadgroup{marks} {only}", pty=sys.stdout.isatty())
+
+
+@task(
+    help={
+        "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
+        "output": "where the figures go",
+    },
+)
+@refusing
+def bench(_: Context, sets: str = "", output: str = "dist/bench.json") -> None:
+    """Measure builds against the least that any build must do, in the same run.
+
+    Example: ./exitisp bench --sets ~/sets
+    """
+    from image.bench import measure
+
+    measure(ROOT, Path(sets) if sets else None, Path(output))
+
+
+@task
+def clean(_: Context) -> None:
+    """Remove what was made here; the cache of downloads stays.
+
+    Example: ./exitisp clean
+    """
+    for name in ("dist", "build"):
+        shutil.rmtree(ROOT / name, ignore_errors=True)
