@@ -87,9 +87,9 @@ Piece = tuple[int, bytes]
 class Volume:
     """A file system of `size` bytes.
 
-    `label` is as DIR(1) would show it: up to eleven capitals. `serial` (32 bits) tells volumes
-    apart. `time` is that of every file, in seconds since 1970; FAT knows the years 1980 to 2107
-    and takes the nearest. `hidden` is the first sector of its partition.
+    `label` has up to eleven capitals. `serial` (32 bits) tells volumes apart. `time` is that of
+    every file, in seconds since 1970; FAT knows the years 1980 to 2107 and takes the nearest.
+    `hidden` (32 bits) is the first sector of its partition.
     """
 
     label: str
@@ -173,7 +173,7 @@ def geometry(size: int) -> Geometry:
 
 
 def encode(volume: Volume, files: Mapping[str, bytes | Content]) -> Iterator[Piece]:
-    """The parts of the volume that are not zero, each a small piece.
+    """What the volume is made of, piece by piece; between the pieces it is zero.
 
     `files` maps paths such as ``EFI/BOOT/BOOTX64.EFI`` to contents; directories follow from them.
     Raises Refusal, before the first piece, for a path or label FAT cannot hold, for two names that
@@ -502,13 +502,15 @@ def _entry(
 
 
 def _long_entries(name: str, alias: bytes) -> bytes:
-    """The entries before the short one, last part first; none if the alias says it all."""
+    """The entries before the short one, last part first; none if the alias says it all.
+
+    The NUL after the name is left out if the name fills its last entry.
+    """
     if name == _display(alias):
         return b""
     units = name.encode("utf-16-le")
     count = -(-len(units) // LONG_ENTRY_BYTES)
-    if len(units) % LONG_ENTRY_BYTES:
-        units = (units + b"\0\0").ljust(count * LONG_ENTRY_BYTES, b"\xff")
+    units = (units + b"\0\0").ljust(count * LONG_ENTRY_BYTES, b"\xff")
     checksum = _checksum(alias)
     entries = []
     for order in range(count, 0, -1):

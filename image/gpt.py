@@ -95,7 +95,7 @@ class Table:
             for one in self.partitions
         )
         object.__setattr__(self, "partitions", tuple(identified))
-        _check_count(self.partitions)
+        _check_room(self.blocks, self.partitions)
         _check_labels(self.partitions)
         _check_places(self.partitions, self.last_usable)
 
@@ -282,13 +282,14 @@ def _broken(subject: object, expected: str, found: str) -> Refusal:
     )
 
 
-def _check_count(partitions: tuple[Partition, ...]) -> None:
-    if len(partitions) > ENTRIES:
+def _check_room(blocks: int, partitions: tuple[Partition, ...]) -> None:
+    least = FIRST_USABLE + 1 + ENTRY_BLOCKS + 1
+    if blocks < least or len(partitions) > ENTRIES:
         raise Refusal(
             "partition table",
-            expected=f"at most {ENTRIES} partitions",
-            found=str(len(partitions)),
-            remedy="lay out fewer",
+            expected=f"at most {ENTRIES} partitions on at least {least} blocks",
+            found=f"{len(partitions)} on {blocks}",
+            remedy="lay out fewer or enlarge the disk",
         )
 
 
