@@ -1,0 +1,193 @@
+"""The lock file: which build of HardenedBSD an image is made from, and whose key signs it.
+
+The repository ships it without key and pin, because neither can be known before a machine has
+reached the mirror; from then on nothing but what is pinned is used.
+"""
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot import document
+from firstboot.refusal import Refusal
+from image.base import writing
+from image.base.signature import Principal, PublicKey, Signer
+
+BASE_FILE = "base.txz"
+KERNEL_FILE = "kernel.txz"
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Schema(int):
+    """The version of the lock file's shape."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Schema":
+        if text != "1":
+            raise ValueError("schema 1, the one that this version of exitisp reads")
+        return cls(1)
+
+
+class Url(str):
+    """An https:// address; http:// is for a mirror on this very machine (loopback) alone."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Url":
+        wanted = "an address such as https://mirror.example.org/pub/"
+        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9/._~%+-]*", text):
+            raise ValueError(wanted)
+        try:
+            parts = urllib.parse.urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(wanted) from None
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{wanted}, encrypted")
+        return cls(text)
+
+
+class Folder(Url):
+    """A Url that ends with a slash."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Folder":
+        if not text.endswith("/"):
+            raise ValueError("the address of a folder, with a slash at its end")
+        return cls(Url.parse(text))
+
+
+class Sha256(str):
+    """64 hexadecimal digits."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Sha256":
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            raise ValueError("a SHA-256 of 64 hexadecimal digits")
+        return cls(text)
+
+
+class Natural(int):
+    """A whole number from 1 on."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Natural":
+        if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
+            raise ValueError("a whole number from 1 on")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPin:
+    """One set: its hash, its size in bytes, and whether a signature vouched for it when pinned."""
+
+    sha256: Sha256
+    size: Natural
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A build of the operating system, by number and content."""
+
+    build: Natural
+    base: SetPin
+    kernel: SetPin
+
+    @property
+    def sets(self) -> dict[str, SetPin]:
+        """By file name."""
+        return {BASE_FILE: self.base, KERNEL_FILE: self.kernel}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where the base system comes from, and what of it is already known for certain."""
+
+    location: Folder
+    key_location: Url
+    principal: Principal
+    key: PublicKey | None = None
+    pin: Pin | None = None
+
+    @property
+    def signer(self) -> Signer | None:
+        return Signer(self.principal, self.key) if self.key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    schema: Schema
+    base: Base
+
+
+def load(path: Path) -> Lock:
+    """Read the lock file. Raises Refusal, also for a pin without the key of its signer."""
+    read = document.load(path, Lock)
+    base = read.value.base
+    if base.pin and not base.key:
+        raise Refusal(
+            read.where("base", "pin"),
+            expected="the signer's key beside the pinned build",
+            found="none",
+            remedy="restore the file from the repository, or empty pin and run "
+            "./exitisp lock --update",
+        )
+    return read.value
+
+
+def write(path: Path, lock: Lock) -> None:
+    """Write the lock file anew, comments included. Raises Refusal and leaves the old one."""
+    writing.replace(path, render(lock).encode())
+
+
+def render(lock: Lock) -> str:
+    base = lock.base
+    pin = f"\n{_render_pin(base.pin)}" if base.pin else ""
+    return _TEXT.format(
+        schema=lock.schema,
+        location=base.location,
+        key_location=base.key_location,
+        principal=base.principal,
+        key=f" {base.key}" if base.key else "",
+        pin=pin,
+    )
+
+
+def _render_pin(pin: Pin) -> str:
+    lines = [f"    build: {pin.build}"]
+    for name, one in (("base", pin.base), ("kernel", pin.kernel)):
+        lines += [
+            f"    {name}:",
+            f"      sha256: {one.sha256}",
+            f"      size: {one.size}",
+            f"      signed: {'yes' if one.signed else 'no'}",
+        ]
+    return "\n".join(lines)
+
+
+_TEXT = """\
+# What an image is made from, to the byte. `./exitisp lock --update` writes this file (comments of
+# your own are not kept); whoever shares it shares the decision. Commit it.
+schema: {schema}
+
+base:
+  # The folder on the mirror that holds the build-N folders. LATEST beside them moves, and is
+  # never used.
+  location: {location}
+
+  # Where the public key of the build server is published, and the name that it signs under.
+  key_location: {key_location}
+  principal: {principal}
+
+  # That key (OpenSSH). Empty until a machine has reached the mirror: the first update reads it
+  # over TLS and shows its fingerprint. From then on another key is refused; to replace it on
+  # purpose: ./exitisp lock --update --accept-key FINGERPRINT
+  key:{key}
+
+  # The build, and the hash and size in bytes of its sets. `signed: no`: upstream offered no
+  # signature when the set was pinned, and the image's manifest says so. An update never goes back
+  # to an older build or from signed to unsigned; to do that on purpose, empty `pin` first.
+  pin:{pin}
+"""

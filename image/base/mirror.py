@@ -1,0 +1,187 @@
+"""HardenedBSD's mirror: the signer's key, the builds, and what a build offers.
+
+A build is a folder ``build-N`` with MANIFEST, the sets, and perhaps an OpenSSH signature beside
+any of them (``base.txz.sig``). A set counts as signed if its own signature is good, or that of
+the MANIFEST which has its hash; a signature that is there and not good is refused either way.
+No signature covers the build's number: who controls the mirror can offer an old build as a new
+one, but not an altered one.
+"""
+
+import html.parser
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image import progress
+from image.base import digest, manifest, writing
+from image.base.download import Client, forget
+from image.base.lock import BASE_FILE, KERNEL_FILE, Folder, Natural, Pin, SetPin, Sha256, Url
+from image.base.sets import LARGEST_MANIFEST, SET_FILES
+from image.base.signature import PublicKey, Signer
+
+LARGEST_SET = 4 << 30
+"""Bytes; upstream's largest is a seventh of that."""
+
+CANDIDATES = 10
+"""So many of the newest builds are looked at for a complete one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the mirror has of one build. The MANIFEST's signature, if any, has been verified."""
+
+    build: int
+    folder: Folder
+    text: bytes
+    signatures: Mapping[str, bytes]
+    pin: Pin
+
+
+def read_key(client: Client, url: Url) -> PublicKey:
+    """The signer's public key. Raises Refusal unless there is exactly one at `url`."""
+    data = client.read(url, LARGEST_MANIFEST)
+    text = (data or b"").decode("ascii", "replace")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    try:
+        if len(lines) != 1:
+            raise ValueError("one OpenSSH public key")
+        return PublicKey.parse(lines[0])
+    except ValueError as error:
+        raise Refusal(
+            url,
+            expected=str(error),
+            found="no file (HTTP 404)"
+            if data is None
+            else f"{len(lines)} lines in {len(data)} bytes that are none",
+            remedy="look up the signer's key at the mirror, and put its address into the lock file",
+        ) from error
+
+
+def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
+    """The build with the highest number that is complete. Raises Refusal if there is none."""
+    listing = client.read(location, LARGEST_MANIFEST)
+    builds = list_builds((listing or b"").decode("utf-8", "replace"), location)
+    for build in builds[:CANDIDATES]:
+        offer = inspect(client, location, build, signer)
+        if offer:
+            return offer
+    raise Refusal(
+        location,
+        expected=f"a folder build-N with {manifest.NAME}, {' and '.join(SET_FILES)}",
+        found=f"{len(builds)} such folders, none of the newest complete"
+        if builds
+        else "a listing without any",
+        remedy="try again later, or put another mirror's address into the lock file",
+    )
+
+
+def list_builds(listing: str, location: Folder) -> list[int]:
+    """The numbers N of the folders ``build-N`` that an autoindex page links to, highest first."""
+    links = _Links()
+    links.feed(listing)
+    found = set()
+    for link in links.targets:
+        try:
+            there = urllib.parse.urljoin(location, link)
+        except ValueError:
+            continue
+        rest = there.removeprefix(location) if there.startswith(location) else ""
+        if match := re.fullmatch(r"build-([1-9][0-9]{0,8})/?", rest):
+            found.add(int(match[1]))
+    return sorted(found, reverse=True)
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
+
+
+def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Offer | None:
+    """What there is of `build`; None if it has no MANIFEST, or lacks a set.
+
+    Raises Refusal for a MANIFEST that is malformed, or altered after it was signed.
+    """
+    folder = Folder(f"{location}build-{build}/")
+    subject = f"{folder}{manifest.NAME}"
+    text = client.read(Url(subject), LARGEST_MANIFEST)
+    if text is None:
+        return None
+    signatures = {}
+    for name in (manifest.NAME, *SET_FILES):
+        signature = client.read(Url(f"{folder}{name}.sig"), LARGEST_MANIFEST)
+        if signature is not None:
+            signatures[name] = signature
+    if manifest.NAME in signatures:
+        signer.verify(text, signatures[manifest.NAME], subject)
+    listed = manifest.parse(text, subject)
+    pins = {}
+    for file in SET_FILES:
+        size = client.length(Url(folder + file))
+        if size is None:
+            return None
+        if not 0 < size <= LARGEST_SET:
+            raise Refusal(
+                folder + file,
+                expected=f"a set of at most {LARGEST_SET} bytes",
+                found=f"{size}",
+                remedy="do not use it; try again later, or use another mirror",
+            )
+        signed = manifest.NAME in signatures or file in signatures
+        pins[file] = SetPin(Sha256(listed[file].sha256), Natural(size), signed)
+    pin = Pin(Natural(build), pins[BASE_FILE], pins[KERNEL_FILE])
+    return Offer(build, folder, text, signatures, pin)
+
+
+def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
+    """Bring the build into the folder `cache`, whole and verified, or leave there what was.
+
+    What is already in `cache` is not brought again; what came before an interruption (the files
+    ``.base.txz.part`` and so on) is gone on with. Raises Refusal.
+    """
+    brought = {}
+    for file, pin in offer.pin.sets.items():
+        path = cache / file
+        url = Url(offer.folder + file)
+        if not _is_pinned(path, pin):
+            path = brought[file] = cache / f".{file}.part"
+            with progress.step(f"download {file} of build-{offer.build}", pin.size) as advance:
+                client.download(url, path, pin.size, advance)
+            found = _sha256(path)
+            if found != pin.sha256:
+                forget(path)
+                raise Refusal(
+                    url,
+                    expected=f"SHA-256 {pin.sha256}, as its {manifest.NAME} says",
+                    found=found,
+                    remedy="run the same command again, it downloads the file afresh; if that "
+                    "does not help, the mirror's copy is altered",
+                )
+        if file in offer.signatures:
+            with path.open("rb", buffering=0) as opened:
+                signer.verify(opened, offer.signatures[file], url)
+    for file, part in brought.items():
+        writing.settle(part, cache / file)
+        forget(part)
+    writing.replace(cache / manifest.NAME, offer.text)
+    for name in (manifest.NAME, *SET_FILES):
+        signature = cache / f"{name}.sig"
+        if name in offer.signatures:
+            writing.replace(signature, offer.signatures[name])
+        else:
+            signature.unlink(missing_ok=True)
+
+
+def _is_pinned(path: Path, pin: SetPin) -> bool:
+    return path.is_file() and path.stat().st_size == pin.size and _sha256(path) == pin.sha256
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return digest.sha256({path: file})[path]

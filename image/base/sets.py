@@ -1,0 +1,251 @@
+"""Base sets on this machine, verified before they are unpacked.
+
+What was hashed is what must be unpacked: a verified set remembers its file's identity (device,
+inode, size, time of change of content and of inode), and `VerifiedSet.open` refuses a file that
+is no longer the same. An open descriptor would say less, since a file can be overwritten under
+it. Neither is a defence against someone who runs as the same user while the image is built.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+from firstboot.refusal import Refusal
+from image.base import digest, manifest
+from image.base.lock import BASE_FILE, KERNEL_FILE, Base, Pin
+
+LARGEST_MANIFEST = 1 << 20
+"""Bytes; also for a signature and a key."""
+
+SET_FILES = (BASE_FILE, KERNEL_FILE)
+
+
+class Trust(Enum):
+    """Why a set is believed to be what it is; the value is how an image's manifest says it."""
+
+    SIGNED = "signed"
+    PINNED_UNSIGNED = "pinned on first use, unsigned"
+    LOCAL_UNSIGNED = "unsigned, given with --sets"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a file from another at the same path, and from its own earlier content."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: tuple[int, int]
+
+    @classmethod
+    def of(cls, file: FileIO) -> "Identity":
+        facts = os.fstat(file.fileno())
+        changed = (facts.st_mtime_ns, facts.st_ctime_ns)
+        return cls(facts.st_dev, facts.st_ino, facts.st_size, changed)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSet:
+    """A set whose content is known: `name` as in base, `size` in bytes.
+
+    `signer` is the fingerprint of the key that vouches for it if, and only if, it is signed.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+    trust: Trust
+    signer: str | None
+    identity: Identity
+
+    @property
+    def provenance(self) -> str:
+        """For people and for the image's manifest: ``signed by SHA256:...``."""
+        return f"signed by {self.signer}" if self.trust is Trust.SIGNED else self.trust.value
+
+    def open(self) -> FileIO:
+        """The file that was verified, at its beginning. Raises Refusal if it is another now."""
+        file = _open(self.path)
+        if Identity.of(file) != self.identity:
+            file.close()
+            raise Refusal(
+                self.path,
+                expected="the file that was verified a moment ago",
+                found="one that was changed or replaced since",
+                remedy="leave the sets alone while the image is built, and start again",
+            )
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSets:
+    """A base system ready to be unpacked; `build` is its number, unless it came with --sets."""
+
+    base: VerifiedSet
+    kernel: VerifiedSet
+    build: int | None
+
+
+def open_local(folder: Path, known: Base) -> BaseSets:
+    """Verify the sets that a person put into `folder`: complete, and as their MANIFEST says.
+
+    Signatures beside them (``MANIFEST.sig``, ``base.txz.sig``, ...) are verified by the key in
+    the lock, if there is one; a bad one is refused. Sets that are the pinned ones are trusted as
+    the lock says. Raises Refusal.
+    """
+    names = (manifest.NAME, *SET_FILES)
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise Refusal(
+            folder,
+            expected="a folder with " + ", ".join(names),
+            found="no " + " and no ".join(missing) if folder.is_dir() else "no folder",
+            remedy="take all three from one build of the operating system",
+        )
+    text = read_small(folder / manifest.NAME)
+    listed = manifest.parse(text, str(folder / manifest.NAME))
+    expected = {file: listed[file] for file in SET_FILES}
+    signatures = {
+        name: read_small(folder / f"{name}.sig")
+        for name in names
+        if (folder / f"{name}.sig").exists()
+    }
+    if signatures and not known.signer:
+        print(
+            f"{folder}: {', '.join(f'{name}.sig' for name in signatures)} cannot be verified: "
+            "the lock has no signer's key yet",
+            file=sys.stderr,
+        )
+        signatures = {}
+    if known.signer and manifest.NAME in signatures:
+        known.signer.verify(text, signatures[manifest.NAME], listed.subject)
+    with _hashed(folder) as found:
+        verified = {}
+        for file, hashed in found.items():
+            path = folder / file
+            if hashed.sha256 != expected[file].sha256:
+                raise Refusal(
+                    path,
+                    expected=f"SHA-256 {expected[file].sha256}, as {manifest.NAME} beside it says",
+                    found=f"{hashed.sha256} ({hashed.identity.size} bytes)",
+                    remedy="copy or download it again: it is altered, or cut short, or of another "
+                    "build",
+                )
+            if known.signer and file in signatures:
+                known.signer.verify(hashed.file, signatures[file], str(path))
+            if file in signatures or manifest.NAME in signatures:
+                trust = Trust.SIGNED
+            elif known.pin and known.pin.sets[file].sha256 == hashed.sha256:
+                trust = _pinned_trust(known.pin, file)
+            else:
+                trust = Trust.LOCAL_UNSIGNED
+            verified[file] = _verified(path, hashed, trust, known)
+    return BaseSets(verified[BASE_FILE], verified[KERNEL_FILE], None)
+
+
+def open_pinned(folder: Path, pin: Pin, known: Base) -> BaseSets | None:
+    """The sets in `folder` if they are there and are those of `pin`, else None.
+
+    What is there but is something else is told on standard error. Raises Refusal for a file that
+    cannot be read.
+    """
+    if not all((folder / file).exists() for file in SET_FILES):
+        return None
+    for file, pinned in pin.sets.items():
+        if (folder / file).stat().st_size != pinned.size:
+            _tell_unpinned(folder / file, pin)
+            return None
+    with _hashed(folder) as found:
+        verified = {}
+        for file, hashed in found.items():
+            if hashed.sha256 != pin.sets[file].sha256:
+                _tell_unpinned(folder / file, pin)
+                return None
+            trust = _pinned_trust(pin, file)
+            verified[file] = _verified(folder / file, hashed, trust, known)
+    return BaseSets(verified[BASE_FILE], verified[KERNEL_FILE], pin.build)
+
+
+def read_small(path: Path) -> bytes:
+    """A MANIFEST, key or signature. Raises Refusal if it is unreadable or far too large."""
+    with _open(path) as file:
+        data = file.read(LARGEST_MANIFEST + 1)
+    if len(data) > LARGEST_MANIFEST:
+        raise Refusal(
+            path,
+            expected=f"at most {LARGEST_MANIFEST} bytes",
+            found="more",
+            remedy="take the file from one build of the operating system",
+        )
+    return data
+
+
+class _Hashed(NamedTuple):
+    file: FileIO
+    sha256: str
+    identity: Identity
+
+
+@contextmanager
+def _hashed(folder: Path) -> Iterator[dict[str, _Hashed]]:
+    """Both sets in `folder` by file name, open."""
+    with ExitStack() as stack:
+        files = {folder / file: stack.enter_context(_open(folder / file)) for file in SET_FILES}
+        before = {path: Identity.of(file) for path, file in files.items()}
+        digests = digest.sha256(files)
+        for path, file in files.items():
+            if Identity.of(file) != before[path]:
+                raise Refusal(
+                    path,
+                    expected="a file that stays as it is while it is verified",
+                    found="one that is being written",
+                    remedy="wait until it is complete, and start again",
+                )
+        yield {
+            path.name: _Hashed(file, digests[path], before[path]) for path, file in files.items()
+        }
+
+
+def _verified(path: Path, hashed: _Hashed, trust: Trust, known: Base) -> VerifiedSet:
+    signer = known.key.fingerprint if known.key and trust is Trust.SIGNED else None
+    name = path.name.removesuffix(".txz")
+    size = hashed.identity.size
+    return VerifiedSet(name, path, hashed.sha256, size, trust, signer, hashed.identity)
+
+
+def _pinned_trust(pin: Pin, file: str) -> Trust:
+    return Trust.SIGNED if pin.sets[file].signed else Trust.PINNED_UNSIGNED
+
+
+def _tell_unpinned(path: Path, pin: Pin) -> None:
+    print(
+        f"{path} is not that of build-{pin.build}, which is pinned, and is not used (sets of your "
+        "own are named with --sets)",
+        file=sys.stderr,
+    )
+
+
+def _open(path: Path) -> FileIO:
+    """Open a regular file; anything else could make the reader wait for ever."""
+    try:
+        file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+        found = "something that is no regular file"
+    except OSError as error:
+        found = error.strerror or str(error)
+    raise Refusal(
+        path,
+        expected="a readable file",
+        found=found,
+        remedy="check the path and its permissions",
+    )

@@ -1,0 +1,50 @@
+"""Files that are there whole or not at all: another name first, then fsync, then rename."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's no to writing at `path` into a Refusal."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise Refusal(
+            path,
+            expected="room to write" if full else "a place to write",
+            found=error.strerror or str(error),
+            remedy="free some space there and run the same command again"
+            if full
+            else "correct the path or its permissions and run the same command again",
+        ) from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make `data` the content of `path`. Raises Refusal, and then `path` is what it was."""
+    part = path.with_name(f".{path.name}.new")
+    with writing(path):
+        try:
+            part.write_bytes(data)
+            settle(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Rename the finished file `part` to `path`, in such a way that a power cut loses neither."""
+    with writing(path):
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
