@@ -1,0 +1,302 @@
+"""A machine's serial port: wait for what it prints, type, run commands in its root shell."""
+
+import os
+import re
+import select
+import shlex
+import socket
+import sys
+import termios
+import time
+import tty
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import pexpect
+
+from firstboot.refusal import Refusal
+from qemu.line import Line
+from qemu.signs import CRASHES, FAILURES, LOGIN, LOGIN_INCORRECT, PASSWORD, SHELL, Sign, text
+from qemu.transcript import Transcript
+
+DETACH = b"\x1d"
+"""Ctrl-], as in telnet(1) and virsh(1)."""
+
+PROBE_SECONDS = 2.0
+"""A shell that has not answered for this long is asked again."""
+
+PIECE = 100
+"""Characters of a command sent on one line: a terminal takes lines of 255 bytes at least
+(_POSIX_MAX_CANON), and a piece of nothing but quotes grows fivefold when it is quoted."""
+
+_REFUSALS = (*CRASHES, LOGIN_INCORRECT)
+
+
+class ConsoleFailure(Exception):
+    """Something other than what was awaited. The message ends with the transcript's last lines.
+
+    `transcript` is the file with all of them.
+    """
+
+    def __init__(self, what: str, console: "Console") -> None:
+        self.transcript = console.transcript.text
+        self.tail = console.transcript.tail()
+        shown = "\n".join(f"  {line}" for line in self.tail) or "  (nothing)"
+        super().__init__(
+            f"{console.name}: {what}; the last lines were\n{shown}\n"
+            f"the whole transcript is in {self.transcript}"
+        )
+
+
+class TimedOut(ConsoleFailure):
+    """What was awaited did not come in time."""
+
+
+class SawFailure(ConsoleFailure):
+    """The machine printed `sign`, after which what was awaited will not come."""
+
+    def __init__(self, sign: Sign, what: str, console: "Console") -> None:
+        self.sign = sign
+        super().__init__(what, console)
+
+
+class HungUp(ConsoleFailure):
+    """The machine ended."""
+
+
+class CommandFailed(Exception):
+    """A command in the machine's shell ended with another status than 0."""
+
+    def __init__(self, command: str, output: "Output") -> None:
+        self.command = command
+        self.output = output
+        shown = output.text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        super().__init__(f"status {output.status} from: {command}\n{shown}")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The sign that came, its match, and the text since the last one."""
+
+    sign: Sign
+    match: re.Match[str]
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command wrote to its standard output and standard error, and its exit status.
+
+    The text is exact: only the terminal's own line ends are undone, and bytes that are not
+    UTF-8 can be had back with ``text.encode(errors="surrogateescape")``.
+    """
+
+    text: str
+    status: int
+
+
+class Console:
+    """The near end of a machine's serial port. A context manager: hangs up at the end.
+
+    `link` is a connected stream socket, which the console owns from now on; `stem` is the
+    transcript's path without its endings, see Transcript. Every wait has a time limit in
+    seconds.
+    """
+
+    def __init__(self, link: socket.socket, stem: Path) -> None:
+        self.name = stem.name
+        self.transcript = Transcript(stem)
+        self._line = Line(link, self.transcript)
+        self._opened = False
+
+    def __enter__(self) -> "Console":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._line.close()
+        self.transcript.close()
+
+    def expect(
+        self, *awaited: Sign | str, timeout: float, failures: Sequence[Sign] = FAILURES
+    ) -> Seen:
+        """Wait until one of `awaited` is printed (a string stands for itself).
+
+        Raises SawFailure as soon as one of `failures` is printed instead, TimedOut, and HungUp
+        if the machine ends first. What is both awaited and a failure is no failure.
+        """
+        hopes = [text(item) if isinstance(item, str) else item for item in awaited]
+        signs = [*hopes, *failures]
+        goal = " or ".join(hope.meaning for hope in hopes)
+        try:
+            index = self._line.expect_list([sign.pattern for sign in signs], timeout)
+        except pexpect.TIMEOUT:
+            raise TimedOut(f"no sign of {goal} within {timeout:g} s", self) from None
+        except pexpect.EOF:
+            raise HungUp(f"the machine ended before {goal} came", self) from None
+        if index >= len(hopes):
+            sign = signs[index]
+            raise SawFailure(sign, f"waited for {goal} and saw {sign.meaning}", self)
+        match = self._line.match
+        assert isinstance(match, re.Match)
+        return Seen(signs[index], match, self._line.before or "")
+
+    def send(self, keys: str) -> None:
+        """Type `keys` as they are; ``"\\r"`` is the return key. Raises HungUp."""
+        try:
+            self._line.send_bytes(keys.encode(errors="surrogateescape"))
+        except OSError:
+            raise HungUp("the machine has ended and takes no keys", self) from None
+
+    def send_line(self, keys: str = "") -> None:
+        """Type `keys` and the return key."""
+        self.send(keys + "\r")
+
+    def login(self, user: str = "root", password: str | None = None, *, timeout: float) -> None:
+        """Log in at the login prompt, which must still come, and open the shell behind it.
+
+        `user` has to be root or another user with a shell. Raises as expect() does; SawFailure
+        with LOGIN_INCORRECT if the machine refuses.
+        """
+        deadline = time.monotonic() + timeout
+        self.expect(LOGIN, timeout=timeout)
+        self.send_line(user)
+        if password is not None:
+            self.expect(PASSWORD, timeout=_left(deadline))
+            self.send_line(password)
+        self.open_shell(timeout=_left(deadline))
+
+    def open_shell(self, *, timeout: float) -> None:
+        """Get the shell that is, or will be, at the port ready for run().
+
+        Whatever shell it is, sh(1) takes its place, without line editing, prompts and echo.
+        Nothing is typed before its prompt has come, which may have been long ago: OVMF and the
+        loader take keys from every serial port. Raises as expect() does.
+        """
+        deadline = time.monotonic() + timeout
+        self.expect(SHELL, timeout=timeout, failures=_REFUSALS)
+        self._probe(deadline)
+        self.send_line("exec /bin/sh")
+        self._probe(deadline)
+        for command in ("set +o emacs", "set +o vi", "PS1= PS2=", "stty -echo -opost"):
+            self.send_line(command)
+        self._probe(deadline)
+        self._opened = True
+
+    def _probe(self, deadline: float) -> None:
+        token = uuid.uuid4().hex
+        while True:
+            # The quotes keep the command's echo from passing for the answer.
+            self.send_line(f"echo {token[:16]}''{token[16:]}")
+            patience = min(PROBE_SECONDS, _left(deadline))
+            try:
+                self.expect(token, timeout=patience, failures=_REFUSALS)
+                return
+            except TimedOut:
+                if _left(deadline) == 0:
+                    raise TimedOut("no shell answered in time", self) from None
+
+    def run(self, command: str, timeout: float = 60.0, *, check: bool = True) -> Output:
+        """Run `command` in the shell that open_shell() or login() got ready.
+
+        It runs in a subshell of its own, without input, and may have several lines. With
+        `check`, raises CommandFailed unless the status is 0. Raises TimedOut (the command is
+        interrupted), SawFailure if the time is up because the kernel panicked, HungUp, and
+        ValueError if `command` has control characters, which the terminal would act upon.
+        Messages of the kernel, if this is its console, end up in the text.
+        """
+        if not self._opened:
+            raise RuntimeError("run() needs login() or open_shell() before it")
+        if any(char < " " and char != "\n" for char in command) or "\x7f" in command:
+            raise ValueError(f"control characters in the command {command!r}")
+        deadline = time.monotonic() + timeout
+        token = uuid.uuid4().hex
+        halves = f"{token[:16]} {token[16:]}"
+        self._line.exact = True
+        try:
+            self.send(
+                f"printf '%s%s{{\\n' {halves}; (eval {_quote(command)}) </dev/null 2>&1; "
+                f"printf '%s%s}}%d.\\n' {halves} $?\n"
+            )
+            begin = self._await(rf"{token}\{{(\r?\n)", command, timeout, deadline)
+            end = self._await(rf"{token}\}}(\d+)\.\r?\n", command, timeout, deadline)
+        finally:
+            self._line.exact = False
+        output = Output(end.before.replace(begin.match[1], "\n"), int(end.match[1]))
+        if check and output.status != 0:
+            raise CommandFailed(command, output)
+        return output
+
+    def _await(self, pattern: str, command: str, timeout: float, deadline: float) -> Seen:
+        end = Sign(f"the end of: {command}", re.compile(pattern))
+        try:
+            return self.expect(end, timeout=_left(deadline), failures=())
+        except TimedOut:
+            printed = self._line.before or ""
+            for crash in CRASHES:
+                if crash.pattern.search(printed):
+                    what = f"{crash.meaning} came during: {command}"
+                    raise SawFailure(crash, what, self) from None
+            self.send("\x03")
+            raise TimedOut(f"not done within {timeout:g} s: {command}", self) from None
+
+    def interact(self, keyboard: int | None = None, screen: int | None = None) -> None:
+        """Hand the port to a person until Ctrl-] is typed or the machine ends.
+
+        `keyboard` and `screen` are file descriptors, of standard input and output unless given.
+        Raises Refusal if the keyboard is no terminal.
+        """
+        keyboard = sys.stdin.fileno() if keyboard is None else keyboard
+        target = sys.stdout.fileno() if screen is None else screen
+        if not os.isatty(keyboard):
+            raise Refusal(
+                "standard input",
+                expected="a terminal",
+                found="a file or a pipe",
+                remedy="run this in a terminal, without redirection",
+            )
+        before = termios.tcgetattr(keyboard)
+        tty.setraw(keyboard)
+        self._line.echo_to = lambda data: _write_all(target, data)
+        try:
+            while not self._line.ended:
+                if not select.select([keyboard], [], [], 0.1)[0]:
+                    continue
+                keys, detach, _ = os.read(keyboard, 1024).partition(DETACH)
+                self.send(keys.decode(errors="surrogateescape"))
+                if detach or not keys:
+                    return
+        except HungUp:
+            pass
+        finally:
+            self._line.echo_to = None
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
+
+
+def _quote(command: str) -> str:
+    """`command` as one word of sh(1), in pieces on lines of their own."""
+    pieces = [
+        piece
+        for line in command.splitlines(keepends=True)
+        for piece in (line[at : at + PIECE] for at in range(0, len(line), PIECE))
+    ]
+    return "\\\n".join(shlex.quote(piece) for piece in pieces) or "''"
+
+
+def _write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]

@@ -1,0 +1,111 @@
+"""The disks of a virtual machine: an image, the bus it hangs on, and what becomes of writes."""
+
+import struct
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+
+CLUSTER_BITS = 16
+CLUSTER = 1 << CLUSTER_BITS
+"""Bytes; qemu-img's default."""
+
+LARGEST = CLUSTER * (CLUSTER // 8) * (CLUSTER // 8)
+"""Bytes (4 TiB) of a disk whose first-level table fits in one cluster."""
+
+BACKING_FORMAT = 0xE2792ACA
+"""The type of the header extension that names the format of the image below."""
+
+
+class Bus(Enum):
+    """How a disk is attached; the image has to boot from all of them."""
+
+    VIRTIO = "virtio"
+    SATA = "sata"
+    NVME = "nvme"
+    USB = "usb"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk that holds the raw image at `image`.
+
+    With `snapshot` the image is never written: writes go to an overlay that lives as long as
+    the machine, through power cuts. `size` in bytes makes the disk larger than its image, as a
+    stick is; it takes a snapshot.
+    """
+
+    image: Path
+    bus: Bus = Bus.VIRTIO
+    snapshot: bool = True
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not self.snapshot:
+            raise ValueError("only a snapshot can be larger than its image")
+
+
+def write_overlay(path: Path, disk: Disk) -> None:
+    """Write an empty qcow2 image at `path` that reads as `disk` until it is written.
+
+    Raises Refusal if the image is absent, is no multiple of 512 bytes, or does not fit in
+    `disk.size`. The format is that of docs/interop/qcow2.txt in QEMU's source, version 3, all
+    numbers big-endian; its four clusters are the header, the refcount table, one refcount
+    block, and the first-level table, whose zeros mean: ask the image below. Written here
+    because Debian's qemu-system-x86 comes without qemu-img.
+    """
+    below = str(disk.image.absolute()).encode()
+    size = check_size(disk)
+    entries = -(-size // (CLUSTER * (CLUSTER // 8)))
+    extensions = struct.pack(">II8sQ", BACKING_FORMAT, 3, b"raw", 0)
+    header = struct.pack(
+        ">4sIQIIQIIQQIIQQQQII",
+        b"QFI\xfb",
+        3,
+        104 + len(extensions),
+        len(below),
+        CLUSTER_BITS,
+        size,
+        0,  # encryption
+        entries,
+        3 * CLUSTER,  # first-level table
+        1 * CLUSTER,  # refcount table
+        1,  # clusters of it
+        0,  # internal snapshots
+        0,
+        0,  # incompatible features
+        0,  # compatible features
+        0,  # autoclear features
+        4,  # refcounts of 1 << 4 bits
+        104,
+    )
+    with path.open("wb") as file:
+        file.write(header + extensions + below)
+        file.seek(1 * CLUSTER)
+        file.write(struct.pack(">Q", 2 * CLUSTER))
+        file.seek(2 * CLUSTER)
+        file.write(struct.pack(">4H", 1, 1, 1, 1))
+        file.truncate(4 * CLUSTER)
+
+
+def check_size(disk: Disk) -> int:
+    """The size of `disk` in bytes. Raises Refusal as write_overlay does."""
+    try:
+        image = disk.image.stat().st_size
+    except OSError as error:
+        raise Refusal(
+            disk.image,
+            expected="a disk image",
+            found=error.strerror or str(error),
+            remedy="build the image first, or name another one",
+        ) from error
+    size = disk.size or image
+    if size % 512 or not image <= size <= LARGEST or not size:
+        raise Refusal(
+            disk.image,
+            expected=f"an image of whole sectors (512 bytes) that fits on a disk of {size} bytes",
+            found=f"{image} bytes",
+            remedy="check that the file is a complete image",
+        )
+    return size

@@ -1,0 +1,54 @@
+"""QEMU's monitor: the QEMU Machine Protocol (QMP), one JSON object a line."""
+
+import json
+import socket
+from typing import Any
+
+PATIENCE = 60.0
+"""Seconds; QEMU answers in milliseconds, but the machine it runs on may be busy."""
+
+
+class MonitorFailure(Exception):
+    """QEMU refused a command, gave no answer in time, or has ended."""
+
+
+class Monitor:
+    """The near end of a QMP connection, `link`, which it owns."""
+
+    def __init__(self, link: socket.socket) -> None:
+        link.settimeout(PATIENCE)
+        self._link = link
+        self._lines = link.makefile("rb")
+
+    def greet(self) -> None:
+        """Wait for QEMU's greeting and answer it. Raises MonitorFailure."""
+        self._receive("the greeting")
+        self.execute("qmp_capabilities")
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """What QEMU returns for `command`. Raises MonitorFailure."""
+        request = json.dumps({"execute": command, "arguments": arguments})
+        try:
+            self._link.sendall(request.encode() + b"\n")
+        except OSError as error:
+            raise MonitorFailure(f"QEMU takes no command {command}: {error}") from error
+        while True:
+            answer = self._receive(command)
+            if "error" in answer:
+                raise MonitorFailure(f"QEMU refused {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def _receive(self, awaited: str) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except OSError as error:
+            raise MonitorFailure(f"no answer from QEMU to {awaited}: {error}") from error
+        if not line.endswith(b"\n"):
+            raise MonitorFailure(f"QEMU ended before its answer to {awaited}")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def close(self) -> None:
+        self._lines.close()
+        self._link.close()
