@@ -34,7 +34,6 @@ from tests.base.upstream import (
 
 SET = hashlib.sha256(b"a set").digest() * 10_000
 PATH = "/set"
-HASTIER = replace(HASTY, silence=0.2)
 
 
 @pytest.fixture
@@ -210,7 +209,8 @@ def test_a_passing_fault_is_overcome(
     fault: Quirk, url: Url, part: Path, upstream: Upstream
 ) -> None:
     upstream.misbehave(PATH, fault, fault)
-    assert bring(Client("", HASTIER), url, part) == SET
+    patience = replace(HASTY, silence=0.2, pauses=(0.0,) * 30)
+    assert bring(Client("", patience), url, part) == SET
 
 
 def test_a_lasting_fault_is_told_with_the_number_of_attempts(
@@ -251,9 +251,9 @@ def test_a_trickle_counts_as_silence(
             answer.write(b"x")
 
     monkeypatch.setattr(download, "SLOWEST", 1 << 20)
-    upstream.misbehave(PATH, *[trickle] * 4)
+    upstream.misbehave(PATH, trickle)
     with pytest.raises(Refusal, match=r"found \d+ bytes in"):
-        Client("", HASTIER).read(url, 1 << 20)
+        Client("", replace(HASTY, silence=1.0, pauses=())).read(url, 1 << 20)
 
 
 def test_no_file_is_no_fault(client: Client, url: Url, upstream: Upstream) -> None:
