@@ -407,7 +407,7 @@ def test_name_resolution_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
     over = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
-        over.wait()
+        over.wait(10)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
