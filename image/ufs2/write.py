@@ -221,11 +221,9 @@ class _Plan:
             self.pieces.add_bytes(geometry.inode_at(first), bytes(part))
             first = end
         summaries = []
-        clusters = 0
         for index in range(geometry.groups):
-            data, summary, runs = self._group(index, inodes, time)
+            data, summary = self._group(index, inodes, time)
             summaries.append(summary)
-            clusters += runs
             at = geometry.group_start(index) + GROUP_OFFSET
             self.pieces.add_bytes(at * FRAGMENT, data)
         area = b"".join(summary.encode() for summary in summaries)
@@ -237,7 +235,7 @@ class _Plan:
                 for index in range(geometry.groups)
             ),
         ):
-            self.pieces.add_bytes(at, self._superblock(at, summaries, clusters, label, time))
+            self.pieces.add_bytes(at, self._superblock(at, summaries, label, time))
         recovery = structs.recovery(
             (FRAGMENT // SECTOR).bit_length() - 1,
             SUPERBLOCK_OFFSET,
@@ -246,10 +244,8 @@ class _Plan:
         )
         self.pieces.add_bytes(SUPERBLOCK_AT - len(recovery), recovery)
 
-    def _group(
-        self, index: int, inodes: list[Inode], time: int
-    ) -> tuple[bytes, structs.Summary, int]:
-        """The block of a cylinder group, its summary, and its number of free clusters."""
+    def _group(self, index: int, inodes: list[Inode], time: int) -> tuple[bytes, structs.Summary]:
+        """The block of a cylinder group, and its summary."""
         geometry = self.geometry
         first = index * geometry.group_inodes
         used = min(max(ROOT + len(inodes) - first, 0), geometry.group_inodes)
@@ -303,10 +299,10 @@ class _Plan:
         data[cluster_map : cluster_map + divide_up(blocks, 8)] = clusters.to_bytes(
             divide_up(blocks, 8), "little"
         )
-        return bytes(data), summary, sum(sums)
+        return bytes(data), summary
 
     def _superblock(
-        self, at: int, summaries: list[structs.Summary], clusters: int, label: str, time: int
+        self, at: int, summaries: list[structs.Summary], label: str, time: int
     ) -> bytes:
         geometry = self.geometry
         data = structs.superblock(
@@ -348,7 +344,6 @@ class _Plan:
                 "cs_nbfree": sum(summary.free_blocks for summary in summaries),
                 "cs_nifree": sum(summary.free_inodes for summary in summaries),
                 "cs_nffree": sum(summary.free_fragments for summary in summaries),
-                "cs_numclusters": clusters,
                 "fs_time": time,
                 "fs_size": geometry.fragments,
                 "fs_dsize": geometry.data_fragments,

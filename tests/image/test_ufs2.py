@@ -200,14 +200,28 @@ def test_a_sparse_file_reaches_through_every_level_of_indirection(at: int, level
     with written(tree) as path:
         assert complaints(path) == []
         with path.open("rb") as image:
-            node = FFS(image).get("/f")
-            content = node.open()
-            assert node.size == at + 6
-            assert content.read(8) == b"begin\0\0\0"
-            content.seek(at - 3)
-            assert content.read() == b"\0\0\0finish"
-            used = [level for level in range(3) if node.inode.di_ib[level]]
+            inode = FFS(image).get("/f").inode
+            assert inode.di_size == at + 6
+            used = [level for level in range(3) if inode.di_ib[level]]
             assert used == ([levels - 1] if levels else [])
+            checker = Ufs2(path)
+            content = {
+                number * BLOCK: checker.read(address * FRAGMENT, FRAGMENT).rstrip(b"\0")
+                for number, address in checker.blocks(inode.dumps())
+            }
+            checker.close()
+            assert content == {0: b"begin", at: b"finish"}
+
+
+def test_a_file_with_holes_reads_as_zeros_where_they_are() -> None:
+    at = (12 + 4096) * BLOCK
+    tree = Tree(directory(mtime=TIME))
+    tree["f"] = file(Content(at + 6, (Extent(0, 5, b"begin"), Extent(at, 6, b"finish"))))
+    with written(tree) as path, path.open("rb") as image:
+        content = FFS(image).get("/f").open()
+        assert content.read(8) == b"begin\0\0\0"
+        content.seek(at - 3)
+        assert content.read() == b"\0\0\0finish"
 
 
 def test_a_file_in_blocks_of_several_cylinder_groups_is_whole(tmp_path: Path) -> None:

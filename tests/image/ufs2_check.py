@@ -230,8 +230,8 @@ class Ufs2:
             metadata = inside < self.dblkno + summary and not (group and inside < self.sblkno)
             if free == (metadata or fragment in self.fragments):
                 found.append(f"fragment {fragment} is {'free' if free else 'used'} in the map")
-        totals = struct.unpack_from("<4q", self.sb, 1008)
-        summed = [0, 0, 0, 0]
+        totals = struct.unpack_from("<8q", self.sb, 1008)
+        summed = [0] * 8
         for group in range(self.ncg):
             for at, value in enumerate(
                 struct.unpack("<4i", self.read(self.csaddr * self.fsize + group * 16, 16))
