@@ -24,8 +24,13 @@ import yaml
 
 from firstboot.refusal import Refusal
 
-LARGEST = 1 << 20
-"""Bytes; what a person writes by hand is far below, and PyYAML takes seconds for more."""
+LARGEST = 1 << 18
+"""Bytes; what a person writes by hand is far below, and PyYAML takes many seconds for more."""
+
+DEEPEST = 20
+"""Lists and mappings within each other; PyYAML takes minutes for a file of nothing but `[`."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Key = tuple[str | int, ...]
 Shape = TypeVar("Shape")
@@ -99,7 +104,7 @@ def parse(data: bytes, name: str, shape: type[Shape]) -> Document[Shape]:
 
 def spell(key: Key) -> str:
     """`("files", 3, "mode")` as people write it: ``files[3].mode``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in key)
     return text.removeprefix(".")
 
 
@@ -110,8 +115,15 @@ def _compose(data: bytes, name: str) -> yaml.Node:
     if len(data) > LARGEST:
         raise faulty(1, f"at most {LARGEST} bytes", "more")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode().removeprefix("\ufeff")
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise faulty(_line(event), "a document of few levels", f"more than {DEEPEST}")
+            if isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
+                raise faulty(_line(event), "text", "half a character (a UTF-16 surrogate)")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
                 raise faulty(_line(event), "every value written out", "a YAML anchor or alias")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -123,14 +135,12 @@ def _compose(data: bytes, name: str) -> yaml.Node:
         found = " ".join(part for part in (error.context, error.problem) if part)
         raise faulty(mark.line + 1 if mark else 1, "YAML", found) from error
     except yaml.reader.ReaderError as error:
-        line = data[: max(error.position, 0)].count(b"\n") + 1
+        line = text.count("\n", 0, max(error.position, 0)) + 1
         raise faulty(line, "YAML", f"a character that YAML does not allow ({error.reason})") from (
             error
         )
-    except (yaml.YAMLError, ValueError) as error:
-        raise faulty(1, "YAML", " ".join(str(error).split())) from error
-    except RecursionError:
-        raise faulty(1, "YAML", "values nested hundreds of levels deep") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise faulty(1, "YAML", "a character or a version that is out of range") from error
     if root is None:
         raise faulty(1, "a document", "an empty file")
     return root
@@ -265,5 +275,9 @@ def _describe(node: yaml.Node) -> str:
 
 
 def _quote(text: str) -> str:
+    return f"'{_shown(text)}'"
+
+
+def _shown(text: str) -> str:
     shown = "".join(char if char.isprintable() else "?" for char in text[:60])
-    return f"'{shown}{'...' if len(text) > 60 else ''}'"
+    return shown + ("..." if len(text) > 60 else "")

@@ -32,6 +32,9 @@ FLAGS = {
 CHUNK = 1 << 20
 """Bytes that are decompressed at a time."""
 
+END = bytes(1024)
+"""What every tar archive ends with."""
+
 AHEAD = 8
 """Chunks that may wait between decompressing and reading; bounds the memory."""
 
@@ -110,9 +113,17 @@ def _pass(
     try:
         with (
             _decompressed(source, advance) as stream,
-            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=CHUNK) as archive,
+            tarfile.open(
+                fileobj=cast(IO[bytes], stream),
+                mode="r|",
+                bufsize=CHUNK,
+                encoding="utf-8",
+                errors="surrogateescape",
+            ) as archive,
         ):
             for info in archive:
+                if info.size < 0:
+                    raise EOFError(f"{info.name!r} has a size of {info.size}")
                 name = _name(source.path, info.name)
                 dropped = drop(name)
                 if dropped and name not in wanted:
@@ -127,10 +138,13 @@ def _pass(
                     elif member.link in spare:
                         heirs[member.link] = name
                         member = replace(spare[member.link], path=name)
+                    elif member.link in wanted:
+                        raise EOFError(f"{name} is a hard link to nothing")
                     else:
                         orphans.add(member.link)
                 members.append(member)
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+            stream.finish()
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, OverflowError) as error:
         raise Refusal(
             source.path,
             expected="a whole tar archive compressed with xz",
@@ -153,7 +167,7 @@ def _member(
         kind = Kind.FILE
     else:
         raise Refusal(
-            f"{archive_path}: {info.name}",
+            f"{archive_path}: {info.name!r}",
             expected="a file, directory or link",
             found=f"a tar entry of type {info.type!r}",
             remedy="use a set made for a base system",
@@ -169,7 +183,7 @@ def _member(
         info.mode & 0o7777,
         info.uname or str(info.uid),
         info.gname or str(info.gid),
-        parse_flags(info.pax_headers.get("SCHILY.fflags", ""), f"{archive_path}: {info.name}"),
+        parse_flags(info.pax_headers.get("SCHILY.fflags", ""), f"{archive_path}: {info.name!r}"),
         int(info.mtime),
         _attributes(info.pax_headers),
         offset,
@@ -219,10 +233,10 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
 def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_Stream"]:
     """The decompressed bytes of `source`, made in a thread of their own: xz is what takes the
     time, and it does not hold the interpreter's lock."""
-    chunks: queue.Queue[bytes | Exception] = queue.Queue(AHEAD)
+    chunks: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
     stop = threading.Event()
 
-    def put(item: bytes | Exception) -> bool:
+    def put(item: bytes | BaseException) -> bool:
         while not stop.is_set():
             try:
                 chunks.put(item, timeout=0.1)
@@ -238,7 +252,7 @@ def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_
                     if not put(chunk):
                         return
             put(b"")
-        except Exception as error:
+        except BaseException as error:
             put(error)
 
     thread = threading.Thread(target=decompress, name=f"xz {source.path.name}", daemon=True)
@@ -278,18 +292,20 @@ class _Counted:
 class _Stream:
     """The reading end of the queue, as a file for tarfile."""
 
-    def __init__(self, chunks: "queue.Queue[bytes | Exception]") -> None:
+    def __init__(self, chunks: "queue.Queue[bytes | BaseException]") -> None:
         self._chunks = chunks
         self._rest = b""
         self._at = 0
         self._ended = False
+        self._last = b""
 
     def read(self, size: int) -> bytes:
         parts = []
         while size > 0 and not self._ended:
             if self._at == len(self._rest):
                 item = self._chunks.get()
-                if isinstance(item, Exception):
+                if isinstance(item, BaseException):
+                    self._ended = True
                     raise item
                 self._rest, self._at = item, 0
                 self._ended = not item
@@ -297,4 +313,14 @@ class _Stream:
             self._at += len(part)
             size -= len(part)
             parts.append(part)
-        return b"".join(parts)
+        data = b"".join(parts)
+        self._last = (self._last + data)[-len(END) :]
+        return data
+
+    def finish(self) -> None:
+        """Read what is left, for the check sums at the end of xz. Raises EOFError unless the
+        archive ends as an archive has to, so that one cut short between members is noticed."""
+        while self.read(CHUNK):
+            pass
+        if self._last != END:
+            raise EOFError("it has no end")

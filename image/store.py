@@ -83,7 +83,6 @@ def unpack(
         return known
     shelf.mkdir(parents=True, exist_ok=True)
     _remove_unused(shelf)
-    shutil.rmtree(place, ignore_errors=True)
     work = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=shelf))
     try:
         with (work / "contents").open("wb", buffering=CHUNK) as file:
@@ -94,10 +93,13 @@ def unpack(
         try:
             work.rename(place)
         except OSError:
-            if _load(place) is None:
-                raise
+            if (known := _load(place)) is not None:
+                return known
+            place.rename(work / "damaged")
+            work.rename(place)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(place / "damaged", ignore_errors=True)
     return Unpacked(members, place / "contents", digest, fresh=True)
 
 
@@ -140,6 +142,7 @@ def _load(place: Path) -> Unpacked | None:
             return None
         digest, *rows = json.loads(b"[" + body.replace(b"\n", b",") + b"]")
         os.utime(place / "members")
+        length = (place / "contents").stat().st_size
     except OSError:
         return None
     members = []
@@ -148,6 +151,8 @@ def _load(place: Path) -> Unpacked | None:
         if row[7]:
             row[7] = {name: bytes.fromhex(value) for name, value in row[7].items()}
         members.append(Member(*row))
+    if length < max((member.offset + member.size for member in members), default=0):
+        return None
     return Unpacked(members, place / "contents", digest, fresh=False)
 
 

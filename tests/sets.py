@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ELF_FREEBSD_AMD64 = b"\x7fELF\x02\x01\x01\x09" + bytes(8) + b"\x02\x00\x3e\x00" + bytes(44)
 
@@ -38,6 +39,7 @@ class Item:
     owner: str = "root"
     group: str = "wheel"
     link: str = ""
+    numbers: tuple[int, int] = (65534, 65534)
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -106,10 +108,36 @@ KERNEL = (
 )
 
 
+@dataclass(frozen=True)
+class Source:
+    """A set on its own, as if verified."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, place: Path, items: Iterable[Item]) -> "Source":
+        place.write_bytes(archive(items))
+        return cls(place)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def open(self) -> IO[bytes]:
+        return self.path.open("rb")
+
+
 def archive(items: Iterable[Item], time: int = 1_700_000_000) -> bytes:
     """A set of `items`, compressed."""
+    return lzma.compress(tar(items, time), preset=1)
+
+
+def tar(items: Iterable[Item], time: int = 1_700_000_000) -> bytes:
+    """A set of `items`, before it is compressed."""
     raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(
+        fileobj=raw, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape"
+    ) as writer:
         for item in items:
             info = tarfile.TarInfo(item.path)
             info.type = item.type
@@ -117,11 +145,11 @@ def archive(items: Iterable[Item], time: int = 1_700_000_000) -> bytes:
             info.size = len(item.data)
             info.mtime = time
             info.uname, info.gname = item.owner, item.group
-            info.uid = info.gid = 65534
+            info.uid, info.gid = item.numbers
             info.linkname = item.link
             info.pax_headers = dict(item.headers)
-            tar.addfile(info, io.BytesIO(item.data))
-    return lzma.compress(raw.getvalue(), preset=1)
+            writer.addfile(info, io.BytesIO(item.data))
+    return raw.getvalue()
 
 
 def write(place: Path, base: Iterable[Item] = BASE, kernel: Iterable[Item] = KERNEL) -> Path:
