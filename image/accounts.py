@@ -6,6 +6,7 @@ alive, so the image has none: `rc.d/exitisp_accounts` makes them at every boot f
 master.passwd that is then in /etc, before anything asks for a user.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ from firstboot.refusal import Refusal
 
 LOCKED = "*"
 """No password has this hash."""
+
+LARGEST_ID = 0xFFFFFFFF
+"""Of a user or group, which file systems keep in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,11 @@ class Accounts:
 
     def uid(self, name: str) -> int:
         """The id of a user named by name or by number. Raises KeyError."""
-        return int(name) if name.isdecimal() else self.users[name].uid
+        return _id(name) if name.isdecimal() else self.users[name].uid
 
     def gid(self, name: str) -> int:
         """The id of a group named by name or by number. Raises KeyError."""
-        return int(name) if name.isdecimal() else self.groups[name].gid
+        return _id(name) if name.isdecimal() else self.groups[name].gid
 
     def lock(self, name: str) -> "Accounts":
         """The same accounts, with no password that opens `name`. Raises KeyError."""
@@ -109,7 +113,7 @@ def _text(lines: Iterable[str]) -> bytes:
 
 def _lines(data: bytes, name: str, count: int) -> list[tuple[str, list[str]]]:
     found = []
-    for number, line in enumerate(data.decode("utf-8", "surrogateescape").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), 1):
         if not line or line.startswith("#"):
             continue
         fields = line.split(":")
@@ -124,11 +128,18 @@ def _lines(data: bytes, name: str, count: int) -> list[tuple[str, list[str]]]:
     return found
 
 
+def _id(text: str) -> int:
+    """An id as file systems have it, in 32 bits. Raises KeyError for a larger one."""
+    if len(text) > 10 or int(text) > LARGEST_ID:
+        raise KeyError(text)
+    return int(text)
+
+
 def _number(where: str, text: str) -> int:
-    if not text.isdecimal():
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > LARGEST_ID:
         raise Refusal(
             where,
-            expected="a number",
+            expected=f"a number from 0 to {LARGEST_ID}",
             found=repr(text),
             remedy="correct the line or use another base set",
         )

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstboot.refusal import Refusal
 from image import disk, layout, overlay, root, store
 from image.base.sets import BaseSets
 from image.base.writing import settle, writing
@@ -45,57 +48,126 @@ def build(
     the youngest file of the sets. Same input, same bytes. Raises Refusal, and then `output` is
     what it was.
     """
+    manifest = output.with_suffix(".json") if output.name else output
+    check_place(output, manifest)
     identifier = uuid.uuid5(NAMESPACE, f"{sets.base.sha256} {sets.kernel.sha256} {size_mib}")
     plan = lay_out(size_mib, identifier)
     base, kernel = unpack(sets, overlays, cache)
     with verifying(base, kernel) as settle_doubts:
         if time is None:
-            time = max(member.mtime for part in (base, kernel) for member in part.members)
+            ages = (member.mtime for part in (base, kernel) for member in part.members)
+            time = max(ages, default=0)
         tree = root.make_tree(base, kernel, overlays, time)
+        parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
         with writing(output):
-            output.parent.mkdir(parents=True, exist_ok=True)
-            part = output.with_name(f".{output.name}.{os.getpid()}")
             try:
-                disk.write(part, plan, tree, time)
+                disk.write(parts[0], plan, tree, time)
                 settle_doubts()
+                parts[1].write_text(describe(sets, overlays, plan, time))
                 with step("Settle the image on the disk"):
-                    settle(part, output)
+                    for part in parts:
+                        sync(part)
+                    with uninterrupted():
+                        settle(parts[0], output)
+                        settle(parts[1], manifest)
             finally:
-                part.unlink(missing_ok=True)
-        manifest = output.with_suffix(".json")
-        write_manifest(manifest, sets, overlays, plan, time)
+                for part in parts:
+                    part.unlink(missing_ok=True)
     return Built(output, manifest, size_mib)
+
+
+def check_place(output: Path, manifest: Path) -> None:
+    """Raises Refusal, before any long step, if the image or its manifest cannot be put there."""
+    with writing(output):
+        found = ""
+        if not output.name or any(
+            path.exists() and not path.is_file() for path in (output, manifest)
+        ):
+            found = "something there that is no file"
+        elif output == manifest:
+            found = "the name that its manifest has"
+        if found:
+            raise Refusal(
+                output,
+                expected="a name for the image, such as dist/exitisp.img",
+                found=found,
+                remedy="give another one",
+            )
+        output.parent.mkdir(parents=True, exist_ok=True)
+
+
+def sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment, so that what belongs together changes together."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def youngest(*parts: Unpacked) -> int:
+    """When the youngest file of the sets was made, in seconds since 1970."""
+    return max(member.mtime for part in parts for member in part.members)
 
 
 def unpack(sets: BaseSets, overlays: list[Overlay], cache: Path) -> tuple[Unpacked, Unpacked]:
     """Both sets, unpacked without what the overlays drop; at once, for xz is slow."""
     drop, drop_key = overlay.dropping(overlays)
     total = sets.base.size + sets.kernel.size
+    given_up = threading.Event()
+
     with (
         writing(cache),
-        step("Unpack base.txz and kernel.txz", total) as advance,
+        step("Unpack base.txz and kernel.txz", total) as tell,
         ThreadPoolExecutor(2) as threads,
     ):
-        base, kernel = threads.map(
-            lambda one: store.unpack(one, one.sha256, drop, drop_key, cache, advance),
-            (sets.base, sets.kernel),
-        )
+
+        def advance(amount: int) -> None:
+            if given_up.is_set():
+                raise EOFError("the other set is of no use")
+            tell(amount)
+
+        try:
+            base, kernel = threads.map(
+                lambda one: store.unpack(one, one.sha256, drop, drop_key, cache, advance),
+                (sets.base, sets.kernel),
+            )
+        except BaseException:
+            given_up.set()
+            raise
     return base, kernel
 
 
 @contextmanager
 def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
     """Hash contents that come out of the cache while the image is made; yields what to call
-    before the image is used, which raises Refusal if they are damaged."""
+    before the image is used, which raises Refusal if they are damaged. Damage is also told in
+    place of whatever else goes wrong, which may have come of it."""
     with ThreadPoolExecutor(1) as thread:
         checks = [thread.submit(part.verify) for part in parts if not part.fresh]
-        yield lambda: [check.result() for check in checks]
+
+        def settle_doubts() -> None:
+            for check in checks:
+                check.result()
+
+        try:
+            yield settle_doubts
+        except (Refusal, OSError):
+            settle_doubts()
+            raise
 
 
-def write_manifest(
-    path: Path, sets: BaseSets, overlays: list[Overlay], plan: Layout, time: int
-) -> None:
-    """What the image was made of, as JSON."""
+def describe(sets: BaseSets, overlays: list[Overlay], plan: Layout, time: int) -> str:
+    """The manifest: what the image was made of, as JSON."""
     facts = {
         "time": time,
         "base": {
@@ -125,10 +197,4 @@ def write_manifest(
             ],
         },
     }
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with writing(path):
-        try:
-            part.write_text(json.dumps(facts, indent=2) + "\n")
-            settle(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+    return json.dumps(facts, indent=2) + "\n"

@@ -5,6 +5,7 @@ overlay, and one that the base has too must be declared with ``replaces: yes``, 
 covered by accident.
 """
 
+import os
 import re
 import stat
 from collections.abc import Callable, Iterable
@@ -28,6 +29,16 @@ class Mode(int):
         if not re.fullmatch(r"[0-7]{3,4}", text):
             raise ValueError("three or four octal digits, such as 0644")
         return cls(text, 8)
+
+
+class Mib(int):
+    """A size in MiB."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not re.fullmatch(r"[1-9][0-9]{0,5}", text):
+            raise ValueError("a whole number of MiB above 0")
+        return cls(text)
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class Memory:
     """A directory of the root that is in memory, `mib` MiB at most, and filled at every boot."""
 
     path: str
-    mib: int
+    mib: Mib
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,16 @@ def load(folder: Path) -> Overlay:
     """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml."""
     recipe = document.load(folder / "overlay.yaml", Recipe)
     for kind in ("drop", "directories", "files", "symlinks", "amend", "memory"):
+        seen = set()
         for at, rule in enumerate(getattr(recipe.value, kind)):
+            if rule.path in seen:
+                raise _refusal(
+                    recipe.where(kind, at, "path"),
+                    f"every path once in '{kind}'",
+                    f"'{rule.path}' twice",
+                    "keep the one that is meant",
+                )
+            seen.add(rule.path)
             try:
                 check_path(rule.path)
             except Refusal as refusal:
@@ -207,6 +227,13 @@ class _Layer:
             key = ("files", at) if at >= 0 else ()
             facts = source.lstat()
             if stat.S_ISDIR(facts.st_mode):
+                if at >= 0:
+                    raise _refusal(
+                        self._where(*key, "path"),
+                        "a file",
+                        f"a directory at {source}",
+                        "list it in 'directories'",
+                    )
                 if path not in self.tree:
                     self.tree[path] = Entry(Kind.DIRECTORY, 0o755, mtime=self.time)
                 continue
@@ -218,6 +245,13 @@ class _Layer:
                     Kind.SYMLINK, 0o755, uid, gid, mtime=self.time, target=target
                 )
                 continue
+            if not stat.S_ISREG(facts.st_mode) or not os.access(source, os.R_OK):
+                raise _refusal(
+                    str(source),
+                    "a file that can be read, a directory or a symbolic link",
+                    "something else",
+                    "remove it, or correct its permissions",
+                )
             executable = facts.st_mode & stat.S_IXUSR
             extents = (Extent(0, facts.st_size, source),) if facts.st_size else ()
             self.tree[path] = Entry(

@@ -6,7 +6,7 @@ from image.accounts import Accounts
 from image.overlay import Overlay
 from image.plant import plant
 from image.store import Unpacked
-from image.tree import Entry, Kind, Tree, directory, file
+from image.tree import Entry, Tree, directory, file
 
 ELF_64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
 FREEBSD_ABI = 9
@@ -88,6 +88,8 @@ def lock_accounts(tree: Tree, accounts: Accounts, overlays: list[Overlay], time:
         ("etc/master.passwd", accounts.master_passwd()),
         ("etc/passwd", accounts.passwd()),
     ):
+        if path not in tree:
+            raise incomplete("base.txz", path)
         tree.amend(path, content=file(data).content, mtime=time)
     for path in ("etc/pwd.db", "etc/spwd.db"):
         tree.pop(path, None)
@@ -99,11 +101,12 @@ def keep_in_memory(tree: Tree, overlays: list[Overlay], time: int) -> None:
     tree["conf/base"] = directory(mtime=time)
     for one in overlays:
         for at, memory in enumerate(one.recipe.value.memory):
-            if "/" in memory.path or tree.get(memory.path, tree.root).kind is not Kind.DIRECTORY:
+            path = memory.path
+            if "/" in path or path not in tree or not tree.is_directory(path):
                 raise Refusal(
                     one.recipe.where("memory", at, "path"),
                     expected="a directory of the root, such as var",
-                    found=f"'{memory.path}'",
+                    found=f"'{path}'",
                     remedy="correct the path",
                 )
             copies: dict[int, Entry] = {}

@@ -119,7 +119,8 @@ class Tree(MutableMapping[str, Entry]):
         return self._entries[path]
 
     def __setitem__(self, path: str, entry: Entry) -> None:
-        """Put `entry` at `path`. Raises Refusal if what should hold it is no directory."""
+        """Put `entry` at `path`. Raises Refusal if what should hold it is no directory, and if it
+        would cover a directory that is not empty."""
         check_path(path)
         above = parent(path)
         if above and (above not in self._entries or not self.is_directory(above)):
@@ -129,6 +130,15 @@ class Tree(MutableMapping[str, Entry]):
                 expected=f"a directory /{above} to hold it",
                 found="none" if found == "nothing" else f"a {found} of that name",
                 remedy="add the directory before what is in it",
+            )
+        old = self._entries.get(path)
+        covers = entry.kind is not Kind.DIRECTORY
+        if covers and old and old.kind is Kind.DIRECTORY and self.below(path):
+            raise Refusal(
+                f"/{path}",
+                expected="a directory, for there is something in it",
+                found=f"a {entry.kind.value} to take its place",
+                remedy="drop the directory first, or use another name",
             )
         self._entries[path] = entry
 

@@ -276,9 +276,8 @@ def test_any_tar_archive_gives_members_or_a_refusal(data: st.DataObject) -> None
     places = st.integers(0, len(raw) - 1)
     for at, value in data.draw(st.dictionaries(places, st.integers(0, 255), max_size=8)).items():
         raw[at] = value
-    with TemporaryDirectory() as place:
-        with suppress(Refusal):
-            read_bytes(lzma.compress(bytes(raw), preset=0), Path(place, "a.txz"))
+    with TemporaryDirectory() as place, suppress(Refusal):
+        read_bytes(lzma.compress(bytes(raw), preset=0), Path(place, "a.txz"))
 
 
 @pytest.mark.parametrize(
