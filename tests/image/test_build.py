@@ -1,0 +1,332 @@
+"""Sets and overlays in, a disk out: the whole pipeline, judged by readers that are not ours."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dissect.fat.fat import FATFS
+from dissect.ffs import FFS
+from dissect.util.stream import RangeStream
+
+from firstboot.refusal import Refusal
+from image import build, gpt, overlay, root
+from image.base import lock
+from image.base.sets import BaseSets, open_local
+from image.layout import SMALLEST_MIB, Layout
+from image.overlay import Overlay
+from image.tree import Kind, Tree
+from tests import sets
+from tests.command import ROOT, digest, exitisp
+from tests.sets import Item
+
+TIME = 1_650_000_000
+OVERLAYS = ROOT / "overlays"
+
+
+def given(folder: Path, **items: Any) -> BaseSets:
+    return open_local(
+        sets.write(folder, **items), lock.load(ROOT / "image/hardenedbsd.lock.yaml").base
+    )
+
+
+def without(*paths: str) -> tuple[Item, ...]:
+    return tuple(item for item in sets.BASE if item.path.removeprefix("./") not in paths)
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A built image, and the tree that its slot should have."""
+
+    path: Path
+    tree: Tree
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(gpt.read(self.path))
+
+    def stream(self, label: str) -> RangeStream:
+        layout = self.layout
+        return RangeStream(self.path.open("rb"), layout.offset(label), layout.length(label))
+
+    def slot(self) -> FFS:
+        return FFS(self.stream("rootA"))
+
+
+def make(folder: Path, base: BaseSets, overlays: list[Overlay]) -> Disk:
+    image = folder / "dist" / "exitisp.img"
+    build.build(base, overlays, image, folder / "cache", time=TIME)
+    unpacked = build.unpack(base, overlays, folder / "cache")
+    return Disk(image, root.make_tree(*unpacked, overlays, TIME))
+
+
+@pytest.fixture(scope="module")
+def overlays() -> list[Overlay]:
+    return overlay.load_all(OVERLAYS)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory, overlays: list[Overlay]) -> Iterator[Disk]:
+    folder = tmp_path_factory.mktemp("build")
+    yield make(folder, given(folder / "sets"), overlays)
+    shutil.rmtree(folder)
+
+
+def program(name: str, package: str) -> str:
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed (package {package})")
+    return found
+
+
+def run(*arguments: str | Path) -> str:
+    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+
+
+class TestPartitions:
+    def test_sgdisk_finds_no_problem(self, disk: Disk) -> None:
+        assert "No problems found" in run(program("sgdisk", "gdisk"), "-v", disk.path)
+
+    @pytest.mark.parametrize(
+        ("number", "label", "kind", "attributes"),
+        [
+            (1, "efi", "EFI system partition", 0),
+            (2, "boot", "FreeBSD boot", 0),
+            (3, "rootA", "FreeBSD UFS", 1 << 59),
+            (4, "rootB", "FreeBSD UFS", 0),
+            (5, "cfg", "FreeBSD UFS", 0),
+            (6, "data", "FreeBSD UFS", 0),
+        ],
+    )
+    def test_sgdisk_reads_every_partition(
+        self, disk: Disk, number: int, label: str, kind: str, attributes: int
+    ) -> None:
+        told = run(program("sgdisk", "gdisk"), "-i", str(number), disk.path)
+        assert f"Partition name: '{label}'" in told
+        assert f"({kind})" in told
+        assert f"Attribute flags: {attributes:016X}" in told
+
+    def test_the_boot_programs_are_where_a_bios_looks(self, disk: Disk) -> None:
+        with disk.path.open("rb") as image:
+            assert image.read(440) == (b"pmbr" * 110)[:440]
+        assert disk.stream("boot").read(7000) == b"gptboot" * 1000
+
+    def test_the_image_is_as_small_as_it_can_be_and_sparse(self, disk: Disk) -> None:
+        facts = disk.path.stat()
+        assert facts.st_size == SMALLEST_MIB << 20
+        assert facts.st_blocks * 512 < 8 << 20
+
+    def test_the_other_file_systems_are_empty(self, disk: Disk) -> None:
+        for label in ("rootB", "cfg"):
+            assert set(FFS(disk.stream(label)).root.listdir()) <= {".", "..", ".snap"}
+        assert disk.stream("data").read().strip(b"\0") == b""
+
+
+class TestUefi:
+    def boot_file(self, disk: Disk) -> bytes:
+        volume = FATFS(disk.stream("efi"))
+        data: bytes = volume.get("EFI/BOOT/BOOTX64.EFI").open().read()
+        return data
+
+    def test_gptboot_efi_is_what_uefi_starts(self, disk: Disk) -> None:
+        assert self.boot_file(disk) == b"MZ gptboot.efi"
+
+    def test_fsck_finds_no_problem(self, disk: Disk, tmp_path: Path) -> None:
+        path = tmp_path / "efi"
+        path.write_bytes(disk.stream("efi").read())
+        run(program("fsck.fat", "dosfstools"), "-n", path)
+
+    def test_an_older_base_is_started_by_its_loader(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        base = given(tmp_path / "sets", base=without("boot/gptboot.efi"))
+        assert self.boot_file(make(tmp_path, base, overlays)) == b"MZ loader.efi"
+
+
+class TestSlot:
+    def test_it_is_read_back_as_the_tree_says(self, disk: Disk) -> None:
+        slot = disk.slot()
+        nodes = {}
+        for path in ["", *disk.tree]:
+            entry = disk.tree[path] if path else disk.tree.root
+            node = slot.get(f"/{path}")
+            inode = node.inode
+            read = (inode.di_mode & 0o7777, inode.di_uid, inode.di_gid, inode.di_flags)
+            assert read == (entry.mode, entry.uid, entry.gid, entry.flags), path
+            assert inode.di_mtime == entry.mtime, path
+            if entry.kind is Kind.FILE:
+                assert node.open().read() == entry.content.read(), path
+            elif entry.kind is Kind.SYMLINK:
+                assert node.link == entry.target, path
+            else:
+                names = {name for name, _ in disk.tree.children()[path]}
+                assert set(node.listdir()) - {".", ".."} == names, path
+            nodes[path] = node.inum
+        assert nodes["bin/["] == nodes["bin/test"]
+
+    @pytest.mark.parametrize(
+        ("path", "mode", "uid", "gid", "flags", "mtime"),
+        [
+            ("bin/sh", 0o555, 0, 0, 0, 1_700_000_000),
+            ("usr/bin/su", 0o4555, 0, 0, 0x20800, 1_700_000_000),
+            ("libexec/ld-elf.so.1", 0o555, 0, 0, 0x20000, 1_700_000_000),
+            ("tmp", 0o1777, 0, 0, 0, 1_700_000_000),
+            ("var/unbound", 0o755, 59, 59, 0, 1_700_000_000),
+            ("boot/kernel/kernel", 0o555, 0, 0, 0, 1_700_000_000),
+            ("etc/fstab", 0o644, 0, 0, 0, TIME),
+            ("etc/rc.d/exitisp_storage", 0o555, 0, 0, 0, TIME),
+            ("etc/master.passwd", 0o600, 0, 0, 0, TIME),
+        ],
+    )
+    def test_a_file_has_the_facts_of_its_set_or_overlay(
+        self, disk: Disk, path: str, mode: int, uid: int, gid: int, flags: int, mtime: int
+    ) -> None:
+        inode = disk.slot().get(f"/{path}").inode
+        assert inode.di_mode & 0o7777 == mode
+        assert (inode.di_uid, inode.di_gid, inode.di_flags) == (uid, gid, flags)
+        assert inode.di_mtime == mtime
+
+    def test_links_stay_links(self, disk: Disk) -> None:
+        assert disk.slot().get("/sys").link == "usr/src/sys"
+        assert disk.slot().get("/usr/local/etc").link == "../../etc/local"
+
+    @pytest.mark.parametrize(
+        "path", ["usr/bin/clang", "usr/bin/cc", "usr/lib/libc.a", "usr/tests", "etc/pwd.db",
+                 "etc/spwd.db", "conf/base/etc/pwd.db", "conf/base/etc/spwd.db"]
+    )  # fmt: skip
+    def test_what_an_appliance_does_without_is_not_there(self, disk: Disk, path: str) -> None:
+        folder, _, name = path.rpartition("/")
+        assert name not in disk.slot().get(f"/{folder}").listdir()
+        assert path not in disk.tree
+
+    @pytest.mark.parametrize("etc", ["etc", "conf/base/etc"])
+    def test_nobody_logs_in_without_a_password(self, disk: Disk, etc: str) -> None:
+        master = disk.slot().get(f"/{etc}/master.passwd").open().read().splitlines()
+        assert master[0] == b"root:*:0:0::0:0:Charlie &:/root:/bin/sh"
+        assert all(line.split(b":")[1] for line in master)
+
+    @pytest.mark.parametrize("etc", ["etc", "conf/base/etc"])
+    def test_passwd_is_in_step_with_master_passwd(self, disk: Disk, etc: str) -> None:
+        slot = disk.slot()
+        master = slot.get(f"/{etc}/master.passwd").open().read().splitlines()
+        passwd = slot.get(f"/{etc}/passwd").open().read().splitlines()
+        fields = [line.split(b":") for line in master]
+        assert passwd == [b":".join([one[0], b"*", *one[2:4], *one[7:]]) for one in fields]
+
+    @pytest.mark.parametrize(("name", "mib"), [("etc", 32), ("var", 256)])
+    def test_what_is_in_memory_is_filled_from_conf(self, disk: Disk, name: str, mib: int) -> None:
+        slot = disk.slot()
+        copied = dict(walk(slot, f"/conf/base/{name}"))
+        size = copied.pop("/md_size")
+        assert size == (0o644, 0, 0, 0, b"%d\n" % (mib * 2048))
+        assert copied == dict(walk(slot, f"/{name}"))
+
+
+def walk(slot: FFS, top: str, path: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The facts of everything from `top` on, whatever the inodes' numbers."""
+    node = slot.get(top + path)
+    inode = node.inode
+    facts = (inode.di_mode & 0o7777, inode.di_uid, inode.di_gid, inode.di_flags)
+    if node.is_dir():
+        yield path, facts
+        for name in node.listdir():
+            if name not in (".", ".."):
+                yield from walk(slot, top, f"{path}/{name}")
+    else:
+        yield path, (*facts, node.link if node.is_symlink() else node.open().read())
+
+
+def test_the_manifest_says_what_the_image_is_made_of(disk: Disk) -> None:
+    facts = json.loads(disk.path.with_suffix(".json").read_text())
+    assert facts["time"] == TIME
+    assert facts["overlays"] == [one.parent.name for one in sorted(OVERLAYS.glob("*/*.yaml"))]
+    assert {one["name"]: one["trust"] for one in facts["base"]["sets"]} == {
+        "base.txz": "unsigned, given with --sets",
+        "kernel.txz": "unsigned, given with --sets",
+    }
+    table = disk.layout.table
+    assert facts["disk"]["identifier"] == str(table.identifier)
+    assert [
+        (one["label"], one["first_block"], one["blocks"]) for one in facts["disk"]["partitions"]
+    ] == [(one.label, one.first_lba, one.blocks) for one in table.partitions]
+
+
+def test_a_larger_disk_is_more_room_for_data(tmp_path: Path, overlays: list[Overlay]) -> None:
+    base = given(tmp_path / "sets")
+    built = build.build(
+        base, overlays, tmp_path / "a.img", tmp_path / "cache", size_mib=SMALLEST_MIB + 100
+    )
+    layout = Layout(gpt.read(built.image))
+    assert layout.length("data") == (64 + 100) << 20
+    assert json.loads(built.manifest.read_text())["time"] == 1_700_000_000
+
+
+class TestReproducibility:
+    def test_an_image_depends_on_its_inputs_alone(self, tmp_path: Path) -> None:
+        """Two users, two machines, two places, a cold and a warm cache: the same bytes."""
+        ann, bob = tmp_path / "ann", tmp_path / "bob" / "far away"
+        for home, where in ((ann, ann / "sets"), (bob, bob.parent / "other sets")):
+            home.mkdir(parents=True)
+            sets.write(where)
+
+        def as_ann() -> None:
+            result = exitisp(
+                "build", "--sets", "sets", folder=ann, before=lambda: os.umask(0o077),
+                TZ="Asia/Kolkata", LANG="C", PYTHONHASHSEED="1",
+            )  # fmt: skip
+            assert result.returncode == 0, result.stderr
+
+        def as_bob() -> None:
+            for _ in range(2):
+                result = exitisp(
+                    "build", "--sets", "../other sets", "--output", "x/y.img", folder=bob,
+                    before=lambda: os.umask(0o002), TZ="America/St_Johns", LANG="de_DE.UTF-8",
+                    PYTHONHASHSEED="2", PYTHONUTF8="0",
+                )  # fmt: skip
+                assert result.returncode == 0, result.stderr
+
+        with ThreadPoolExecutor(2) as users:
+            for done in (users.submit(as_ann), users.submit(as_bob)):
+                done.result()
+        assert digest(ann / "dist/exitisp.img") == digest(bob / "x/y.img")
+        assert (ann / "dist/exitisp.json").read_bytes() == (bob / "x/y.json").read_bytes()
+
+    def test_source_date_epoch_is_the_age_of_all_that_is_new(self, tmp_path: Path) -> None:
+        sets.write(tmp_path / "sets")
+        arguments = ("build", "--sets", "sets", "--output", "a.img")
+        result = exitisp(*arguments, folder=tmp_path, SOURCE_DATE_EPOCH="1234567890")
+        assert result.returncode == 0, result.stderr
+        assert json.loads((tmp_path / "a.json").read_text())["time"] == 1_234_567_890
+        slot = Disk(tmp_path / "a.img", Tree()).slot()
+        assert slot.get("/etc/fstab").inode.di_mtime == 1_234_567_890
+        assert slot.get("/bin/sh").inode.di_mtime == 1_700_000_000
+
+
+class TestCache:
+    @pytest.mark.parametrize("at", [0, -1])
+    def test_damage_is_told_removed_and_healed_by_the_next_build(
+        self, tmp_path: Path, overlays: list[Overlay], at: int
+    ) -> None:
+        base = given(tmp_path / "sets")
+        good = make(tmp_path, base, overlays)
+        before = digest(good.path)
+        contents = max(
+            tmp_path.glob("cache/unpacked/*/contents"), key=lambda one: one.stat().st_size
+        )
+        data = bytearray(contents.read_bytes())
+        data[at] ^= 1
+        contents.write_bytes(data)
+        with pytest.raises(Refusal, match="the cache was damaged"):
+            make(tmp_path, base, overlays)
+        assert digest(good.path) == before
+        assert sorted(path.name for path in good.path.parent.iterdir()) == [
+            "exitisp.img",
+            "exitisp.json",
+        ]
+        assert digest(make(tmp_path, base, overlays).path) == before
