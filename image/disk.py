@@ -8,7 +8,7 @@ from image import fat, gpt, ufs2
 from image.layout import Layout
 from image.progress import Advance, step
 from image.root import incomplete
-from image.tree import Tree, directory
+from image.tree import Entry, Tree, directory
 
 
 def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
@@ -46,6 +46,9 @@ def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
 
 def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Advance) -> None:
     try:
+        size = sum({id(one): content_size(one) for one in tree.values()}.values())
+        if size > disk.length("rootA"):
+            raise ValueError(f"files of {size >> 20} MiB")
         ufs2.write(
             descriptor,
             disk.offset("rootA"),
@@ -68,6 +71,11 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
             found=str(error),
             remedy="run the same command again",
         ) from error
+
+
+def content_size(entry: Entry) -> int:
+    """In bytes, without the holes."""
+    return sum(extent.length for extent in entry.content.extents)
 
 
 def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:

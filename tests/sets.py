@@ -155,11 +155,16 @@ def tar(items: Iterable[Item], time: int = 1_700_000_000) -> bytes:
 def write(place: Path, base: Iterable[Item] = BASE, kernel: Iterable[Item] = KERNEL) -> Path:
     """A folder with `base.txz`, `kernel.txz` and the MANIFEST that fits them."""
     place.mkdir(parents=True, exist_ok=True)
+    return seal(place, base=archive(base), kernel=archive(kernel))
+
+
+def seal(place: Path, **changed: bytes) -> Path:
+    """Change sets in the folder `place`, whatever is in them, and write the MANIFEST that fits."""
     lines = []
-    for name, items in (("base", tuple(base)), ("kernel", tuple(kernel))):
-        data = archive(items)
+    for name, data in changed.items():
         (place / f"{name}.txz").write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        lines.append(f'{name}.txz\t{digest}\t{len(items)}\t{name}\t"The {name}"\ton\n')
+    for name in ("base", "kernel"):
+        digest = hashlib.sha256((place / f"{name}.txz").read_bytes()).hexdigest()
+        lines.append(f'{name}.txz\t{digest}\t1\t{name}\t"The {name}"\ton\n')
     (place / "MANIFEST").write_text("".join(lines))
     return place
