@@ -64,7 +64,8 @@ def build(
     Example: ./exitisp build --sets ~/sets
     """
     from image import layout
-    from image.base.source import cache_folder, obtain
+    from image.base.cache import cache_folder
+    from image.base.source import obtain
     from image.build import build as make
     from image.overlay import load, load_all
 
@@ -128,8 +129,8 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     Example: ./exitisp lock --update
     """
     from image.base import lock as locking
-    from image.base.source import cache_folder
-    from image.base.source import update as pin_newest
+    from image.base.cache import cache_folder
+    from image.base.pinning import update as pin_newest
 
     if update or accept_key:
         print(pin_newest(LOCK, cache_folder(), accept_key=accept_key or None))
@@ -190,7 +191,9 @@ def bench(_: Context, sets: str = "", output: str = "dist/bench.json") -> None:
     Example: ./exitisp bench --sets ~/sets
     """
     from image.bench import measure
+    from image.host import ensure, program
 
+    ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
     measure(ROOT, Path(sets) if sets else None, Path(output))
 
 

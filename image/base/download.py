@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +19,7 @@ import urllib3.exceptions
 from firstboot.refusal import Refusal
 from image.base import writing
 from image.base.lock import Url
+from image.base.patience import PATIENCE, Patience
 from image.progress import Advance
 
 CHUNK = 1 << 16
@@ -34,25 +34,6 @@ HEADWAY = 1 << 20
 REDIRECTS = 5
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for a server, in seconds.
-
-    `connect`: for each of its addresses. `answer`: for the beginning of an answer, name
-    resolution included; a server that has never answered gets so long for all attempts together.
-    `silence`: for a body that does not get on. `pauses`: before the second attempt and each
-    later one.
-    """
-
-    connect: float = 5.0
-    answer: float = 12.0
-    silence: float = 30.0
-    pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
-
-
-PATIENCE = Patience()
 
 
 class _Fault(Exception):

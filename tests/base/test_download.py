@@ -16,8 +16,9 @@ import pytest
 
 from firstboot.refusal import Refusal
 from image.base import download
-from image.base.download import PATIENCE, Client, Patience
+from image.base.download import Client
 from image.base.lock import Url
+from image.base.patience import PATIENCE, Patience
 from tests.base.upstream import (
     HASTY,
     Answer,

@@ -8,9 +8,9 @@ import pytest
 
 from firstboot.refusal import Refusal
 from image import progress
-from image.base import lock, source
+from image.base import lock, pinning, source
+from image.base.cache import cache_folder
 from image.base.sets import BaseSets, Trust
-from image.base.source import cache_folder
 from tests.base.upstream import (
     BASE,
     HASTY,
@@ -34,7 +34,7 @@ def obtain(lock_path: Path, cache: Path, sets: Path | None = None) -> BaseSets:
 
 
 def update(lock_path: Path, cache: Path, accept_key: str | None = None) -> str:
-    return source.update(lock_path, cache, accept_key=accept_key, patience=HASTY)
+    return pinning.update(lock_path, cache, accept_key=accept_key, patience=HASTY)
 
 
 def refused(lock_path: Path, cache: Path, accept_key: str | None = None) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from image.base import lock
-from image.base.download import Patience
 from image.base.lock import Base, Folder, Lock, Pin, Schema, Url
+from image.base.patience import Patience
 from image.base.signature import Principal, PublicKey
 
 HASTY = Patience(connect=5.0, answer=10.0, silence=10.0, pauses=(0.0, 0.0, 0.0))

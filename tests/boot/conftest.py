@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from image import build, overlay, root
-from image.base.source import cache_folder, obtain
+from image.base.cache import cache_folder
+from image.base.source import obtain
 from image.tree import Tree
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware

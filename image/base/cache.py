@@ -1,0 +1,37 @@
+"""The folder in which downloaded sets are kept."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image.base.writing import writing
+
+
+def cache_folder() -> Path:
+    """Where downloaded sets are kept, as the XDG Base Directory Specification has it."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".cache") / "exitisp" / "sets"
+
+
+@contextmanager
+def alone_in(cache: Path) -> Iterator[None]:
+    """Keep other builds out of the cache folder, which is made if need be."""
+    with writing(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        folder = os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Refusal(
+                cache,
+                expected="a folder that no other exitisp is writing to",
+                found="one that is in use",
+                remedy="wait until the other one has ended, and start again",
+            ) from error
+        yield
+    finally:
+        os.close(folder)

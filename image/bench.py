@@ -1,0 +1,150 @@
+"""Builds measured against the least that any build must do, in one run on one machine.
+
+The floor is what nobody can avoid: decompressing the sets to nowhere, and writing as many bytes
+as the finished image has. Ratios to it mean the same on a laptop and on a server.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from image.base.cache import cache_folder
+from image.base.source import obtain
+from image.base.writing import replace
+
+ROUNDS = 3
+"""Each figure is the best of so many: what disturbs a run only ever makes it longer."""
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Times in seconds, sizes in MiB. `floor_s` is xz alone plus `copy_s`; `synced_copy_s` is a
+    copy that, like a build, waits until the disk has it."""
+
+    cold_s: float
+    warm_s: float
+    floor_s: float
+    copy_s: float
+    synced_copy_s: float
+    peak_mib: float
+    image_mib: float
+    compressed_mib: float
+
+
+def measure(root: Path, sets: Path | None, output: Path) -> None:
+    """Measure, print a table, write the figures as JSON to `output`."""
+    base = obtain(sets, root / "image" / "hardenedbsd.lock.yaml", cache_folder())
+    files = [str(base.base.path), str(base.kernel.path)]
+    folder = base.base.path.parent
+    output.parent.mkdir(parents=True, exist_ok=True)
+    times: dict[str, list[float]] = {}
+    peaks = []
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=output.parent) as name:
+        work = Path(name)
+        image, copy = work / "exitisp.img", work / "copy.img"
+        for turn in range(ROUNDS):
+            print(f"round {turn + 1} of {ROUNDS}", file=sys.stderr)
+            cache = work / "cache"
+            shutil.rmtree(cache, ignore_errors=True)
+            for kind in ("cold", "warm"):
+                change(work / "changed", f"{turn} {kind}")
+                seconds, peak = build(root, folder, work, image)
+                times.setdefault(kind, []).append(seconds)
+                peaks.append(peak)
+            copying = ["sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", str(image), str(copy)]
+            for kind, command in (
+                ("xz", ["xz", "--decompress", "--stdout", *files]),
+                ("copy", ["cp", str(image), str(copy)]),
+                ("synced copy", copying),
+            ):
+                copy.unlink(missing_ok=True)
+                times.setdefault(kind, []).append(timed(command))
+        size = image.stat().st_blocks * 512 / MIB
+        compressed = compressed_size(image) / MIB
+    best = {kind: min(found) for kind, found in times.items()}
+    figures = Figures(
+        best["cold"],
+        best["warm"],
+        best["xz"] + best["copy"],
+        best["copy"],
+        best["synced copy"],
+        max(peaks),
+        size,
+        compressed,
+    )
+    rounded = {key: round(value, 3) for key, value in asdict(figures).items()}
+    replace(output, (json.dumps(rounded, indent=2) + "\n").encode())
+    print(table(figures))
+
+
+def change(overlay: Path, text: object) -> None:
+    """An overlay with one file, whose content is `text`."""
+    (overlay / "files" / "etc").mkdir(parents=True, exist_ok=True)
+    (overlay / "overlay.yaml").write_text("description: The file that is changed.\n")
+    (overlay / "files" / "etc" / "changed").write_text(f"{text}\n")
+
+
+def build(root: Path, sets: Path, work: Path, image: Path) -> tuple[float, float]:
+    """Build as a user would, in a process of its own: seconds, and its peak memory in MiB."""
+    os.sync()
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "invoke", "--search-root", str(root), "build"),
+            *("--sets", str(sets), "--overlay", str(work / "changed"), "--output", str(image)),
+        ],
+        env={**os.environ, "XDG_CACHE_HOME": str(work / "cache")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, "build")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def timed(command: list[str]) -> float:
+    os.sync()
+    began = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
+
+
+def compressed_size(image: Path) -> int:
+    """Bytes of the image as it would be downloaded, with zstd at its usual level."""
+    process = subprocess.Popen(["zstd", "--quiet", "--stdout", image], stdout=subprocess.PIPE)
+    assert process.stdout
+    total = 0
+    while chunk := process.stdout.read(MIB):
+        total += len(chunk)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, "zstd")
+    return total
+
+
+def table(figures: Figures) -> str:
+    rows = (
+        ("cold build", figures.cold_s, "s", figures.cold_s / figures.floor_s, "x floor"),
+        ("warm build", figures.warm_s, "s", figures.warm_s / figures.copy_s, "x copy"),
+        ("", figures.warm_s, "s", figures.warm_s / figures.synced_copy_s, "x synced copy"),
+        ("floor: xz and a copy", figures.floor_s, "s", None, ""),
+        ("copy of the image", figures.copy_s, "s", None, ""),
+        ("copy, on the disk", figures.synced_copy_s, "s", None, ""),
+        ("peak memory", figures.peak_mib, "MiB", None, ""),
+        ("image", figures.image_mib, "MiB", None, ""),
+        ("image, compressed", figures.compressed_mib, "MiB", None, ""),
+    )
+    return "\n".join(
+        f"{name:22}{value:9.2f} {unit:4}" + (f"{ratio:8.2f} {what}" if ratio is not None else "")
+        for name, value, unit, ratio, what in rows
+    )
