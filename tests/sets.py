@@ -62,6 +62,8 @@ BASE = (
     folder("./cfg"),
     folder("./dev", 0o555),
     folder("./etc"),
+    Item("./etc/csh.login", b"umask 022\n"),
+    Item("./etc/csh.cshrc", type=tarfile.LNKTYPE, link="./etc/csh.login"),
     Item("./etc/group", GROUP),
     Item("./etc/master.passwd", MASTER_PASSWD, 0o600),
     Item("./etc/passwd", b"root:*:0:0:Charlie &:/root:/bin/sh\n"),

@@ -169,6 +169,10 @@ class TestSlot:
                 assert set(node.listdir()) - {".", ".."} == names, path
             nodes[path] = node.inum
         assert nodes["bin/["] == nodes["bin/test"]
+        linked = ("etc/csh.login", "etc/csh.cshrc")
+        one, same = (nodes[path] for path in linked)
+        copy, same_copy = (nodes[f"conf/base/{path}"] for path in linked)
+        assert one == same != copy == same_copy
 
     @pytest.mark.parametrize(
         ("path", "mode", "uid", "gid", "flags", "mtime"),
@@ -308,7 +312,33 @@ class TestReproducibility:
         assert slot.get("/bin/sh").inode.di_mtime == 1_700_000_000
 
 
+def test_stale_passwords_go_without_being_told(tmp_path: Path) -> None:
+    """What the target would look users up in is made at its boot, from master.passwd."""
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks/overlay.yaml").write_text("description: only this\nlock: [root]\n")
+    tree = make(tmp_path, given(tmp_path / "sets"), [overlay.load(tmp_path / "locks")]).tree
+    assert "usr/bin/clang" in tree
+    assert not {"etc/pwd.db", "etc/spwd.db"} & set(tree)
+
+
+def test_an_account_without_a_password_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="expected no account without a password, found root"):
+        make(tmp_path, given(tmp_path / "sets"), [])
+
+
 class TestCache:
+    def test_damage_is_told_even_if_it_cannot_be_removed(
+        self, tmp_path: Path, overlays: list[Overlay], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        base = given(tmp_path / "sets")
+        make(tmp_path, base, overlays)
+        monkeypatch.setattr("image.store.shutil.rmtree", lambda *_, **__: None)
+        for contents in tmp_path.glob("cache/unpacked/*/contents"):
+            with contents.open("ab") as file:
+                file.write(b"more")
+        with pytest.raises(Refusal, match="the cache was damaged"):
+            make(tmp_path, base, overlays)
+
     @pytest.mark.parametrize("at", [0, -1])
     def test_damage_is_told_removed_and_healed_by_the_next_build(
         self, tmp_path: Path, overlays: list[Overlay], at: int

@@ -81,7 +81,14 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         ("found", "mode"),
-        [(0o600, 0o644), (0o666, 0o644), (0o644, 0o644), (0o700, 0o755), (0o777, 0o755)],
+        [
+            (0o600, 0o644),
+            (0o666, 0o644),
+            (0o644, 0o644),
+            (0o655, 0o644),
+            (0o700, 0o755),
+            (0o777, 0o755),
+        ],
     )
     def test_a_default_mode_depends_on_the_owner_s_execute_bit_alone(
         self, base: Tree, tmp_path: Path, found: int, mode: int

@@ -1,12 +1,14 @@
 """A set is unpacked once; what the store is not sure of, it does not believe."""
 
+import os
+import pkgutil
 import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -196,20 +198,23 @@ def test_processes_may_unpack_the_same_set_at_once(source: Source, cache: Path) 
     assert len(shelf(cache)) == 1
 
 
+@pytest.mark.parametrize("moment", ["image.store._remove_unused", "image.archive.read"])
 def test_a_set_that_another_has_unpacked_meanwhile_stays_in_place(
-    source: Source, cache: Path, unpack: Unpack
+    unpack: Unpack, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """Someone reads it already: it must not vanish, not even for a moment."""
-    others: list[Path] = []
+    others: list[IO[bytes]] = []
 
-    def advance(_: int) -> None:
-        if not others:
-            others.append(Path())
-            others[0] = unpack().contents
+    def at_that_moment(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        others.append(unpack().contents.open("rb"))
+        return pkgutil.resolve_name(moment)(*arguments)
 
-    store.unpack(source, source.sha256, keep, "", cache, advance)
-    before = others[0].stat().st_ino
-    assert unpack().contents.stat().st_ino == before
+    monkeypatch.setattr(moment, at_that_moment)
+    unpack()
+    (reading,) = others
+    with reading:
+        assert os.fstat(reading.fileno()).st_nlink == 1
 
 
 def test_threads_may_unpack_the_same_set_at_once(unpack: Unpack, cache: Path) -> None:
