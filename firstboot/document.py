@@ -7,8 +7,9 @@ good string and ``1.10`` a version. Anchors and aliases are refused, so that a d
 as it looks.
 
 Shapes may use ``str``, ``int``, ``bool``, enumerations (by value), ``X | None``,
-``tuple[X, ...]``, ``dict[str, X]``, other dataclasses, and any class with a class method
-``parse(text: str)`` that raises ValueError naming what it expects.
+``tuple[X, ...]``, ``dict[str, X]``, other dataclasses, any class with a method
+``parse(text: str)`` of the class that raises ValueError naming what it expects, and
+``Annotated[X, P]`` for an X that the class P parses.
 """
 
 import dataclasses
@@ -156,6 +157,8 @@ class _Reader:
     def read(self, node: yaml.Node, shape: Any, key: Key) -> Any:
         self.lines[key] = _line(node)
         origin = typing.get_origin(shape)
+        if origin is typing.Annotated:
+            return self._scalar(node, shape.__metadata__[0], key)
         if origin in (typing.Union, types.UnionType):
             (inner,) = (part for part in typing.get_args(shape) if part is not type(None))
             return None if _is_null(node) else self.read(node, inner, key)
@@ -185,7 +188,7 @@ class _Reader:
                 yield name, name.value, value
 
     def _record(self, node: yaml.Node, shape: Any, key: Key) -> Any:
-        hints = typing.get_type_hints(shape)
+        hints = typing.get_type_hints(shape, include_extras=True)
         fields = {field.name.rstrip("_"): field for field in dataclasses.fields(shape)}
         before = len(self.faults)
         values = {}

@@ -16,19 +16,10 @@ from typing import Self
 from firstboot import document
 from firstboot.document import Document
 from firstboot.refusal import Refusal
+from firstboot.values import Mode
 from image.accounts import Accounts
 from image.archive import parse_flags
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path
-
-
-class Mode(int):
-    """Permission bits, in octal as chmod(1) takes them."""
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        if not re.fullmatch(r"[0-7]{3,4}", text):
-            raise ValueError("three or four octal digits, such as 0644")
-        return cls(text, 8)
 
 
 class Mib(int):

@@ -233,7 +233,8 @@ def _attachment(bus: Bus, at: int, facts: str) -> list[str]:
         case Bus.NVME:
             return ["-device", f"nvme,serial=disk{at},{facts}"]
         case Bus.USB:
-            controller = f"qemu-xhci,id=usb{at}"
+            # QEMU's xHCI never completes some reads of more than 128 KiB of FreeBSD's driver.
+            controller = f"ich9-usb-ehci1,id=usb{at}"
             return ["-device", controller, "-device", f"usb-storage,bus=usb{at}.0,{facts}"]
 
 
