@@ -3,6 +3,7 @@
 import functools
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(body)
     def told(*arguments: Any, **options: Any) -> Any:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return body(*arguments, **options)
         except Refusal as refusal:
@@ -33,6 +35,22 @@ def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
             raise Exit("exitisp: interrupted; nothing half-made was left", code=130) from None
 
     return told
+
+
+def source_date_epoch() -> int | None:
+    """The age of what is new in an image, in seconds since 1970, as reproducible-builds.org
+    specifies the environment variable. None if it is not set."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > 10:
+        raise Refusal(
+            "SOURCE_DATE_EPOCH",
+            expected="seconds since 1970 in decimal",
+            found=repr(text),
+            remedy="correct or unset it",
+        )
+    return int(text)
 
 
 def machine_needs() -> list[Any]:
@@ -70,16 +88,16 @@ def build(
     from image.overlay import load, load_all
 
     folder = cache_folder()
+    age = source_date_epoch()
     overlays = [*load_all(OVERLAYS), *(load(Path(extra)) for extra in overlay or ())]
     base = obtain(Path(sets) if sets else None, LOCK, folder)
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     built = make(
         base,
         overlays,
         Path(output),
         folder.parent,
         size_mib=disk or layout.SMALLEST_MIB,
-        time=int(epoch) if epoch.isdecimal() else None,
+        time=age,
     )
     for one in (base.base, base.kernel):
         print(f"{one.path.name}: {one.provenance}")

@@ -5,7 +5,8 @@ class Refusal(Exception):
     """Bad input, told in one sentence: what, what was expected, what was found, what to do.
 
     `subject` names the input as its owner knows it: ``overlay.yaml:12``, ``base.txz``.
-    Tasks print ``str(refusal)`` and exit with status 1; nobody sees a traceback for it.
+    Tasks print ``str(refusal)``, in which nothing acts on a terminal, and exit with status 1;
+    nobody sees a traceback for it.
     """
 
     def __init__(self, subject: object, *, expected: str, found: str, remedy: str) -> None:
@@ -13,4 +14,5 @@ class Refusal(Exception):
         self.expected = expected
         self.found = found
         self.remedy = remedy
-        super().__init__(f"{self.subject}: expected {expected}, found {found}; {remedy}.")
+        sentence = f"{self.subject}: expected {expected}, found {found}; {remedy}."
+        super().__init__("".join(char if char.isprintable() else "?" for char in sentence))

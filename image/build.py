@@ -50,14 +50,14 @@ def build(
     """
     manifest = output.with_suffix(".json") if output.name else output
     check_place(output, manifest)
-    identifier = uuid.uuid5(NAMESPACE, f"{sets.base.sha256} {sets.kernel.sha256} {size_mib}")
-    plan = lay_out(size_mib, identifier)
+    layout.check_size(size_mib)
     base, kernel = unpack(sets, overlays, cache)
     with verifying(base, kernel) as settle_doubts:
         if time is None:
-            ages = (member.mtime for part in (base, kernel) for member in part.members)
-            time = max(ages, default=0)
+            time = youngest(base, kernel)
         tree = root.make_tree(base, kernel, overlays, time)
+        content = (sets.base.sha256, sets.kernel.sha256, overlay.digest(overlays), time, size_mib)
+        plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, " ".join(map(str, content))))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
         with writing(output):
             try:
@@ -116,7 +116,7 @@ def uninterrupted() -> Iterator[None]:
 
 def youngest(*parts: Unpacked) -> int:
     """When the youngest file of the sets was made, in seconds since 1970."""
-    return max(member.mtime for part in parts for member in part.members)
+    return max((member.mtime for part in parts for member in part.members), default=0)
 
 
 def unpack(sets: BaseSets, overlays: list[Overlay], cache: Path) -> tuple[Unpacked, Unpacked]:

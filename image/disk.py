@@ -7,8 +7,8 @@ from firstboot.refusal import Refusal
 from image import fat, gpt, ufs2
 from image.layout import Layout
 from image.progress import Advance, step
-from image.root import incomplete
-from image.tree import Entry, Tree, directory
+from image.root import incomplete, too_large
+from image.tree import Tree, directory
 
 
 def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
@@ -27,8 +27,7 @@ def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
             )
         os.pwrite(descriptor, boot, disk.offset("boot"))
         empty = Tree(directory(mtime=time))
-        size = sum({id(one): one.content.length for one in tree.values()}.values())
-        with step("Write the image", size) as advance:
+        with step("Write the image", tree.content_size) as advance:
             write_slot(descriptor, disk, tree, time, advance)
             for label, volume in (("rootB", ""), ("cfg", "cfg")):
                 ufs2.write(
@@ -46,9 +45,6 @@ def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
 
 def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Advance) -> None:
     try:
-        size = sum({id(one): content_size(one) for one in tree.values()}.values())
-        if size > disk.length("rootA"):
-            raise ValueError(f"files of {size >> 20} MiB")
         ufs2.write(
             descriptor,
             disk.offset("rootA"),
@@ -58,12 +54,7 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
             advance=advance,
         )
     except ValueError as error:
-        raise Refusal(
-            "the root tree",
-            expected=f"one that fits a slot of {disk.length('rootA') >> 20} MiB",
-            found=str(error),
-            remedy="drop more of the base in an overlay.yaml",
-        ) from error
+        raise too_large(str(error)) from error
     except EOFError as error:
         raise Refusal(
             "the root tree",
@@ -71,11 +62,6 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
             found=str(error),
             remedy="run the same command again",
         ) from error
-
-
-def content_size(entry: Entry) -> int:
-    """In bytes, without the holes."""
-    return sum(extent.length for extent in entry.content.extents)
 
 
 def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:

@@ -55,11 +55,8 @@ class Layout:
         return self.partition(label).blocks * gpt.BLOCK
 
 
-def lay_out(size_mib: int, identifier: UUID) -> Layout:
-    """Partitions for a disk of `size_mib` MiB; what is left over goes to data.
-
-    Raises Refusal if that is too small.
-    """
+def check_size(size_mib: int) -> None:
+    """Raises Refusal if a disk of `size_mib` MiB is too small."""
     if size_mib < SMALLEST_MIB:
         raise Refusal(
             "the disk",
@@ -67,6 +64,12 @@ def lay_out(size_mib: int, identifier: UUID) -> Layout:
             found=f"{size_mib} MiB",
             remedy="use a larger one",
         )
+
+
+def lay_out(size_mib: int, identifier: UUID) -> Layout:
+    """Partitions for a disk of `size_mib` MiB; what is left over goes to data. Raises Refusal if
+    that is too small."""
+    check_size(size_mib)
     at = MIB // gpt.BLOCK
     partitions = []
     for label, kind, mib, attributes in (

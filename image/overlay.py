@@ -5,6 +5,7 @@ overlay, and one that the base has too must be declared with ``replaces: yes``, 
 covered by accident.
 """
 
+import hashlib
 import os
 import re
 import stat
@@ -20,6 +21,9 @@ from firstboot.values import Mode
 from image.accounts import Accounts
 from image.archive import parse_flags
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path
+
+ACCOUNT_FILES = ("etc/master.passwd", "etc/passwd", "etc/group", "etc/pwd.db", "etc/spwd.db")
+"""Made from the base's accounts, so no overlay can have them."""
 
 
 class Mib(int):
@@ -154,6 +158,25 @@ def dropping(overlays: Iterable[Overlay]) -> tuple[Callable[[str], bool], str]:
     return lambda path: matcher.fullmatch(path) is not None, pattern
 
 
+def digest(overlays: Iterable[Overlay]) -> str:
+    """SHA-256 over all that `overlays` say and hold, in hexadecimal."""
+    total = hashlib.sha256()
+    for overlay in overlays:
+        for path, source in [("", overlay.folder / "overlay.yaml"), *_walk(overlay.files)]:
+            facts = source.lstat()
+            content = b""
+            if stat.S_ISLNK(facts.st_mode):
+                content = str(source.readlink()).encode("utf-8", "surrogateescape")
+            elif stat.S_ISREG(facts.st_mode):
+                with source.open("rb") as file:
+                    content = hashlib.file_digest(file, "sha256").digest()
+            kind = stat.S_IFMT(facts.st_mode) | facts.st_mode & stat.S_IXUSR
+            for part in (overlay.name, path, str(kind)):
+                total.update(part.encode("utf-8", "surrogateescape") + b"\0")
+            total.update(len(content).to_bytes(8, "little") + content)
+    return total.hexdigest()
+
+
 def _translate(glob: str) -> str:
     parts = re.split(r"(\*\*|\*|\?)", glob)
     meaning = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -280,6 +303,13 @@ class _Layer:
         )
 
     def _claim(self, path: str, key: tuple[str | int, ...], replaces: bool) -> None:
+        if path in ACCOUNT_FILES:
+            raise _refusal(
+                self._where(*key),
+                "the accounts of the base",
+                f"a file that would replace /{path}",
+                "change accounts by keys such as 'lock'",
+            )
         if path in self.owners:
             raise Refusal(
                 self._where(*key),

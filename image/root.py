@@ -3,6 +3,7 @@
 from firstboot.refusal import Refusal
 from image import overlay
 from image.accounts import Accounts
+from image.layout import SLOT_MIB
 from image.overlay import Overlay
 from image.plant import plant
 from image.store import Unpacked
@@ -13,6 +14,11 @@ FREEBSD_ABI = 9
 X86_64 = 62
 """elf(5): EI_OSABI, e_machine."""
 
+DATABASES = {"etc/login.conf": "etc/login.conf.db", "etc/services": "var/db/services.db"}
+"""What cap_mkdb(1) and services_mkdb(8) made of a text of the base. Nothing on the target makes
+them anew, and the C library reads the text where there is no database: so a database goes when
+its text is replaced."""
+
 
 def make_tree(base: Unpacked, kernel: Unpacked, overlays: list[Overlay], time: int) -> Tree:
     """The root tree of a slot."""
@@ -22,10 +28,25 @@ def make_tree(base: Unpacked, kernel: Unpacked, overlays: list[Overlay], time: i
     plant(tree, kernel, accounts, "kernel.txz")
     for path in ("boot/kernel/kernel", "libexec/ld-elf.so.1"):
         check_machine(tree, path)
+    texts = {text: tree.get(text) for text in DATABASES}
     overlay.apply(overlays, tree, accounts, time)
+    for text, entry in texts.items():
+        if tree.get(text) is not entry:
+            tree.pop(DATABASES[text], None)
     lock_accounts(tree, accounts, overlays, time)
     keep_in_memory(tree, overlays, time)
+    if tree.content_size > SLOT_MIB << 20:
+        raise too_large(f"files of {tree.content_size >> 20} MiB")
     return tree
+
+
+def too_large(found: str) -> Refusal:
+    return Refusal(
+        "the root tree",
+        expected=f"one that fits a slot of {SLOT_MIB} MiB",
+        found=found,
+        remedy="drop more of the base in an overlay.yaml",
+    )
 
 
 def read_accounts(base: Unpacked) -> Accounts:

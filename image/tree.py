@@ -154,6 +154,12 @@ class Tree(MutableMapping[str, Entry]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def content_size(self) -> int:
+        """Bytes that its files hold, without holes, hard links counted once."""
+        once = {id(entry): entry.content for entry in self._entries.values()}
+        return sum(extent.length for content in once.values() for extent in content.extents)
+
     def is_directory(self, path: str) -> bool:
         return not path or self._entries[path].kind is Kind.DIRECTORY
 

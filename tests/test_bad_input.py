@@ -204,6 +204,11 @@ class TestOverlays:
         assert told.startswith("mine/overlay.yaml:4: expected one of the keys description, ")
         assert "found the unknown key 'colour'" in told
 
+    def test_accounts_of_its_own(self, bench: Bench) -> None:
+        arguments = bench.overlay("files:\n- {path: etc/group, replaces: yes}\n", group="wheel")
+        told = bench.refuses(*arguments)
+        assert told.startswith("mine/overlay.yaml:3: expected the accounts of the base, found a")
+
     def test_what_is_no_yaml(self, bench: Bench) -> None:
         assert bench.refuses(*bench.overlay("files: [")).startswith("mine/overlay.yaml:")
 
@@ -226,6 +231,15 @@ class TestOverlays:
         assert told.startswith("mine/overlay.yaml:3: expected a directory of the root, such as var")
 
 
+@pytest.mark.parametrize("age", ["", "yesterday", "-1", "1" * 30])
+def test_an_age_that_is_none(bench: Bench, age: str) -> None:
+    arguments = ("--sets", bench.sets, "--output", bench.output)
+    result = exitisp("build", *arguments, folder=bench.folder, SOURCE_DATE_EPOCH=age)
+    told = sentence(result.returncode, result.stderr)
+    assert told.startswith("SOURCE_DATE_EPOCH: expected seconds since 1970 in decimal, found ")
+    assert bench.is_untouched()
+
+
 class TestPlace:
     def test_a_disk_that_is_too_small(self, bench: Bench) -> None:
         told = bench.refuses("--disk", "2000")
@@ -244,7 +258,7 @@ class TestPlace:
         def limited() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        assert "expected a place to write, found File too large" in bench.refuses(before=limited)
+        assert "expected room to write, found File too large" in bench.refuses(before=limited)
 
     def test_no_space_left(self, bench: Bench) -> None:
         """A file system of 1 MiB, seen by the build alone."""

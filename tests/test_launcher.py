@@ -25,7 +25,7 @@ case "$1 $2" in
 esac
 """
 
-TOOLS = ("sh", "dirname", "cmp", "rm", "cp", "mkdir")
+TOOLS = ("sh", "dirname", "readlink", "cmp", "rm", "cp", "mkdir", "flock")
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,21 @@ def one_sentence(result: subprocess.CompletedProcess[str]) -> str:
     line = result.stderr.splitlines()[-1]
     assert line.startswith("exitisp: ")
     return line
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(checkout: Checkout) -> None:
+    checkout.run("build")
+    (checkout.root / ".venv/bin/python").unlink()
+    assert made(checkout)
+    assert checkout.run("build").returncode == 0
+    assert made(checkout)
+
+
+def test_a_link_to_the_script_is_the_script(checkout: Checkout) -> None:
+    link = checkout.folder / "link"
+    link.symlink_to(checkout.root / "exitisp")
+    result = checkout.run("build", program=str(link))
+    assert str(checkout.root / ".venv") in result.stdout
 
 
 def test_packages_that_cannot_be_installed_are_told(checkout: Checkout) -> None:

@@ -15,12 +15,12 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise Refusal(
             path,
             expected="room to write" if full else "a place to write",
             found=error.strerror or str(error),
-            remedy="free some space there and run the same command again"
+            remedy="free some space there, or raise its limit, and run the same command again"
             if full
             else "correct the path or its permissions and run the same command again",
         ) from error

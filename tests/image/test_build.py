@@ -360,3 +360,26 @@ class TestCache:
             "exitisp.json",
         ]
         assert digest(make(tmp_path, base, overlays).path) == before
+
+
+def test_a_database_goes_when_its_text_is_replaced(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "files/etc").mkdir(parents=True)
+    (mine / "files/etc/login.conf").write_text("default:\\\n\t:umask=027:\n")
+    (mine / "overlay.yaml").write_text(
+        "description: My classes.\nfiles:\n- {path: etc/login.conf, replaces: yes}\n"
+    )
+    base = given(tmp_path / "sets", base=(*sets.BASE, Item("./etc/login.conf.db", b"database")))
+    stock = overlay.load_all(OVERLAYS)
+    assert "etc/login.conf.db" in make(tmp_path, base, stock).tree
+    assert "etc/login.conf.db" not in make(tmp_path, base, [*stock, overlay.load(mine)]).tree
+
+
+def test_disks_of_other_content_have_other_identifiers(
+    tmp_path: Path, overlays: list[Overlay]
+) -> None:
+    base = given(tmp_path / "sets")
+    identifier = make(tmp_path, base, overlays).layout.table.identifier
+    more = [*overlays, overlay.load(ROOT / "examples/overlay")]
+    assert make(tmp_path, base, more).layout.table.identifier != identifier
+    assert make(tmp_path, base, overlays).layout.table.identifier == identifier
