@@ -1,0 +1,276 @@
+"""Worlds of network namespaces: parties, wires, switches, daemons, captures.
+
+A world is a process that waits in new net, mount and process namespaces; whatever a test does is
+done in there, so nothing leaves the machine. The process reads a pipe that only the test holds:
+when the test ends, however it ends, the pipe closes, and the kernel kills every process of the
+world and removes its namespaces, addresses and mounts with it.
+
+Without root the world is a user namespace too, with the subordinate users and groups of
+/etc/subuid and /etc/subgid (newuidmap(1)), since daemons change to users of their own.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.live import packets
+from tests.live.packets import Frame
+
+CAPTURE = Path(__file__).parent / "capture.py"
+
+START = 60.0
+"""Seconds for anything to get ready; a busy machine."""
+
+QUIET = {
+    "net.ipv6.conf.all.accept_ra": 0,
+    "net.ipv6.conf.default.accept_ra": 0,
+    "net.ipv6.conf.default.accept_dad": 0,
+    "net.ipv6.conf.default.router_solicitations": 0,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.default.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 0,
+    "net.ipv4.conf.default.send_redirects": 0,
+}
+"""Of every party: as the appliance's sysctl.conf, and no waiting for double addresses."""
+
+
+class Unable(Exception):
+    """This machine does not allow what a world needs; the message says what and why."""
+
+
+def wait(what: str, ready: Callable[[], bool], seconds: float = START) -> None:
+    """Until `ready` says so. Raises TimeoutError naming `what`."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+class World:
+    """Namespaces that end with the `with` block. `folder` keeps logs and captures."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.parties: list[Party] = []
+
+    def __enter__(self) -> Self:
+        folder = shutil.which("unshare")
+        if folder is None or shutil.which("nsenter") is None:
+            raise Unable("no unshare or nsenter: Debian package util-linux")
+        if shutil.which("ip") is None:
+            raise Unable("no ip: Debian package iproute2")
+        self._holder = subprocess.Popen(
+            [
+                "unshare",
+                *([] if os.geteuid() == 0 else _user_namespace()),
+                *("--net", "--mount", "--pid", "--fork", "--mount-proc"),
+                *("sh", "-ec", "mount -t tmpfs tmpfs /run; mkdir /run/netns; echo ready; exec cat"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._holder.stdin and self._holder.stdout and self._holder.stderr
+        if self._holder.stdout.readline() != "ready\n":
+            said = self._holder.stderr.read().strip()
+            self.close()
+            raise Unable(f"no namespaces on this machine: {said}")
+        self._init = _child(self._holder.pid)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End every process of the world, and wait until they are gone."""
+        for pipe in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
+            assert pipe is not None
+            pipe.close()
+        self._holder.wait(START)
+        for party in self.parties:
+            for daemon in party.daemons:
+                daemon.process.wait(START)
+
+    def inside(self, *command: str | Path) -> list[str]:
+        """`command` as this process can start it, inside the world."""
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        enter = ["nsenter", f"--target={self._init}", *user, "--net", "--mount", "--pid"]
+        return [*enter, "--", *map(str, command)]
+
+    def party(self, name: str, forwarding: bool = False) -> "Party":
+        """A namespace of its own, with its loopback interface up."""
+        party = Party(self, name)
+        _run(self.inside("ip", "netns", "add", name))
+        settings = {
+            **QUIET,
+            "net.ipv4.ip_forward": int(forwarding),
+            "net.ipv6.conf.all.forwarding": int(forwarding),
+        }
+        lines = (f"echo {value} >/proc/sys/{k.replace('.', '/')}" for k, value in settings.items())
+        party.run("sh", "-ec", "\n".join([*lines, "ip link set lo up"]))
+        self.parties.append(party)
+        return party
+
+    def wire(self, one: "Port", other: "Port") -> None:
+        """A cable between two ports, which stay down until they are raised."""
+        _run(
+            self.inside(
+                *("ip", "link", "add", one.device, "netns", one.party.name, "type", "veth"),
+                *("peer", "name", other.device, "netns", other.party.name),
+            )
+        )
+
+    def switch(self, name: str, ports: Iterable["Port"]) -> "Party":
+        """A switch, each of whose ports has the name of the party at its other end."""
+        switch = self.party(name)
+        switch.run("ip", "link", "add", "fabric", "type", "bridge", "mcast_snooping", "0")
+        for port in ports:
+            end = switch.port(port.party.name)
+            self.wire(end, port)
+            switch.run("ip", "link", "set", end.device, "master", "fabric")
+            end.up()
+        switch.run("ip", "link", "set", "fabric", "up")
+        return switch
+
+
+class Party:
+    """A namespace: somebody's machine."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.daemons: list[Daemon] = []
+
+    def inside(self, *command: str | Path) -> list[str]:
+        return self.world.inside("ip", "netns", "exec", self.name, *command)
+
+    def run(self, *command: str | Path, given: str = "", check: bool = True) -> str:
+        """What `command` says. Raises AssertionError with what it complains of, if it fails."""
+        return _run(self.inside(*command), given, check)
+
+    def port(self, device: str) -> "Port":
+        return Port(self, device)
+
+    def start(self, name: str, *command: str | Path) -> "Daemon":
+        """Start a daemon, in the foreground as it sees it; its log is `PARTY.NAME.log`."""
+        log = self.world.folder / f"{self.name}.{name}.log"
+        daemon = Daemon(self.inside(*command), log)
+        self.daemons.append(daemon)
+        return daemon
+
+
+class Port:
+    """A network device of a party."""
+
+    def __init__(self, party: Party, device: str) -> None:
+        self.party = party
+        self.device = device
+
+    def up(self, *addresses: object) -> None:
+        """Give it addresses, each with its prefix length, and raise it."""
+        lines = [f"ip address add {address} dev {self.device}" for address in addresses]
+        self.party.run("sh", "-ec", "\n".join([*lines, f"ip link set {self.device} up"]))
+
+    def capture(self) -> "Capture":
+        """Record what comes out of the wire at this port, from now on."""
+        return Capture(self)
+
+
+class Daemon:
+    """A process in a world, and what it logged."""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def wait(self, what: str, ready: Callable[[], bool]) -> None:
+        """Until `ready`. Raises AssertionError with the log if the daemon ends before."""
+
+        def alive_and_ready() -> bool:
+            assert self.process.poll() is None, f"{self.log.name} ended: {self.said()}"
+            return ready()
+
+        wait(f"{what} ({self.log})", alive_and_ready)
+
+    def stop(self) -> None:
+        """End it, and wait until it is gone."""
+        if self.process.poll() is None:
+            os.kill(_child(self.process.pid), signal.SIGTERM)
+            self.process.wait(START)
+
+
+class Capture:
+    """The frames that came out of a wire, in a file that tcpdump and Wireshark read."""
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._marks = 0
+        self.path = port.party.world.folder / f"{port.party.name}.{port.device}.pcap"
+        self._daemon = port.party.start(
+            f"{port.device}.capture", sys.executable, CAPTURE, port.device, self.path
+        )
+        self._daemon.wait("capture", lambda: "capturing" in self._daemon.said())
+
+    def frames(self) -> list[Frame]:
+        """All so far but our own marks."""
+        return [frame for frame in packets.read(self.path) if frame.ethertype != packets.MARK]
+
+    def settle(self, sender: Port) -> list[Frame]:
+        """All that `sender`, at the other end, had sent until now, and perhaps some later ones:
+        a mark is sent after them and waited for, since a wire keeps the order."""
+        self._marks += 1
+        mark = f"{self._port.device} {self._marks}".encode()
+        sender.party.run(sys.executable, CAPTURE, "--mark", sender.device, mark.decode())
+        self._daemon.wait(
+            "mark",
+            lambda: any(
+                frame.ethertype == packets.MARK and frame.payload.startswith(mark + b"\0")
+                for frame in packets.read(self.path)
+            ),
+        )
+        return self.frames()
+
+
+def _user_namespace() -> list[str]:
+    if shutil.which("newuidmap") is None:
+        raise Unable("neither root nor newuidmap: Debian package uidmap")
+    return ["--user", "--map-root-user", "--map-auto"]
+
+
+def _child(process: int) -> int:
+    """The one child of a process that forks once."""
+    children = Path(f"/proc/{process}/task/{process}/children")
+    wait("a child", lambda: bool(children.read_text().split()))
+    return int(children.read_text().split()[0])
+
+
+def _run(command: list[str], given: str = "", check: bool = True) -> str:
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=START)
+    said = f"{command}: {done.stdout}{done.stderr}"
+    assert not check or done.returncode == 0, said
+    return done.stdout
