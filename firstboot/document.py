@@ -55,12 +55,14 @@ class Document(Generic[Shape]):
     value: Shape
     lines: dict[Key, int]
 
+    def line(self, *key: str | int) -> int:
+        """The line of the part at `key`, or of the nearest part around it."""
+        around = (key[:length] for length in range(len(key), -1, -1))
+        return next((self.lines[part] for part in around if part in self.lines), 1)
+
     def where(self, *key: str | int) -> str:
         """`name:line` of the part at `key`, or of the nearest part around it."""
-        for length in range(len(key), -1, -1):
-            if key[:length] in self.lines:
-                return f"{self.name}:{self.lines[key[:length]]}"
-        return self.name
+        return f"{self.name}:{self.line(*key)}"
 
 
 class Faulty(Refusal):
@@ -80,9 +82,14 @@ class Faulty(Refusal):
 
 def load(path: Path, shape: type[Shape]) -> Document[Shape]:
     """Read the file at `path` as `shape`. Raises Refusal (Faulty for faults in the text)."""
+    return parse(read(path), str(path), shape)
+
+
+def read(path: Path) -> bytes:
+    """The file at `path`, or so much of it that `parse` sees it is too large. Raises Refusal."""
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            return file.read(LARGEST + 1)
     except OSError as error:
         raise Refusal(
             path,
@@ -90,7 +97,6 @@ def load(path: Path, shape: type[Shape]) -> Document[Shape]:
             found=error.strerror or str(error),
             remedy="check the path and its permissions",
         ) from error
-    return parse(data, str(path), shape)
 
 
 def parse(data: bytes, name: str, shape: type[Shape]) -> Document[Shape]:
@@ -182,7 +188,7 @@ class _Reader:
             if not isinstance(name, yaml.ScalarNode):
                 self._fault(name, key, "a plain key")
             elif name.value in seen:
-                self._fault(name, key, "every key once", f"{_quote(name.value)} twice")
+                self._fault(name, key, "every key once", f"{quote(name.value)} twice")
             else:
                 seen.add(name.value)
                 yield name, name.value, value
@@ -198,7 +204,7 @@ class _Reader:
                 values[field.name] = self.read(value, hints[field.name], (*key, name))
             else:
                 known = "one of the keys " + ", ".join(fields)
-                self._fault(name_node, key, known, f"the unknown key {_quote(name)}")
+                self._fault(name_node, key, known, f"the unknown key {quote(name)}")
         if isinstance(node, yaml.MappingNode):
             for name, field in fields.items():
                 required = (
@@ -206,7 +212,7 @@ class _Reader:
                     and field.default_factory is dataclasses.MISSING
                 )
                 if required and field.name not in values:
-                    self._fault(node, key, f"the key {_quote(name)}", "none")
+                    self._fault(node, key, f"the key {quote(name)}", "none")
         return None if len(self.faults) > before else shape(**values)
 
     def _sequence(self, node: yaml.Node, inner: Any, key: Key) -> Any:
@@ -274,10 +280,11 @@ def _describe(node: yaml.Node) -> str:
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
-    return "nothing" if _is_null(node) else _quote(node.value)
+    return "nothing" if _is_null(node) else quote(node.value)
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """`text` as a message shows it: in quotes, printable, cut after 60 characters."""
     return f"'{_shown(text)}'"
 
 
