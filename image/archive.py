@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, Protocol, cast
 
 from firstboot.refusal import Refusal
 from image.tree import Kind
@@ -28,6 +28,9 @@ FLAGS = {
     "archived": 0x00010000, "sunlink": 0x00100000, "uunlink": 0x00000010,
 }  # fmt: skip
 """Names of strtofflags(3) and the bits of `<sys/stat.h>`."""
+
+PIECE = 1 << 18
+"""Compressed bytes that are read at a time."""
 
 CHUNK = 1 << 20
 """Bytes that are decompressed at a time."""
@@ -247,8 +250,8 @@ def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_
 
     def decompress() -> None:
         try:
-            with source.open() as raw, lzma.open(cast(BinaryIO, _Counted(raw, advance))) as file:
-                while chunk := file.read(CHUNK):
+            with source.open() as raw:
+                for chunk in _unxz(raw, advance):
                     if not put(chunk):
                         return
             put(b"")
@@ -264,29 +267,30 @@ def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_
         thread.join()
 
 
-class _Counted:
-    """A file whose reads are reported."""
+def _unxz(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """The decompressed bytes of a .xz file of one or more streams (xz(1), "The .xz File Format").
 
-    def __init__(self, file: IO[bytes], advance: Callable[[int], None]) -> None:
-        self._file = file
-        self._advance = advance
+    In large pieces: each time the lock is taken back, the other thread has to let go of it.
+    Raises EOFError for a file that ends early, lzma.LZMAError for a damaged one.
+    """
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._advance(len(data))
+    def more() -> bytes:
+        data = raw.read(PIECE)
+        advance(len(data))
         return data
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seekable(self) -> bool:
-        return False
-
-    def readable(self) -> bool:
-        return True
+    data = more()
+    while data:
+        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        while not decompressor.eof:
+            if decompressor.needs_input and not data and not (data := more()):
+                raise EOFError("it ends early")
+            if chunk := decompressor.decompress(data, CHUNK):
+                yield chunk
+            data = b""
+        data = decompressor.unused_data.lstrip(b"\0")
+        while not data and (data := more()):
+            data = data.lstrip(b"\0")
 
 
 class _Stream:

@@ -44,6 +44,7 @@ def measure(root: Path, sets: Path | None, output: Path) -> None:
     base = obtain(sets, root / "image" / "hardenedbsd.lock.yaml", cache_folder())
     files = [str(base.base.path), str(base.kernel.path)]
     folder = base.base.path.parent
+    output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
     times: dict[str, list[float]] = {}
     peaks = []

@@ -129,8 +129,13 @@ NOISE = random.Random(1).randbytes(200_000)
 @pytest.mark.parametrize("moment", [1, 2, 7, 15, 24])
 @pytest.mark.parametrize("what", [KeyboardInterrupt, EOFError])
 def test_an_interrupted_unpacking_leaves_nothing(
-    tmp_path: Path, cache: Path, moment: int, what: type[BaseException]
+    tmp_path: Path,
+    cache: Path,
+    moment: int,
+    what: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("image.archive.PIECE", 8192)
     source = Source.of(tmp_path / "base.txz", [*sets.BASE, Item("./noise", NOISE)])
     moments = iter(range(1, 1000))
 
