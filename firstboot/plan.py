@@ -10,12 +10,13 @@ on block lists, and the resolver's because authorities drop questions from exits
 override each: `router`, `dns.addresses`, `relays.or_addresses`, `relays.exit_addresses`.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from firstboot.site import Site
-from firstboot.values import Address
+from firstboot.site import Peer, Port, Site
+from firstboot.values import Address, Interface
 
 RELAYS_AN_ADDRESS = 8
 """The directory authorities' limit on an IPv4 address."""
@@ -50,10 +51,23 @@ class Relay:
 
 
 @dataclass(frozen=True)
+class Session:
+    """A BGP session: a peer's address, and the port and the address of ours that share its
+    network."""
+
+    peer: Peer
+    remote: IPv4Address | IPv6Address
+    port: Port
+    local: IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
 class Plan:
     router: Pair
     resolver: Pair
     relays: tuple[Relay, ...]
+    sessions: tuple[Session, ...]
+    """With every address of a peer that is in the network of an outside port."""
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -73,7 +87,25 @@ def allot(site: Site) -> Plan:
         router=_override(site.router, Pair(_host4(v4, 1), _host6(v6, 1))),
         resolver=_override(site.dns.addresses, Pair(_host4(v4, 2), _host6(v6, 0x53))),
         relays=tuple(_relay(site, number, v4, v6) for number in range(1, site.relays.count + 1)),
+        sessions=tuple(
+            Session(peer, remote, port, interface.ip)
+            for peer in site.peers
+            for remote in peer.addresses
+            for port, interface in _beside(site, remote)
+        ),
     )
+
+
+def _beside(site: Site, remote: Address) -> list[tuple[Port, Interface]]:
+    """The first outside port, and its address, in whose network `remote` is, if there is one."""
+    found = (
+        (port, interface)
+        for port in site.ports
+        if port.role.outside
+        for interface in port.addresses
+        if remote in interface.network
+    )
+    return list(itertools.islice(found, 1))
 
 
 def _relay(site: Site, number: int, v4: IPv4Network | None, v6: IPv6Network | None) -> Relay:

@@ -13,7 +13,7 @@ from typing import Any
 
 import jinja2
 
-from firstboot import document
+from firstboot import bogons, document
 from firstboot.plan import Plan, allot
 from firstboot.refusal import Refusal
 from firstboot.site import Site
@@ -101,7 +101,13 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                         found=f"/{path} from another one too",
                         remedy="remove one of them",
                     )
-                context = {"site": site, "plan": plan, "box": box, **names}
+                context = {
+                    "site": site,
+                    "plan": plan,
+                    "box": box,
+                    "bogons": bogons.of(site),
+                    **names,
+                }
                 text = _text(environment, index.parent / template.template, context)
                 files[path] = Rendered(
                     path, text, int(template.mode), template.owner, template.group

@@ -80,6 +80,11 @@ class Port:
     mac: Mac | None = None
     """The one that an exchange has registered for this port."""
 
+    @property
+    def interface(self) -> str:
+        """What has the addresses: the device, or a VLAN on it as ifconfig(8) names them: ix0.7."""
+        return self.device if self.vlan is None else f"{self.device}.{self.vlan}"
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -91,6 +96,10 @@ class Peer:
     addresses: tuple[Address, ...]
     md5: str | None = None
     """Secret of TCP's MD5 signatures (RFC 2385)."""
+
+    gtsm: bool = False
+    """Whether IPv4 packets from afar are refused by their TTL (RFC 5082): both ends have to agree,
+    for a peer that does not do it sends a TTL of 1."""
 
     max_prefix: int | None = None
     """Routes taken before the session is closed; None for what suits the role."""
