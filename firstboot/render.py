@@ -19,7 +19,7 @@ from firstboot.refusal import Refusal
 from firstboot.site import Site
 from firstboot.values import Mode
 
-Version = tuple[int, int]
+Version = tuple[int, ...]
 
 
 class Each(Enum):
@@ -52,8 +52,8 @@ class Index:
 class Box:
     """What the configuration has to know of the machine and the programs on it.
 
-    Versions are (major, minor) of what is installed: options that a program does not know yet are
-    not rendered.
+    Versions are what is installed, as far as options depend on it, (1, 25) or (0, 4, 9): options
+    that a program does not know yet are not rendered.
     """
 
     cores: int
