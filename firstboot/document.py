@@ -123,17 +123,13 @@ def _compose(data: bytes, name: str) -> yaml.Node:
         raise faulty(1, f"at most {LARGEST} bytes", "more")
     try:
         text = data.decode().removeprefix("\ufeff")
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST:
-                raise faulty(_line(event), "a document of few levels", f"more than {DEEPEST}")
-            if isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
-                raise faulty(_line(event), "text", "half a character (a UTF-16 surrogate)")
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-                raise faulty(_line(event), "every value written out", "a YAML anchor or alias")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _PlainLoader(text)
+        try:
+            root = loader.get_single_node()
+        finally:
+            loader.dispose()
+    except _NotPlain as error:
+        raise faulty(error.line, error.expected, error.found) from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise faulty(line, "UTF-8 text", f"the byte 0x{data[error.start]:02x}") from error
@@ -151,6 +147,34 @@ def _compose(data: bytes, name: str) -> yaml.Node:
     if root is None:
         raise faulty(1, "a document", "an empty file")
     return root
+
+
+class _NotPlain(Exception):
+    """YAML that this project does not take."""
+
+    def __init__(self, event: yaml.Event, expected: str, found: str) -> None:
+        super().__init__(found)
+        self.line = _line(event)
+        self.expected = expected
+        self.found = found
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Looks at every event before anything is made of it; raises _NotPlain."""
+
+    depth = 0
+
+    def get_event(self) -> yaml.Event:
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
+        self.depth += isinstance(event, yaml.CollectionStartEvent)
+        self.depth -= isinstance(event, yaml.CollectionEndEvent)
+        if self.depth > DEEPEST:
+            raise _NotPlain(event, "a document of few levels", f"more than {DEEPEST}")
+        if isinstance(event, yaml.ScalarEvent) and _SURROGATE.search(event.value):
+            raise _NotPlain(event, "text", "half a character (a UTF-16 surrogate)")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise _NotPlain(event, "every value written out", "a YAML anchor or alias")
+        return event
 
 
 class _Reader:
