@@ -1,14 +1,12 @@
 """BIRD as anybody's router: it announces given routes and keeps whatever it is told."""
 
 import re
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from pathlib import Path
 
-from firstboot.values import Address, Network
-from tests.live.net import Daemon, Party, Unable
+from firstboot.values import Address
+from tests.live.net import Daemon, Party, need
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Session:
     neighbour_asn: int
     role: str
     password: str | None = None
+    gtsm: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class Router:
     """A running BIRD."""
 
     def __init__(self, party: Party, sessions: Iterable[Session], routes: Iterable[Route]) -> None:
-        if shutil.which("bird") is None:
-            raise Unable("no bird: Debian package bird2")
+        need("bird", "bird2")
         self._party = party
         self._control = f"/run/bird.{party.name}"
         self._sessions = tuple(sessions)
@@ -96,20 +94,23 @@ def _config(sessions: tuple[Session, ...], routes: tuple[Route, ...]) -> str:
 
 def _static(route: Route) -> str:
     path = " ".join(f"bgp_path.prepend({asn});" for asn in reversed(route.path))
-    return f"route {route.prefix} blackhole {{ {path} }};" if path else (
-        f"route {route.prefix} blackhole;"
+    return (
+        f"route {route.prefix} blackhole {{ {path} }};"
+        if path
+        else (f"route {route.prefix} blackhole;")
     )
 
 
 def _session(session: Session) -> str:
     password = f'password "{session.password}";' if session.password else ""
+    gtsm = "ttl security on;" if session.gtsm else ""
     transparent = "rs client;" if session.role == "rs_server" else ""
     return f"""\
 protocol bgp {session.name} {{
   local {session.local} as {session.asn};
   neighbor {session.neighbour} as {session.neighbour_asn};
   local role {session.role};
-  ttl security on;
+  {gtsm}
   connect delay time 1;
   error wait time 1, 5;
   {password}

@@ -45,6 +45,12 @@ class Unable(Exception):
     """This machine does not allow what a world needs; the message says what and why."""
 
 
+def need(program: str, package: str) -> None:
+    """Raises Unable, naming the Debian package, if there is no such program."""
+    if shutil.which(program) is None:
+        raise Unable(f"no {program}: Debian package {package}")
+
+
 def wait(what: str, ready: Callable[[], bool], seconds: float = START) -> None:
     """Until `ready` says so. Raises TimeoutError naming `what`."""
     end = time.monotonic() + seconds
@@ -62,11 +68,9 @@ class World:
         self.parties: list[Party] = []
 
     def __enter__(self) -> Self:
-        folder = shutil.which("unshare")
-        if folder is None or shutil.which("nsenter") is None:
-            raise Unable("no unshare or nsenter: Debian package util-linux")
-        if shutil.which("ip") is None:
-            raise Unable("no ip: Debian package iproute2")
+        need("unshare", "util-linux")
+        need("nsenter", "util-linux")
+        need("ip", "iproute2")
         self._holder = subprocess.Popen(
             [
                 "unshare",
@@ -80,7 +84,8 @@ class World:
             text=True,
             start_new_session=True,
         )
-        assert self._holder.stdin and self._holder.stdout and self._holder.stderr
+        assert self._holder.stdout is not None
+        assert self._holder.stderr is not None
         if self._holder.stdout.readline() != "ready\n":
             said = self._holder.stderr.read().strip()
             self.close()
@@ -112,10 +117,14 @@ class World:
         enter = ["nsenter", f"--target={self._init}", *user, "--net", "--mount", "--pid"]
         return [*enter, "--", *map(str, command)]
 
+    def run(self, *command: str | Path) -> str:
+        """What `command` says, in the world but at no party's."""
+        return _run(self.inside(*command))
+
     def party(self, name: str, forwarding: bool = False) -> "Party":
         """A namespace of its own, with its loopback interface up."""
         party = Party(self, name)
-        _run(self.inside("ip", "netns", "add", name))
+        self.run("ip", "netns", "add", name)
         settings = {
             **QUIET,
             "net.ipv4.ip_forward": int(forwarding),
@@ -128,11 +137,9 @@ class World:
 
     def wire(self, one: "Port", other: "Port") -> None:
         """A cable between two ports, which stay down until they are raised."""
-        _run(
-            self.inside(
-                *("ip", "link", "add", one.device, "netns", one.party.name, "type", "veth"),
-                *("peer", "name", other.device, "netns", other.party.name),
-            )
+        self.run(
+            *("ip", "link", "add", one.device, "netns", one.party.name, "type", "veth"),
+            *("peer", "name", other.device, "netns", other.party.name),
         )
 
     def switch(self, name: str, ports: Iterable["Port"]) -> "Party":
@@ -257,8 +264,7 @@ class Capture:
 
 
 def _user_namespace() -> list[str]:
-    if shutil.which("newuidmap") is None:
-        raise Unable("neither root nor newuidmap: Debian package uidmap")
+    need("newuidmap", "uidmap")
     return ["--user", "--map-root-user", "--map-auto"]
 
 

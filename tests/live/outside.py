@@ -1,0 +1,60 @@
+"""What may leave a transit or exchange port, and what of a capture may not."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from firstboot.values import Address, Network
+from tests.live.packets import (
+    ADVERTISEMENT,
+    ARP,
+    ICMP6,
+    IPV4,
+    IPV6,
+    SOLICITATION,
+    TCP,
+    Frame,
+)
+
+BGP = 179
+LINK_LOCAL = ip_network("fe80::/10")
+NOBODY = ip_address("::")
+"""Who asks whether an address is free (RFC 4862)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Whatever leaves, leaves from the scopes; and from the port's own addresses only BGP to
+    neighbours and the search for them (ARP, neighbour discovery)."""
+
+    scopes: tuple[Network, ...]
+    own: frozenset[Address]
+    neighbours: frozenset[Address]
+
+    def strays(self, frames: Collection[Frame]) -> list[str]:
+        """What breaks the rule, each told once."""
+        return sorted(
+            {
+                str(frame.packet if frame.ethertype in (IPV4, IPV6) else frame)
+                for frame in frames
+                if not self.allows(frame)
+            }
+        )
+
+    def allows(self, frame: Frame) -> bool:
+        if frame.ethertype == ARP:
+            speaker, sought = frame.arp
+            return speaker in self.own and sought in self.neighbours
+        if frame.ethertype not in (IPV4, IPV6):
+            return False
+        packet = frame.packet
+        if any(packet.source in scope for scope in self.scopes):
+            return True
+        if packet.protocol == ICMP6 and packet.kind in (SOLICITATION, ADVERTISEMENT):
+            linked = packet.source in self.own or packet.source in LINK_LOCAL
+            return (linked or packet.source == NOBODY) and self._known(packet.target)
+        bgp = packet.protocol == TCP and BGP in packet.ports
+        return bgp and packet.source in self.own and packet.destination in self.neighbours
+
+    def _known(self, target: IPv6Address) -> bool:
+        return target in self.neighbours or target in self.own or target in LINK_LOCAL

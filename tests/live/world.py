@@ -1,0 +1,113 @@
+"""The world around the appliance, made from its site: an upstream behind the transit port, and an
+exchange's switch with a route server, a peer and a member that is no neighbour of ours.
+
+What a site calls a neighbour's address is where its party lives. Kernel routes are static, since
+OpenBGPD does not touch Linux's: everything goes to the upstream but what the peer at the exchange
+is nearest to.
+"""
+
+from ipaddress import ip_interface, ip_network
+from pathlib import Path
+
+from firstboot import site as sites
+from firstboot.plan import allot
+from firstboot.site import PeerRole, PortRole, Site
+from firstboot.values import Address, Network
+from tests.live import bird
+from tests.live.bird import Route, Router
+from tests.live.net import Party, World
+
+SITE = sites.load(Path(__file__).parent / "site.yaml").value
+PLAN = allot(SITE)
+
+STRANGER = (ip_interface("203.0.113.66/24"), ip_interface("2001:db8:200::66/64"))
+"""A member of the exchange that this site does not speak to."""
+
+NEAR_PEER = (ip_network("192.0.2.64/26"), ip_network("2001:db8:53::/64"))
+"""What is reached through the peer at the exchange; the rest through the upstream."""
+
+RFC_9234 = {
+    PeerRole.TRANSIT: "provider",
+    PeerRole.PEER: "peer",
+    PeerRole.ROUTE_SERVER: "rs_server",
+}
+"""The role of a neighbour, as BIRD spells it."""
+
+
+class Surroundings:
+    """The parties, wired up, every wire to the outside captured from its first frame."""
+
+    def __init__(self, world: World, site: Site = SITE) -> None:
+        self.world = world
+        self.site = site
+        self.appliance = world.party("appliance", forwarding=True)
+        self.peers = {peer.role: world.party(peer.name, forwarding=True) for peer in site.peers}
+        self.upstream = self.peers[PeerRole.TRANSIT]
+        self.neighbour = self.peers[PeerRole.PEER]
+        self.stranger = world.party("stranger")
+        self.ports = {port.role: self.appliance.port(port.device) for port in site.ports}
+        self.upstream_port = self.upstream.port("eth0")
+        world.wire(self.ports[PortRole.TRANSIT], self.upstream_port)
+        members = [party for role, party in self.peers.items() if role is not PeerRole.TRANSIT]
+        self.switch = world.switch(
+            "switch",
+            [
+                self.ports[PortRole.EXCHANGE],
+                *(member.port("eth0") for member in (*members, self.stranger)),
+            ],
+        )
+        self.captures = {
+            PortRole.TRANSIT: self.upstream_port.capture(),
+            PortRole.EXCHANGE: self.switch.port(self.appliance.name).capture(),
+        }
+        for session in PLAN.sessions:
+            network = next(i.network for i in session.port.addresses if session.remote in i.network)
+            self.peers[session.peer.role].port("eth0").up(f"{session.remote}/{network.prefixlen}")
+        self.stranger.port("eth0").up(*STRANGER)
+        self._inside()
+
+    def raise_ports(self) -> None:
+        """What the appliance's gate does when all is ready."""
+        for port in self.site.ports:
+            if port.role.outside:
+                self.ports[port.role].up(*port.addresses)
+        for session in PLAN.sessions:
+            family = session.local.version
+            for scope in self.site.scopes:
+                if scope.version == family:
+                    self._route(self.peers[session.peer.role], scope, session.local)
+            if session.peer.role is PeerRole.TRANSIT:
+                self._route(self.appliance, "default", session.remote)
+            elif session.peer.role is PeerRole.PEER:
+                near = next(prefix for prefix in NEAR_PEER if prefix.version == family)
+                self._route(self.appliance, near, session.remote)
+
+    def router(self, role: PeerRole, routes: list[Route]) -> Router:
+        """A neighbour's BIRD, with a session over each address that the site has for it."""
+        sessions = [
+            bird.Session(
+                f"appliance{session.remote.version}",
+                session.remote,
+                session.local,
+                session.peer.asn,
+                self.site.asn,
+                RFC_9234[role],
+                session.peer.md5,
+                session.peer.gtsm and session.remote.version == 4,
+            )
+            for session in PLAN.sessions
+            if session.peer.role is role
+        ]
+        return Router(self.peers[role], sessions, routes)
+
+    def _route(self, party: Party, to: Network | str, via: Address) -> None:
+        party.run("ip", f"-{via.version}", "route", "add", str(to), "via", str(via))
+
+    def _inside(self) -> None:
+        """The plan's addresses, which FreeBSD has on lo1; and the exchange port's own MAC."""
+        self.appliance.port("lo").up(
+            *(f"{address}/{address.max_prefixlen}" for address in PLAN.addresses)
+        )
+        for port in self.site.ports:
+            if port.mac is not None:
+                self.appliance.run("ip", "link", "set", port.device, "address", port.mac)
