@@ -1,8 +1,6 @@
 -- The root is the slot that the loader itself came from, found by its label on whatever bus the
 -- disk is. Both slots hold the same bytes after an upgrade, so nothing in them can say which is
 -- which.
-local core = require("core")
-
 local slots = { ["3"] = "rootA", ["4"] = "rootB" }
 local slot = slots[(loader.getenv("currdev") or ""):match("p(%d+):?$")]
 
@@ -13,5 +11,3 @@ if slot ~= nil then
 else
 	print("exitisp: " .. tostring(loader.getenv("currdev")) .. " is no slot")
 end
-
-loader.setenv("console", core.isUEFIBoot() and "comconsole,efi" or "comconsole,vidconsole")
