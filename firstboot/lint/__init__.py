@@ -1,0 +1,46 @@
+"""What must hold across the rendered files, whatever the daemons themselves would accept.
+
+Each daemon checks its own syntax. None of them knows which addresses are ours: that every packet
+comes from the own scopes, that nothing listens where the site does not say, that no rule lets a
+packet pass before the one that stops leaks. These checks read the finished files, not the
+templates' intentions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
+
+from firstboot.lint import bgpd, pf, services, sshd, tor, unbound
+from firstboot.lint.truth import Flaw, Truth
+from firstboot.plan import allot
+from firstboot.render import Rendered
+from firstboot.site import Site
+
+Check = Callable[[Rendered, Truth], Iterator[Flaw]]
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("var/unbound/unbound.conf", unbound.check),
+    ("etc/local/tor/torrc@*", tor.check),
+    ("etc/local/bgpd.conf", bgpd.check),
+    ("etc/pf.conf", pf.check),
+    ("etc/rc.conf.d/*", services.check),
+    ("etc/ssh/sshd_config", sshd.check),
+)
+"""Which files are checked by what; each pattern has to be met by a file."""
+
+
+def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
+    """Everything wrong with `files` as the configuration of `site`, by path and line."""
+    truth = Truth.of(site, allot(site))
+    rendered = list(files)
+    flaws: list[Flaw] = []
+    for pattern, check in CHECKS:
+        matching = [file for file in rendered if fnmatch(file.path, pattern)]
+        if not matching:
+            flaws.append(Flaw(pattern, 1, "is missing, so nothing can be said of it"))
+        for file in matching:
+            flaws.extend(check(file, truth))
+    flaws.extend(services.check_jails(rendered))
+    return sorted(flaws, key=lambda flaw: (flaw.path, flaw.line))
+
+
+__all__ = ["Flaw", "lint"]
