@@ -1,4 +1,116 @@
-"""The appliance's daemons on Linux, with the configuration that its site renders.
+"""The appliance's daemons, with the configuration that its site renders, on Linux."""
 
-`for_linux` has every change that a rendered file needs here; all else is what the box runs.
-"""
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from firstboot import render
+from firstboot.render import Box
+from tests.live.net import Daemon, Party, need
+from tests.live.world import SITE
+
+OVERLAYS = Path(__file__).parents[2] / "overlays"
+
+BOX = Box(cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=(7, 7), tor=(0, 4))
+"""A small machine with the versions of Debian 12."""
+
+UNBOUND = "var/unbound/unbound.conf"
+BGPD = "etc/local/bgpd.conf"
+PF = "etc/pf.conf"
+
+
+@cache
+def rendered() -> dict[str, str]:
+    """Every file of the site, by its path on the box."""
+    return {file.path: file.text for file in render.render(SITE, BOX, OVERLAYS)}
+
+
+def for_linux(path: str, folder: Path) -> str:
+    """A rendered file with the changes, all of them here, that a Linux test machine needs:
+
+    - Unbound has no user, no chroot and no syslog there; its folder is one of the test's, which
+      has the keys of the test's root in place of IANA's, and the addresses of its servers;
+    - bgpd's list of what rpki-client validated is the test's.
+    """
+    text = rendered()[path]
+    changes = {
+        UNBOUND: [
+            (r'username: "unbound"', 'username: ""'),
+            (r'chroot: ".*"', 'chroot: ""'),
+            (r"use-syslog: yes", "use-syslog: no"),
+            (r'directory: ".*"', f'directory: "{folder}"\n  root-hints: "{folder}/root.hints"'),
+            (r'"/var/unbound/root\.', f'"{folder}/root.'),
+        ],
+        BGPD: [(r'"/var/db/rpki-client/openbgpd"', f'"{folder}/roas"')],
+    }
+    for pattern, replacement in changes[path]:
+        text = changed(text, pattern, replacement)
+    return text
+
+
+def changed(text: str, pattern: str, replacement: str) -> str:
+    """`text` with every match replaced. Raises AssertionError if there is none, for then the
+    template has changed and the test would test something else."""
+    result, count = re.subn(pattern, replacement, text)
+    assert count, f"the rendered configuration has no {pattern}"
+    return result
+
+
+class Unbound:
+    """The resolver, with `text` as its configuration."""
+
+    def __init__(self, party: Party, text: str, folder: Path) -> None:
+        need("unbound", "unbound")
+        config = folder / "unbound.conf"
+        config.write_text(text)
+        self.daemon: Daemon = party.start("unbound", "unbound", "-d", "-p", "-c", config)
+        self.daemon.wait("unbound", lambda: "start of service" in self.daemon.said())
+
+
+class Bgpd:
+    """OpenBGPD, with `text` as its configuration."""
+
+    def __init__(self, party: Party, text: str, folder: Path) -> None:
+        need("bgpd", "openbgpd")
+        config = folder / "bgpd.conf"
+        config.touch(mode=0o600)
+        config.write_text(text)
+        self._party = party
+        party.run("mkdir", "-p", "/run/openbgpd")
+        self.daemon: Daemon = party.start("bgpd", "bgpd", "-d", "-v", "-f", config)
+
+    def received(self) -> int:
+        """Routes that neighbours announce at the moment, refused ones among them."""
+        return sum(one["stats"]["prefixes"]["received"] for one in self._neighbours())
+
+    def sent(self) -> int:
+        """Routes that are announced to neighbours at the moment."""
+        return sum(one["stats"]["prefixes"]["sent"] for one in self._neighbours())
+
+    def idle(self) -> bool:
+        """Whether every session has had its first round of routes, and nothing waits to go."""
+        updates = [one["stats"]["update"] for one in self._neighbours()]
+        return all(one["sent"]["eor"] and not any(one["pending"].values()) for one in updates)
+
+    def told(self) -> set[tuple[str, str]]:
+        """Prefix and path of every route as it came in."""
+        return set(self._routes("in"))
+
+    def accepted(self) -> set[tuple[str, str]]:
+        """Prefix and path of every route of others that passed the policy."""
+        return {(prefix, path) for prefix, path in self._routes() if path}
+
+    def _neighbours(self) -> list[dict[str, Any]]:
+        found = self._show("neighbor").get("neighbors", [])
+        return [one for one in found if "stats" in one]
+
+    def _routes(self, *which: str) -> Iterator[tuple[str, str]]:
+        for route in self._show("rib", *which).get("rib", []):
+            yield route["prefix"], route["aspath"]
+
+    def _show(self, *what: str) -> dict[str, Any]:
+        said = self._party.run("bgpctl", "-j", "show", *what, check=False)
+        return dict(json.loads(said)) if said else {}

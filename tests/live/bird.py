@@ -23,21 +23,23 @@ class Route:
 
 @dataclass(frozen=True)
 class Session:
-    """A session to one neighbour over one family; `role` is ours in it, as RFC 9234 has it."""
+    """A session to one neighbour over one family. `role` is the router's in it, as BIRD spells
+    those of RFC 9234; None for a router that knows of no roles."""
 
     name: str
     local: Address
     neighbour: Address
     asn: int
     neighbour_asn: int
-    role: str
+    role: str | None
+    transparent: bool = False
     password: str | None = None
     gtsm: bool = False
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A route as a router has it from a neighbour."""
+    """A route as a router has it from a neighbour; of a very long path only the beginning."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...]
@@ -60,8 +62,12 @@ class Router:
 
     def established(self) -> bool:
         """Whether every session is up."""
-        states = [self._birdc("show", "protocols", session.name) for session in self._sessions]
-        return all("Established" in state for state in states)
+        return all(self.up())
+
+    def up(self) -> list[bool]:
+        """Of each session, whether it is up."""
+        states = (self._birdc("show", "protocols", session.name) for session in self._sessions)
+        return ["Established" in state for state in states]
 
     def heard(self) -> dict[str, set[Heard]]:
         """By session, every route that its neighbour announces."""
@@ -74,7 +80,8 @@ class Router:
             if start := re.match(r"([0-9a-f.:]+/[0-9]+) ", line):
                 prefix = start[1]
             elif path := re.match(r"\s+BGP\.as_path:\s*(.*)", line):
-                found.add(Heard(ip_network(prefix), tuple(map(int, path[1].split()))))
+                asns = tuple(int(word) for word in path[1].split() if word.isdecimal())
+                found.add(Heard(ip_network(prefix), asns))
         return found
 
     def _birdc(self, *command: str) -> str:
@@ -104,12 +111,14 @@ def _static(route: Route) -> str:
 def _session(session: Session) -> str:
     password = f'password "{session.password}";' if session.password else ""
     gtsm = "ttl security on;" if session.gtsm else ""
-    transparent = "rs client;" if session.role == "rs_server" else ""
+    transparent = "rs client;" if session.transparent else ""
+    role = f"local role {session.role};" if session.role else ""
     return f"""\
 protocol bgp {session.name} {{
   local {session.local} as {session.asn};
   neighbor {session.neighbour} as {session.neighbour_asn};
-  local role {session.role};
+  {role}
+  allow local as 100;
   {gtsm}
   connect delay time 1;
   error wait time 1, 5;

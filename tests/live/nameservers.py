@@ -115,11 +115,21 @@ def _sign(world: World, folder: Path, zone: Zone) -> _Signed:
     made = f"cd {keys}; ldns-keygen -a ECDSAP256SHA256"
     names = world.run("sh", "-ec", f"{made} -k {zone.name}; {made} {zone.name}").split()
     since = datetime.datetime.now(datetime.UTC) - zone.age
+    first, last = (f"{moment:%Y%m%d%H%M%S}" for moment in (since, since + 30 * DAY))
     signed = folder / f"{stem}.signed"
-    world.run(
-        *("ldns-signzone", "-i", f"{since:%Y%m%d%H%M%S}", "-e", f"{since + 30 * DAY:%Y%m%d%H%M%S}"),
-        *("-o", zone.name, "-f", signed, plain, *(keys / name for name in names)),
-    )
+    sign = [
+        "ldns-signzone",
+        "-i",
+        first,
+        "-e",
+        last,
+        "-o",
+        zone.name,
+        "-f",
+        str(signed),
+        str(plain),
+    ]
+    world.run(*sign, *(keys / name for name in names))
     return _Signed(zone, signed, (keys / f"{names[0]}.ds").read_text())
 
 
@@ -138,6 +148,7 @@ def _start(party: Party, name: str, addresses: tuple[Address, ...], zones: list[
         + "".join(f'zone:\n  name: "{one.zone.name}"\n  zonefile: "{one.file}"\n' for one in zones)
     )
     daemon = party.start(f"nsd.{name}", "nsd", "-d", "-c", config)
+    daemon.wait("NSD", lambda: "nsd started" in daemon.said())
     zone = zones[0].zone.name
     for address in addresses:
         daemon.wait(

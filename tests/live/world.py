@@ -45,6 +45,7 @@ class Surroundings:
         self.upstream = self.peers[PeerRole.TRANSIT]
         self.neighbour = self.peers[PeerRole.PEER]
         self.stranger = world.party("stranger")
+        self.rack = world.party("rack")
         self.ports = {port.role: self.appliance.port(port.device) for port in site.ports}
         self.upstream_port = self.upstream.port("eth0")
         world.wire(self.ports[PortRole.TRANSIT], self.upstream_port)
@@ -56,6 +57,7 @@ class Surroundings:
                 *(member.port("eth0") for member in (*members, self.stranger)),
             ],
         )
+        world.wire(self.ports[PortRole.LAN], self.rack.port("eth0"))
         self.captures = {
             PortRole.TRANSIT: self.upstream_port.capture(),
             PortRole.EXCHANGE: self.switch.port(self.appliance.name).capture(),
@@ -82,8 +84,9 @@ class Surroundings:
                 near = next(prefix for prefix in NEAR_PEER if prefix.version == family)
                 self._route(self.appliance, near, session.remote)
 
-    def router(self, role: PeerRole, routes: list[Route]) -> Router:
-        """A neighbour's BIRD, with a session over each address that the site has for it."""
+    def router(self, role: PeerRole, routes: list[Route], roles: bool = True) -> Router:
+        """A neighbour's BIRD, with a session over each address that the site has for it; `roles`
+        says whether it does RFC 9234, by which it refuses leaks itself."""
         sessions = [
             bird.Session(
                 f"appliance{session.remote.version}",
@@ -91,7 +94,8 @@ class Surroundings:
                 session.local,
                 session.peer.asn,
                 self.site.asn,
-                RFC_9234[role],
+                RFC_9234[role] if roles else None,
+                role is PeerRole.ROUTE_SERVER,
                 session.peer.md5,
                 session.peer.gtsm and session.remote.version == 4,
             )
@@ -104,10 +108,14 @@ class Surroundings:
         party.run("ip", f"-{via.version}", "route", "add", str(to), "via", str(via))
 
     def _inside(self) -> None:
-        """The plan's addresses, which FreeBSD has on lo1; and the exchange port's own MAC."""
+        """The plan's addresses, which the box has on its loopback; the exchange port's own MAC;
+        and a machine on the LAN."""
         self.appliance.port("lo").up(
             *(f"{address}/{address.max_prefixlen}" for address in PLAN.addresses)
         )
         for port in self.site.ports:
             if port.mac is not None:
                 self.appliance.run("ip", "link", "set", port.device, "address", port.mac)
+            if port.role is PortRole.LAN:
+                self.ports[port.role].up(*port.addresses)
+                self.rack.port("eth0").up(*(f"{i + 1}" for i in port.addresses))

@@ -1,0 +1,38 @@
+"""Worlds for the tests: skipped, with the reason, where this machine cannot make them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.live.net import Unable, World
+from tests.live.world import Surroundings
+
+
+class Worlds:
+    """Makes worlds that end with the tests they are for."""
+
+    def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
+        self._stack = stack
+        self._factory = factory
+
+    def make(self) -> Surroundings:
+        return Surroundings(self._stack.enter_context(World(self._folder())))
+
+    def _folder(self) -> Path:
+        return self._factory.mktemp("world")
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    with ExitStack() as stack:
+        yield Worlds(stack, tmp_path_factory)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Iterator[None]:
+    try:
+        return (yield)
+    except Unable as reason:
+        pytest.skip(str(reason))

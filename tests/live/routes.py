@@ -1,0 +1,118 @@
+"""What the neighbours announce: ordinary routes by the thousand, and every kind to be refused.
+
+The policy refuses documentation's prefixes and ASNs, so ordinary routes cannot have them: they are
+from 11.0.0.0/8, 2d00::/12 and 4100000000 onwards, and never leave the namespaces.
+"""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from firstboot.site import PeerRole
+from firstboot.values import Network
+from tests.live.bird import Route
+
+ORIGIN = 4100001000
+TIER_1 = 3356
+
+ROAS = f"""\
+roa-set {{
+  11.200.0.0/16 maxlen 24 source-as {ORIGIN}
+  2d0f:200::/32 maxlen 48 source-as {ORIGIN}
+}}
+"""
+"""What rpki-client writes for two prefixes with one origin."""
+
+
+def _thousands() -> list[Route]:
+    v4: list[Network] = [
+        IPv4Network((int(IPv4Address("11.0.0.0")) + (n << 8), 24)) for n in range(3000)
+    ]
+    v6: list[Network] = [
+        IPv6Network((int(IPv6Address("2d00::")) + (n << 80), 48)) for n in range(1000)
+    ]
+    return [
+        Route(prefix, (ORIGIN + n % 300, ORIGIN + 300 + n % 700))
+        for n, prefix in enumerate(v4 + v6)
+    ]
+
+
+ORDINARY: dict[PeerRole, list[Route]] = {
+    PeerRole.TRANSIT: [
+        *_thousands(),
+        Route.to("12.0.0.0/8", ORIGIN),
+        Route.to("12.1.0.0/24", *(ORIGIN + n for n in range(62))),
+        Route.to("12.2.0.0/24", ORIGIN, TIER_1),
+        Route.to("11.200.0.0/24", ORIGIN),
+        Route.to("2d0f:200::/48", ORIGIN),
+    ],
+    PeerRole.ROUTE_SERVER: [
+        Route.to("13.0.0.0/24", ORIGIN + 1),
+        Route.to("2d01::/32", ORIGIN + 1),
+    ],
+    PeerRole.PEER: [Route.to("14.0.0.0/24"), Route.to("2d02::/32", ORIGIN + 2)],
+}
+
+FAULTY: dict[str, dict[PeerRole, list[Route]]] = {
+    "hijacks of the own scopes": {
+        role: [
+            Route.to("198.51.100.0/24", ORIGIN),
+            Route.to("198.51.100.128/25", ORIGIN),
+            Route.to("2001:db8:ee::/48", ORIGIN),
+            Route.to("2001:db8:ee:8000::/49", ORIGIN),
+        ]
+        for role in PeerRole
+    },
+    "a default route": {
+        role: [Route.to("0.0.0.0/0", ORIGIN), Route.to("::/0", ORIGIN)] for role in PeerRole
+    },
+    "bogons": {
+        PeerRole.TRANSIT: [
+            Route.to(prefix, ORIGIN)
+            for prefix in (
+                *("10.0.0.0/8", "10.1.2.0/24", "100.64.0.0/10", "169.254.0.0/16"),
+                *("172.16.0.0/12", "192.0.2.0/24", "192.168.7.0/24", "198.18.0.0/15"),
+                *("240.0.0.0/8", "2001:10::/28", "2002::/16", "3fff::/20", "fd00:1::/32"),
+            )
+        ],
+    },
+    "the exchange's own network": {
+        role: [Route.to("203.0.113.0/24", ORIGIN), Route.to("2001:db8:200::/64", ORIGIN)]
+        for role in PeerRole
+    },
+    "prefixes that are too long": {
+        PeerRole.TRANSIT: [Route.to("12.3.0.0/25", ORIGIN), Route.to("2d03::/49", ORIGIN)],
+        PeerRole.PEER: [Route.to("12.3.0.1/32"), Route.to("2d03::1/128")],
+    },
+    "prefixes that are too short": {
+        PeerRole.TRANSIT: [Route.to("16.0.0.0/7", ORIGIN), Route.to("2c00::/12", ORIGIN)],
+    },
+    "paths that are too long": {
+        PeerRole.TRANSIT: [
+            Route.to("12.4.0.0/24", *(ORIGIN + n for n in range(80))),
+            Route.to("2d04::/32", *([ORIGIN] * 80)),
+        ],
+    },
+    "ASNs that are nobody's": {
+        PeerRole.TRANSIT: [
+            Route.to(f"12.5.{n}.0/24", ORIGIN, asn, ORIGIN + 1)
+            for n, asn in enumerate((23456, 64496, 64512, 65535, 65552, 4200000000))
+        ],
+        PeerRole.PEER: [Route.to("12.6.0.0/24", 65000)],
+    },
+    "a tier-1 behind a peer or a route server": {
+        PeerRole.PEER: [Route.to("12.7.0.0/24", TIER_1), Route.to("2d07::/32", ORIGIN, TIER_1)],
+        PeerRole.ROUTE_SERVER: [Route.to("12.8.0.0/24", ORIGIN, TIER_1, ORIGIN + 3)],
+    },
+    "what RPKI calls invalid": {
+        PeerRole.TRANSIT: [
+            Route.to("11.200.1.0/24", ORIGIN, ORIGIN + 7),
+            Route.to("2d0f:200:1::/48", ORIGIN + 7),
+        ],
+        PeerRole.PEER: [Route.to("11.200.2.0/24", ORIGIN + 7)],
+    },
+}
+
+
+def announced(role: PeerRole) -> list[Route]:
+    """All that a neighbour of this role announces. Paths differ where prefixes do not."""
+    faulty = [route for kinds in FAULTY.values() for route in kinds.get(role, [])]
+    return [*ORDINARY[role], *faulty]
