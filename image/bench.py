@@ -16,7 +16,7 @@ from pathlib import Path
 
 from image.base.cache import cache_folder
 from image.base.source import obtain
-from image.base.writing import replace
+from image.writing import replace
 
 ROUNDS = 3
 """Each figure is the best of so many: what disturbs a run only ever makes it longer."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from firstboot.refusal import Refusal
 from image import disk, layout, overlay, root, store
 from image.base.sets import BaseSets
-from image.base.writing import settle, writing
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
 from image.progress import step
 from image.store import Unpacked
+from image.writing import settle, writing
 
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
 """Under which the identifiers of disks are derived."""

@@ -9,6 +9,7 @@ from image.layout import Layout
 from image.progress import Advance, step
 from image.root import incomplete, too_large
 from image.tree import Tree, directory
+from image.writing import place
 
 
 def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
@@ -25,7 +26,7 @@ def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
                 found=str(len(boot)),
                 remedy="use the sets of a release that this version knows",
             )
-        os.pwrite(descriptor, boot, disk.offset("boot"))
+        place(descriptor, disk.offset("boot"), boot)
         empty = Tree(directory(mtime=time))
         with step("Write the image", tree.content_size) as advance:
             write_slot(descriptor, disk, tree, time, advance)

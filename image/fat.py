@@ -19,6 +19,7 @@ from pathlib import Path
 
 from firstboot.refusal import Refusal
 from image.tree import Content, check_path
+from image.writing import place
 
 SECTOR = 512
 COPIES = 2
@@ -199,15 +200,9 @@ def write(file: int, at: int, volume: Volume, files: Mapping[str, bytes | Conten
     for `files` and the errors raised; after a Refusal the file is as it was.
     """
     for offset, data in encode(volume, files):
-        _place(file, at + offset, data)
+        place(file, at + offset, data)
     if os.fstat(file).st_size < at + volume.size:
         os.truncate(file, at + volume.size)
-
-
-def _place(file: int, offset: int, data: bytes) -> None:
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
 
 
 def _label(label: str) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from uuid import UUID, uuid5
 
 from firstboot.refusal import Refusal
+from image.writing import place
 
 BLOCK = 512
 """Bytes in a block, the unit of every address and size here."""
@@ -124,8 +125,8 @@ def write(file: int, table: Table, boot_code: bytes = b"") -> None:
     The blocks between them are left alone. See `encode` for `boot_code`.
     """
     primary, backup = encode(table, boot_code)
-    _place(file, 0, primary)
-    _place(file, table.blocks * BLOCK - len(backup), backup)
+    place(file, 0, primary)
+    place(file, table.blocks * BLOCK - len(backup), backup)
 
 
 def read(path: Path) -> Table:
@@ -205,12 +206,6 @@ def _entry(partition: Partition) -> bytes:
         partition.attributes,
         partition.label.encode("utf-16-le"),
     )
-
-
-def _place(file: int, offset: int, data: bytes) -> None:
-    while data:
-        written = os.pwrite(file, data, offset)
-        data, offset = data[written:], offset + written
 
 
 def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_Header, Table]:

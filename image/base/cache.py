@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from firstboot.refusal import Refusal
-from image.base.writing import writing
+from image.writing import writing
 
 
 def cache_folder() -> Path:

@@ -17,7 +17,7 @@ import requests
 import urllib3.exceptions
 
 from firstboot.refusal import Refusal
-from image.base import writing
+from image import writing
 from image.base.lock import Url
 from image.base.patience import PATIENCE, Patience
 from image.progress import Advance

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firstboot import document
 from firstboot.refusal import Refusal
-from image.base import writing
+from image import writing
 from image.base.signature import Principal, PublicKey, Signer
 
 BASE_FILE = "base.txz"

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.refusal import Refusal
-from image import progress
-from image.base import digest, manifest, writing
+from image import progress, writing
+from image.base import digest, manifest
 from image.base.download import Client, forget
 from image.base.lock import BASE_FILE, KERNEL_FILE, Folder, Natural, Pin, SetPin, Sha256, Url
 from image.base.sets import LARGEST_MANIFEST, SET_FILES

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: another name first, then fsync, then rename."""
+"""Writing all of it: whole files or none (another name, fsync, rename), and whole pieces."""
 
 import errno
 import os
@@ -48,3 +48,10 @@ def settle(part: Path, path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def place(file: int, offset: int, data: bytes) -> None:
+    """Write all of `data` into the open file descriptor `file`, `offset` bytes from its start."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
