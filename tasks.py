@@ -156,6 +156,47 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
         print(locking.render(locking.load(LOCK)), end="")
 
 
+@task(
+    iterable=["also"],
+    help={
+        "site": "the site file; ./exitisp takes several",
+        "also": "one more site file; may be given several times",
+    },
+)
+@refusing
+def check(_: Context, site: str, also: list[str] | None = None) -> None:
+    """Say everything that is wrong with a site file, or could be better.
+
+    Example: ./exitisp check examples/*.yaml
+    """
+    from firstboot.commands import check_sites
+
+    check_sites(Path(path) for path in (site, *(also or ())))
+
+
+@task(
+    help={
+        "site": "the site file",
+        "output": "folder to write the files to; without it, they are listed",
+        "diff": "an older site file: show what the change from it to SITE changes",
+        "box": "what to render for: cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4",
+    },
+)
+@refusing
+def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "") -> None:
+    """Write every file of configuration that follows from a site.
+
+    Example: ./exitisp render examples/one-port-of-each.yaml -o /tmp/site
+    Example: ./exitisp render --diff old.yaml new.yaml
+    """
+    from firstboot.commands import parse_box, render_site, show_difference
+
+    if diff:
+        show_difference(Path(diff), Path(site), parse_box(box), OVERLAYS)
+    else:
+        render_site(Path(site), Path(output) if output else None, parse_box(box), OVERLAYS)
+
+
 @task
 def lint(context: Context) -> None:
     """Check style and types.
