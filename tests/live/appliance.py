@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from firstboot import render
 from firstboot.render import Box
+from firstboot.site import PortRole
 from tests.live.net import Daemon, Party, need
-from tests.live.world import SITE
+from tests.live.world import SITE, Surroundings
 
 OVERLAYS = Path(__file__).parents[2] / "overlays"
 
@@ -29,7 +31,8 @@ def rendered() -> dict[str, str]:
 
 
 def for_linux(path: str, folder: Path) -> str:
-    """A rendered file with the changes, all of them here, that a Linux test machine needs:
+    """A rendered file with the changes, all of them here, that a Linux test machine needs; `folder`
+    stands for the daemon's own.
 
     - Unbound has no user, no chroot and no syslog there; its folder is one of the test's, which
       has the keys of the test's root in place of IANA's, and the addresses of its servers;
@@ -59,15 +62,58 @@ def changed(text: str, pattern: str, replacement: str) -> str:
     return result
 
 
-class Unbound:
-    """The resolver, with `text` as its configuration."""
+@dataclass(frozen=True)
+class Answer:
+    """What the resolver answered."""
 
-    def __init__(self, party: Party, text: str, folder: Path) -> None:
+    rcode: str
+    authentic: bool
+    """Whether it says that it validated the answer (AD, RFC 4035)."""
+
+    addresses: tuple[str, ...]
+
+
+class Unbound:
+    """The resolver, with `text` as its configuration, and who asks it: a machine on the LAN."""
+
+    def __init__(self, surroundings: Surroundings, text: str) -> None:
         need("unbound", "unbound")
-        config = folder / "unbound.conf"
-        config.write_text(text)
-        self.daemon: Daemon = party.start("unbound", "unbound", "-d", "-p", "-c", config)
+        need("drill", "ldnsutils")
+        self._config = surroundings.world.folder / "unbound.conf"
+        self._config.write_text(text)
+        self._party, self._rack = surroundings.appliance, surroundings.rack
+        (lan,) = (port for port in SITE.ports if port.role is PortRole.LAN)
+        self._address = lan.addresses[0].ip
+        self.daemon: Daemon = self._party.start(
+            "unbound", "unbound", "-d", "-p", "-c", self._config
+        )
         self.daemon.wait("unbound", lambda: "start of service" in self.daemon.said())
+
+    def ask(self, name: str, *options: str) -> Answer:
+        """For the IPv4 addresses of `name`; `options` are drill's. Raises AssertionError if there
+        is no answer at all."""
+        said = self._rack.run(*self.question(name, *options), check=False)
+        status = re.search(r"rcode: (\w+)", said)
+        flags = re.search(r"flags: ([a-z ]*);", said)
+        assert status, f"no answer for {name}: {said}"
+        assert flags, said
+        return Answer(
+            status[1], "ad" in flags[1].split(), tuple(re.findall(r"\bIN\tA\t(\S+)", said))
+        )
+
+    def question(self, name: str, *options: str) -> list[str]:
+        """The command that asks for the IPv4 addresses of `name`."""
+        return ["drill", *options, "-D", f"@{self._address}", name, "A"]
+
+    def has_root_zone(self) -> bool:
+        """Whether it has a copy of the root zone (RFC 8806)."""
+        said = self._party.run("unbound-control", "-c", self._config, "list_auth_zones")
+        return "serial" in said
+
+    def listens(self) -> set[str]:
+        """The addresses that somebody on the appliance answers on port 53 at."""
+        lines = self._party.run("ss", "-Hlntu", "sport = :53").splitlines()
+        return {line.split()[4].rsplit(":", 1)[0].strip("[]") for line in lines}
 
 
 class Bgpd:

@@ -21,6 +21,9 @@ ROOT = (ip_address("192.0.2.101"), ip_address("2001:db8:53::1"))
 TOP = (ip_address("192.0.2.129"), ip_address("2001:db8:54::1"))
 LEAVES = (ip_address("192.0.2.130"), ip_address("2001:db8:54::2"))
 
+PRIMARY = "b.root-servers.net."
+"""One of the servers that the rendered configuration fetches the root zone from."""
+
 ANSWER = "192.0.2.200"
 FORGED = "192.0.2.201"
 """What www in each zone has; in the bogus one, what was signed has been replaced by the second."""
@@ -46,16 +49,10 @@ LEAF_ZONES = (
 )
 
 
-@dataclass(frozen=True)
-class NameServers:
-    """What a resolver has to know of them: files with the root's keys and addresses."""
-
-    anchor: Path
-    hints: Path
-
-
-def serve(surroundings: Surroundings) -> NameServers:
-    """Sign and serve everything. Raises Unable without NSD or ldns."""
+def serve(surroundings: Surroundings, transferable: bool = True) -> Path:
+    """Sign and serve everything; `transferable` says whether the root's servers are where a copy
+    of the root zone is to be had (RFC 8806). The folder has what a resolver has to know: the
+    root's keys in root.key, its servers' addresses in root.hints. Raises Unable without NSD."""
     need("nsd", "nsd")
     need("ldns-signzone", "ldnsutils")
     need("drill", "ldnsutils")
@@ -67,16 +64,17 @@ def serve(surroundings: Surroundings) -> NameServers:
     delegations = [*map(_delegation, LEAF_ZONES), *(leaf.ds for leaf in leaves)]
     top = Zone("example.", TOP, "\n".join(delegations))
     signed_top = _sign(surroundings.world, folder, top)
-    root = Zone(".", ROOT, f"{_delegation(top)}\n{signed_top.ds}")
+    primary = _addresses(PRIMARY, ROOT) if transferable else ""
+    root = Zone(".", ROOT, f"{_delegation(top)}{signed_top.ds}{primary}")
     signed_root = _sign(surroundings.world, folder, root)
     _start(surroundings.neighbour, "root", ROOT, [signed_root])
     _start(surroundings.upstream, "top", TOP, [signed_top])
     _start(surroundings.upstream, "leaves", LEAVES, leaves)
-    anchor = folder / "root.ds"
-    anchor.write_text(signed_root.ds)
-    hints = folder / "root.hints"
-    hints.write_text(f". 3600 NS {_server(root)}\n" + _glue(root))
-    return NameServers(anchor, hints)
+    resolver = surroundings.world.folder / "resolver"
+    resolver.mkdir()
+    (resolver / "root.key").write_text(signed_root.ds)
+    (resolver / "root.hints").write_text(_delegation(root))
+    return resolver
 
 
 @dataclass(frozen=True)
@@ -90,14 +88,14 @@ def _server(zone: Zone) -> str:
     return "ns." if zone.name == "." else f"ns.{zone.name}"
 
 
-def _glue(zone: Zone) -> str:
+def _addresses(name: str, addresses: tuple[Address, ...]) -> str:
     kinds = {4: "A", 6: "AAAA"}
-    lines = (f"{_server(zone)} 3600 IN {kinds[a.version]} {a}\n" for a in zone.servers)
-    return "".join(lines)
+    return "".join(f"{name} 3600 IN {kinds[one.version]} {one}\n" for one in addresses)
 
 
 def _delegation(zone: Zone) -> str:
-    return f"{zone.name} 3600 IN NS {_server(zone)}\n{_glue(zone)}"
+    server = _server(zone)
+    return f"{zone.name} 3600 IN NS {server}\n{_addresses(server, zone.servers)}"
 
 
 def _sign(world: World, folder: Path, zone: Zone) -> _Signed:
@@ -133,6 +131,13 @@ def _sign(world: World, folder: Path, zone: Zone) -> _Signed:
     return _Signed(zone, signed, (keys / f"{names[0]}.ds").read_text())
 
 
+def _served(signed: _Signed) -> str:
+    return (
+        f'zone:\n  name: "{signed.zone.name}"\n  zonefile: "{signed.file}"\n'
+        "  provide-xfr: 0.0.0.0/0 NOKEY\n  provide-xfr: ::/0 NOKEY\n"
+    )
+
+
 def _start(party: Party, name: str, addresses: tuple[Address, ...], zones: list[_Signed]) -> None:
     lo = party.port("lo")
     lo.up(*(f"{address}/{address.max_prefixlen}" for address in addresses))
@@ -145,7 +150,7 @@ def _start(party: Party, name: str, addresses: tuple[Address, ...], zones: list[
         f'  username: ""\n  chroot: ""\n  database: ""\n  zonesdir: "{run}"\n  xfrdir: "{run}"\n'
         f'  pidfile: "{run}/pid"\n  xfrdfile: "{run}/xfrd"\n  zonelistfile: "{run}/zones"\n'
         "  server-count: 1\n  verbosity: 1\nremote-control:\n  control-enable: no\n"
-        + "".join(f'zone:\n  name: "{one.zone.name}"\n  zonefile: "{one.file}"\n' for one in zones)
+        + "".join(map(_served, zones))
     )
     daemon = party.start(f"nsd.{name}", "nsd", "-d", "-c", config)
     daemon.wait("NSD", lambda: "nsd started" in daemon.said())

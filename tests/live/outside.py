@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from firstboot.site import PortRole
 from firstboot.values import Address, Network
 from tests.live.packets import (
     ADVERTISEMENT,
@@ -15,6 +16,7 @@ from tests.live.packets import (
     TCP,
     Frame,
 )
+from tests.live.world import PLAN, SITE
 
 BGP = 179
 LINK_LOCAL = ip_network("fe80::/10")
@@ -24,8 +26,9 @@ NOBODY = ip_address("::")
 
 @dataclass(frozen=True)
 class Rule:
-    """Whatever leaves, leaves from the scopes; and from the port's own addresses only BGP to
-    neighbours and the search for them (ARP, neighbour discovery)."""
+    """Whatever leaves a port, leaves from the scopes; and from the port's own addresses only BGP
+    to neighbours, the search for them, and answers to those who search for the port (ARP,
+    neighbour discovery)."""
 
     scopes: tuple[Network, ...]
     own: frozenset[Address]
@@ -43,8 +46,8 @@ class Rule:
 
     def allows(self, frame: Frame) -> bool:
         if frame.ethertype == ARP:
-            speaker, sought = frame.arp
-            return speaker in self.own and sought in self.neighbours
+            speaker, sought, answers = frame.arp
+            return speaker in self.own and (answers or sought in self.neighbours)
         if frame.ethertype not in (IPV4, IPV6):
             return False
         packet = frame.packet
@@ -58,3 +61,13 @@ class Rule:
 
     def _known(self, target: IPv6Address) -> bool:
         return target in self.neighbours or target in self.own or target in LINK_LOCAL
+
+
+def rule(role: PortRole) -> Rule:
+    """The rule for the site's port of this role."""
+    sessions = [session for session in PLAN.sessions if session.port.role is role]
+    return Rule(
+        SITE.scopes,
+        frozenset(session.local for session in sessions),
+        frozenset(session.remote for session in sessions),
+    )

@@ -49,9 +49,10 @@ class Frame:
     payload: bytes
 
     @property
-    def arp(self) -> tuple[IPv4Address, IPv4Address]:
-        """Who speaks and whom they look for (RFC 826, for IPv4 over Ethernet)."""
-        return IPv4Address(self.payload[14:18]), IPv4Address(self.payload[24:28])
+    def arp(self) -> tuple[IPv4Address, IPv4Address, bool]:
+        """Who speaks, of or to whom, and whether it is an answer (RFC 826, IPv4 over Ethernet)."""
+        speaker, other = IPv4Address(self.payload[14:18]), IPv4Address(self.payload[24:28])
+        return speaker, other, self.payload[7] == 2
 
     @property
     def packet(self) -> Packet:

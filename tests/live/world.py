@@ -118,4 +118,6 @@ class Surroundings:
                 self.appliance.run("ip", "link", "set", port.device, "address", port.mac)
             if port.role is PortRole.LAN:
                 self.ports[port.role].up(*port.addresses)
-                self.rack.port("eth0").up(*(f"{i + 1}" for i in port.addresses))
+                self.rack.port("eth0").up(
+                    *(f"{i.ip + 1}/{i.network.prefixlen}" for i in port.addresses)
+                )

@@ -1,0 +1,140 @@
+"""The rendered resolver and a small domain name system of its own: what it believes, what it
+tells authorities, and where its questions come from."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from firstboot.site import PortRole
+from firstboot.values import Address
+from tests.live import nameservers
+from tests.live.appliance import UNBOUND, Answer, Unbound, changed, for_linux
+from tests.live.conftest import Worlds
+from tests.live.nameservers import ANSWER, LEAVES, ROOT, TOP
+from tests.live.packets import IPV4, IPV6, TCP, UDP, Packet
+from tests.live.world import PLAN, SITE, Surroundings
+
+LOCAL_ROOT = r"(?s)\nauth-zone:\n  name: \".\"\n.*"
+MINIMISED = r"qname-minimisation: yes"
+
+
+@dataclass(frozen=True)
+class Lab:
+    surroundings: Surroundings
+    unbound: Unbound
+
+    @classmethod
+    def start(cls, worlds: Worlds, *without: tuple[str, str], transferable: bool = True) -> "Lab":
+        """A resolver that has somebody to ask. `without`: what its configuration has replaced in
+        it, as `changed` takes it."""
+        surroundings = worlds.make()
+        surroundings.raise_ports()
+        zones = nameservers.serve(surroundings, transferable)
+        text = for_linux(UNBOUND, zones)
+        for pattern, replacement in without:
+            text = changed(text, pattern, replacement)
+        return cls(surroundings, Unbound(surroundings, text))
+
+    def questions(self) -> list[Packet]:
+        """Every packet to port 53 that left the ports so far."""
+        ports = self.surroundings.ports
+        return [
+            frame.packet
+            for role, capture in self.surroundings.captures.items()
+            for frame in capture.settle(ports[role])
+            if frame.ethertype in (IPV4, IPV6)
+            and frame.packet.protocol in (TCP, UDP)
+            and frame.packet.ports[1] == 53
+        ]
+
+    def asked(self, servers: tuple[Address, ...]) -> list[str]:
+        """The names that these servers were asked for, in order."""
+        return [
+            packet.question
+            for packet in self.questions()
+            if packet.destination in servers and packet.protocol == UDP
+        ]
+
+
+def labels(name: str) -> int:
+    return name.rstrip(".").count(".") + 1
+
+
+@pytest.fixture(scope="module")
+def lab(worlds: Worlds) -> Lab:
+    lab = Lab.start(worlds)
+    lab.unbound.daemon.wait("a copy of the root zone", lab.unbound.has_root_zone)
+    return lab
+
+
+@pytest.mark.xdist_group("live-dns")
+class TestRenderedResolver:
+    def test_says_that_a_signed_answer_is_authentic(self, lab: Lab) -> None:
+        assert lab.unbound.ask("www.signed.example") == Answer("NOERROR", True, (ANSWER,))
+
+    def test_says_that_a_missing_name_of_a_signed_zone_is_authentically_missing(
+        self, lab: Lab
+    ) -> None:
+        assert lab.unbound.ask("missing.signed.example") == Answer("NXDOMAIN", True, ())
+
+    def test_answers_for_unsigned_zones_without_saying_so(self, lab: Lab) -> None:
+        assert lab.unbound.ask("www.unsigned.example") == Answer("NOERROR", False, (ANSWER,))
+
+    @pytest.mark.parametrize("zone", ["bogus", "expired"])
+    @pytest.mark.parametrize("option", [(), ("-o", "CD")], ids=["", "checking disabled"])
+    def test_fails_for_zones_that_do_not_validate(
+        self, lab: Lab, zone: str, option: tuple[str, ...]
+    ) -> None:
+        """Also if the one that asks does not want validation: ignore-cd-flag."""
+        assert lab.unbound.ask(f"www.{zone}.example", *option) == Answer("SERVFAIL", False, ())
+
+    def test_asks_from_its_own_addresses_alone(self, lab: Lab) -> None:
+        for zone in ("signed", "unsigned", "bogus"):
+            lab.unbound.ask(f"source.{zone}.example")
+        questions = [packet for packet in lab.questions() if packet.protocol == UDP]
+        assert {packet.source for packet in questions} == set(PLAN.resolver)
+
+    def test_tells_the_top_level_domain_no_more_than_the_zone(self, lab: Lab) -> None:
+        lab.unbound.ask("a.secret.deep.signed.example")
+        asked = lab.asked(TOP)
+        assert "signed.example." in asked
+        assert all(labels(name) <= 2 for name in asked)
+        assert "a.secret.deep.signed.example." in lab.asked(LEAVES)
+
+    def test_asks_the_root_for_nothing_once_it_has_the_root_zone(self, lab: Lab) -> None:
+        before = lab.asked(ROOT)
+        assert lab.unbound.ask("name.of.no.domain").rcode == "NXDOMAIN"
+        lab.unbound.ask("b.deep.signed.example")
+        new = lab.asked(ROOT)[len(before) :]
+        assert {name for name in new if name != "." and not name.startswith("_ta-")} == set()
+
+    def test_listens_on_the_lan_and_on_loopback_alone(self, lab: Lab) -> None:
+        lan = {str(i.ip) for p in SITE.ports if p.role is PortRole.LAN for i in p.addresses}
+        assert lab.unbound.listens() == {"127.0.0.1", "::1", *lan}
+
+
+@pytest.mark.xdist_group("live-dns")
+class TestRootThatIsAsked:
+    """Without a copy of the root zone."""
+
+    def test_is_asked_for_top_level_domains_alone(self, worlds: Worlds) -> None:
+        lab = Lab.start(worlds, (LOCAL_ROOT, "\n"))
+        assert lab.unbound.ask("a.secret.deep.signed.example").authentic
+        asked = lab.asked(ROOT)
+        assert "example." in asked
+        assert all(labels(name) == 1 for name in asked)
+
+    def test_sees_whole_names_without_minimisation(self, worlds: Worlds) -> None:
+        """The test of the test."""
+        lab = Lab.start(worlds, (LOCAL_ROOT, "\n"), (MINIMISED, "qname-minimisation: no"))
+        assert lab.unbound.ask("a.secret.deep.signed.example").authentic
+        assert "a.secret.deep.signed.example." in lab.asked(ROOT)
+
+    def test_sees_no_host_before_the_copy_is_there(self, worlds: Worlds) -> None:
+        """Unbound 1.17 adds a label to each of its questions when it falls back from an auth-zone
+        to the servers, so the root's see the zone as well as the top-level domain."""
+        lab = Lab.start(worlds, transferable=False)
+        assert lab.unbound.ask("a.secret.deep.signed.example").authentic
+        asked = lab.asked(ROOT)
+        assert [name for name in asked if name.endswith("example.")]
+        assert all(labels(name) <= 2 for name in asked)
