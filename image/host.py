@@ -29,31 +29,50 @@ def any_file(paths: Iterable[str], package: str) -> Need:
     return Need(package, lambda: any(Path(path).exists() for path in paths))
 
 
+INSTALL = """\
+set -e
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet=2 > /dev/null
+apt-get install --yes --no-install-recommends --quiet=2 "$@" > /dev/null
+for package; do
+    if command -v systemctl > /dev/null && systemctl cat "$package" > /dev/null 2>&1; then
+        systemctl disable --quiet "$package"
+    fi
+done
+"""
+"""Installs packages and starts none of their services, now or later: the tests want the daemons'
+programs. policy-rc.d is Debian's interface for that (invoke-rc.d(8))."""
+
+
 def ensure(needs: Iterable[Need]) -> None:
     """Install what is missing, if this user may; otherwise raise Refusal with the line to type."""
     missing = sorted({need.package for need in needs if not need.present()})
     if not missing:
         return
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
     prefix = _privileged()
     if prefix is None or shutil.which("apt-get") is None:
         raise Refusal(
             "this machine",
-            expected="the programs of the packages " + ", ".join(missing),
-            found="none of them",
-            remedy=f"install them; on Debian and Ubuntu: sudo {shlex.join(install)}",
+            expected="what the packages " + ", ".join(missing) + " have",
+            found="it missing",
+            remedy="install them; on Debian and Ubuntu: sudo apt-get install "
+            + shlex.join(missing),
         )
     print(f"Installing {', '.join(missing)}", file=sys.stderr)
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "--quiet=2"], [*install, "--quiet=2"]):
-        done = subprocess.run([*prefix, *command], env=quiet, stdout=subprocess.DEVNULL)
-        if done.returncode:
-            raise Refusal(
-                shlex.join([*prefix, *command]),
-                expected="it to succeed",
-                found=f"exit status {done.returncode}",
-                remedy="see its messages above and run it by hand",
-            )
+    done = subprocess.run([*prefix, "sh", "-c", INSTALL, "install", *missing])
+    if done.returncode:
+        raise Refusal(
+            f"apt-get install {shlex.join(missing)}",
+            expected="it to succeed",
+            found=f"exit status {done.returncode}",
+            remedy="see its messages above and run it by hand",
+        )
 
 
 def _privileged() -> list[str] | None:
