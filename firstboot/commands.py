@@ -137,7 +137,7 @@ def parse_box(text: str) -> Box:
         else:
             raise Refusal(
                 "--box",
-                expected="cores, memory (in MiB), unbound, openbgpd or tor with a number or version",
+                expected="cores or memory with a number, unbound, openbgpd or tor with a version",
                 found=quote(part),
                 remedy="write it as in --box cores=16,memory=65536,openbgpd=8.9",
             )

@@ -70,7 +70,8 @@ def says(
 WORDS = st.sampled_from(
     ["", "~", "null", "no", "1.10", "0x10", "12:30", "2020-01-01", "a: b", "a #b", "- a", "[a]",
      "{n}", "*a", "&a", "!a", "%a", "@a", "`a`", "'", '"', "\\", "a\nb", " a ", "é", "\x85",
-     "\u2028", "\ufeff", "\0", "😀", "::", "::1", "a:", "=", "<<", "?", "a\tb", "AS-X", "ix0", "x" * 300]
+     "\u2028", "\ufeff", "\0", "😀", "::", "::1", "a:", "=", "<<", "?", "a\tb", "AS-X",
+     "ix0", "x" * 300]
 )  # fmt: skip
 TEXT = WORDS | st.text(st.characters(codec="utf-8"), max_size=20)
 INTEGERS = st.integers(-(10**20) + 1, 10**20 - 1)
