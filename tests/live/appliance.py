@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from firstboot import render
 from firstboot.render import Box
 from firstboot.site import PortRole
+from firstboot.values import Address
 from tests.live.net import Daemon, Party, need
 from tests.live.world import SITE, Surroundings
 
@@ -110,10 +112,10 @@ class Unbound:
         said = self._party.run("unbound-control", "-c", self._config, "list_auth_zones")
         return "serial" in said
 
-    def listens(self) -> set[str]:
+    def listens(self) -> set[Address]:
         """The addresses that somebody on the appliance answers on port 53 at."""
         lines = self._party.run("ss", "-Hlntu", "sport = :53").splitlines()
-        return {line.split()[4].rsplit(":", 1)[0].strip("[]") for line in lines}
+        return {ip_address(line.split()[4].rsplit(":", 1)[0].strip("[]")) for line in lines}
 
 
 class Bgpd:

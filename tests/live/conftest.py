@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -11,17 +10,14 @@ from tests.live.world import Surroundings
 
 
 class Worlds:
-    """Makes worlds that end with the tests they are for."""
+    """Makes worlds that end with the module that they are for."""
 
     def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
         self._stack = stack
         self._factory = factory
 
     def make(self) -> Surroundings:
-        return Surroundings(self._stack.enter_context(World(self._folder())))
-
-    def _folder(self) -> Path:
-        return self._factory.mktemp("world")
+        return Surroundings(self._stack.enter_context(World(self._factory.mktemp("world"))))
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +28,14 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup() -> Iterator[None]:
+    try:
+        return (yield)
+    except Unable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
     try:
         return (yield)
     except Unable as reason:

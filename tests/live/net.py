@@ -91,6 +91,7 @@ class World:
             self.close()
             raise Unable(f"no namespaces on this machine: {said}")
         self._init = _child(self._holder.pid)
+        self.namespace = str(Path(f"/proc/{self._init}/ns/pid").readlink())
         return self
 
     def __exit__(

@@ -12,6 +12,7 @@ from ipaddress import ip_network
 
 from tests.live.appliance import PF, rendered
 from tests.live.net import Party, need
+from tests.live.world import PLAN, SITE
 
 LISTENERS = "mld-listener-report, mld-listener-reduction, mld2-listener-report"
 
@@ -80,13 +81,27 @@ def rules(pf: str) -> str:
             r'(?m)^block out quick on \{ (.*) \} (inet6?) from ! <(\w+)> label "(LEAK[46])"$', pf
         )
     ]
-    kinds = [sum(kind in line for line in lines) for kind in ("tcp", "icmpv6", "LEAK")]
-    assert all(kinds), f"pf.conf has other rules than this reads: {kinds}"
+    _complete(lines, [port.interface for port in SITE.ports if port.role.outside])
     body = "\n".join(lines)
     return (
         "table inet standin { chain out { type filter hook postrouting priority 0;\n"
         f"{body}\n}}\n}}\n"
     )
+
+
+def _complete(lines: list[str], outside: list[str]) -> None:
+    """Raises AssertionError if pf.conf has other rules than this module knows."""
+    for session in PLAN.sessions:
+        for side in ("dport", "sport"):
+            found = any(f"daddr {session.remote} tcp {side}" in line for line in lines)
+            assert found, f"other rules: {session.remote}"
+    for name in outside:
+        assert any("icmpv6" in line and f'"{name}"' in line for line in lines), (
+            f"other rules: {name}"
+        )
+        for label in ("LEAK4", "LEAK6"):
+            found = any(label in line and f'"{name}"' in line for line in lines)
+            assert found, f"other rules: {label} on {name}"
 
 
 def _bgp(outside: str, source: str, destination: str, *, outgoing: bool) -> list[str]:
