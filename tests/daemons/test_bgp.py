@@ -282,6 +282,11 @@ def test_quotes_stay_within_their_string() -> None:
     assert r'tcp md5sig password "12\"34"' in text
 
 
+def test_a_long_name_is_cut_to_what_bgpd_takes(bgpd: str, here: Box) -> None:
+    site = with_peer(example(TWO_TRANSITS), lambda peer: replace(peer, name="x" * 70))
+    assert complaints(bgpd, conf(site, here)) == ""
+
+
 def test_only_root_reads_the_secrets() -> None:
     file = files(example(TWO_TRANSITS), "bgp")[PATH]
     assert (file.mode, file.owner) == (0o600, "root")

@@ -1,0 +1,415 @@
+"""What is rendered, on the system that it is for: one boot of an image that is configured.
+
+The site is an example whose ports are QEMU's. Its two transits and its exchange are wires of which
+the test holds the other end, from before the machine is switched on.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+import yaml
+
+from firstboot import site as sites
+from firstboot.plan import Plan, allot
+from firstboot.render import Box, Rendered, render
+from firstboot.site import Port, PortRole, Site
+from image import build, overlay
+from image.base.cache import cache_folder
+from image.base.source import obtain
+from image.tree import Tree
+from qemu.disk import Disk
+from qemu.machine import Machine
+from qemu.signs import LOGIN
+from qemu.wire import Nic, Wire
+from tests.boot.conftest import BOOT, LOCK, ROOT, STICK, Real, transcripts
+from tests.boot.tap import ARP, ICMP, ICMPV6, TCP, UDP, Packet, Tap, opening, solicitation, tapped
+
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("rendered")]
+
+EXAMPLE = "two-transits-and-an-exchange"
+DEVICES = {"ix0": "vtnet0", "ix1": "vtnet1", "ix2": "vtnet2", "igb0": "vtnet3"}
+BOX = Box(cores=1, memory_mib=1024, unbound=(1, 25), openbgpd=(8, 8), tor=(0, 4, 9))
+FAR = bytes.fromhex("0200c0000201")
+"""The Ethernet address of everybody on the exchange."""
+
+NEIGHBOUR, NEIGHBOUR6 = "203.0.113.20", "2001:db8:200::20"
+STRANGER = "203.0.113.99"
+UPSTREAM_B = "192.0.2.5"
+"""Beyond a VLAN."""
+
+PROMPT = 5.0
+"""Seconds in which a frame that was sent has come."""
+
+
+def on_qemu(site: Site) -> Site:
+    ports = (dataclasses.replace(port, device=DEVICES[port.device]) for port in site.ports)
+    return dataclasses.replace(site, ports=tuple(ports))
+
+
+def example(name: str) -> Site:
+    return sites.load(ROOT / "examples" / f"{name}.yaml").value
+
+
+SITE = on_qemu(example(EXAMPLE))
+PLAN: Plan = allot(SITE)
+OUTSIDE = [port for port in SITE.ports if port.role.outside]
+EXCHANGE: Port = next(port for port in SITE.ports if port.role is PortRole.EXCHANGE)
+MANAGEMENT: Port = next(port for port in SITE.ports if port.role is PortRole.MANAGEMENT)
+
+
+def write_overlay(folder: Path, files: list[Rendered], base: Tree) -> overlay.Overlay:
+    """An overlay of `files`, as the box would have them, and of all examples below /testdata."""
+    rules = []
+    for file in files:
+        path = folder / "files" / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(file.text)
+        rules.append(
+            {
+                "path": file.path,
+                "mode": f"{file.mode:04o}",
+                "owner": file.owner,
+                "group": file.group,
+                "replaces": "yes" if file.path in base else "no",
+            }
+        )
+    for name in (path.stem for path in (ROOT / "examples").glob("*.yaml")):
+        for file in render(example(name), BOX, ROOT / "overlays"):
+            path = folder / "files" / "testdata" / name / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text)
+    recipe = {"description": "A site that is configured.", "files": rules}
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(recipe))
+    return overlay.load(folder)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The box, and the far ends of its ports by device."""
+
+    box: Machine
+    taps: dict[str, Tap]
+
+    def said(self, command: str, timeout: float = 120.0) -> str:
+        return self.box.shell.run(command, timeout).text.rstrip("\n")
+
+    def status(self, command: str) -> int:
+        return self.box.shell.run(command, 120.0, check=False).status
+
+    def is_up(self, interface: str) -> bool:
+        return interface in self.said("ifconfig -u -l").split()
+
+    @property
+    def exchange(self) -> Tap:
+        return self.taps[EXCHANGE.device]
+
+    def sent(self, command: str, tap: Tap | None = None) -> list[Packet]:
+        """What leaves a port, that of the exchange unless `tap` is another one's far end, because
+        of `command`, neighbour discovery apart."""
+        tap = tap or self.exchange
+        before = len(tap.frames)
+        self.box.shell.run(command, 120.0, check=False)
+        time.sleep(1)
+        packets = tap.packets(before)
+        return [p for p in packets if p.ethertype != ARP and not p.finds_neighbours]
+
+    def counted(self, label: str) -> int:
+        """Packets that matched the rules of `label`."""
+        lines = self.said("pfctl -s labels").splitlines()
+        return sum(int(line.split()[2]) for line in lines if line.split()[0] == label)
+
+
+@pytest.fixture(scope="module")
+def lab(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("rendered")
+    configured = write_overlay(folder, render(SITE, BOX, ROOT / "overlays"), real.tree)
+    shell = overlay.load(Path(__file__).parent / "shell")
+    overlays = [*overlay.load_all(ROOT / "overlays"), shell, configured]
+    image = folder / "configured.img"
+    build.build(obtain(sets, LOCK, cache_folder()), overlays, image, cache_folder().parent)
+    with ExitStack() as stack:
+        taps, nics = {}, []
+        for at, port in enumerate(SITE.ports):
+            mac = f"02:00:5e:10:01:{at:02x}"
+            if port.role.outside:
+                wire = stack.enter_context(Wire())
+                taps[port.device] = stack.enter_context(tapped(wire.b))
+                nics.append(Nic(mac, wire.a))
+            else:
+                nics.append(Nic(mac))
+        disk = Disk(image, size=STICK)
+        machine = Machine(disk, folder=transcripts(), nics=nics, memory=1024, name="rendered")
+        box = stack.enter_context(machine)
+        box.console.expect(LOGIN, timeout=BOOT)
+        box.shell.open_shell(timeout=BOOT)
+        yield Lab(box, taps)
+
+
+@pytest.mark.parametrize("name", [EXAMPLE, "one-port-of-each", "ipv6-heavy"])
+def test_the_daemons_of_the_base_accept_every_example(lab: Lab, name: str) -> None:
+    folder = f"/testdata/{name}"
+    lab.said(f"pfctl -nf {folder}/etc/pf.conf && pfctl -nf {folder}/etc/pf-fallback.conf")
+    lab.said(f"local-unbound-checkconf {folder}/var/unbound/unbound.conf")
+    lab.said(
+        "mkdir -p /tmp/ssh && cd /tmp/ssh"
+        " && { [ -e key ] || ssh-keygen -q -t ed25519 -N '' -f key; }"
+        f" && sed '/^HostKey /s,/.*,/tmp/ssh/key,' {folder}/etc/ssh/sshd_config > config"
+        " && /usr/sbin/sshd -t -f config"
+    )
+
+
+def test_pf_runs_what_was_rendered(lab: Lab) -> None:
+    assert lab.said("pfctl -s info").startswith("Status: Enabled")
+    rules = lab.said("pfctl -s rules")
+    for label in ("bgp-out", "LEAK4", "LEAK6", "dns", "relay-out", "or-16", "management"):
+        assert f'label "{label}"' in rules
+    assert "pf-fallback" not in rules
+    assert lab.said("pfctl -s nat") == ""
+    assert lab.said("sysctl -n net.pf.default_to_drop") == "1"
+    frames = [line for line in lab.said("pfctl -s ether").splitlines() if "vtnet2" in line]
+    assert frames[-1].startswith("ether block out quick on vtnet2")
+
+
+def test_relays_have_no_states(lab: Lab) -> None:
+    rules = lab.said("pfctl -s rules").splitlines()
+    relays = [rule for rule in rules if rule.startswith("pass") and 'label "relay-' in rule]
+    assert relays
+    assert all("no state" in rule and "keep state" not in rule for rule in relays)
+    out = [rule for rule in relays if "relay-out" in rule]
+    assert all("flags" not in rule for rule in out)
+
+
+def test_ports_towards_strangers_have_addresses_and_are_down(lab: Lab) -> None:
+    for port in OUTSIDE:
+        seen = lab.said(f"ifconfig {port.interface}")
+        assert not lab.is_up(port.interface)
+        for address in port.addresses:
+            assert f" {address.ip} " in seen
+        for flag in ("ACCEPT_RTADV", "IFDISABLED", "TSO", "LRO"):
+            assert flag not in seen
+        if port.mac:
+            assert f"ether {port.mac}" in seen
+    assert "vlan: 1203" in lab.said("ifconfig vtnet1.1203")
+    assert not lab.is_up("vtnet1")
+
+
+def test_nothing_but_arp_and_discovery_left_while_the_box_started(lab: Lab) -> None:
+    for tap in lab.taps.values():
+        for packet in tap.packets():
+            assert packet.ethertype == ARP or packet.finds_neighbours, packet
+
+
+def test_the_own_addresses_are_on_the_loopback(lab: Lab) -> None:
+    seen = lab.said("ifconfig lo1")
+    for address in PLAN.addresses:
+        assert f" {address} " in seen
+    assert seen.splitlines()[0].endswith("metric 0 mtu 16384")
+
+
+def test_management_has_a_routing_table_of_its_own(lab: Lab) -> None:
+    assert lab.said("sysctl -n net.fibs") == "2"
+    gateway = str(MANAGEMENT.gateway[0])
+    assert f"gateway: {gateway}" in lab.said("setfib 1 route -n get default")
+    assert lab.status("route -n get default") != 0
+    assert lab.status("route -n get -inet6 default") != 0
+    assert "fib: 1" in lab.said(f"ifconfig {MANAGEMENT.interface}")
+
+
+def test_what_nobody_has_of_the_scopes_goes_nowhere(lab: Lab) -> None:
+    assert "BLACKHOLE" in lab.said("route -n get 198.51.100.77")
+    assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ee:77::1")
+    assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ef::1")
+    assert "interface: lo1" in lab.said("route -n get 198.51.100.1")
+
+
+def test_every_setting_of_the_kernel_is_known_and_in_force(lab: Lab) -> None:
+    lines = lab.said("cat /etc/sysctl.conf").splitlines()
+    settings = dict(line.split("=") for line in lines if line and not line.startswith("#"))
+    assert len(settings) > 20
+    names = list(settings)
+    values = lab.said(f"sysctl -n {' '.join(names)}").splitlines()
+    assert dict(zip(names, values, strict=True)) == settings
+
+
+def test_every_tunable_of_the_loader_is_known(lab: Lab) -> None:
+    tunables = {}
+    for path in sorted((ROOT / "overlays").glob("*/files/boot/loader.conf.d/*.conf")):
+        for line in path.read_text().splitlines():
+            name, _, value = line.partition("=")
+            if "." in name and not name.startswith("#"):
+                tunables[name] = value.strip('"')
+    assert "net.pf.default_to_drop" in tunables
+    for name, value in tunables.items():
+        assert lab.said(f"kenv -q {name}") == value
+        assert lab.said(f"sysctl -N {name}") == name
+    assert lab.said("sysctl -n net.inet.tcp.tcbhashsize") == "524288"
+
+
+def test_modules_are_loaded(lab: Lab) -> None:
+    for module in ("pf", "tcpmd5", "fib_dxr", "coretemp"):
+        assert lab.status(f"kldstat -q -n {module}") == 0, module
+
+
+def test_services_are_those_of_the_site(lab: Lab) -> None:
+    enabled = [line.rpartition("/")[2] for line in lab.said("service -e").splitlines()]
+    assert "pf" in enabled
+    for off in ("dhclient", "sendmail", "rtsold", "pflog", "route6d"):
+        assert off not in enabled
+    assert lab.said("sysrc -n network_interfaces") == "lo0 vtnet3"
+    assert lab.said("sysrc -n gateway_enable") == "NO"
+    assert lab.said("sysctl -n net.inet.ip.forwarding net.inet6.ip6.forwarding") == "0\n0"
+
+
+def test_ports_are_not_raised_without_the_packet_filter(lab: Lab) -> None:
+    lab.said("pfctl -q -d")
+    try:
+        assert lab.status("service exitisp_ports raise") != 0
+        assert not lab.is_up("vtnet2")
+    finally:
+        lab.said("pfctl -q -e")
+    lab.said("pfctl -q -f /etc/pf-fallback.conf")
+    try:
+        assert lab.status("service exitisp_ports raise") != 0
+    finally:
+        lab.said("pfctl -q -f /etc/pf.conf")
+
+
+@pytest.fixture(scope="module")
+def raised(lab: Lab) -> Lab:
+    """With its ports up, and the neighbours' Ethernet addresses known."""
+    lab.said("service exitisp_ports raise")
+    mac = FAR.hex(":")
+    for address in (NEIGHBOUR, STRANGER, "203.0.113.1"):
+        lab.said(f"arp -s {address} {mac}")
+    lab.said(f"arp -s {UPSTREAM_B} {mac}")
+    lab.said(f"ndp -s {NEIGHBOUR6} {mac}")
+    time.sleep(3)
+    return lab
+
+
+ROUTER, RESOLVER = PLAN.router.v4, PLAN.resolver.v4
+EXIT = PLAN.relays[0].source.v4
+
+
+@pytest.mark.parametrize(
+    ("command", "protocol", "source"),
+    [
+        (f"ping -c 2 -i 0.1 -t 1 -S {ROUTER} {NEIGHBOUR}", ICMP, ROUTER),
+        (f"ping -6 -c 2 -i 0.1 -t 1 -S {PLAN.router.v6} {NEIGHBOUR6}", ICMPV6, PLAN.router.v6),
+        (f"echo q | nc -u -w 1 -s {RESOLVER} {NEIGHBOUR} 53", UDP, RESOLVER),
+        (f"nc -w 1 -s {EXIT} {NEIGHBOUR} 80", TCP, EXIT),
+        (f"nc -w 1 -s 203.0.113.10 {NEIGHBOUR} 179", TCP, IPv4Address("203.0.113.10")),
+    ],
+)
+def test_what_may_leave_leaves(
+    raised: Lab, command: str, protocol: int, source: IPv4Address | IPv6Address
+) -> None:
+    packets = raised.sent(command)
+    assert packets
+    assert {(p.protocol, p.source) for p in packets} == {(protocol, source)}
+
+
+@pytest.mark.parametrize(
+    ("command", "label"),
+    [
+        # As in 2018: the kernel picks the address of the exchange's port.
+        (f"echo q | nc -u -w 1 {NEIGHBOUR} 53", "LEAK4"),
+        (f"echo q | nc -6 -u -w 1 {NEIGHBOUR6} 53", "LEAK6"),
+        (f"ping -c 2 -i 0.1 -t 1 {NEIGHBOUR}", "LEAK4"),
+        (f"ping -6 -c 2 -i 0.1 -t 1 {NEIGHBOUR6}", "LEAK6"),
+        (f"ping -c 2 -i 0.1 -t 1 -S 192.0.2.194 {NEIGHBOUR}", "LEAK4"),
+        (f"ping -c 2 -i 0.1 -t 1 -S 192.0.2.2 {NEIGHBOUR}", "LEAK4"),
+        (f"nc -w 1 -s 203.0.113.10 {NEIGHBOUR} 80", "LEAK4"),
+        (f"nc -w 1 -s 203.0.113.10 {STRANGER} 179", "LEAK4"),
+        (f"nc -w 1 -s 192.0.2.194 {NEIGHBOUR} 179", "LEAK4"),
+        (f"nc -w 1 -s {RESOLVER} {NEIGHBOUR} 80", "dns-other"),
+        (f"echo q | nc -u -w 1 -s {EXIT} {NEIGHBOUR} 53", "default"),
+    ],
+)
+def test_what_must_not_leave_does_not(raised: Lab, command: str, label: str) -> None:
+    before = raised.counted(label)
+    assert raised.sent(command) == []
+    assert raised.counted(label) > before
+
+
+def test_a_vlan_is_guarded_as_well(raised: Lab) -> None:
+    tap = raised.taps["vtnet1"]
+    packets = raised.sent(f"ping -c 2 -i 0.1 -t 1 -S {ROUTER} {UPSTREAM_B}", tap)
+    assert {(p.source, p.vlan) for p in packets} == {(ROUTER, 1203)}
+    assert raised.sent(f"ping -c 2 -i 0.1 -t 1 {UPSTREAM_B}", tap) == []
+    assert {p.vlan for p in tap.packets()} == {1203}
+
+
+def test_the_probe_would_see_a_leak(raised: Lab) -> None:
+    raised.said("pfctl -q -d")
+    try:
+        packets = raised.sent(f"echo q | nc -u -w 1 {NEIGHBOUR} 53")
+    finally:
+        raised.said("pfctl -q -e")
+    assert {p.source for p in packets} == {IPv4Address("203.0.113.10")}
+
+
+def test_neighbours_find_the_port_from_their_link_local_address(raised: Lab) -> None:
+    asker, asked = IPv6Address("fe80::c0ff:fe00:201"), IPv6Address("2001:db8:200::10")
+    before = len(raised.exchange.frames)
+    deadline = time.monotonic() + PROMPT * 6
+    found: list[Packet] = []
+    while not found and time.monotonic() < deadline:
+        raised.exchange.send(solicitation(FAR, asker, asked))
+        time.sleep(0.5)
+        found = [p for p in raised.exchange.packets(before) if p.finds_neighbours]
+        found = [p for p in found if p.target == asker]
+    assert found
+    assert found[0].source_mac == bytes.fromhex("02005e10000b")
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "label"),
+    [
+        (EXIT, 80, "notice-1"),
+        (EXIT, 22, "relay-unasked"),
+        (EXIT, 9001, "relay-unasked"),
+        (PLAN.relays[0].listen.v4, 443, "or-1"),
+        (PLAN.relays[0].listen.v4, 80, "relay-unasked"),
+        (RESOLVER, 53, "dns-unasked"),
+        (ROUTER, 22, "default"),
+        (IPv4Address("203.0.113.10"), 22, "not-ours4"),
+        (IPv4Address("192.0.2.194"), 22, "not-ours4"),
+    ],
+)
+def test_a_stranger_reaches_relays_and_the_notice_alone(
+    raised: Lab, target: IPv4Address, port: int, label: str
+) -> None:
+    assert EXCHANGE.mac is not None
+    mac = bytes.fromhex(EXCHANGE.mac.replace(":", ""))
+    before = raised.counted(label)
+    raised.exchange.send(opening(FAR, mac, IPv4Address("9.9.9.9"), target, port))
+    deadline = time.monotonic() + PROMPT * 6
+    while raised.counted(label) == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert raised.counted(label) > before
+
+
+def test_a_stranger_with_one_of_the_own_addresses_is_not_believed(raised: Lab) -> None:
+    assert EXCHANGE.mac is not None
+    mac = bytes.fromhex(EXCHANGE.mac.replace(":", ""))
+    before = raised.counted("spoof-in")
+    assert ROUTER is not None
+    assert EXIT is not None
+    raised.exchange.send(opening(FAR, mac, ROUTER, EXIT, 80))
+    deadline = time.monotonic() + PROMPT * 6
+    while raised.counted("spoof-in") == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert raised.counted("spoof-in") > before
+
+
+def test_frames_of_other_kinds_do_not_leave_an_exchange_port(raised: Lab) -> None:
+    kinds = {packet.ethertype for packet in raised.exchange.packets()}
+    assert kinds <= {0x0800, 0x0806, 0x86DD}
+    assert {p.source_mac for p in raised.exchange.packets()} <= {bytes.fromhex("02005e10000b")}
