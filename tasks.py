@@ -179,7 +179,7 @@ def check(_: Context, site: str, also: list[str] | None = None) -> None:
         "site": "the site file",
         "output": "folder to write the files to; without it, they are listed",
         "diff": "an older site file: show what the change from it to SITE changes",
-        "box": "what to render for: cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4",
+        "box": "what to render for: cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4.9",
     },
 )
 @refusing

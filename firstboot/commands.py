@@ -14,7 +14,7 @@ from firstboot.refusal import Refusal
 from firstboot.render import Box, Rendered, render
 from firstboot.site import Site
 
-BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4))
+BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
 """What a site is rendered for where no box is named."""
 
 MASK = "********"
@@ -123,17 +123,17 @@ def table(files: Iterable[Rendered]) -> str:
 
 
 def parse_box(text: str) -> Box:
-    """The box that ``cores=16,memory=65536,unbound=1.24,openbgpd=8.9,tor=0.4`` describes, memory
+    """The box that ``cores=16,memory=65536,unbound=1.24,openbgpd=8.9,tor=0.4.9`` describes, memory
     in MiB; what is not said is `BOX`'s. Raises Refusal."""
     numbers = {"cores": BOX.cores, "memory": BOX.memory_mib}
     versions = {"unbound": BOX.unbound, "openbgpd": BOX.openbgpd, "tor": BOX.tor}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
-        version = re.fullmatch(r"([0-9]{1,3})\.([0-9]{1,3})(?:\.[0-9]{1,3})*", value)
+        version = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){1,3}", value)
         if name in numbers and re.fullmatch(r"[1-9][0-9]{0,8}", value):
             numbers[name] = int(value)
         elif name in versions and version:
-            versions[name] = (int(version[1]), int(version[2]))
+            versions[name] = tuple(map(int, value.split(".")))
         else:
             raise Refusal(
                 "--box",

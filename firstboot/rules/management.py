@@ -142,10 +142,10 @@ def _networks(site: Site, ports: list[Port]) -> Iterator[Remark]:
     networks = site.management.networks
     spoken = {interface.version for port in ports for interface in port.addresses}
     if not networks and ports:
-        yield advice(
+        yield error(
             ("management", "networks"),
-            "none is named, so only the management port's own networks may log in",
-            "name those that administrators come from",
+            "none is named, so the firewall lets nobody log in",
+            "name those that administrators come from, the management port's own for example",
         )
     for at, network in enumerate(networks):
         key: Key = ("management", "networks", at)

@@ -103,7 +103,7 @@ def test_frame_sizes_and_vlans_have_their_ranges(
          "a transit port has none"),
         ([(NETWORKS, "networks: [0.0.0.0/0]")], WARNING,
          "management.networks[0]", "is everybody"),
-        ([(NETWORKS, "networks: []")], ADVICE,
+        ([(NETWORKS, "networks: []")], ERROR,
          "management.networks", "none is named"),
         ([('[192.0.2.192/27, "2001:db8:f0::/48"]', "[192.0.2.0/24, 192.0.2.192/27]")], ADVICE,
          "management.networks[1]", "in 192.0.2.0/24 already"),
