@@ -63,14 +63,7 @@ class Examined:
 
     @property
     def errors(self) -> int:
-        return self._count(Severity.ERROR)
-
-    @property
-    def warnings(self) -> int:
-        return self._count(Severity.WARNING)
-
-    def _count(self, severity: Severity) -> int:
-        return sum(finding.severity is severity for finding in self.findings)
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
 
 def check(site_document: Document[Site]) -> list[Finding]:

@@ -131,6 +131,22 @@ def test_arguments_and_exit_status_are_passed_on(checkout: Checkout) -> None:
     assert result.stdout.splitlines()[7:] == ["build", "--sets", "my sets", "*", ""]
 
 
+@pytest.mark.parametrize(
+    ("given", "passed_on"),
+    [
+        (["check", "a.yaml"], ["check", "a.yaml"]),
+        (["check", "a", "b c", "*"], ["check", "a", "--also", "b c", "--also", "*"]),
+        (["check", "--help"], ["check", "--help"]),
+        (["check", "a", "-e", "b"], ["check", "a", "-e", "--also", "b"]),
+        (["build", "a", "b"], ["build", "a", "b"]),
+    ],
+)
+def test_check_takes_several_files(
+    checkout: Checkout, given: list[str], passed_on: list[str]
+) -> None:
+    assert checkout.run(*given).stdout.splitlines()[7:] == passed_on
+
+
 def test_paths_are_the_caller_s(checkout: Checkout) -> None:
     where = checkout.folder / "elsewhere"
     where.mkdir()

@@ -19,10 +19,8 @@ def check(site: Site) -> Iterator[Remark]:
             yield error(key, f"{quote(name)} is no waiver", "use one of " + ", ".join(KNOWN))
         elif not reason.strip():
             yield error(key, "it gives no reason, so it waives nothing", "say why, in a sentence")
-        elif name == "no_management" and any(
-            port.role is PortRole.MANAGEMENT for port in site.ports
-        ):
-            yield advice(key, "there is a management port", "remove the waiver")
+        elif name == "no_management" and _has_management(site):
+            yield advice(key, "there is a management port, with keys", "remove the waiver")
         elif name == "documentation" and not _has_documentation(site):
             yield advice(key, "nothing in the site is for documentation", "remove the waiver")
 
@@ -36,6 +34,11 @@ def check_schema(schema: int) -> Iterator[Remark]:
         )
     elif schema < 1:
         yield error(("schema",), f"there is no version {schema}", f"write {SCHEMA}")
+
+
+def _has_management(site: Site) -> bool:
+    port = any(port.role is PortRole.MANAGEMENT for port in site.ports)
+    return port and bool(site.management.keys)
 
 
 def _has_documentation(site: Site) -> bool:

@@ -92,6 +92,11 @@ def test_secrets_are_quoted_whatever_they_look_like() -> None:
         assert read(compose(odd)) == odd
 
 
+def test_a_waiver_of_any_length_can_be_written() -> None:
+    site = dataclasses.replace(load(ONE).value, waivers={"k" * 3000: "so", "": "", "~": "\n"})
+    assert read(compose(site)) == site
+
+
 def test_a_list_that_is_empty_on_purpose_is_not_the_default() -> None:
     site = dataclasses.replace(load(ONE).value, clock=dataclasses.replace(load(ONE).value.clock))
     empty = dataclasses.replace(site, clock=dataclasses.replace(site.clock, servers=()))

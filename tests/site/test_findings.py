@@ -114,6 +114,21 @@ def test_waivers_are_known_needed_and_have_reasons(
     assert any(f.severity is severity and reason in f.reason for f in waivers)
 
 
+def test_a_waiver_for_documentation_that_nothing_needs_gets_advice() -> None:
+    text = (
+        changed()
+        .decode()
+        .replace("198.51.100.", "45.0.0.")
+        .replace("192.0.2.", "45.0.1.")
+        .replace("203.0.113.", "45.0.2.")
+        .replace("2001:db8:", "2a00:db8:")
+        .replace("asn: 64", "asn: 1")
+    )
+    findings = examine_text(text.encode(), "site.yaml").findings
+    assert says(list(findings), ADVICE, "waivers.documentation", "nothing in the site is for")
+    assert {finding.severity for finding in findings} == {ADVICE}
+
+
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"none\.yaml: expected a readable YAML file"):
         examine(tmp_path / "none.yaml")

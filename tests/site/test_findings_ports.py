@@ -192,6 +192,8 @@ def rsa(bits: int) -> str:
             "a type that the box does not",
         ),
         (line("ssh-ed25519", b"x" * 32).replace("ssh-ed25519 ", "ssh-rsa "), ERROR, "another type"),
+        (line("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", b"\4" * 65), ADVICE, "works"),
+        ("ssh-ed25519 AAAAC3", ERROR, "cut off or mistyped"),
         ("ssh-ed25519 AAAA!", ERROR, "cut off or mistyped"),
         ("ssh-ed25519", ERROR, "no type and key"),
         (f'no-pty,from="192.0.2.1" ssh-ed25519 {GRACE}', ERROR, "options before them"),
@@ -214,6 +216,7 @@ def test_keys_are_parsed_and_judged(key: str, severity: Severity, reason: str) -
         f"ssh-ed25519 {GRACE}",
         f"ssh-ed25519 {GRACE} Grace Hopper (laptop)",
         line("sk-ssh-ed25519@openssh.com", b"x" * 32, b"ssh:"),
+        line("sk-ssh-ed25519@openssh.com", b"x" * 32, b"ssh:") + " (token 2)",
     ],
 )
 def test_a_key_of_ed25519_is_fine(key: str) -> None:
