@@ -4,8 +4,9 @@ import atexit
 import functools
 import tempfile
 from dataclasses import replace
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
+from typing import TypeVar
 
 from hypothesis import strategies
 
@@ -24,6 +25,8 @@ CONTACTS = (
     "email:relays[]example.org ciissversion:2",
     'Ada "the operator" <relays AT example.org> # \\ 100%',
 )
+
+Where = TypeVar("Where", IPv4Address | IPv6Address, IPv4Network | IPv6Network)
 
 
 @functools.cache
@@ -48,8 +51,8 @@ def _alone(overlay: str) -> Path:
 def without_ipv6(site: Site) -> Site:
     """`site` with IPv4 alone, as far as the resolver and the relays are concerned."""
 
-    def v4(addresses: tuple[object, ...]) -> tuple[object, ...]:
-        return tuple(one for one in addresses if not isinstance(one, IPv6Address | IPv6Network))
+    def v4(addresses: tuple[Where, ...]) -> tuple[Where, ...]:
+        return tuple(one for one in addresses if one.version == 4)
 
     relays = replace(
         site.relays,

@@ -83,7 +83,7 @@ def test_tor_takes_other_sites_and_boxes(tor: str, tmp_path: Path, site: Site, b
 def test_tor_refuses_a_nickname_that_is_too_long(tor: str, tmp_path: Path) -> None:
     site = example("one-port-of-each")
     long = replace(site, relays=replace(site.relays, nickname="x" * 20))
-    with pytest.raises(AssertionError, match="[Nn]ickname"):
+    with pytest.raises(AssertionError, match=r"[Nn]ickname"):
         check(tor, long, BOX, tmp_path)
 
 
