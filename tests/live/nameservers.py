@@ -41,9 +41,12 @@ class Zone:
     age: datetime.timedelta | None = DAY
 
 
+LARGE = "".join(f"large A 192.0.2.{host}\n" for host in range(128))
+"""More than a datagram of 1232 bytes has room for."""
+
 LEAF_ZONES = (
-    Zone("signed.example.", LEAVES, f"www A {ANSWER}\n*.deep A {ANSWER}"),
-    Zone("unsigned.example.", LEAVES[:1], f"www A {ANSWER}", age=None),
+    Zone("signed.example.", LEAVES, f"www A {ANSWER}\n*.deep A {ANSWER}\n{LARGE}"),
+    Zone("unsigned.example.", LEAVES[:1], f"www A {ANSWER}\n{LARGE}", age=None),
     Zone("bogus.example.", LEAVES, f"www A {ANSWER}"),
     Zone("expired.example.", LEAVES, f"www A {ANSWER}", age=60 * DAY),
 )

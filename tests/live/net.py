@@ -47,7 +47,7 @@ class Unable(Exception):
 
 def need(program: str, package: str) -> None:
     """Raises Unable, naming the Debian package, if there is no such program."""
-    if shutil.which(program) is None:
+    if shutil.which(program, path=_environment()["PATH"]) is None:
         raise Unable(f"no {program}: Debian package {package}")
 
 
@@ -83,6 +83,7 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=_environment(),
         )
         assert self._holder.stdout is not None
         assert self._holder.stderr is not None
@@ -211,6 +212,7 @@ class Daemon:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env=_environment(),
             )
 
     def said(self) -> str:
@@ -264,6 +266,11 @@ class Capture:
         return self.frames()
 
 
+def _environment() -> dict[str, str]:
+    """Of every process: daemons are where Debian does not let ordinary users look."""
+    return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
+
+
 def _user_namespace() -> list[str]:
     need("newuidmap", "uidmap")
     return ["--user", "--map-root-user", "--map-auto"]
@@ -277,7 +284,9 @@ def _child(process: int) -> int:
 
 
 def _run(command: list[str], given: str = "", check: bool = True) -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=START)
+    done = subprocess.run(
+        command, input=given, capture_output=True, text=True, timeout=START, env=_environment()
+    )
     said = f"{command}: {done.stdout}{done.stderr}"
     assert not check or done.returncode == 0, said
     return done.stdout

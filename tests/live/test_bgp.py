@@ -123,7 +123,16 @@ class TestRenderedPolicy:
             assert not these & accepted
 
 
-@pytest.mark.xdist_group("live-leaks")
+@pytest.mark.xdist_group("live-bgp-leaks")
+def test_the_exchanges_network_is_refused_where_it_is_no_bogon(worlds: Worlds) -> None:
+    """The one here is also for documentation, which the policy refuses anyway."""
+    lab = Lab.start(worlds, (r"(?s)(prefix-set bogons \{.*?)  203\.0\.113\.0/24 or-longer", r"\1"))
+    lab.settle()
+    assert "203.0.113.0/24" in {prefix for prefix, _ in lab.bgpd.told()}
+    assert "203.0.113.0/24" not in {prefix for prefix, _ in lab.bgpd.accepted()}
+
+
+@pytest.mark.xdist_group("live-bgp-leaks")
 class TestLeakingPolicy:
     """The export rule replaced by the one that leaks, and the other layers removed in turn."""
 

@@ -94,6 +94,13 @@ class TestRenderedResolver:
         questions = [packet for packet in lab.questions() if packet.protocol == UDP]
         assert {packet.source for packet in questions} == set(PLAN.resolver)
 
+    def test_asks_from_its_own_addresses_where_it_takes_tcp(self, lab: Lab) -> None:
+        for zone in ("signed", "unsigned"):
+            assert len(lab.unbound.ask(f"large.{zone}.example", "-t").addresses) == 128
+        streams = [packet for packet in lab.questions() if packet.protocol == TCP]
+        asking = {packet.source for packet in streams if packet.destination in LEAVES}
+        assert asking == set(PLAN.resolver)
+
     def test_tells_the_top_level_domain_no_more_than_the_zone(self, lab: Lab) -> None:
         lab.unbound.ask("a.secret.deep.signed.example")
         asked = lab.asked(TOP)
