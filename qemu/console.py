@@ -188,9 +188,10 @@ class Console:
         self._probe(deadline)
         self.send_line("exec /bin/sh")
         self._probe(deadline)
+        # A shell that gives up line editing throws away what was typed ahead (editline(3)).
         for command in ("set +o emacs", "set +o vi", "PS1= PS2=", "stty -echo -opost"):
             self.send_line(command)
-        self._probe(deadline)
+            self._probe(deadline)
         self._opened = True
 
     def _probe(self, deadline: float) -> None:
