@@ -83,7 +83,7 @@ EXPLAINED = {
     "router": "The box's own addresses in place of the plan's, one of each family.",
     "management": "Who may log in, from where.",
     "management.keys": "SSH public keys, one line each; two administrators at least.",
-    "management.networks": "Networks that log-ins may come from.",
+    "management.networks": "Networks that log-ins may come from; nobody else is let in.",
     "upgrade": "Where new releases come from.",
     "upgrade.url": "Where they are announced; left out, upgrades are by hand.",
     "clock": "The time of day, which Tor and DNSSEC cannot do without.",

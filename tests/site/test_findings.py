@@ -153,10 +153,9 @@ ENOUGH = settings(
 @ENOUGH
 @given(SITES)
 def test_any_site_is_judged_in_words(site: Site) -> None:
-    settles(
-        Examined("site.yaml", None, ()) if not site else examine_text(compose(site).encode(), "s")
-    )
-    settles(Examined("s", Document("s", site, {}), tuple(check(Document("s", site, {})))))
+    settles(examine_text(compose(site).encode(), "site.yaml"))
+    made = Document("site.yaml", site, {})
+    settles(Examined(made.name, made, tuple(check(made))))
 
 
 @ENOUGH
