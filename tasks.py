@@ -20,6 +20,24 @@ LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 OVERLAYS = ROOT / "overlays"
 IMAGE = "dist/exitisp.img"
 
+TESTED_WITH = {
+    "sgdisk": "gdisk",
+    "fsck.fat": "dosfstools",
+    "ssh-keygen": "openssh-client",
+    "openssl": "openssl",
+    "sshd": "openssh-server",
+    "tor": "tor",
+    "unbound-checkconf": "unbound",
+    "bgpd": "openbgpd",
+    "bird": "bird2",
+    "nsd": "nsd",
+    "ldns-signzone": "ldnsutils",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "newuidmap": "uidmap",
+}
+"""Programs that judge what is made here, and the Debian packages that have them."""
+
 
 def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
     """Ends a task that says no with its one sentence, and exit status 1."""
@@ -31,6 +49,9 @@ def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
             return body(*arguments, **options)
         except Refusal as refusal:
             raise Exit(f"exitisp: {refusal}", code=1) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=128 + signal.SIGPIPE) from None
         except KeyboardInterrupt:
             raise Exit("exitisp: interrupted; nothing half-made was left", code=130) from None
 
@@ -224,14 +245,7 @@ def test(context: Context, only: str = "tests", boot: bool = True) -> None:
     """
     from image.host import ensure, program
 
-    ensure(
-        [
-            *machine_needs(),
-            program("sgdisk", "gdisk"),
-            program("fsck.fat", "dosfstools"),
-            program("ssh-keygen", "openssh-client"),
-        ]
-    )
+    ensure([*machine_needs(), *(program(*one) for one in TESTED_WITH.items())])
     marks = "" if boot else " -m 'not boot'"
     with context.cd(ROOT):
         context.run(f"pytest -n auto --dist loadgroup{marks} {only}", pty=sys.stdout.isatty())

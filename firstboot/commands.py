@@ -10,6 +10,7 @@ from pathlib import Path
 
 from firstboot.document import quote
 from firstboot.findings import Examined, Severity, examine, told
+from firstboot.lint import lint
 from firstboot.refusal import Refusal
 from firstboot.render import Box, Rendered, render
 from firstboot.site import Site
@@ -44,11 +45,11 @@ def check_sites(paths: Iterable[Path]) -> None:
 def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> None:
     """Render the site at `path`, into the folder `output` if there is one, and print the list.
 
-    Raises Refusal, after its findings, for a site with errors.
+    Raises Refusal, after its findings, for a site with errors, and after its flaws, for a rendering
+    with any.
     """
     site = _sound(path)
-    files = render(site, box, overlays)
-    _guard(site, files)
+    files = _judged(site, render(site, box, overlays))
     if output is not None:
         write(files, output)
     say(table(files))
@@ -57,7 +58,8 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
 def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:
     """Print how the files of two sites differ, with their secrets masked. Raises Refusal."""
     before, after = _sound(old), _sound(new)
-    text = difference(render(before, box, overlays), render(after, box, overlays))
+    new_files = _judged(after, render(after, box, overlays))
+    text = difference(render(before, box, overlays), new_files)
     for secret in sorted({*secrets(before), *secrets(after)}, key=len, reverse=True):
         text = text.replace(secret, MASK)
     say(text or "no file changes")
@@ -169,8 +171,19 @@ def _refused(examined: Examined, remedy: str) -> Refusal:
     )
 
 
-def _guard(site: Site, files: Iterable[Rendered]) -> None:
-    """Raises Refusal for a file that has a secret in it and is not its owner's alone."""
+def _judged(site: Site, files: list[Rendered]) -> list[Rendered]:
+    """`files`, if nothing in them leaks. Raises Refusal for a file with a secret in it that is not
+    its owner's alone, and, after all flaws are told, for a configuration that has any."""
+    flaws = lint(site, files)
+    for flaw in flaws:
+        say(str(flaw))
+    if flaws:
+        raise Refusal(
+            f"/{flaws[0].path}:{flaws[0].line}",
+            expected="a configuration that neither leaks nor records",
+            found=f"{len(flaws)} flaws, told above",
+            remedy="correct the template, or the site's own values",
+        )
     for file in files:
         if file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
             raise Refusal(
@@ -179,6 +192,7 @@ def _guard(site: Site, files: Iterable[Rendered]) -> None:
                 found=f"{file.mode:04o}",
                 remedy="correct the template's mode in its index.yaml",
             )
+    return files
 
 
 def _facts(file: Rendered) -> str:

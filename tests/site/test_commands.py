@@ -1,6 +1,7 @@
 """Check, render and compare, as functions and as a person types them."""
 
 import dataclasses
+import shutil
 import stat
 from pathlib import Path
 
@@ -33,8 +34,10 @@ templates:
 
 
 @pytest.fixture
-def overlays(tmp_path: Path) -> Path:
-    """An overlay with a file for the site, one with secrets, and one for each relay."""
+def overlays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An overlay with a file for the site, one with secrets, and one for each relay: no whole
+    configuration, so that there is nothing to judge."""
+    monkeypatch.setattr("firstboot.commands.lint", lambda *_: [])
     folder = tmp_path / "overlays" / "small" / "templates"
     folder.mkdir(parents=True)
     (folder / "index.yaml").write_text(INDEX)
@@ -117,6 +120,21 @@ def test_a_secret_in_a_file_that_others_may_read_is_refused(tmp_path: Path, over
     index.write_text(INDEX.replace('mode: "0600", ', 'mode: "0640", '))
     with pytest.raises(Refusal, match=r"/etc/peers: expected mode 0600 .* found 0640"):
         render_site(ONE, tmp_path / "out", BOX, overlays)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_rendering_that_leaks_is_told_and_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlays = tmp_path / "overlays"
+    shutil.copytree(OVERLAYS, overlays)
+    template = overlays / "unbound/templates/unbound.conf.j2"
+    text = template.read_text().replace("qname-minimisation: yes", "log-queries: yes")
+    assert text != template.read_text()
+    template.write_text(text)
+    with pytest.raises(Refusal, match="a configuration that neither leaks nor records, found 1"):
+        render_site(ONE, tmp_path / "out", BOX, overlays)
+    assert "log-queries would write down what users look up" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
 
