@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from firstboot.lint.truth import Flaw, Truth, address_of, network_of, numbered, within
 from firstboot.render import Rendered
 
-CLAUSES = ("server", "remote-control", "auth-zone")
+CLAUSES = ("server", "remote-control")
 """All that a resolver needs that asks the authorities itself."""
 
 RECORDS = ("log-queries", "log-replies", "log-servfail", "log-local-actions", "dnstap-enable")
@@ -35,7 +35,9 @@ def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
 
 def _reasons(key: str, value: str, truth: Truth) -> Iterator[str]:
     address = address_of(value)
-    if not value and key not in CLAUSES:
+    if key == "auth-zone":
+        yield "zones are fetched from whatever address the kernel picks, never outgoing-interface"
+    elif not value and key not in CLAUSES:
         yield f"the clause {key} has no place in a resolver that asks the authorities itself"
     elif key.startswith(("forward-", "stub-")):
         yield f"{key}: questions go to the authorities, never to a forwarder"

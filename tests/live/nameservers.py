@@ -21,9 +21,6 @@ ROOT = (ip_address("192.0.2.101"), ip_address("2001:db8:53::1"))
 TOP = (ip_address("192.0.2.129"), ip_address("2001:db8:54::1"))
 LEAVES = (ip_address("192.0.2.130"), ip_address("2001:db8:54::2"))
 
-PRIMARY = "b.root-servers.net."
-"""One of the servers that the rendered configuration fetches the root zone from."""
-
 ANSWER = "192.0.2.200"
 FORGED = "192.0.2.201"
 """What www in each zone has; in the bogus one, what was signed has been replaced by the second."""
@@ -52,10 +49,9 @@ LEAF_ZONES = (
 )
 
 
-def serve(surroundings: Surroundings, transferable: bool = True) -> Path:
-    """Sign and serve everything; `transferable` says whether the root's servers are where a copy
-    of the root zone is to be had (RFC 8806). The folder has what a resolver has to know: the
-    root's keys in root.key, its servers' addresses in root.hints. Raises Unable without NSD."""
+def serve(surroundings: Surroundings) -> Path:
+    """Sign and serve everything. The folder has what a resolver has to know: the root's keys in
+    root.key, its servers' addresses in root.hints. Raises Unable without NSD."""
     need("nsd", "nsd")
     need("ldns-signzone", "ldnsutils")
     need("drill", "ldnsutils")
@@ -67,8 +63,7 @@ def serve(surroundings: Surroundings, transferable: bool = True) -> Path:
     delegations = [*map(_delegation, LEAF_ZONES), *(leaf.ds for leaf in leaves)]
     top = Zone("example.", TOP, "\n".join(delegations))
     signed_top = _sign(surroundings.world, folder, top)
-    primary = _addresses(PRIMARY, ROOT) if transferable else ""
-    root = Zone(".", ROOT, f"{_delegation(top)}{signed_top.ds}{primary}")
+    root = Zone(".", ROOT, f"{_delegation(top)}{signed_top.ds}")
     signed_root = _sign(surroundings.world, folder, root)
     _start(surroundings.neighbour, "root", ROOT, [signed_root])
     _start(surroundings.upstream, "top", TOP, [signed_top])

@@ -14,7 +14,6 @@ from tests.live.nameservers import ANSWER, LEAVES, ROOT, TOP
 from tests.live.packets import IPV4, IPV6, TCP, UDP, Packet
 from tests.live.world import PLAN, SITE, Surroundings
 
-LOCAL_ROOT = r"(?s)\nauth-zone:\n  name: \".\"\n.*"
 MINIMISED = r"qname-minimisation: yes"
 
 
@@ -24,12 +23,12 @@ class Lab:
     unbound: Unbound
 
     @classmethod
-    def start(cls, worlds: Worlds, *without: tuple[str, str], transferable: bool = True) -> "Lab":
+    def start(cls, worlds: Worlds, *without: tuple[str, str]) -> "Lab":
         """A resolver that has somebody to ask. `without`: what its configuration has replaced in
         it, as `changed` takes it."""
         surroundings = worlds.make()
         surroundings.raise_ports()
-        zones = nameservers.serve(surroundings, transferable)
+        zones = nameservers.serve(surroundings)
         text = for_linux(UNBOUND, zones)
         for pattern, replacement in without:
             text = changed(text, pattern, replacement)
@@ -62,9 +61,7 @@ def labels(name: str) -> int:
 
 @pytest.fixture(scope="module")
 def lab(worlds: Worlds) -> Lab:
-    lab = Lab.start(worlds)
-    lab.unbound.daemon.wait("a copy of the root zone", lab.unbound.has_root_zone)
-    return lab
+    return Lab.start(worlds)
 
 
 @pytest.mark.xdist_group("live-dns")
@@ -108,13 +105,6 @@ class TestRenderedResolver:
         assert all(labels(name) <= 2 for name in asked)
         assert "a.secret.deep.signed.example." in lab.asked(LEAVES)
 
-    def test_asks_the_root_for_nothing_once_it_has_the_root_zone(self, lab: Lab) -> None:
-        before = lab.asked(ROOT)
-        assert lab.unbound.ask("name.of.no.domain").rcode == "NXDOMAIN"
-        lab.unbound.ask("b.deep.signed.example")
-        new = lab.asked(ROOT)[len(before) :]
-        assert {name for name in new if name != "." and not name.startswith("_ta-")} == set()
-
     def test_listens_on_the_lan_and_on_loopback_alone(self, lab: Lab) -> None:
         lan = {i.ip for p in SITE.ports if p.role is PortRole.LAN for i in p.addresses}
         listens = lab.unbound.listens()
@@ -123,11 +113,9 @@ class TestRenderedResolver:
 
 
 @pytest.mark.xdist_group("live-dns")
-class TestRootThatIsAsked:
-    """Without a copy of the root zone."""
-
+class TestRoot:
     def test_is_asked_for_top_level_domains_alone(self, worlds: Worlds) -> None:
-        lab = Lab.start(worlds, (LOCAL_ROOT, "\n"))
+        lab = Lab.start(worlds)
         assert lab.unbound.ask("a.secret.deep.signed.example").authentic
         asked = lab.asked(ROOT)
         assert "example." in asked
@@ -135,15 +123,6 @@ class TestRootThatIsAsked:
 
     def test_sees_whole_names_without_minimisation(self, worlds: Worlds) -> None:
         """The test of the test."""
-        lab = Lab.start(worlds, (LOCAL_ROOT, "\n"), (MINIMISED, "qname-minimisation: no"))
+        lab = Lab.start(worlds, (MINIMISED, "qname-minimisation: no"))
         assert lab.unbound.ask("a.secret.deep.signed.example").authentic
         assert "a.secret.deep.signed.example." in lab.asked(ROOT)
-
-    def test_sees_no_host_before_the_copy_is_there(self, worlds: Worlds) -> None:
-        """Unbound 1.17 adds a label to each of its questions when it falls back from an auth-zone
-        to the servers, so the root's see the zone as well as the top-level domain."""
-        lab = Lab.start(worlds, transferable=False)
-        assert lab.unbound.ask("a.secret.deep.signed.example").authentic
-        asked = lab.asked(ROOT)
-        assert [name for name in asked if name.endswith("example.")]
-        assert all(labels(name) <= 2 for name in asked)

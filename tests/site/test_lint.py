@@ -51,6 +51,7 @@ CHANGES = [
     ("unbound.conf", "verbosity: 1", "verbosity: 3", "write"),
     ("unbound.conf", r"\Z", 'forward-zone:\n  name: "."\n  forward-addr: 9.9.9.9\n',
      "forward-addr: questions go to the authorities"),
+    ("unbound.conf", r"\Z", 'auth-zone:\n  name: "."\n', "from whatever address the kernel picks"),
     ("unbound.conf", r'control-interface: "[^"]*"', "control-interface: 0.0.0.0",
      "remote control would listen on 0.0.0.0"),
     # The relays
