@@ -40,11 +40,10 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet=2 > /dev/null
 apt-get install --yes --no-install-recommends --quiet=2 "$@" > /dev/null
-for package; do
-    if command -v systemctl > /dev/null && systemctl cat "$package" > /dev/null 2>&1; then
-        systemctl disable --quiet "$package"
-    fi
-done
+if command -v systemctl > /dev/null; then
+    dpkg -L "$@" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p' |
+        while read -r unit; do systemctl disable --quiet "$unit"; done
+fi
 """
 """Installs packages and starts none of their services, now or later: the tests want the daemons'
 programs. policy-rc.d is Debian's interface for that (invoke-rc.d(8))."""

@@ -34,7 +34,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for tool in ("sh", "chmod", "rm"):
+    for tool in ("sh", "chmod", "rm", "sed"):
         (tmp_path / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(
@@ -63,9 +63,10 @@ def test_services_of_the_packages_are_not_started(machine: Machine) -> None:
     policy = machine.folder / "policy"
     machine.add("apt-get", f'"{policy}"; echo "starting: $?" >> "{machine.folder}/calls"')
     machine.add("systemctl")
+    machine.add("dpkg", "echo /lib/systemd/system/bird.service; echo /usr/sbin/bird")
     host.ensure([MISSING])
     assert machine.calls.count("starting: 101") == 2
-    assert "systemctl disable --quiet gdisk" in machine.calls
+    assert "systemctl disable --quiet bird.service" in machine.calls
     assert not policy.exists()
 
 
