@@ -41,7 +41,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet=2 > /dev/null
 apt-get install --yes --no-install-recommends --quiet=2 "$@" > /dev/null
 if command -v systemctl > /dev/null; then
-    dpkg -L "$@" | sed -n 's|.*/systemd/system/\([^/@]*\.service\)$|\1|p' |
+    dpkg -L "$@" | sed -nE 's|.*/systemd/system/([^/@]*[.]service)$|\\1|p' |
         while read -r unit; do systemctl disable --quiet "$unit"; done
 fi
 """
