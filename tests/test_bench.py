@@ -23,6 +23,7 @@ def test_figures_are_written_and_nothing_else_is_left(
     sets.write(tmp_path / "sets")
     monkeypatch.setattr(bench, "ROUNDS", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "mine"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     bench.measure(ROOT, tmp_path / "sets", Path("out/bench.json"))
     figures = json.loads((tmp_path / "out/bench.json").read_text())
@@ -30,4 +31,5 @@ def test_figures_are_written_and_nothing_else_is_left(
     assert all(value > 0 for value in figures.values())
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["bench.json"]
     assert not (tmp_path / "mine").exists()
+    assert not (tmp_path / "home").exists()
     assert "x floor" in capsys.readouterr().out
