@@ -191,8 +191,14 @@ class Port:
         self.device = device
 
     def up(self, *addresses: object) -> None:
-        """Give it addresses, each with its prefix length, and raise it."""
-        lines = [f"ip address add {address} dev {self.device}" for address in addresses]
+        """Give it addresses, each with its prefix length, and raise it.
+
+        Without `nodad`, it takes the kernel a moment until an IPv6 address can be bound.
+        """
+        lines = [
+            f"ip address add {address} dev {self.device}{' nodad' if ':' in str(address) else ''}"
+            for address in addresses
+        ]
         self.party.run("sh", "-ec", "\n".join([*lines, f"ip link set {self.device} up"]))
 
     def capture(self) -> "Capture":
