@@ -207,7 +207,7 @@ def check(_: Context, site: str, also: list[str] | None = None) -> None:
 def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "") -> None:
     """Write every file of configuration that follows from a site.
 
-    Example: ./exitisp render examples/one-port-of-each.yaml -o /tmp/site
+    Example: ./exitisp render examples/one-port-of-each.yaml -o dist/site
     Example: ./exitisp render --diff old.yaml new.yaml
     """
     from firstboot.commands import parse_box, render_site, show_difference

@@ -1,5 +1,7 @@
 """The root tree of a slot, from the sets and the overlays."""
 
+from dataclasses import replace
+
 from firstboot.refusal import Refusal
 from image import overlay
 from image.accounts import Accounts
@@ -133,24 +135,9 @@ def keep_in_memory(tree: Tree, overlays: list[Overlay], time: int) -> None:
             copies: dict[int, Entry] = {}
             for path in [memory.path, *tree.below(memory.path)]:
                 entry = tree[path]
-                tree[f"conf/base/{path}"] = copies.setdefault(id(entry), entry_copy(entry))
+                tree[f"conf/base/{path}"] = copies.setdefault(id(entry), replace(entry))
             blocks = memory.mib * 2048
             tree[f"conf/base/{memory.path}/md_size"] = file(f"{blocks}\n".encode(), mtime=time)
-
-
-def entry_copy(entry: Entry) -> Entry:
-    """Another inode with the same facts."""
-    return Entry(
-        entry.kind,
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        entry.flags,
-        entry.mtime,
-        entry.attributes,
-        entry.content,
-        entry.target,
-    )
 
 
 def incomplete(what: str, path: str) -> Refusal:

@@ -22,7 +22,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("etc/local/tor/torrc@*", tor.check),
     ("etc/local/bgpd.conf", bgpd.check),
     ("etc/pf.conf", pf.check),
-    ("etc/rc.conf.d/*", services.check),
+    *((place, services.check) for place in services.PLACES),
     ("etc/ssh/sshd_config", sshd.check),
 )
 """Which files are checked by what; each pattern has to be met by a file."""
@@ -39,7 +39,7 @@ def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
             flaws.append(Flaw(pattern, 1, "is missing, so nothing can be said of it"))
         for file in matching:
             flaws.extend(check(file, truth))
-    flaws.extend(services.check_jails(rendered))
+    flaws.extend(services.check_together(rendered))
     return sorted(flaws, key=lambda flaw: (flaw.path, flaw.line))
 
 

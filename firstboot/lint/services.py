@@ -3,18 +3,23 @@
 Sources: rc.conf(5); service jails, `NAME_svcj` and `NAME_svcj_ipaddrs`, are there too.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 
 from firstboot.lint.truth import Flaw, Truth, address_of
 from firstboot.render import Rendered
+from firstboot.values import Address
 
 ASSIGNMENT = re.compile(r'^(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.MULTILINE)
 JAILED = ("tor", "local_unbound")
 """What sends to strangers from addresses of its own."""
 
-ASKING = ("dhcp", "syncdhcp", "noauto dhcp")
+ASKING = ("dhcp", "syncdhcp")
+
+PLACES = ("etc/rc.conf.local", "etc/rc.conf.d/*")
+"""Where rc(8) reads what is rendered."""
 
 
 def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
@@ -25,49 +30,73 @@ def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
 
 
 def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
-    outside = {port.interface for port in truth.site.ports if port.role.outside}
-    outside |= {port.device for port in truth.site.ports if port.role.outside}
+    ports = [port for port in truth.site.ports if port.role.outside]
+    outside = {name for port in ports for name in (port.interface, port.device)}
     for line, name, value in assignments(file):
         words = value.split()
-        if name.endswith("_svcj_ipaddrs"):
-            for word in words:
-                address = address_of(word)
-                if address is None:
-                    yield Flaw(file.path, line, f"{name}: {word} is no address")
-                elif not address.is_loopback and (reason := truth.foreign(address)):
-                    yield Flaw(file.path, line, f"{name}: {reason}")
-        elif name in ("rtsold_enable", "rtsol_enable", "dhclient_enable") and value == "YES":
-            yield Flaw(file.path, line, f"{name}: addresses come from the site, never from others")
-        elif name.startswith("ifconfig_"):
-            yield from _interface(file.path, line, name, words, outside)
-        elif name == "syslogd_flags" and "-ss" not in words:
-            yield Flaw(file.path, line, "syslogd without -ss has a socket of the network")
+        for reason in _reasons(name, words, truth, outside):
+            yield Flaw(file.path, line, f"{name}: {reason}")
 
 
-def _interface(
-    path: str, line: int, name: str, words: list[str], outside: set[str]
-) -> Iterator[Flaw]:
+def _reasons(name: str, words: list[str], truth: Truth, outside: set[str]) -> Iterator[str]:
     lower = [word.lower() for word in words]
-    if any(word in ASKING for word in lower):
-        yield Flaw(path, line, f"{name} would ask a stranger for an address")
-    if "accept_rtadv" in lower:
-        yield Flaw(path, line, f"{name} would take routers that strangers announce")
-    device = name.removeprefix("ifconfig_").removesuffix("_ipv6")
-    device = re.sub(r"_alias\d+$", "", device)
-    if device.replace("_", ".") in outside or device in outside:
+    if name.endswith("_svcj_ipaddrs"):
+        yield from _foreign(words, truth)
+    elif name in ("rtsold_enable", "rtsol_enable", "dhclient_enable") and words == ["YES"]:
+        yield "addresses come from the site, never from others"
+    elif name == "network_interfaces" and {"auto", *outside} & set(words):
+        yield "netif would raise a port that only the preflight may raise"
+    elif name == "syslogd_flags" and "-ss" not in words:
+        yield "syslogd without -ss has a socket of the network"
+    elif name == "exitisp_ports_settings":
         if "up" in lower:
-            yield Flaw(path, line, f"{name} raises a port that only the preflight may raise")
-        if not name.endswith("_ipv6") and "_alias" not in name and "down" not in lower:
-            yield Flaw(path, line, f"{name} does not say 'down': rc(8) would raise the port")
+            yield "a port would be raised that only the preflight may raise"
+        addresses = _addresses(words)
+        for address in addresses - truth.ports:
+            yield f"{address} is not the address of a transit or exchange port"
+    elif name.startswith("ifconfig_"):
+        if _device(name) in {device.replace(".", "_") for device in outside}:
+            yield "netif raises what it configures, and only the preflight may raise this port"
+        if re.fullmatch(r"lo[1-9][0-9]*", _device(name)):
+            yield from _foreign([str(address) for address in _addresses(words)], truth)
+    if name.startswith("ifconfig_") or name == "exitisp_ports_settings":
+        if any(word in ASKING for word in lower):
+            yield "a stranger would be asked for an address"
+        if "accept_rtadv" in lower:
+            yield "routers would be taken that strangers announce"
 
 
-def check_jails(files: Iterable[Rendered]) -> Iterator[Flaw]:
-    """Every service that sends to strangers is in a jail that has its addresses."""
+def _foreign(words: list[str], truth: Truth) -> Iterator[str]:
+    for word in words:
+        address = address_of(word)
+        if address is None:
+            yield f"{word} is no address"
+        elif not address.is_loopback and (reason := truth.foreign(address)):
+            yield reason
+
+
+def _addresses(words: list[str]) -> set[Address]:
+    """What follows `inet` or `inet6`, where that is an address."""
+    pairs = itertools.pairwise(words)
+    found = (address_of(after.split("/")[0]) for word, after in pairs if word in ("inet", "inet6"))
+    return {address for address in found if address is not None}
+
+
+def _device(name: str) -> str:
+    """The interface of ``ifconfig_INTERFACE_aliases``; rc writes its dots as underscores."""
+    return re.sub(r"_(ipv6|aliases|descr|alias\d+)$", "", name.removeprefix("ifconfig_"))
+
+
+def check_together(files: Iterable[Rendered]) -> Iterator[Flaw]:
+    """What takes all of rc's files to say: that netif has a list of ports, and that every service
+    that sends to strangers is in a jail that has its addresses."""
     settings: dict[str, tuple[str, int, str]] = {}
     for file in files:
-        if fnmatch(file.path, "etc/rc.conf.d/*"):
+        if any(fnmatch(file.path, place) for place in PLACES):
             for line, name, value in assignments(file):
                 settings[name] = (file.path, line, value)
+    if "network_interfaces" not in settings:
+        yield Flaw(PLACES[0], 1, "no network_interfaces: netif would raise every port there is")
     for service in JAILED:
         path, line, enabled = settings.get(f"{service}_enable", ("", 0, "NO"))
         if enabled != "YES":
