@@ -1,0 +1,1 @@
+"""Packages of the target system: repositories, catalogues, signatures, installation into a tree."""
