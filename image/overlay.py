@@ -96,6 +96,24 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A package that the overlay needs: `name`, or the first of `any` that the repository has.
+
+    Without an `optional` one the box works, and `reason` says what it is then without.
+    """
+
+    name: str | None = None
+    any: tuple[str, ...] = ()
+    optional: bool = False
+    reason: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that will do, the best first."""
+        return (self.name,) if self.name else self.any
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What `overlay.yaml` may say."""
 
@@ -109,6 +127,7 @@ class Recipe:
     """Accounts that must not have a password."""
 
     memory: tuple[Memory, ...] = ()
+    packages: tuple[Wanted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +161,21 @@ def load(folder: Path) -> Overlay:
                 raise _refusal(
                     recipe.where(kind, at, "path"), refusal.expected, refusal.found, rule.path
                 ) from None
+    for at, wanted in enumerate(recipe.value.packages):
+        if bool(wanted.name) == bool(wanted.any):
+            raise _refusal(
+                recipe.where("packages", at),
+                "a package's 'name', or names that will do as 'any'",
+                "both" if wanted.name else "neither",
+                "say which package it is",
+            )
+        if wanted.optional and not wanted.reason:
+            raise _refusal(
+                recipe.where("packages", at),
+                "a 'reason' why the box works without an optional package",
+                "none",
+                "say what it is then without",
+            )
     return Overlay(folder.name, folder, recipe)
 
 

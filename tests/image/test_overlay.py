@@ -373,3 +373,17 @@ def test_globs_match_as_a_simple_model_does(data: st.DataObject) -> None:
     recipe = Document("overlay.yaml", Recipe("a test", (Drop(glob, "r"),)), {})
     drop, _ = overlay.dropping([Overlay("one", Path(), recipe)])
     assert drop(path) == matches(glob, path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("{name: tor, any: [tor]}", "found both"),
+        ("{optional: yes}", "found neither"),
+        ("{name: pkg, optional: yes}", "expected a 'reason' why"),
+    ],
+)
+def test_a_package_is_asked_for_in_one_way(tmp_path: Path, rule: str, message: str) -> None:
+    (tmp_path / "overlay.yaml").write_text(f"description: x\npackages:\n- {rule}\n")
+    with pytest.raises(Refusal, match=rf"overlay\.yaml:3: .*{message}"):
+        overlay.load(tmp_path)
