@@ -34,6 +34,7 @@ DEEPEST = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Key = tuple[str | int, ...]
+Plain = str | list["Plain"] | dict[str, "Plain"] | None
 Shape = TypeVar("Shape")
 
 
@@ -107,6 +108,21 @@ def parse(data: bytes, name: str, shape: type[Shape]) -> Document[Shape]:
     if reader.faults:
         raise Faulty(name, sorted(reader.faults, key=lambda fault: fault.line))
     return Document(name, value, reader.lines)
+
+
+def plain(data: bytes, name: str) -> Plain:
+    """`data` as mappings, lists and texts, whatever its shape; of a key that is there twice the
+    last one counts. Raises Faulty where it is no YAML that this project takes."""
+    return _plain(_compose(data, name))
+
+
+def _plain(node: yaml.Node) -> Plain:
+    if isinstance(node, yaml.MappingNode):
+        pairs = ((name, value) for name, value in node.value if isinstance(name, yaml.ScalarNode))
+        return {name.value: _plain(value) for name, value in pairs}
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item) for item in node.value]
+    return None if _is_null(node) else str(node.value)
 
 
 def spell(key: Key) -> str:
