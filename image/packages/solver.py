@@ -1,0 +1,282 @@
+"""Which packages of a catalogue have to be installed so that those that are wanted work.
+
+A solution has at most one version of each name, and in it every package finds what it needs: the
+packages that it depends on, by name, whatever version they were when it was built, as pkg does
+it; what it `requires`, provided by some package; its shared libraries, from a package or from base.
+Unlike pkg, nothing that is needed and missing is passed over. No two of its packages conflict.
+
+Of all solutions it is the one with the newest versions of what is wanted, in the order in which it
+is wanted; of these, the one in which the packages together are the fewest versions behind the
+newest; of these, the smallest; and of these, the first by name. So nothing is in it for nothing,
+and the order of the catalogue does not matter.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import Enum
+
+from firstboot.refusal import Refusal
+from image.packages import version
+from image.packages.catalogue import Catalogue, Listed
+from image.packages.manifest import Package
+from image.tree import Kind as EntryKind
+from image.tree import Tree
+
+_LIBRARY = re.compile(r"(?:usr/)?lib/(lib[^/]+\.so(?:\.[0-9.]+)?)")
+
+
+def base_shlibs(tree: Tree) -> frozenset[str]:
+    """The shared libraries that base has for packages: files of `lib` and `usr/lib`, by name.
+
+    Those of `usr/lib32` are of another ABI. libpkg's pkgbase.c reads the folders the same way.
+    """
+    files = (path for path, entry in tree.items() if entry.kind is not EntryKind.DIRECTORY)
+    return frozenset(match[1] for match in map(_LIBRARY.fullmatch, files) if match)
+
+
+def solve(
+    wanted: Sequence[str], catalogue: Catalogue, shlibs: Collection[str]
+) -> tuple[Listed, ...]:
+    """The packages to install for those named `wanted`; what one needs is before it.
+
+    `shlibs` are the names of base's shared libraries. Raises Refusal with the chain of needs that
+    leads to what is missing or in conflict.
+    """
+    offers = _Offers.of(catalogue, frozenset(shlibs))
+    for name in wanted:
+        if not catalogue.by_name(name):
+            raise _unknown(name, offers)
+    search = _Search(tuple(dict.fromkeys(wanted)), offers)
+    search.go_on({}, {})
+    if search.best is None:
+        assert search.dead_end
+        raise search.dead_end
+    return _in_order(search.wanted, search.best.chosen, offers)
+
+
+class _By(Enum):
+    """What a need is met by."""
+
+    NAME = "the package itself"
+    PROVIDED = "what it provides"
+    SHLIB = "a shared library in it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    by: _By
+    what: str
+
+    def met_by(self, package: Package) -> bool:
+        match self.by:
+            case _By.NAME:
+                return package.name == self.what
+            case _By.PROVIDED:
+                return self.what in package.provides
+            case _By.SHLIB:
+                return self.what in package.shlibs_provided
+
+
+Choice = tuple[str, int]
+"""A package by name, and how many versions it is behind the newest."""
+
+Chosen = Mapping[str, int]
+"""Choices of different names."""
+
+
+@dataclass(frozen=True)
+class _Offers:
+    """What there is: the versions of each name, the newest first, and who meets which need."""
+
+    shlibs: frozenset[str]
+    versions: Mapping[str, tuple[Listed, ...]]
+    meeting: Mapping[_Need, tuple[Choice, ...]]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, shlibs: frozenset[str]) -> "_Offers":
+        versions = {}
+        meeting: dict[_Need, list[Choice]] = {}
+        for name in sorted({one.package.name for one in catalogue.listed}):
+            versions[name] = tuple(sorted(catalogue.by_name(name), key=_age, reverse=True))
+            for behind, one in enumerate(versions[name]):
+                for need in _met(one.package):
+                    meeting.setdefault(need, []).append((name, behind))
+        return cls(shlibs, versions, {need: tuple(all_) for need, all_ in meeting.items()})
+
+    def package(self, choice: Choice) -> Package:
+        name, behind = choice
+        return self.versions[name][behind].package
+
+    def needs(self, package: Package) -> Iterator[_Need]:
+        """What `package` needs of packages, itself among them."""
+        return (
+            need
+            for need in _needed(package)
+            if not (need.by is _By.SHLIB and need.what in self.shlibs)
+        )
+
+
+def _age(one: Listed) -> tuple[object, ...]:
+    return version.key(one.package.version), one.package.version, one.path
+
+
+def _met(package: Package) -> Iterable[_Need]:
+    """Each once, or the package would be offered twice."""
+    needs = [_Need(_By.NAME, package.name)]
+    needs += [_Need(_By.PROVIDED, what) for what in package.provides]
+    needs += [_Need(_By.SHLIB, what) for what in package.shlibs_provided]
+    return dict.fromkeys(needs)
+
+
+def _needed(package: Package) -> Iterable[_Need]:
+    needs = [_Need(_By.NAME, one.name) for one in package.deps]
+    needs += [_Need(_By.PROVIDED, what) for what in package.requires]
+    needs += [_Need(_By.SHLIB, what) for what in package.shlibs_required]
+    return dict.fromkeys(needs)
+
+
+_Cost = tuple[tuple[int, ...], int, int]
+"""How many versions behind the newest the wanted ones are, each, and all together; how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Solution:
+    cost: _Cost
+    chosen: Chosen
+
+    @property
+    def rank(self) -> tuple[_Cost, list[Choice]]:
+        """Less is better."""
+        return self.cost, sorted(self.chosen.items())
+
+
+@dataclass
+class _Search:
+    """Goes through every solution that may be better than the best so far (branch and bound)."""
+
+    wanted: tuple[str, ...]
+    offers: _Offers
+    best: _Solution | None = None
+    dead_end: Refusal | None = None
+    """The first one: on the way of the newest versions."""
+
+    seen: set[frozenset[Choice]] = field(default_factory=set)
+
+    def go_on(self, chosen: Chosen, because: Mapping[str, tuple[str, _Need]]) -> None:
+        """`because` says for whom, and for which need, each of `chosen` was chosen."""
+        state = frozenset(chosen.items())
+        cost = self._cost(chosen)
+        if state in self.seen or (self.best and cost > self.best.cost):
+            return
+        self.seen.add(state)
+        unmet = list(self._unmet(chosen))
+        if not unmet:
+            solution = _Solution(cost, chosen)
+            if self.best is None or solution.rank < self.best.rank:
+                self.best = solution
+            return
+        candidates = {need: self._candidates(need, chosen) for need, _ in unmet}
+        need, whose = min(unmet, key=lambda one: len(candidates[one[0]]))
+        if not candidates[need] and self.dead_end is None:
+            self.dead_end = self._refusal(need, whose, chosen, because)
+        for name, behind in candidates[need]:
+            self.go_on({**chosen, name: behind}, {**because, name: (whose, need)})
+
+    def _unmet(self, chosen: Chosen) -> Iterator[tuple[_Need, str]]:
+        """Needs that none of `chosen` meets, and whose they are; empty if it is just wanted."""
+        for name in self.wanted:
+            if name not in chosen:
+                yield _Need(_By.NAME, name), ""
+        packages = [self.offers.package(choice) for choice in chosen.items()]
+        for package in packages:
+            for need in self.offers.needs(package):
+                if not any(map(need.met_by, packages)):
+                    yield need, package.name
+
+    def _candidates(self, need: _Need, chosen: Chosen) -> list[Choice]:
+        return [
+            choice
+            for choice in self.offers.meeting.get(need, ())
+            if choice[0] not in chosen and not self._enemies(choice, chosen)
+        ]
+
+    def _enemies(self, choice: Choice, chosen: Chosen) -> list[str]:
+        """Those of `chosen` that `choice` conflicts with."""
+        one = self.offers.package(choice)
+        others = map(self.offers.package, chosen.items())
+        return [
+            other.full_name
+            for other in others
+            if other.name in one.conflicts or one.name in other.conflicts
+        ]
+
+    def _cost(self, chosen: Chosen) -> _Cost:
+        """No solution that `chosen` is part of costs less."""
+        behind = tuple(chosen.get(name, 0) for name in self.wanted)
+        return behind, sum(chosen.values()), len(chosen)
+
+    def _refusal(
+        self,
+        need: _Need,
+        whose: str,
+        chosen: Chosen,
+        because: Mapping[str, tuple[str, _Need]],
+    ) -> Refusal:
+        chain: list[str] = []
+        what, above = need, whose
+        while above:
+            package = self.offers.package((above, chosen[above]))
+            chain.insert(0, f"{package.full_name} needs {what.what}")
+            above, what = because[above]
+        found = []
+        for choice in self.offers.meeting.get(need, ()):
+            enemies = self._enemies(choice, chosen)
+            objection = f"conflicts with {' and '.join(enemies)}"
+            if not enemies:
+                objection = f"cannot be beside {self._version(choice[0], chosen)}"
+            found.append(f"{self.offers.package(choice).full_name}, which {objection}")
+        return Refusal(
+            f"package {what.what}",
+            expected=f"{need.what}, because {' and '.join(chain)}"
+            if chain
+            else "it to go with the others that are asked for",
+            found=", and ".join(found) or "nothing that offers it",
+            remedy="take another repository, or this one when its packages fit together again"
+            if chain
+            else "ask for one of them only",
+        )
+
+    def _version(self, name: str, chosen: Chosen) -> str:
+        return self.offers.package((name, chosen[name])).full_name
+
+
+def _unknown(name: str, offers: _Offers) -> Refusal:
+    close = get_close_matches(name, offers.versions)
+    return Refusal(
+        f"package {name}",
+        expected="it in the repository",
+        found=f"none of that name, but {', '.join(close)}" if close else "none of that name",
+        remedy="correct the name in the overlay that asks for it, or take another repository",
+    )
+
+
+def _in_order(wanted: Iterable[str], chosen: Chosen, offers: _Offers) -> tuple[Listed, ...]:
+    """`chosen`, what a package needs before it; where they need each other, as they come."""
+    packages = {name: offers.package((name, chosen[name])) for name in sorted(chosen)}
+    ordered: list[str] = []
+    begun: set[str] = set()
+
+    def place(name: str) -> None:
+        begun.add(name)
+        for need in offers.needs(packages[name]):
+            for other, package in packages.items():
+                if other not in begun and need.met_by(package):
+                    place(other)
+        ordered.append(name)
+
+    for name in wanted:
+        if name not in begun:
+            place(name)
+    return tuple(offers.versions[name][chosen[name]] for name in ordered)
