@@ -1,10 +1,13 @@
-"""Reading a base set: one streaming pass over the archive, contents into a store.
+"""Reading a base set or a package: one streaming pass over the archive, contents into a store.
 
 A set is a tar archive, compressed with xz, as FreeBSD's `make packagesystem` writes it: names
-start with ``./``, file flags are in the pax record `SCHILY.fflags`, extended attributes in
-`SCHILY.xattr.NAMESPACE.NAME` (tar(5), libarchive-formats(5)).
+start with ``./``. A package is one that is compressed with zstd or xz, or not at all, as pkg(8)
+writes it: names start with ``/``, but for those of its manifests, ``+MANIFEST``. In both, file
+flags are in the pax record `SCHILY.fflags`, extended attributes in `SCHILY.xattr.NAMESPACE.NAME`
+or `LIBARCHIVE.xattr.NAMESPACE.NAME` (tar(5), libarchive-formats(5)).
 """
 
+import base64
 import lzma
 import queue
 import tarfile
@@ -12,8 +15,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 from typing import IO, Protocol, cast
+from urllib.parse import unquote
+
+import zstandard
 
 from firstboot.refusal import Refusal
 from image.tree import Kind
@@ -35,11 +42,24 @@ PIECE = 1 << 18
 CHUNK = 1 << 20
 """Bytes that are decompressed at a time."""
 
+DAMAGE = (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError)
+"""What the readers of archives raise."""
+
 END = bytes(1024)
 """What every tar archive ends with."""
 
+XZ_MAGIC, ZSTD_MAGIC = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
+"""What the compressed files begin with."""
+
 AHEAD = 8
 """Chunks that may wait between decompressing and reading; bounds the memory."""
+
+
+class Form(Enum):
+    """What an archive has to be; the value is how messages say it."""
+
+    SET = "a whole tar archive compressed with xz"
+    PACKAGE = "a whole tar archive compressed with zstd or xz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +86,7 @@ class Member:
 
 
 class Source(Protocol):
-    """A set: where it is, and a way to open what was verified there."""
+    """An archive: where it is, and a way to open what was verified there."""
 
     @property
     def path(self) -> Path: ...
@@ -85,8 +105,9 @@ def read(
     drop: Callable[[str], bool],
     store: Store,
     advance: Callable[[int], None] = lambda _: None,
+    form: Form = Form.SET,
 ) -> list[Member]:
-    """All members of the set `source` but the dropped ones, in the archive's order.
+    """All members of the archive `source` but the dropped ones, in the archive's order.
 
     The root directory itself has the path "". A hard link whose first name is dropped becomes the
     file itself. `advance` is told the compressed bytes that were read. Raises Refusal for an
@@ -94,7 +115,7 @@ def read(
     """
     wanted: frozenset[str] = frozenset()
     while True:
-        members, orphans = _pass(source, drop, wanted, store, advance)
+        members, orphans = _pass(source, drop, wanted, store, advance, form)
         if not orphans:
             return members
         wanted |= orphans
@@ -106,6 +127,7 @@ def _pass(
     wanted: frozenset[str],
     store: Store,
     advance: Callable[[int], None],
+    form: Form,
 ) -> tuple[list[Member], frozenset[str]]:
     """One pass; contents of `wanted` files are kept for their hard links although they are
     dropped. Also returns those that should have been wanted."""
@@ -115,7 +137,7 @@ def _pass(
     heirs: dict[str, str] = {}
     try:
         with (
-            _decompressed(source, advance) as stream,
+            _decompressed(source, advance, form) as stream,
             tarfile.open(
                 fileobj=cast(IO[bytes], stream),
                 mode="r|",
@@ -127,11 +149,11 @@ def _pass(
             for info in archive:
                 if info.size < 0:
                     raise EOFError(f"{info.name!r} has a size of {info.size}")
-                name = _name(source.path, info.name)
+                name = _name(source.path, info.name, form)
                 dropped = drop(name)
                 if dropped and name not in wanted:
                     continue
-                member = _member(source.path, name, info, archive, store)
+                member = _member(source.path, name, info, archive, store, form)
                 if dropped:
                     spare[name] = member
                     continue
@@ -147,21 +169,26 @@ def _pass(
                         orphans.add(member.link)
                 members.append(member)
             stream.finish()
-    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError, OverflowError) as error:
+    except (*DAMAGE, EOFError, ValueError, OverflowError) as error:
         raise Refusal(
             source.path,
-            expected="a whole tar archive compressed with xz",
+            expected=form.value,
             found=f"a damaged one ({error})",
-            remedy="fetch the set again",
+            remedy=f"fetch the {form.name.lower()} again",
         ) from error
     return members, frozenset(orphans)
 
 
 def _member(
-    archive_path: Path, name: str, info: tarfile.TarInfo, archive: tarfile.TarFile, store: Store
+    archive_path: Path,
+    name: str,
+    info: tarfile.TarInfo,
+    archive: tarfile.TarFile,
+    store: Store,
+    form: Form,
 ) -> Member:
     if info.islnk():
-        return Member(name, Kind.FILE, link=_name(archive_path, info.linkname))
+        return Member(name, Kind.FILE, link=_name(archive_path, info.linkname, form))
     if info.isdir():
         kind = Kind.DIRECTORY
     elif info.issym():
@@ -173,7 +200,7 @@ def _member(
             f"{archive_path}: {info.name!r}",
             expected="a file, directory or link",
             found=f"a tar entry of type {info.type!r}",
-            remedy="use a set made for a base system",
+            remedy=f"use a {form.name.lower()} made for this system",
         )
     offset = 0
     if kind is Kind.FILE and info.size:
@@ -195,15 +222,22 @@ def _member(
     )
 
 
-def _name(archive: Path, name: str) -> str:
+def _name(archive: Path, name: str, form: Form) -> str:
     """The path of an entry named `name`; "" for the root."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    if name.startswith("/") or ".." in parts:
+    is_manifest = form is Form.PACKAGE and name.startswith("+") and parts == [name]
+    strange = name.startswith("/") != (form is Form.PACKAGE) and not is_manifest
+    if strange or ".." in parts:
+        absolute = name.startswith("/")
         raise Refusal(
             f"{archive}: {name!r}",
-            expected="entries that stay below the root of the archive",
-            found="an absolute path" if name.startswith("/") else "a path that leaves it",
-            remedy="do not use this set; fetch it again from a source that you trust",
+            expected="entries that stay below the root"
+            + (" of the archive" if form is Form.SET else ", with absolute paths"),
+            found=f"{'an absolute' if absolute else 'a relative'} path"
+            if strange
+            else "a path that leaves it",
+            remedy=f"do not use this {form.name.lower()}; fetch it again from a source that you "
+            "trust",
         )
     return "/".join(parts)
 
@@ -224,17 +258,25 @@ def parse_flags(text: str, subject: str) -> int:
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
-    prefix = "SCHILY.xattr."
+    """libarchive writes each twice: in base 64 without padding, its name percent-encoded, and, as
+    it counts here, raw."""
+    encoded, raw = "LIBARCHIVE.xattr.", "SCHILY.xattr."
     return {
-        key.removeprefix(prefix): value.encode("utf-8", "surrogateescape")
+        unquote(key.removeprefix(encoded)): base64.b64decode(value + "=" * (-len(value) % 4))
         for key, value in headers.items()
-        if key.startswith(prefix)
+        if key.startswith(encoded)
+    } | {
+        key.removeprefix(raw): value.encode("utf-8", "surrogateescape")
+        for key, value in headers.items()
+        if key.startswith(raw)
     }
 
 
 @contextmanager
-def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_Stream"]:
-    """The decompressed bytes of `source`, made in a thread of their own: xz is what takes the
+def _decompressed(
+    source: Source, advance: Callable[[int], None], form: Form
+) -> Iterator["_Stream"]:
+    """The decompressed bytes of `source`, made in a thread of their own: that is what takes the
     time, and it does not hold the interpreter's lock."""
     chunks: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
     stop = threading.Event()
@@ -251,7 +293,7 @@ def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_
     def decompress() -> None:
         try:
             with source.open() as raw:
-                for chunk in _unxz(raw, advance):
+                for chunk in _decompress(raw, advance, form):
                     if not put(chunk):
                         return
             put(b"")
@@ -265,6 +307,36 @@ def _decompressed(source: Source, advance: Callable[[int], None]) -> Iterator["_
     finally:
         stop.set()
         thread.join()
+
+
+def _decompress(raw: IO[bytes], advance: Callable[[int], None], form: Form) -> Iterator[bytes]:
+    """The decompressed bytes of the file `raw`. Raises what is in DAMAGE, and EOFError."""
+    head = raw.read(len(XZ_MAGIC))
+    raw.seek(0)
+    if form is Form.SET or head == XZ_MAGIC:
+        return _unxz(raw, advance)
+    if head.startswith(ZSTD_MAGIC):
+        return _unzstd(raw, advance)
+    return _plain(raw, advance)
+
+
+def _plain(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    while data := raw.read(CHUNK):
+        advance(len(data))
+        yield data
+
+
+def _unzstd(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
+    """The decompressed bytes of one or more zstd frames (RFC 8878). One that is cut short just
+    ends, which the end of the tar archive tells."""
+    with zstandard.ZstdDecompressor().stream_reader(
+        raw, read_across_frames=True, closefd=False
+    ) as reader:
+        told = 0
+        while chunk := reader.read(CHUNK):
+            yield chunk
+            advance(raw.tell() - told)
+            told = raw.tell()
 
 
 def _unxz(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""The store of unpacked sets: what a build needs of a set, without its compression.
+"""The store of unpacked archives: what a build needs of a set or package, without its compression.
 
-An unpacked set is a folder of the cache with two files: `contents`, the kept files' bytes one
+An unpacked archive is a folder of the cache with two files: `contents`, the kept files' bytes one
 after the other, and `members`, one JSON list a member below a first line with the SHA-256 of the
 rest. Its name follows from all that decides its content, so it is never stale, only unused.
 """
@@ -18,21 +18,21 @@ from typing import IO
 
 from firstboot.refusal import Refusal
 from image import archive
-from image.archive import Member, Source
+from image.archive import Form, Member, Source
 from image.tree import Kind
 
 FORMAT = 1
 """Part of every name; raised when `Member` or the reading of archives changes."""
 
 UNUSED_DAYS = 14
-"""An unpacked set that no build has used for so long is removed."""
+"""An unpacked archive that no build has used for so long is removed."""
 
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """A set in the store. `digest` is the SHA-256 that `contents` has to have."""
+    """A set or package in the store. `digest` is the SHA-256 that `contents` has to have."""
 
     members: list[Member]
     contents: Path
@@ -70,11 +70,14 @@ def unpack(
     drop_key: str,
     cache: Path,
     advance: Callable[[int], None] = lambda _: None,
+    form: Form = Form.SET,
+    check: Callable[[Unpacked], object] = lambda _: None,
 ) -> Unpacked:
-    """The set `source`, whose verified digest is `sha256`, without what `drop` says.
+    """The archive `source`, whose verified digest is `sha256`, without what `drop` says.
 
-    `drop_key` stands for all that `drop` goes by. Taken from `cache` if it is there, otherwise
-    unpacked into it. Raises Refusal for a bad archive, OSError from writing.
+    `drop_key` stands for all that `drop` and `check` go by. Taken from `cache` if it is there,
+    otherwise unpacked into it, and kept there only if `check` does not raise. Raises Refusal for a
+    bad archive, OSError from writing.
     """
     key = hashlib.sha256(f"{FORMAT}\n{sha256}\n{drop_key}".encode()).hexdigest()[:32]
     shelf = cache / "unpacked"
@@ -87,8 +90,9 @@ def unpack(
     try:
         with (work / "contents").open("wb", buffering=CHUNK) as file:
             contents = _Contents(file)
-            members = archive.read(source, drop, contents, advance)
+            members = archive.read(source, drop, contents, advance, form)
         digest = contents.digest.hexdigest()
+        check(Unpacked(members, work / "contents", digest, fresh=True))
         _save(work / "members", members, digest)
         try:
             work.rename(place)
