@@ -218,6 +218,29 @@ def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "
         render_site(Path(site), Path(output) if output else None, parse_box(box), OVERLAYS)
 
 
+@task(
+    help={
+        "image": f"the image, plain or compressed with xz or zstd ({IMAGE})",
+        "device": "the disk to write to, such as /dev/sdb; without it, disks are listed",
+        "site": "a site file for the box to find on its first boot",
+    },
+)
+@refusing
+def flash(_: Context, image: str = IMAGE, device: str = "", site: str = "") -> None:
+    """Write an image to a stick or a disk, and read it back; or list the disks there are.
+
+    Example: ./exitisp flash dist/exitisp.img /dev/sdb --site examples/one-port-of-each.yaml
+    """
+    from image.flash.command import flash as put
+    from image.flash.command import list_disks
+    from image.flash.devices import Host
+
+    if device:
+        put(Path(image), Path(device), Path(site) if site else None, Host())
+    else:
+        list_disks(Path(image), Host())
+
+
 @task
 def lint(context: Context) -> None:
     """Check style and types.

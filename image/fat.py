@@ -262,13 +262,13 @@ def _aliases(directory: str, names: Mapping[str, object]) -> dict[str, bytes]:
                 found=f"{same!r} in the same directory",
                 remedy="rename one of them",
             )
-    aliases = {name: short for name in names if (short := _short_name(name))}
+    aliases = {name: short for name in names if (short := short_name(name))}
     taken = set(aliases.values())
     numbers: Counter[tuple[bytes, bytes]] = Counter()
     for name in names:
         if name in aliases:
             continue
-        stem, extension = _short_parts(name)
+        stem, extension = short_parts(name)
         key = (stem[:6], extension)
         alias = None
         while alias is None or alias in taken:
@@ -299,7 +299,7 @@ def _check_name(directory: str, name: str) -> None:
         )
 
 
-def _short_name(name: str) -> bytes | None:
+def short_name(name: str) -> bytes | None:
     """The 8.3 form of a name that needs no numeric tail for it."""
     stem, dot, extension = name.partition(".")
     capitals = (stem + extension).upper().encode("ascii", "replace")
@@ -313,7 +313,7 @@ def _short_name(name: str) -> bytes | None:
     return None
 
 
-def _short_parts(name: str) -> tuple[bytes, bytes]:
+def short_parts(name: str) -> tuple[bytes, bytes]:
     """What an alias of any other name is made of: fatgen103's "basis-name" and extension."""
     bare = name.replace(" ", "").lstrip(".")
     stem, dot, extension = bare.rpartition(".")
@@ -333,7 +333,7 @@ def _join(directory: str, name: str) -> str:
     return f"{directory}/{name}" if directory else name
 
 
-def _display(alias: bytes) -> str:
+def displayed(alias: bytes) -> str:
     stem, extension = alias[:8].decode().rstrip(), alias[8:].decode().rstrip()
     return f"{stem}.{extension}" if extension else stem
 
@@ -353,7 +353,7 @@ def _allocate(
 
     for path in listing:
         entries = (2 if path else 1) + sum(
-            1 + len(_long_entries(name, alias)) // LONG_ENTRY.size
+            1 + len(long_entries(name, alias)) // LONG_ENTRY.size
             for name, alias in aliases[path].items()
         )
         fixed = not path and shape.root_entries
@@ -448,35 +448,35 @@ def _directories(
     aliases: Mapping[str, Mapping[str, bytes]],
     runs: Mapping[str, Run],
 ) -> Iterator[Piece]:
-    stamp = _stamp(volume.time)
+    stamp = stamp_of(volume.time)
     for path, names in listing.items():
         if path:
             above = path.rpartition("/")[0]
             entries = [
-                _entry(b".".ljust(11), DIRECTORY, stamp, runs[path].first),
-                _entry(b"..".ljust(11), DIRECTORY, stamp, runs[above].first if above else 0),
+                short_entry(b".".ljust(11), DIRECTORY, stamp, runs[path].first),
+                short_entry(b"..".ljust(11), DIRECTORY, stamp, runs[above].first if above else 0),
             ]
         else:
-            entries = [_entry(label, VOLUME_ID, stamp)]
+            entries = [short_entry(label, VOLUME_ID, stamp)]
         for name, content in names.items():
             alias = aliases[path][name]
             first = runs[_join(path, name)].first
-            entries.append(_long_entries(name, alias))
+            entries.append(long_entries(name, alias))
             if content is None:
-                entries.append(_entry(alias, DIRECTORY, stamp, first))
+                entries.append(short_entry(alias, DIRECTORY, stamp, first))
             else:
-                entries.append(_entry(alias, ARCHIVE, stamp, first, content.length))
+                entries.append(short_entry(alias, ARCHIVE, stamp, first, content.length))
         yield shape.place(runs[path].first), b"".join(entries)
 
 
-def _stamp(time: int) -> tuple[int, int, int]:
+def stamp_of(time: int) -> tuple[int, int, int]:
     """A FAT date, a FAT time of two-second steps, and the hundredths of a second it leaves off."""
     when = datetime.fromtimestamp(min(max(time, EARLIEST), LATEST), UTC)
     date = (when.year - 1980) << 9 | when.month << 5 | when.day
     return date, when.hour << 11 | when.minute << 5 | when.second // 2, when.second % 2 * 100
 
 
-def _entry(
+def short_entry(
     alias: bytes, attributes: int, stamp: tuple[int, int, int], first: int = 0, size: int = 0
 ) -> bytes:
     """A directory entry; created, read and written at `stamp`."""
@@ -496,12 +496,12 @@ def _entry(
     )
 
 
-def _long_entries(name: str, alias: bytes) -> bytes:
+def long_entries(name: str, alias: bytes) -> bytes:
     """The entries before the short one, last part first; none if the alias says it all.
 
     The NUL after the name is left out if the name fills its last entry.
     """
-    if name == _display(alias):
+    if name == displayed(alias):
         return b""
     units = name.encode("utf-16-le")
     count = -(-len(units) // LONG_ENTRY_BYTES)

@@ -1,0 +1,190 @@
+"""The disks of this machine, and what they are used for.
+
+All of it is read from the files that Linux shows: sysfs (Documentation/ABI/stable/sysfs-block,
+`size` in units of 512 bytes whatever the disk's own blocks are), /proc/self/mountinfo and
+/proc/swaps (proc(5)). Another folder in their place does for tests.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTOR = 512
+OPTICAL = "5"
+"""SCSI's peripheral device type of what reads compact discs (SPC-5, 6.7.2)."""
+
+BUSES = ("usb", "mmc", "nvme", "virtio", "ata", "firewire")
+"""As their names appear in the path of a device below /sys/devices; the first that does."""
+
+
+Chain = tuple[str, ...]
+"""A disk, what is made of a part of it, what is made of that, and so on, as people know them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where the kernel shows its devices."""
+
+    sys: Path = Path("/sys")
+    proc: Path = Path("/proc")
+    dev: Path = Path("/dev")
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A whole disk. `size` is in bytes; `number` is ``major:minor``.
+
+    `kind` is ``disk``, ``virtual`` (loop, ram, device mapper, md) or ``optical``. `uses` says what
+    the running system does with it or with a part of it, a use a text; none if it does nothing.
+    `parts` are its partitions, as their tables name them.
+    """
+
+    name: str
+    path: Path
+    number: str
+    size: int
+    model: str
+    bus: str
+    kind: str
+    removable: bool
+    read_only: bool
+    uses: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+def find(host: Host) -> tuple[Device, ...]:
+    """Every disk that is one: neither virtual, nor without a medium."""
+    names = sorted(path.name for path in _entries(host.sys / "block"))
+    devices = (read(host, name) for name in names)
+    return tuple(one for one in devices if one.kind != "virtual" and one.size)
+
+
+def read(host: Host, name: str) -> Device:
+    """The disk that the kernel calls `name`. Raises FileNotFoundError if there is none."""
+    folder = (host.sys / "block" / name).resolve(strict=True)
+    bus = _bus(folder)
+    card = _text(folder / "device/type") == "SD"
+    return Device(
+        name=name,
+        path=host.dev / name.replace("!", "/"),
+        number=_text(folder / "dev"),
+        size=int(_text(folder / "size") or 0) * SECTOR,
+        model=_model(folder),
+        bus=bus,
+        kind=_kind(folder),
+        removable=_text(folder / "removable") == "1" or bus in ("usb", "firewire") or card,
+        read_only=_text(folder / "ro") == "1",
+        uses=tuple(_uses(host, folder)),
+        parts=tuple(_named(part) for part in partitions(folder)),
+    )
+
+
+def whole_disk(host: Host, name: str) -> str:
+    """The disk of which `name` is a partition; empty if it is none."""
+    for disk in _entries(host.sys / "block"):
+        if (disk / name / "partition").exists():
+            return disk.name
+    return ""
+
+
+def partitions(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if (path / "partition").exists()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _text(path: Path) -> str:
+    """The content of a small file of sysfs; empty where it cannot be read."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _model(folder: Path) -> str:
+    """Vendor and model of SCSI and USB, the model of NVMe, the name of an SD card."""
+    device = folder / "device"
+    names = [_text(device / name) for name in ("vendor", "model", "name")]
+    words = " ".join(name for name in names if not name.startswith("0x")).split()
+    return _shown(" ".join(words))
+
+
+def _bus(folder: Path) -> str:
+    places = folder.parts
+    for bus in BUSES:
+        if any(re.match(rf"{bus}([0-9_]|$)", place) for place in places):
+            return bus
+    return "other"
+
+
+def _kind(folder: Path) -> str:
+    if "virtual" in folder.parts and not any(part.startswith("nvme") for part in folder.parts):
+        return "virtual"
+    return "optical" if _text(folder / "device/type") == OPTICAL else "disk"
+
+
+def _named(folder: Path) -> str:
+    label = re.search(r"^PARTNAME=(.+)$", _text(folder / "uevent"), re.MULTILINE)
+    return f"{folder.name} ({_shown(label[1])})" if label else folder.name
+
+
+def _shown(text: str) -> str:
+    """What a stick says of itself, in which nothing acts on a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _uses(host: Host, disk: Path) -> Iterator[str]:
+    mounts = _mounts(host)
+    swaps = _swaps(host)
+    for node in [disk, *partitions(disk)]:
+        for user, chain in _held(host, node, ()):
+            via = " > ".join(chain)
+            places = mounts.get(_text(user / "dev"), []) + mounts.get(user.name, [])
+            for place in dict.fromkeys(places):
+                yield f"{via} is mounted at {place}"
+            if user.name in swaps:
+                yield f"{via} is swap space"
+            if len(chain) > 1 and not places and user.name not in swaps:
+                yield f"{chain[-2]} is part of {chain[-1]}"
+
+
+def _held(host: Host, node: Path, before: Chain) -> Iterator[tuple[Path, Chain]]:
+    """`node` and everything that is made of it (device mapper, md), with the way to each."""
+    shown = _text(node / "dm/name")
+    chain = (*before, f"{node.name} ({shown})" if shown else node.name)
+    yield node, chain
+    for holder in _entries(node / "holders"):
+        yield from _held(host, host.sys / "block" / holder.name, chain)
+
+
+def _mounts(host: Host) -> dict[str, list[str]]:
+    """Where devices are mounted, by ``major:minor``, and by name: btrfs has numbers of its own."""
+    found: dict[str, list[str]] = {}
+    for line in _text(host.proc / "self/mountinfo").splitlines():
+        fields = line.split()
+        if len(fields) < 10 or "-" not in fields:
+            continue
+        place = _plain(fields[4])
+        source = _plain(fields[fields.index("-") + 2])
+        found.setdefault(fields[2], []).append(place)
+        if source.startswith("/dev/"):
+            found.setdefault(_node(host, source), []).append(place)
+    return found
+
+
+def _swaps(host: Host) -> set[str]:
+    lines = _text(host.proc / "swaps").splitlines()[1:]
+    return {_node(host, _plain(line.split()[0])) for line in lines if line.startswith("/dev/")}
+
+
+def _node(host: Host, path: str) -> str:
+    """The kernel's name of what `path` below /dev leads to."""
+    return (host.dev / path.removeprefix("/dev/")).resolve().name
+
+
+def _plain(text: str) -> str:
+    r"""Undo the escapes of proc(5): ``\040`` is a space."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

@@ -1,0 +1,52 @@
+"""What of a UFS2 file system is free, so that whatever lies there need not be written.
+
+Sources: sys/ufs/ffs/fs.h (`struct fs`, `struct cg`, `cg_blksfree`): a set bit is a free fragment.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+from image.flash.spans import Span
+from image.ufs2.geometry import BLOCK, FRAGMENT, FRAGMENTS_A_BLOCK, SUPERBLOCK_AT
+from image.ufs2.structs import GROUP_MAGIC, MAGIC, SUPERBLOCK
+
+Read = Callable[[int, int], bytes]
+"""`length` bytes from `offset` on: read(offset, length)."""
+
+_SUPERBLOCK = struct.Struct("<" + "".join(SUPERBLOCK.values()))
+_GROUP = struct.Struct("<4xi12xI72xI")
+"""`cg_magic`, `cg_ndblk` and `cg_freeoff` of `struct cg`."""
+
+
+def free_blocks(read: Read, at: int, length: int) -> tuple[Span, ...]:
+    """The wholly free blocks of the file system in the `length` bytes from `at` on.
+
+    None at all if what lies there is no UFS2 of the shape that `image.ufs2` writes: then all of it
+    matters.
+    """
+    fields = _SUPERBLOCK.unpack(read(at + SUPERBLOCK_AT, _SUPERBLOCK.size))
+    facts = dict(zip(SUPERBLOCK, fields, strict=True))
+    shape = (facts["fs_magic"], facts["fs_bsize"], facts["fs_fsize"])
+    groups, fragments, size = facts["fs_ncg"], facts["fs_fpg"], facts["fs_size"]
+    if (
+        shape != (MAGIC, BLOCK, FRAGMENT)
+        or not 0 < size * FRAGMENT <= length
+        or not 0 < groups * fragments < size + fragments
+    ):
+        return ()
+    found: list[Span] = []
+    for group in range(groups):
+        start = group * fragments
+        block = read(at + (start + facts["fs_cblkno"]) * FRAGMENT, BLOCK)
+        magic, count, free_at = _GROUP.unpack_from(block)
+        free = block[free_at : free_at + count // FRAGMENTS_A_BLOCK]
+        if magic != GROUP_MAGIC or not 0 < count <= min(fragments, size - start):
+            return ()
+        found += _runs(free, at + start * FRAGMENT)
+    return tuple(found)
+
+
+def _runs(free: bytes, base: int) -> Iterator[Span]:
+    for run in re.finditer(rb"\xff+", free):
+        yield base + run.start() * BLOCK, base + run.end() * BLOCK
