@@ -1,0 +1,227 @@
+"""A package's files: unpacked into the store, and held against its own manifest.
+
+The manifest is what counts: it names every file and directory, and its owners, modes and flags go
+over those of the archive's headers. What is in one of the two alone, or has another checksum, is
+refused, and nothing of it stays in the store.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import IO, Protocol
+
+from firstboot.refusal import Refusal
+from image import store
+from image.archive import Form, Member, parse_flags
+from image.packages import checksum
+from image.packages.catalogue import Listed
+from image.packages.checksum import Checksum
+from image.packages.manifest import Manifest, PackagedDirectory, PackagedFile, parse_manifest
+from image.progress import step
+from image.store import Unpacked
+from image.tree import Kind
+from image.writing import writing
+
+MANIFEST, COMPACT_MANIFEST = "+MANIFEST", "+COMPACT_MANIFEST"
+
+RULES = "package 1"
+"""Stands for all that `verify` goes by; raised when it changes."""
+
+ATTRIBUTES = re.compile(r"user\..+|system\.hbsd\.pax\.[a-z_0-9]+")
+"""Extended attributes that a package may have. Others of the system's namespace are access control
+lists, labels and capabilities."""
+
+
+class Verified(Protocol):
+    """A package file whose content is known."""
+
+    @property
+    def listed(self) -> Listed: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def provenance(self) -> str: ...
+
+    def open(self) -> IO[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A package in the store. `members` are its files, links and directories, with the manifest's
+    facts; they refer to the contents of `unpacked`."""
+
+    package: Verified
+    manifest: Manifest
+    members: tuple[Member, ...]
+    unpacked: Unpacked
+
+    @property
+    def name(self) -> str:
+        """With the version: ``tor-0.4.8.14_1``."""
+        return self.manifest.package.full_name
+
+    def read(self, path: str) -> bytes:
+        """The content of the small file at `path`. Raises KeyError if there is none."""
+        return self.unpacked.read(path)
+
+
+def unpack_all(packages: Sequence[Verified], cache: Path) -> tuple[Contents, ...]:
+    """All `packages`, from `cache` or unpacked into it. Raises Refusal."""
+    if not packages:
+        return ()
+    given_up = threading.Event()
+    with (
+        writing(cache),
+        step("Unpack the packages", sum(one.size for one in packages)) as tell,
+        ThreadPoolExecutor(2) as threads,
+    ):
+
+        def advance(amount: int) -> None:
+            if given_up.is_set():
+                raise EOFError("another package is of no use")
+            tell(amount)
+
+        try:
+            return tuple(threads.map(lambda one: unpack(one, cache, advance), packages))
+        except BaseException:
+            given_up.set()
+            raise
+
+
+def unpack(
+    package: Verified, cache: Path, advance: Callable[[int], None] = lambda _: None
+) -> Contents:
+    """The contents of `package`, from `cache` or unpacked into it. Raises Refusal."""
+    unpacked = store.unpack(
+        package,
+        package.sha256,
+        lambda path: path == COMPACT_MANIFEST,
+        RULES,
+        cache,
+        advance,
+        Form.PACKAGE,
+        partial(verify, package),
+    )
+    manifest = read_manifest(package, unpacked)
+    facts: dict[str, PackagedFile | PackagedDirectory] = {}
+    facts.update((one.path, one) for one in manifest.directories)
+    facts.update((one.path, one) for one in manifest.files)
+    members = tuple(
+        told(member, facts[member.path], str(package.path))
+        for member in unpacked.members
+        if member.path != MANIFEST
+    )
+    return Contents(package, manifest, members, unpacked)
+
+
+def read_manifest(package: Verified, unpacked: Unpacked) -> Manifest:
+    where = f"{package.path.name}: {MANIFEST}"
+    try:
+        manifest = parse_manifest(unpacked.read(MANIFEST), where)
+    except KeyError:
+        raise _refusal(where, "a manifest", "none") from None
+    listed = package.listed.package
+    if (manifest.package.name, manifest.package.version) != (listed.name, listed.version):
+        raise _refusal(where, f"{listed.full_name}, as it is listed", manifest.package.full_name)
+    return manifest
+
+
+def told(member: Member, fact: PackagedFile | PackagedDirectory, where: str) -> Member:
+    """`member` with what the manifest says of it, where it says something."""
+    mtime = fact.mtime if isinstance(fact, PackagedFile) else None
+    return replace(
+        member,
+        owner=fact.owner or member.owner,
+        group=fact.group or member.group,
+        mode=member.mode if fact.mode is None else fact.mode,
+        flags=parse_flags(fact.flags, f"{where}: /{member.path}") if fact.flags else member.flags,
+        mtime=mtime or member.mtime,
+    )
+
+
+def verify(package: Verified, unpacked: Unpacked) -> None:
+    """Raises Refusal unless the archive holds what its manifest says, whole and unchanged, and
+    nothing else."""
+    manifest = read_manifest(package, unpacked)
+    members: dict[str, Member] = {}
+    for member in unpacked.members:
+        where = f"{package.path.name}: /{member.path}"
+        if member.path in members or not member.path:
+            raise _refusal(where, "every path once", "the root" if not member.path else "it twice")
+        for attribute in member.attributes:
+            if not ATTRIBUTES.fullmatch(attribute):
+                expected = "extended attributes of the user, or PaX exceptions"
+                raise _refusal(where, expected, f"'{attribute}'")
+        members[member.path] = member
+    del members[MANIFEST]
+    folders = {one.path for one in manifest.directories}
+    _same(package, {one.path for one in manifest.files} | folders, members)
+    for path in folders:
+        if members[path].kind is not Kind.DIRECTORY:
+            raise _refusal(f"{package.path.name}: /{path}", "a directory", "something else")
+    with unpacked.contents.open("rb") as contents:
+        for file in manifest.files:
+            _verify_file(f"{package.path.name}: /{file.path}", file, members, contents)
+
+
+def _same(package: Verified, listed: set[str], found: Iterable[str]) -> None:
+    missing, unlisted = sorted(listed.difference(found)), sorted(set(found) - listed)
+    if missing or unlisted:
+        raise _refusal(
+            package.path.name,
+            "the files that its manifest lists",
+            f"no /{missing[0]}" if missing else f"/{unlisted[0]}, which is not listed",
+        )
+
+
+def _verify_file(
+    where: str, file: PackagedFile, members: dict[str, Member], contents: IO[bytes]
+) -> None:
+    member = members[file.path]
+    if member.link:
+        first = members.get(member.link)
+        if first is None or first.kind is not Kind.FILE or first.link:
+            expected = "a hard link to a file of the same package"
+            raise _refusal(where, expected, f"one to /{member.link}")
+        member = first
+    if file.sum is None or member.kind is Kind.DIRECTORY:
+        raise _refusal(
+            where,
+            "a file with a checksum",
+            "a directory" if member.kind is Kind.DIRECTORY else "none in the manifest",
+        )
+    if member.kind is Kind.SYMLINK:
+        found = Checksum.of_link(file.sum.kind, member.target)
+        if file.target not in (None, member.target):
+            raise _refusal(where, f"a link to '{file.target}'", f"one to '{member.target}'")
+    else:
+        found = _checksum(file.sum.kind, contents, member)
+    if found != file.sum:
+        raise _refusal(where, f"the checksum {str(file.sum)[:18]}...", f"{str(found)[:18]}...")
+
+
+def _checksum(kind: checksum.Kind, contents: IO[bytes], member: Member) -> Checksum:
+    hashed = kind.new()
+    contents.seek(member.offset)
+    left = member.size
+    while left and (data := contents.read(min(left, checksum.CHUNK))):
+        hashed.update(data)
+        left -= len(data)
+    return Checksum(kind, hashed.digest())
+
+
+def _refusal(where: str, expected: str, found: str) -> Refusal:
+    return Refusal(
+        where,
+        expected=expected,
+        found=found,
+        remedy="do not use this package; fetch it again from a source that you trust",
+    )
