@@ -1,7 +1,8 @@
-"""The lock file: which build of HardenedBSD an image is made from, and whose key signs it.
+"""The lock file: which build of HardenedBSD an image is made from, whose key signs it, and which
+packages go with it.
 
-The repository ships it without key and pin, because neither can be known before a machine has
-reached the mirror; from then on nothing but what is pinned is used.
+The repository ships it without key and pins, because none can be known before a machine has
+reached the mirrors; from then on nothing but what is pinned is used.
 """
 
 import re
@@ -13,9 +14,13 @@ from firstboot import document
 from firstboot.refusal import Refusal
 from image import writing
 from image.base.signature import Principal, PublicKey, Signer
+from image.packages import catalogue, manifest
 
 BASE_FILE = "base.txz"
 KERNEL_FILE = "kernel.txz"
+
+ABI = "FreeBSD:15:amd64"
+"""What pkg calls the target system; ``${ABI}`` in the address of a repository."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -36,7 +41,7 @@ class Url(str):
     @classmethod
     def parse(cls, text: str) -> "Url":
         wanted = "an address such as https://mirror.example.org/pub/"
-        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9/._~%+-]*", text):
+        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9/._~%+:,-]*", text):
             raise ValueError(wanted)
         try:
             parts = urllib.parse.urlsplit(text)
@@ -75,6 +80,49 @@ class Natural(int):
     def parse(cls, text: str) -> "Natural":
         if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
             raise ValueError("a whole number from 1 on")
+        return cls(text)
+
+
+class RepositoryUrl(str):
+    """The address of a package repository; `folder` is the same with the ABI put in."""
+
+    @classmethod
+    def parse(cls, text: str) -> "RepositoryUrl":
+        cls(text).folder  # noqa: B018
+        return cls(text)
+
+    @property
+    def folder(self) -> Folder:
+        return Folder.parse(self.replace("${ABI}", ABI))
+
+
+class PackageName(str):
+    """What a package is called, without its version."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackageName":
+        if not manifest.NAME.fullmatch(text):
+            raise ValueError("a package's name such as tor")
+        return cls(text)
+
+
+class PackageVersion(str):
+    """A package's version as pkg writes it, with revision and epoch."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackageVersion":
+        if not manifest.VERSION.fullmatch(text):
+            raise ValueError("a package's version such as 0.4.8.14_1")
+        return cls(text)
+
+
+class PackagePath(str):
+    """Where a package lies in its repository."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackagePath":
+        if not catalogue.PATH.fullmatch(text):
+            raise ValueError("a path below the repository such as All/tor-0.4.8.pkg")
         return cls(text)
 
 
@@ -117,15 +165,45 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class PackagePin:
+    """A package by content; `path` is where the repository had it, `size` is in bytes."""
+
+    name: PackageName
+    version: PackageVersion
+    path: PackagePath
+    sha256: Sha256
+    size: Natural
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Where packages come from, and which; what one needs comes before it.
+
+    `signer` is the fingerprint of the key that the base trusted when they were pinned. No `pins`
+    at all is not the same as an empty list of them.
+    """
+
+    repository: RepositoryUrl
+    signer: Sha256 | None = None
+    pins: tuple[PackagePin, ...] | None = None
+
+
+UPSTREAM = Packages(RepositoryUrl("https://pkg.hardenedbsd.org/HardenedBSD/pkg/${ABI}/"))
+"""What a lock file means that does not speak of packages."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     schema: Schema
     base: Base
+    packages: Packages = UPSTREAM
 
 
 def load(path: Path) -> Lock:
-    """Read the lock file. Raises Refusal, also for a pin without the key of its signer."""
+    """Read the lock file. Raises Refusal, also for pins without the key of their signer, and for
+    a package that is pinned twice."""
     read = document.load(path, Lock)
-    base = read.value.base
+    base, packages = read.value.base, read.value.packages
     if base.pin and not base.key:
         raise Refusal(
             read.where("base", "pin"),
@@ -134,6 +212,23 @@ def load(path: Path) -> Lock:
             remedy="restore the file from the repository, or empty pin and run "
             "./exitisp lock --update",
         )
+    if packages.pins and not packages.signer:
+        raise Refusal(
+            read.where("packages", "pins"),
+            expected="the fingerprint of the repository's key beside the pins, as signer",
+            found="none",
+            remedy="empty pins and run ./exitisp lock --update",
+        )
+    seen = set()
+    for at, pin in enumerate(packages.pins or ()):
+        if pin.name in seen:
+            raise Refusal(
+                read.where("packages", "pins", at),
+                expected="every package once",
+                found=f"{pin.name} twice",
+                remedy="empty pins and run ./exitisp lock --update",
+            )
+        seen.add(pin.name)
     return read.value
 
 
@@ -143,7 +238,7 @@ def write(path: Path, lock: Lock) -> None:
 
 
 def render(lock: Lock) -> str:
-    base = lock.base
+    base, packages = lock.base, lock.packages
     pin = f"\n{_render_pin(base.pin)}" if base.pin else ""
     return _TEXT.format(
         schema=lock.schema,
@@ -152,6 +247,20 @@ def render(lock: Lock) -> str:
         principal=base.principal,
         key=f" {base.key}" if base.key else "",
         pin=pin,
+        repository=packages.repository,
+        signer=f" {packages.signer}" if packages.signer else "",
+        pins=_render_packages(packages.pins),
+    )
+
+
+def _render_packages(pins: tuple[PackagePin, ...] | None) -> str:
+    if not pins:
+        return "" if pins is None else " []"
+    return "".join(
+        f'\n    - {{name: "{one.name}", version: "{one.version}", size: {one.size},\n'
+        f"       sha256: {one.sha256},\n"
+        f'       path: "{one.path}"}}'
+        for one in pins
     )
 
 
@@ -190,4 +299,17 @@ base:
   # signature when the set was pinned, and the image's manifest says so. An update never goes back
   # to an older build or from signed to unsigned; to do that on purpose, empty `pin` first.
   pin:{pin}
+
+packages:
+  # The repository; ${{ABI}} stands for FreeBSD:15:amd64. Its catalogue must be signed by a key
+  # that the base trusts (/usr/share/keys/pkg).
+  repository: {repository}
+
+  # The fingerprint of the key that had signed the catalogue when the packages were pinned.
+  signer:{signer}
+
+  # The packages that the overlays ask for, and what those need. The repository is a rolling one:
+  # it forgets old packages. An update never goes back to an older version of a package; to do
+  # that on purpose, empty `pins` first.
+  pins:{pins}
 """

@@ -73,16 +73,7 @@ class VerifiedSet:
 
     def open(self) -> FileIO:
         """The file that was verified, at its beginning. Raises Refusal if it is another now."""
-        file = _open(self.path)
-        if Identity.of(file) != self.identity:
-            file.close()
-            raise Refusal(
-                self.path,
-                expected="the file that was verified a moment ago",
-                found="one that was changed or replaced since",
-                remedy="leave the sets alone while the image is built, and start again",
-            )
-        return file
+        return reopen(self.path, self.identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +167,7 @@ def open_pinned(folder: Path, pin: Pin, known: Base) -> BaseSets | None:
 
 def read_small(path: Path) -> bytes:
     """A MANIFEST, key or signature. Raises Refusal if it is unreadable or far too large."""
-    with _open(path) as file:
+    with open_regular(path) as file:
         data = file.read(LARGEST_MANIFEST + 1)
     if len(data) > LARGEST_MANIFEST:
         raise Refusal(
@@ -198,7 +189,9 @@ class _Hashed(NamedTuple):
 def _hashed(folder: Path) -> Iterator[dict[str, _Hashed]]:
     """Both sets in `folder` by file name, open."""
     with ExitStack() as stack:
-        files = {folder / file: stack.enter_context(_open(folder / file)) for file in SET_FILES}
+        files = {
+            folder / file: stack.enter_context(open_regular(folder / file)) for file in SET_FILES
+        }
         before = {path: Identity.of(file) for path, file in files.items()}
         digests = digest.sha256(files)
         for path, file in files.items():
@@ -233,7 +226,21 @@ def _tell_unpinned(path: Path, pin: Pin) -> None:
     )
 
 
-def _open(path: Path) -> FileIO:
+def reopen(path: Path, identity: Identity) -> FileIO:
+    """Open the file that was verified. Raises Refusal if it is another now."""
+    file = open_regular(path)
+    if Identity.of(file) != identity:
+        file.close()
+        raise Refusal(
+            path,
+            expected="the file that was verified a moment ago",
+            found="one that was changed or replaced since",
+            remedy="leave the file alone while the image is built, and start again",
+        )
+    return file
+
+
+def open_regular(path: Path) -> FileIO:
     """Open a regular file; anything else could make the reader wait for ever."""
     try:
         file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))

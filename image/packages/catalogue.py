@@ -16,7 +16,8 @@ from image.packages.manifest import Package, malformed, parse_object, parse_pack
 LARGEST_PACKAGE = 4 << 30
 """Bytes."""
 
-_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.,@~:-]*(/[A-Za-z0-9_][A-Za-z0-9_+.,@~:-]*)*")
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.,@~:-]*(/[A-Za-z0-9_][A-Za-z0-9_+.,@~:-]*)*")
+"""Where a package may lie in its repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def _listed(entry: Any, where: str) -> Listed:
     package = parse_package(entry, where)
     where = f"{where} ({package.full_name})"
     path = entry.get("path") or entry.get("repopath")
-    if not isinstance(path, str) or not _PATH.fullmatch(path):
+    if not isinstance(path, str) or not PATH.fullmatch(path):
         raise malformed(where, "a path below the repository such as All/tor-0.4.8.pkg", quote(path))
     size = entry.get("pkgsize")
     if type(size) is not int or not 0 < size <= LARGEST_PACKAGE:

@@ -26,8 +26,10 @@ PHASES = (
 )
 """When pkg runs a script."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.@~-]*")
-_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.,~:]*")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.@~-]{0,127}")
+VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.,~:]{0,63}")
+"""What packages and their versions may be called."""
+
 _ORIGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.@~-]*(/[A-Za-z0-9_][A-Za-z0-9_+.@~-]*)*")
 _MODE = re.compile(r"[0-7]{1,5}")
 _LOGICS = {"single": "single", "or": "or", "dual": "or", "and": "and", "multi": "and"}
@@ -172,8 +174,8 @@ def parse_package(data: Mapping[str, Any], where: str) -> Package:
     if logic not in _LOGICS:
         raise malformed(where, f"licenselogic as one of {', '.join(_LOGICS)}", quote(logic))
     return Package(
-        name=read.word("name", _NAME, "a package's name such as tor"),
-        version=read.word("version", _VERSION, "a version such as 0.4.8.14_1"),
+        name=read.word("name", NAME, "a package's name such as tor"),
+        version=read.word("version", VERSION, "a version such as 0.4.8.14_1"),
         origin=read.word("origin", _ORIGIN, "an origin such as security/tor"),
         comment=read.string("comment"),
         desc=_decoded(read.string("desc")),
@@ -296,7 +298,7 @@ def _dependencies(read: "_Reader", where: str) -> tuple[Dependency, ...]:
     found = []
     for name, value in read.mapping("deps").items():
         facts = _Reader(value, f"{where}: the dependency on {name}")
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise malformed(where, "dependencies on packages", quote(name))
         found.append(Dependency(name, facts.string("origin"), facts.string("version")))
     return tuple(found)
@@ -334,11 +336,11 @@ class _Reader:
     def string(self, key: str, default: str = "") -> str:
         """Numbers are text too: libucl writes ``"version": 15`` without quotes."""
         value = self.facts.get(key, default)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, int) or isinstance(value, bool):
             raise malformed(self.where, f"text as {key}", quote(value))
-        return value
+        return str(value)
 
     def word(self, key: str, form: re.Pattern[str], expected: str) -> str:
         value = self.string(key)

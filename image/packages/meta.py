@@ -1,0 +1,61 @@
+"""``meta.conf``: how a repository names its catalogues. UCL; source: libpkg's pkg_repo_meta.c.
+
+Nothing signs this file, so that nothing in it is believed but names of files beside it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from firstboot.refusal import Refusal
+from image.packages import ucl
+
+NAME = "meta.conf"
+
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_PACKINGS = ("tzst", "txz", "tbz", "tgz", "tar")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """Names of the archives, without extension, and of what is in them; pkg's defaults.
+
+    `packing` is the extension that archives once had; now it is ``pkg``, whatever they are
+    compressed with.
+    """
+
+    packing: str = "tzst"
+    manifests: str = "packagesite.yaml"
+    manifests_archive: str = "packagesite"
+    data: str = "data"
+    data_archive: str = "data"
+
+
+def parse(data: bytes, where: str) -> Meta:
+    """Read a ``meta.conf`` of version 1 or 2. Raises Refusal."""
+    facts = ucl.parse(data, where)
+    version = facts.get("version", "none")
+    if version not in ("1", "2"):
+        raise _refusal(where, "version 1 or 2", version)
+    packing = facts.get("packing_format", Meta().packing)
+    if packing not in _PACKINGS:
+        raise _refusal(where, f"packing_format as one of {', '.join(_PACKINGS)}", packing)
+    for key in ("manifests", "manifests_archive", "data", "data_archive"):
+        if key in facts and not _FILE.fullmatch(facts[key]):
+            raise _refusal(where, f"a file's name as {key}", facts[key])
+    usual = Meta()
+    return Meta(
+        packing,
+        facts.get("manifests", usual.manifests),
+        facts.get("manifests_archive", usual.manifests_archive),
+        facts.get("data", usual.data),
+        facts.get("data_archive", usual.data_archive),
+    )
+
+
+def _refusal(where: str, expected: str, found: str) -> Refusal:
+    return Refusal(
+        where,
+        expected=expected,
+        found=f"'{found[:60]}'",
+        remedy="use another repository, or a newer exitisp",
+    )

@@ -1,0 +1,212 @@
+"""Whose catalogues are believed: fingerprints of public keys, trusted and revoked.
+
+As pkg(8) has it with ``signature_type: "fingerprints"``: a catalogue is good if at least one of
+the keys that sign it is trusted, none is revoked, and the signature of a trusted one holds. A
+fingerprint is the SHA-256 of the public key, byte for byte as the catalogue has it.
+
+What is signed is the text of the SHA-256 of the data, 64 hexadecimal digits without a newline:
+with RSA by PKCS#1 v1.5 and SHA-256, the key in PEM; with ECDSA and SHA-256, the key in DER
+(SubjectPublicKeyInfo, RFC 5480), the signature a DER sequence of two integers. Anything but an RSA
+signature begins with ``$PKGSIGN:kind$``. Sources: libpkg's pkg_repo.c, pkgsign_ossl.c,
+pkgsign_ecc.c; pkg.conf(5).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+from firstboot.refusal import Refusal
+from image.packages import ucl
+from image.tree import Kind, Tree
+
+FOLDER = "usr/share/keys/pkg"
+"""Where the base has its fingerprints."""
+
+CURVES = (
+    "secp256k1",
+    "secp384r1",
+    "secp521r1",
+    "brainpoolP256r1",
+    "brainpoolP384r1",
+    "brainpoolP512r1",
+)
+"""Those of pkg's curves for ECDSA that the library here knows too."""
+
+_LARGEST = 1 << 16
+"""Bytes of a file of fingerprints."""
+
+_HEAD = re.compile(rb"\$PKGSIGN:([A-Za-z0-9_-]{1,20})\$")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Fingerprints (SHA-256 in hexadecimal) and the names of the files that they are from."""
+
+    trusted: Mapping[str, str]
+    revoked: Mapping[str, str]
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> "Keys":
+        """The fingerprints in `folder`, with ``trusted/`` and perhaps ``revoked/`` in it. Raises
+        Refusal, also if none is trusted."""
+        files = {}
+        try:
+            for kind in ("trusted", "revoked"):
+                if kind == "trusted" or (folder / kind).is_dir():
+                    for path in sorted((folder / kind).iterdir()):
+                        with path.open("rb") as file:
+                            files[kind, path.name] = file.read(_LARGEST)
+        except OSError as error:
+            raise Refusal(
+                error.filename or folder,
+                expected="a folder of fingerprints, as /usr/share/keys/pkg is: trusted/, revoked/",
+                found=error.strerror or str(error),
+                remedy="correct --package-keys",
+            ) from error
+        return cls._of(files, str(folder))
+
+    @classmethod
+    def of_tree(cls, tree: Tree) -> "Keys":
+        """The fingerprints of a base system. Raises Refusal, also if it trusts none."""
+        files = {}
+        for path in sorted(tree.below(FOLDER)) if FOLDER in tree else ():
+            kind, _, name = path.removeprefix(f"{FOLDER}/").partition("/")
+            entry = tree[path]
+            if kind in ("trusted", "revoked") and name and entry.kind is Kind.FILE:
+                files[kind, name] = entry.content.read() if entry.size <= _LARGEST else b""
+        return cls._of(files, f"/{FOLDER} of the base system")
+
+    @classmethod
+    def _of(cls, files: Mapping[tuple[str, str], bytes], where: str) -> "Keys":
+        found: dict[str, dict[str, str]] = {"trusted": {}, "revoked": {}}
+        for (kind, name), data in files.items():
+            found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
+        if not found["trusted"]:
+            raise Refusal(
+                where,
+                expected="the fingerprint of at least one trusted key",
+                found="none",
+                remedy="name a folder of fingerprints with --package-keys, or build with "
+                "--packages none",
+            )
+        return cls(found["trusted"], found["revoked"])
+
+    def revoking(self, other: "Keys") -> "Keys":
+        """These, and what `other` has revoked."""
+        return Keys(self.trusted, {**other.revoked, **self.revoked})
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature of a catalogue, and the public key that comes with it.
+
+    `name` is what both members are called before ``.sig`` and ``.pub``.
+    """
+
+    name: str
+    kind: str
+    data: bytes
+    key: bytes
+
+    @classmethod
+    def of(cls, name: str, sig: bytes, pub: bytes) -> "Signature":
+        """From the two members; either may begin with the name of its kind."""
+        head = _HEAD.match(sig)
+        return cls(name, head[1].decode() if head else "rsa", _bare(sig), _bare(pub))
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.key).hexdigest()
+
+
+def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str) -> str:
+    """The fingerprint of a trusted key whose signature of `data` holds. Raises Refusal.
+
+    `where` is what the refusals call the data.
+    """
+    for one in signatures:
+        if one.fingerprint in keys.revoked:
+            raise Refusal(
+                where,
+                expected="no signature by a key that is revoked",
+                found=f"one by {one.fingerprint} ({keys.revoked[one.fingerprint]})",
+                remedy="do not use this repository",
+            )
+    trusted = [one for one in signatures if one.fingerprint in keys.trusted]
+    if not trusted:
+        raise Refusal(
+            where,
+            expected=f"a signature by a trusted key ({_listed(keys.trusted)})",
+            found=f"signatures by {_listed(one.fingerprint for one in signatures)}"
+            if signatures
+            else "no signature",
+            remedy="do not use this repository, unless its key is known to you: then name a folder "
+            "with its fingerprint with --package-keys",
+        )
+    fault = ""
+    for one in trusted:
+        fault = _fault(data, one)
+        if not fault:
+            return one.fingerprint
+    raise Refusal(
+        where,
+        expected=f"what {trusted[-1].fingerprint} ({keys.trusted[trusted[-1].fingerprint]}) has "
+        "signed",
+        found=fault,
+        remedy="fetch it again; if that does not help, do not use this repository",
+    )
+
+
+def _fault(data: bytes, signature: Signature) -> str:
+    """What is wrong with a signature of `data`; empty if nothing is."""
+    text = hashlib.sha256(data).hexdigest().encode()
+    try:
+        if signature.kind == "rsa":
+            key = load_pem_public_key(signature.key)
+            if not isinstance(key, rsa.RSAPublicKey):
+                return "a key that is no RSA key"
+            key.verify(signature.data, text, padding.PKCS1v15(), hashes.SHA256())
+        elif signature.kind == "ecdsa":
+            point = load_der_public_key(signature.key)
+            if not isinstance(point, ec.EllipticCurvePublicKey):
+                return "a key that is on no elliptic curve"
+            if point.curve.name not in CURVES:
+                return f"a key on the curve {point.curve.name}, of which pkg makes no use"
+            point.verify(signature.data, text, ec.ECDSA(hashes.SHA256()))
+        else:
+            return f"a signature of the kind '{signature.kind}', which cannot be verified here"
+    except InvalidSignature:
+        return "something else: the signature does not hold"
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return f"a public key that cannot be read ({error})"
+    return ""
+
+
+def _fingerprint(data: bytes, where: str) -> str:
+    """From a file such as ``function: "sha256"``, ``fingerprint: "..."``."""
+    facts = ucl.parse(data, where)
+    fingerprint = facts.get("fingerprint", "").lower()
+    if facts.get("function") != "sha256" or not re.fullmatch(r"[0-9a-f]{64}", fingerprint):
+        raise Refusal(
+            where,
+            expected='function: "sha256" and a fingerprint of 64 hexadecimal digits',
+            found=f"'{' '.join(facts.values())[:80]}'",
+            remedy="correct or remove the file",
+        )
+    return fingerprint
+
+
+def _bare(member: bytes) -> bytes:
+    head = _HEAD.match(member)
+    return member[head.end() :] if head else member
+
+
+def _listed(fingerprints: Iterable[str]) -> str:
+    return ", ".join(fingerprints)
