@@ -1,0 +1,1 @@
+"""What a kernel knows by name, and whether the overlays name nothing else."""

@@ -1,0 +1,144 @@
+"""A kernel as it will run: what is compiled in, and the modules that are loaded."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from image.kernel import modules, sysctl
+from image.kernel.elf import Object
+from image.kernel.sysctl import Oid
+from image.tree import Kind, Tree
+
+KERNEL = "boot/kernel/kernel"
+FOLDERS = ("boot/kernel", "boot/modules", "boot/firmware")
+"""Where the loader and kldload(8) find modules."""
+
+
+class Certainty(Enum):
+    """How well a name is known.
+
+    DECLARED: the kernel or a module declares it. MADE: it is made at run time, below a driver or
+    a part of the tree that code adds to, and its own part is a text of that code. READ: it is, as
+    a whole, a text that the kernel or a module looks up in the loader's environment.
+    """
+
+    DECLARED = "declared"
+    MADE = "made at run time"
+    READ = "read by name"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    certainty: Certainty
+    oids: tuple[Oid, ...] = ()
+
+
+class Kernel:
+    """The kernel in `tree`, with `loaded` modules and those that they need."""
+
+    def __init__(self, tree: Tree, loaded: Iterable[str]) -> None:
+        self._tree = tree
+        self._cache: dict[str, Object] = {}
+        self.main = self._object("kernel", KERNEL)
+        self.facts = modules.read(self.main)
+        self.objects = [self.main]
+        self.drivers = set(self.facts.drivers)
+        waiting = list(loaded)
+        have = set(self.facts.modules)
+        while waiting:
+            name = waiting.pop()
+            module = self.module(name)
+            if name in have or module is None:
+                continue
+            have.add(name)
+            facts = modules.read(module)
+            self.objects.append(module)
+            self.drivers |= facts.drivers
+            waiting += facts.depends - have
+
+    @cached_property
+    def sysctls(self) -> dict[str, Oid]:
+        return sysctl.read(self.objects)
+
+    def path(self, module: str) -> str | None:
+        """Where the module's file is."""
+        paths = (f"{folder}/{module}.ko" for folder in FOLDERS)
+        return next((path for path in paths if path in self._tree), None)
+
+    def module(self, name: str) -> Object | None:
+        """The file of a module, loaded or not."""
+        path = self.path(name)
+        return self._object(f"{name}.ko", path) if path else None
+
+    def has_module(self, name: str) -> bool:
+        """Whether a module can be loaded by that name, or is compiled in."""
+        return name in self.facts.modules or self.path(name) is not None
+
+    def module_names(self) -> Iterator[str]:
+        yield from self.facts.modules
+        for path, entry in self._tree.items():
+            folder, _, name = path.rpartition("/")
+            if folder in FOLDERS and name.endswith(".ko") and entry.kind is Kind.FILE:
+                yield name.removesuffix(".ko")
+
+    def look_up(self, name: str) -> Known | None:
+        """What is known of the setting `name`, in which `*` is any part; None if nothing is."""
+        if "*" in name:
+            found = tuple(
+                oid
+                for one, oid in self.sysctls.items()
+                if one.count(".") == name.count(".") and fnmatch.fnmatchcase(one, name)
+            )
+            if found:
+                return Known(Certainty.DECLARED, found)
+        elif name in self.sysctls:
+            return Known(Certainty.DECLARED, (self.sysctls[name],))
+        return Known(Certainty.MADE) if self._is_made(name) else None
+
+    def reads(self, name: str) -> Known | None:
+        """The same of the variable `name` of the loader's environment."""
+        known = self.look_up(name)
+        if known is None and any(one.has_text(name) for one in self.objects):
+            return Known(Certainty.READ)
+        return known
+
+    def _is_made(self, name: str) -> bool:
+        parts = name.split(".")
+        if parts[0] == "dev" and len(parts) > 2 and re.fullmatch(r"[0-9]+|\*", parts[2]):
+            sources = self._sources(parts[1])
+            return bool(sources) and _all_texts(parts[3:], sources)
+        for length in range(len(parts) - 1, 0, -1):
+            oid = self.sysctls.get(".".join(parts[:length]))
+            if oid is not None:
+                return (
+                    oid.is_node
+                    and any(one.uses(oid.place) for one in self.objects if one is oid.object)
+                    and _all_texts(parts[length:], self.objects)
+                )
+        return False
+
+    def _sources(self, driver: str) -> list[Object]:
+        """The objects whose texts a driver's settings are made of, none without the driver."""
+        if any(one.rpartition("/")[2] == driver for one in self.drivers):
+            return self.objects
+        for name in (f"if_{driver}", driver):
+            module = self.module(name)
+            if module is not None:
+                drivers = modules.read(module).drivers
+                if any(one.rpartition("/")[2] == driver for one in drivers):
+                    return [*self.objects, module]
+        return []
+
+    def _object(self, name: str, path: str) -> Object:
+        if path not in self._cache:
+            self._cache[path] = Object(name, self._tree[path].content.read())
+        return self._cache[path]
+
+
+def _all_texts(parts: list[str], objects: list[Object]) -> bool:
+    """Whether each of `parts` that is a name is a text of one of `objects`."""
+    names = [part for part in parts if not re.fullmatch(r"[0-9]+|\*", part)]
+    return all(any(one.has_text(part) for one in objects) for part in names)

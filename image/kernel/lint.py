@@ -1,0 +1,155 @@
+"""Whether everything that overlays name of the kernel is there on the kernel that they go with."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from firstboot.refusal import Refusal
+from image.kernel import loader, mentions
+from image.kernel.kernel import KERNEL, Certainty, Kernel
+from image.kernel.mentions import ANY, Mention, Use
+from image.overlay import Overlay
+from image.tree import Tree
+
+OWN = "exitisp."
+"""How the variables begin by which the loader tells this project's scripts something."""
+
+HINTS = "hint."
+"""Facts of hardware for drivers (device.hints(5)): by unit, and a driver may ask for any."""
+
+HARDENED = "hardening"
+"""The settings of HardenedBSD, which FreeBSD's kernel lacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A mention and how well what it names is known; None for a setting of HardenedBSD's on a
+    kernel that has none of them: the kernel takes no notice of it, and nor does sysctl(8) say
+    more than that."""
+
+    mention: Mention
+    certainty: Certainty | None
+
+
+def lint(tree: Tree, overlays: Iterable[Overlay]) -> list[Checked]:
+    """Everything that `overlays` name, once it is known to be in `tree`.
+
+    Raises Refusal with the file and the line of the first name that is not.
+    """
+    return check(tree, [one for overlay in overlays for one in mentions.in_overlay(overlay.folder)])
+
+
+def check(tree: Tree, named: list[Mention]) -> list[Checked]:
+    """The same of what is `named` anywhere. Raises Refusal."""
+    judge = _Judge(tree, named)
+    return [Checked(one, judge.certainty(one)) for one in named]
+
+
+class _Judge:
+    def __init__(self, tree: Tree, named: list[Mention]) -> None:
+        self.tree = tree
+        loaded = [one.name for one in named if one.use is Use.MODULE]
+        self.kernel = Kernel(tree, loaded)
+        self.loader = loader.variables(tree)
+        self.hardened = HARDENED in self.kernel.sysctls
+
+    def certainty(self, one: Mention) -> Certainty | None:
+        if one.use is Use.MODULE:
+            return self._module(one)
+        if one.use is Use.FILE:
+            return self._file(one)
+        if one.name.startswith(f"{HARDENED}.") and not self.hardened:
+            return None
+        return self._tunable(one) if one.use is Use.TUNABLE else self._setting(one)
+
+    def _module(self, one: Mention) -> Certainty:
+        if ANY not in one.name and not self.kernel.has_module(one.name):
+            raise _unknown(one, "a module of the kernel", self.kernel.module_names())
+        return Certainty.DECLARED
+
+    def _file(self, one: Mention) -> Certainty:
+        path = one.name.removeprefix("/")
+        if one.name.startswith("/") and path not in self.tree:
+            raise _unknown(one, "a file of the image", (f"/{path}" for path in self.tree))
+        return Certainty.DECLARED
+
+    def _setting(self, one: Mention) -> Certainty:
+        known = self.kernel.look_up(one.name)
+        if known is None:
+            raise self._unknown_setting(one, "a setting of the kernel")
+        for oid in known.oids:
+            if one.use is Use.SET and (oid.is_node or not oid.writable):
+                raise Refusal(
+                    one.where,
+                    expected="a setting that can be changed while the kernel runs",
+                    found=f"'{one.name}', a node" if oid.is_node else f"'{one.name}'",
+                    remedy="set it in loader.conf.d" if oid.tunable else "remove it",
+                )
+            _check_number(one, oid.is_number)
+        return known.certainty
+
+    def _tunable(self, one: Mention) -> Certainty:
+        if one.name.startswith((OWN, HINTS)):
+            return Certainty.READ
+        known = self.kernel.reads(one.name)
+        if known is None:
+            if one.name in self.loader:
+                return Certainty.READ
+            raise self._unknown_setting(one, "a variable that the loader or the kernel reads")
+        for oid in known.oids:
+            if not oid.tunable and not self.kernel.main.has_text(one.name):
+                raise Refusal(
+                    one.where,
+                    expected="a setting that the loader can make",
+                    found=f"'{one.name}', which the kernel does not take from there",
+                    remedy="set it in sysctl.conf",
+                )
+            _check_number(one, oid.is_number)
+        return known.certainty
+
+    def _unknown_setting(self, one: Mention, expected: str) -> Refusal:
+        candidates: list[str] = [*self.kernel.sysctls, *self.loader]
+        elsewhere = self._in_a_module(one.name)
+        if elsewhere is not None:
+            return Refusal(
+                one.where,
+                expected=expected,
+                found=f"'{one.name}', which is in {elsewhere}.ko alone",
+                remedy=f"load that module: {elsewhere}_load in loader.conf.d",
+            )
+        return _unknown(one, expected, candidates)
+
+    def _in_a_module(self, name: str) -> str | None:
+        """The module that nothing loads and that has the setting `name`."""
+        for module in sorted(set(self.kernel.module_names()) - self.kernel.facts.modules):
+            one = self.kernel.module(module)
+            if one is not None and one.has_text(name.rpartition(".")[2]):
+                with_it = Kernel(self.tree, [module])
+                known = with_it.look_up(name)
+                if known is not None and known.certainty is Certainty.DECLARED:
+                    return module
+        return None
+
+
+def _check_number(one: Mention, is_number: bool) -> None:
+    if not is_number or one.value is None:
+        return
+    try:
+        int(one.value, 0)
+    except ValueError:
+        raise Refusal(
+            one.where,
+            expected=f"a number for '{one.name}'",
+            found=f"'{one.value}'",
+            remedy="correct the value",
+        ) from None
+
+
+def _unknown(one: Mention, expected: str, candidates: Iterable[str]) -> Refusal:
+    close = difflib.get_close_matches(one.name, sorted(set(candidates)), 1, 0.75)
+    return Refusal(
+        one.where,
+        expected=f"{expected} ({KERNEL} and the modules that are loaded)",
+        found=f"'{one.name}', which is none",
+        remedy=f"did you mean '{close[0]}'?" if close else "remove or correct the name",
+    )
