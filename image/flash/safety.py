@@ -51,9 +51,8 @@ def accept(given: Path, needed: int, host: Host) -> Target:
 
     `given` may be a symbolic link, as those in /dev/disk/by-id are. Raises Refusal.
     """
-    path = given.resolve()
     try:
-        facts = path.stat()
+        facts = given.stat()
     except OSError as error:
         raise Refusal(
             given,
@@ -61,6 +60,7 @@ def accept(given: Path, needed: int, host: Host) -> Target:
             found=error.strerror or str(error),
             remedy="see which there are: ./exitisp flash",
         ) from error
+    path = given.resolve()
     if stat.S_ISREG(facts.st_mode):
         return _accept_file(given, path, facts.st_size, needed)
     if not stat.S_ISBLK(facts.st_mode):
