@@ -89,6 +89,20 @@ class Accounts:
         users = self.users | {name: replace(self.users[name], password=LOCKED)}
         return replace(self, users=users)
 
+    def with_group(self, group: Group) -> "Accounts":
+        """The same accounts and `group`. Raises ValueError if its name or number is taken."""
+        for other in self.groups.values():
+            if other.name == group.name or other.gid == group.gid:
+                raise ValueError(f"the group {other.name} with the number {other.gid}")
+        return replace(self, groups={**self.groups, group.name: group})
+
+    def with_user(self, user: User) -> "Accounts":
+        """The same accounts and `user`. Raises ValueError if the name or number is taken."""
+        for other in self.users.values():
+            if other.name == user.name or other.uid == user.uid:
+                raise ValueError(f"the user {other.name} with the number {other.uid}")
+        return replace(self, users={**self.users, user.name: user})
+
     def without_password(self) -> list[str]:
         """Names of the users who could log in without one."""
         return [user.name for user in self.users.values() if not user.password]
@@ -98,6 +112,12 @@ class Accounts:
             f"{u.name}:{u.password}:{u.uid}:{u.gid}:{u.login_class}:{u.change}:{u.expire}:"
             f"{u.gecos}:{u.home}:{u.shell}"
             for u in self.users.values()
+        )
+
+    def group(self) -> bytes:
+        return _text(
+            f"{one.name}:{one.password}:{one.gid}:{','.join(one.members)}"
+            for one in self.groups.values()
         )
 
     def passwd(self) -> bytes:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,6 +17,7 @@ from typing import Self
 from firstboot import document
 from firstboot.document import Document
 from firstboot.refusal import Refusal
+from firstboot.render import Each, Index
 from firstboot.values import Mode
 from image.accounts import Accounts
 from image.archive import parse_flags
@@ -24,6 +25,9 @@ from image.tree import Content, Entry, Extent, Kind, Tree, check_path
 
 ACCOUNT_FILES = ("etc/master.passwd", "etc/passwd", "etc/group", "etc/pwd.db", "etc/spwd.db")
 """Made from the base's accounts, so no overlay can have them."""
+
+
+NO_PACKAGES: Mapping[str, str] = {}
 
 
 class Mib(int):
@@ -217,26 +221,47 @@ def _translate(glob: str) -> str:
     return "".join(meaning.get(part) or re.escape(part) for part in parts)
 
 
-def apply(overlays: Iterable[Overlay], tree: Tree, accounts: Accounts, time: int) -> None:
+def rendered(overlays: Iterable[Overlay]) -> frozenset[str]:
+    """The files that the templates of `overlays` become on the box, those per relay apart."""
+    indexes = (one.folder / "templates" / "index.yaml" for one in overlays)
+    return frozenset(
+        template.path
+        for index in indexes
+        if index.exists()
+        for template in document.load(index, Index).value.templates
+        if template.each is Each.SITE
+    )
+
+
+def apply(
+    overlays: Iterable[Overlay],
+    tree: Tree,
+    accounts: Accounts,
+    time: int,
+    packaged: Mapping[str, str] = NO_PACKAGES,
+) -> None:
     """Lay `overlays` over `tree`, in which `time` becomes the age of all that is new.
 
-    Raises Refusal for a path in two overlays, an unknown owner, a replacement that is not
-    declared or replaces nothing.
+    `packaged` says which package brought what is in the tree and not of the base. Raises Refusal
+    for a path in two overlays, an unknown owner, a replacement that is not declared or replaces
+    nothing.
     """
     owners: dict[str, str] = {}
     for overlay in overlays:
-        _Layer(overlay, tree, accounts, time, owners).apply()
+        _Layer(overlay, tree, accounts, time, owners, packaged).apply()
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One overlay on its way into the tree. `owners` says which overlay has which path."""
+    """One overlay on its way into the tree. `owners` says which overlay has which path, `packaged`
+    which package."""
 
     overlay: Overlay
     tree: Tree
     accounts: Accounts
     time: int
     owners: dict[str, str]
+    packaged: Mapping[str, str]
 
     def apply(self) -> None:
         recipe = self.overlay.recipe.value
@@ -365,10 +390,11 @@ class _Layer:
                     self._where(*key), "a file in the base", f"a directory at /{path}", ""
                 )
             if not replaces:
+                package = self.packaged.get(path)
                 raise _refusal(
                     self._where(*key),
-                    f"no /{path} in the base",
-                    "one",
+                    f"no /{path} in the base" if package is None else f"no package with /{path}",
+                    "one" if package is None else package,
                     "list the file with 'replaces: yes' if it is meant",
                 )
 

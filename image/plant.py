@@ -1,7 +1,10 @@
 """From members of a set to entries of a tree."""
 
+from pathlib import Path
+
 from firstboot.refusal import Refusal
 from image.accounts import Accounts
+from image.archive import Member
 from image.store import Unpacked
 from image.tree import NOTHING, Content, Entry, Extent, Kind, Tree
 
@@ -38,22 +41,7 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
                 found=f"{error.args[0]!r}",
                 remedy="use a kernel and a base of one build",
             ) from error
-        content = NOTHING
-        if member.size:
-            content = Content(
-                member.size, (Extent(0, member.size, unpacked.contents, member.offset),)
-            )
-        entry = Entry(
-            member.kind,
-            member.mode,
-            uids[member.owner],
-            gids[member.group],
-            member.flags,
-            member.mtime,
-            member.attributes,
-            content,
-            member.target,
-        )
+        entry = entry_of(member, unpacked.contents, uids[member.owner], gids[member.group])
         if not path:
             tree.root = entry
             continue
@@ -65,3 +53,21 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
                 remedy="use a kernel and a base of one build",
             )
         tree[path] = entry
+
+
+def entry_of(member: Member, contents: Path, uid: int, gid: int) -> Entry:
+    """What `member`, whose content is in the file `contents`, is in a tree. No hard link."""
+    content = NOTHING
+    if member.size:
+        content = Content(member.size, (Extent(0, member.size, contents, member.offset),))
+    return Entry(
+        member.kind,
+        member.mode,
+        uid,
+        gid,
+        member.flags,
+        member.mtime,
+        member.attributes,
+        content,
+        member.target,
+    )

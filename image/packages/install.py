@@ -1,0 +1,167 @@
+"""Packages into the tree, as pkg(8) would install them, but for their scripts, which never run.
+
+A directory that an overlay puts elsewhere with a symbolic link, such as usr/local/etc, takes what
+packages bring at the place that the link leads to.
+"""
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from firstboot.document import Document
+from firstboot.refusal import Refusal
+from image.accounts import Accounts
+from image.archive import Member
+from image.overlay import Overlay
+from image.packages.contents import Contents
+from image.packages.reviewed import Reviewed, Sample, check_set_id
+from image.plant import entry_of
+from image.tree import Entry, Kind, Tree, directory, parent
+
+
+def detours(overlays: Iterable[Overlay]) -> dict[str, str]:
+    """The symbolic links of `overlays`, each with the path below the root that it leads to."""
+    found = {}
+    for overlay in overlays:
+        for link in overlay.recipe.value.symlinks:
+            target = posixpath.normpath(posixpath.join("/", parent(link.path), link.target))
+            found[link.path] = target.lstrip("/")
+    return found
+
+
+def place(path: str, ways: Mapping[str, str]) -> str:
+    """Where `path` is in the tree, on the detours `ways`."""
+    for link, target in ways.items():
+        if path == link or path.startswith(f"{link}/"):
+            return target + path.removeprefix(link)
+    return path
+
+
+def install(
+    tree: Tree,
+    packages: Sequence[Contents],
+    reviewed: Document[Reviewed],
+    accounts: Accounts,
+    ways: Mapping[str, str],
+    time: int,
+) -> dict[str, str]:
+    """Put `packages` into `tree`; folders that nobody describes are as old as `time`.
+
+    Returns which package brought each file, by path. Raises Refusal for a file that base or another
+    package has too, for a directory of which two packages say different things, for an unknown
+    owner, and for a program that may change its user or group without being reviewed.
+    """
+    based = frozenset(tree)
+    owners: dict[str, str] = {}
+    described: dict[str, tuple[str, Entry]] = {}
+    for contents in packages:
+        one = _Installation(
+            contents, tree, reviewed, accounts, ways, time, based, owners, described
+        )
+        for member in contents.members:
+            one.put(member)
+    return owners
+
+
+def copy_samples(
+    tree: Tree, samples: Iterable[Sample], ways: Mapping[str, str], rendered: Iterable[str]
+) -> None:
+    """Copy each of `samples` to its name without `.sample`, unless the tree has that file, or it
+    is one of those that are `rendered` on the box. Raises Refusal if a sample is missing."""
+    later = set(rendered)
+    for sample in samples:
+        source, copy = place(sample, ways), place(sample.copy, ways)
+        if source not in tree or tree[source].kind is not Kind.FILE:
+            raise Refusal(
+                f"/{sample}",
+                expected="a file of the package whose script copies it",
+                found="none",
+                remedy="correct 'samples' of the script that was reviewed",
+            )
+        if copy not in tree and copy not in later:
+            tree[copy] = replace(tree[source], flags=0)
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """A package on its way into the tree. `based` are base's paths, `owners` says which package
+    brought which file, `described` which one describes which directory, and how."""
+
+    contents: Contents
+    tree: Tree
+    reviewed: Document[Reviewed]
+    accounts: Accounts
+    ways: Mapping[str, str]
+    time: int
+    based: frozenset[str]
+    owners: dict[str, str]
+    described: dict[str, tuple[str, Entry]]
+
+    def put(self, member: Member) -> None:
+        path = place(member.path, self.ways)
+        self._make_way(path, member)
+        if member.kind is Kind.DIRECTORY:
+            self._directory(path, member)
+            return
+        if path in self.tree:
+            raise self._refusal(
+                member,
+                "every file in one package only, and in none that base has",
+                f"it in {self.owners.get(path, 'base')} too",
+            )
+        if member.link:
+            self.tree[path] = self.tree[place(member.link, self.ways)]
+        else:
+            where = f"{self.contents.name}: /{member.path}"
+            name = self.contents.manifest.package.name
+            if member.kind is Kind.FILE:
+                check_set_id(self.reviewed, name, member.path, member.mode, where)
+            self.tree[path] = self._entry(member)
+        self.owners[path] = self.contents.name
+
+    def _make_way(self, path: str, member: Member) -> None:
+        """Make the directories that hold `path`."""
+        parts = path.split("/")[:-1]
+        for length in range(1, len(parts) + 1):
+            above = "/".join(parts[:length])
+            if above not in self.tree:
+                self.tree[above] = directory(mtime=self.time)
+            elif not self.tree.is_directory(above):
+                found = f"a {self.tree[above].kind.value} of {self.owners.get(above, 'base')}"
+                raise self._refusal(member, f"a directory /{above} to hold it", found)
+
+    def _directory(self, path: str, member: Member) -> None:
+        if path in self.tree and not self.tree.is_directory(path):
+            found = f"a {self.tree[path].kind.value} of {self.owners.get(path, 'base')}"
+            raise self._refusal(member, "a directory or nothing", found)
+        if path in self.based:
+            return
+        entry = self._entry(member)
+        other, first = self.described.setdefault(path, (self.contents.name, entry))
+        if _facts(first) != _facts(entry):
+            expected = f"the mode, owner and group that {other} gives it"
+            raise self._refusal(member, expected, "others")
+        self.tree[path] = first
+
+    def _entry(self, member: Member) -> Entry:
+        try:
+            uid, gid = self.accounts.uid(member.owner), self.accounts.gid(member.group)
+        except KeyError as error:
+            raise self._refusal(
+                member,
+                "an owner and group that base or the package itself brings",
+                f"{error.args[0]!r}",
+                "leave the package out; it names no such user or group",
+            ) from error
+        return entry_of(member, self.contents.unpacked.contents, uid, gid)
+
+    def _refusal(
+        self, member: Member, expected: str, found: str, remedy: str = "leave one of the two out"
+    ) -> Refusal:
+        return Refusal(
+            f"{self.contents.name}: /{member.path}", expected=expected, found=found, remedy=remedy
+        )
+
+
+def _facts(entry: Entry) -> tuple[int, int, int, int]:
+    return entry.mode, entry.uid, entry.gid, entry.flags
