@@ -69,20 +69,11 @@ class _Need:
     by: _By
     what: str
 
-    def met_by(self, package: Package) -> bool:
-        match self.by:
-            case _By.NAME:
-                return package.name == self.what
-            case _By.PROVIDED:
-                return self.what in package.provides
-            case _By.SHLIB:
-                return self.what in package.shlibs_provided
 
-
-Choice = tuple[str, int]
+_Choice = tuple[str, int]
 """A package by name, and how many versions it is behind the newest."""
 
-Chosen = Mapping[str, int]
+_Chosen = Mapping[str, int]
 """Choices of different names."""
 
 
@@ -92,49 +83,40 @@ class _Offers:
 
     shlibs: frozenset[str]
     versions: Mapping[str, tuple[Listed, ...]]
-    meeting: Mapping[_Need, tuple[Choice, ...]]
+    meeting: Mapping[_Need, tuple[_Choice, ...]]
 
     @classmethod
     def of(cls, catalogue: Catalogue, shlibs: frozenset[str]) -> "_Offers":
         versions = {}
-        meeting: dict[_Need, list[Choice]] = {}
+        meeting: dict[_Need, list[_Choice]] = {}
         for name in sorted({one.package.name for one in catalogue.listed}):
             versions[name] = tuple(sorted(catalogue.by_name(name), key=_age, reverse=True))
             for behind, one in enumerate(versions[name]):
-                for need in _met(one.package):
+                for need in dict.fromkeys(_met(one.package)):
                     meeting.setdefault(need, []).append((name, behind))
         return cls(shlibs, versions, {need: tuple(all_) for need, all_ in meeting.items()})
 
-    def package(self, choice: Choice) -> Package:
+    def package(self, choice: _Choice) -> Package:
         name, behind = choice
         return self.versions[name][behind].package
 
     def needs(self, package: Package) -> Iterator[_Need]:
         """What `package` needs of packages, itself among them."""
-        return (
-            need
-            for need in _needed(package)
-            if not (need.by is _By.SHLIB and need.what in self.shlibs)
-        )
+        yield from (_Need(_By.NAME, one.name) for one in package.deps)
+        yield from (_Need(_By.PROVIDED, what) for what in package.requires)
+        for library in package.shlibs_required:
+            if library not in self.shlibs:
+                yield _Need(_By.SHLIB, library)
 
 
 def _age(one: Listed) -> tuple[object, ...]:
     return version.key(one.package.version), one.package.version, one.path
 
 
-def _met(package: Package) -> Iterable[_Need]:
-    """Each once, or the package would be offered twice."""
-    needs = [_Need(_By.NAME, package.name)]
-    needs += [_Need(_By.PROVIDED, what) for what in package.provides]
-    needs += [_Need(_By.SHLIB, what) for what in package.shlibs_provided]
-    return dict.fromkeys(needs)
-
-
-def _needed(package: Package) -> Iterable[_Need]:
-    needs = [_Need(_By.NAME, one.name) for one in package.deps]
-    needs += [_Need(_By.PROVIDED, what) for what in package.requires]
-    needs += [_Need(_By.SHLIB, what) for what in package.shlibs_required]
-    return dict.fromkeys(needs)
+def _met(package: Package) -> Iterator[_Need]:
+    yield _Need(_By.NAME, package.name)
+    yield from (_Need(_By.PROVIDED, what) for what in package.provides)
+    yield from (_Need(_By.SHLIB, what) for what in package.shlibs_provided)
 
 
 _Cost = tuple[tuple[int, ...], int, int]
@@ -144,10 +126,10 @@ _Cost = tuple[tuple[int, ...], int, int]
 @dataclass(frozen=True, slots=True)
 class _Solution:
     cost: _Cost
-    chosen: Chosen
+    chosen: _Chosen
 
     @property
-    def rank(self) -> tuple[_Cost, list[Choice]]:
+    def rank(self) -> tuple[_Cost, list[_Choice]]:
         """Less is better."""
         return self.cost, sorted(self.chosen.items())
 
@@ -162,47 +144,49 @@ class _Search:
     dead_end: Refusal | None = None
     """The first one: on the way of the newest versions."""
 
-    seen: set[frozenset[Choice]] = field(default_factory=set)
+    seen: set[frozenset[_Choice]] = field(default_factory=set)
 
-    def go_on(self, chosen: Chosen, because: Mapping[str, tuple[str, _Need]]) -> None:
+    def go_on(self, chosen: _Chosen, because: Mapping[str, tuple[str, _Need]]) -> None:
         """`because` says for whom, and for which need, each of `chosen` was chosen."""
-        state = frozenset(chosen.items())
-        cost = self._cost(chosen)
-        if state in self.seen or (self.best and cost > self.best.cost):
-            return
-        self.seen.add(state)
-        unmet = list(self._unmet(chosen))
-        if not unmet:
-            solution = _Solution(cost, chosen)
-            if self.best is None or solution.rank < self.best.rank:
-                self.best = solution
-            return
-        candidates = {need: self._candidates(need, chosen) for need, _ in unmet}
-        need, whose = min(unmet, key=lambda one: len(candidates[one[0]]))
-        if not candidates[need] and self.dead_end is None:
-            self.dead_end = self._refusal(need, whose, chosen, because)
-        for name, behind in candidates[need]:
-            self.go_on({**chosen, name: behind}, {**because, name: (whose, need)})
+        while True:
+            state = frozenset(chosen.items())
+            cost = self._cost(chosen)
+            if state in self.seen or (self.best and cost > self.best.cost):
+                return
+            self.seen.add(state)
+            unmet = self._unmet(chosen)
+            if not unmet:
+                solution = _Solution(cost, chosen)
+                if self.best is None or solution.rank < self.best.rank:
+                    self.best = solution
+                return
+            candidates = {need: self._candidates(need, chosen) for need in unmet}
+            need = min(unmet, key=lambda one: len(candidates[one]))
+            if not candidates[need]:
+                self.dead_end = self.dead_end or self._refusal(need, unmet[need], chosen, because)
+                return
+            *others, last = candidates[need]
+            reason = unmet[need], need
+            for name, behind in others:
+                self.go_on({**chosen, name: behind}, {**because, name: reason})
+            chosen, because = {**chosen, last[0]: last[1]}, {**because, last[0]: reason}
 
-    def _unmet(self, chosen: Chosen) -> Iterator[tuple[_Need, str]]:
+    def _unmet(self, chosen: _Chosen) -> dict[_Need, str]:
         """Needs that none of `chosen` meets, and whose they are; empty if it is just wanted."""
-        for name in self.wanted:
-            if name not in chosen:
-                yield _Need(_By.NAME, name), ""
         packages = [self.offers.package(choice) for choice in chosen.items()]
-        for package in packages:
-            for need in self.offers.needs(package):
-                if not any(map(need.met_by, packages)):
-                    yield need, package.name
+        met = {need for package in packages for need in _met(package)}
+        wanted = {_Need(_By.NAME, name): "" for name in self.wanted}
+        needed = {need: one.name for one in reversed(packages) for need in self.offers.needs(one)}
+        return {need: whose for need, whose in {**needed, **wanted}.items() if need not in met}
 
-    def _candidates(self, need: _Need, chosen: Chosen) -> list[Choice]:
+    def _candidates(self, need: _Need, chosen: _Chosen) -> list[_Choice]:
         return [
             choice
             for choice in self.offers.meeting.get(need, ())
             if choice[0] not in chosen and not self._enemies(choice, chosen)
         ]
 
-    def _enemies(self, choice: Choice, chosen: Chosen) -> list[str]:
+    def _enemies(self, choice: _Choice, chosen: _Chosen) -> list[str]:
         """Those of `chosen` that `choice` conflicts with."""
         one = self.offers.package(choice)
         others = map(self.offers.package, chosen.items())
@@ -212,7 +196,7 @@ class _Search:
             if other.name in one.conflicts or one.name in other.conflicts
         ]
 
-    def _cost(self, chosen: Chosen) -> _Cost:
+    def _cost(self, chosen: _Chosen) -> _Cost:
         """No solution that `chosen` is part of costs less."""
         behind = tuple(chosen.get(name, 0) for name in self.wanted)
         return behind, sum(chosen.values()), len(chosen)
@@ -221,7 +205,7 @@ class _Search:
         self,
         need: _Need,
         whose: str,
-        chosen: Chosen,
+        chosen: _Chosen,
         because: Mapping[str, tuple[str, _Need]],
     ) -> Refusal:
         chain: list[str] = []
@@ -248,7 +232,7 @@ class _Search:
             else "ask for one of them only",
         )
 
-    def _version(self, name: str, chosen: Chosen) -> str:
+    def _version(self, name: str, chosen: _Chosen) -> str:
         return self.offers.package((name, chosen[name])).full_name
 
 
@@ -262,21 +246,28 @@ def _unknown(name: str, offers: _Offers) -> Refusal:
     )
 
 
-def _in_order(wanted: Iterable[str], chosen: Chosen, offers: _Offers) -> tuple[Listed, ...]:
+def _in_order(wanted: Iterable[str], chosen: _Chosen, offers: _Offers) -> tuple[Listed, ...]:
     """`chosen`, what a package needs before it; where they need each other, as they come."""
     packages = {name: offers.package((name, chosen[name])) for name in sorted(chosen)}
-    ordered: list[str] = []
+    meeting: dict[_Need, list[str]] = {}
+    for name, package in packages.items():
+        for need in _met(package):
+            meeting.setdefault(need, []).append(name)
+
+    def before(name: str) -> Iterator[str]:
+        return (other for need in offers.needs(packages[name]) for other in meeting[need])
+
+    ordered: dict[str, Listed] = {}
     begun: set[str] = set()
-
-    def place(name: str) -> None:
-        begun.add(name)
-        for need in offers.needs(packages[name]):
-            for other, package in packages.items():
-                if other not in begun and need.met_by(package):
-                    place(other)
-        ordered.append(name)
-
-    for name in wanted:
-        if name not in begun:
-            place(name)
-    return tuple(offers.versions[name][chosen[name]] for name in ordered)
+    under_way = [("", iter(wanted))]
+    while under_way:
+        name, rest = under_way[-1]
+        following = next((other for other in rest if other not in begun), None)
+        if following is not None:
+            begun.add(following)
+            under_way.append((following, before(following)))
+        else:
+            under_way.pop()
+            if name:
+                ordered[name] = offers.versions[name][chosen[name]]
+    return tuple(ordered.values())
