@@ -39,6 +39,8 @@ CURVES = (
 )
 """Those of pkg's curves for ECDSA that the library here knows too."""
 
+_BASE = f"/{FOLDER} of the base system"
+
 _LARGEST = 1 << 16
 """Bytes of a file of fingerprints."""
 
@@ -75,19 +77,15 @@ class Keys:
     @classmethod
     def of_tree(cls, tree: Tree) -> "Keys":
         """The fingerprints of a base system. Raises Refusal, also if it trusts none."""
-        files = {}
-        for path in sorted(tree.below(FOLDER)) if FOLDER in tree else ():
-            kind, _, name = path.removeprefix(f"{FOLDER}/").partition("/")
-            entry = tree[path]
-            if kind in ("trusted", "revoked") and name and entry.kind is Kind.FILE:
-                files[kind, name] = entry.content.read() if entry.size <= _LARGEST else b""
-        return cls._of(files, f"/{FOLDER} of the base system")
+        return cls._of(_files(tree), _BASE)
+
+    def revoking(self, tree: Tree) -> "Keys":
+        """These, and what the base system `tree` has revoked. Raises Refusal."""
+        return Keys(self.trusted, {**_read(_files(tree), _BASE)["revoked"], **self.revoked})
 
     @classmethod
     def _of(cls, files: Mapping[tuple[str, str], bytes], where: str) -> "Keys":
-        found: dict[str, dict[str, str]] = {"trusted": {}, "revoked": {}}
-        for (kind, name), data in files.items():
-            found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
+        found = _read(files, where)
         if not found["trusted"]:
             raise Refusal(
                 where,
@@ -97,10 +95,6 @@ class Keys:
                 "--packages none",
             )
         return cls(found["trusted"], found["revoked"])
-
-    def revoking(self, other: "Keys") -> "Keys":
-        """These, and what `other` has revoked."""
-        return Keys(self.trusted, {**other.revoked, **self.revoked})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +181,25 @@ def _fault(data: bytes, signature: Signature) -> str:
     except (ValueError, UnsupportedAlgorithm) as error:
         return f"a public key that cannot be read ({error})"
     return ""
+
+
+def _files(tree: Tree) -> dict[tuple[str, str], bytes]:
+    """The files of fingerprints in a base system, by kind and name."""
+    files = {}
+    for path in sorted(tree.below(FOLDER)) if FOLDER in tree else ():
+        kind, _, name = path.removeprefix(f"{FOLDER}/").partition("/")
+        entry = tree[path]
+        if kind in ("trusted", "revoked") and name and entry.kind is Kind.FILE:
+            files[kind, name] = entry.content.read() if entry.size <= _LARGEST else b""
+    return files
+
+
+def _read(files: Mapping[tuple[str, str], bytes], where: str) -> dict[str, dict[str, str]]:
+    """Names of files by fingerprint, by kind."""
+    found: dict[str, dict[str, str]] = {"trusted": {}, "revoked": {}}
+    for (kind, name), data in files.items():
+        found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
+    return found
 
 
 def _fingerprint(data: bytes, where: str) -> str:

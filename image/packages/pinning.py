@@ -1,0 +1,111 @@
+"""Pinning the newest packages of the repository that the lock file names."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image.base import lock
+from image.base.lock import (
+    Lock,
+    Natural,
+    PackageName,
+    PackagePath,
+    PackagePin,
+    PackageVersion,
+    Sha256,
+)
+from image.base.patience import PATIENCE, Patience
+from image.overlay import Overlay
+from image.packages import version
+from image.packages.place import place
+from image.packages.repository import VerifiedPackage, Word, bring, open_repository
+from image.packages.source import solve_newest
+from image.packages.trust import Keys
+from image.packages.wanted import Missing
+from image.tree import Tree
+
+
+def pin_newest(
+    lock_path: Path,
+    overlays: Sequence[Overlay],
+    base: Tree,
+    cache: Path,
+    patience: Patience = PATIENCE,
+) -> str:
+    """Pin what the overlays ask for, and what that needs, each verified in `cache`; say what
+    changed.
+
+    `base` is the tree of the base system: only its keys are trusted. Raises Refusal, and then the
+    lock file is what it was; also for a package older than the one that is pinned.
+    """
+    old = lock.load(lock_path)
+    there = place(old.packages.repository, patience)
+    repository = open_repository(there, Keys.of_tree(base))
+    listed, missing = solve_newest(repository, overlays, base)
+    pinned = {pin.name: pin for pin in old.packages.pins or ()}
+    for one in listed:
+        before = pinned.get(PackageName(one.package.name))
+        if before and version.compare(one.package.version, before.version) < 0:
+            raise Refusal(
+                there.where(one.path),
+                expected=f"{before.name} {before.version}, which is pinned, or a newer one",
+                found=one.package.version,
+                remedy=f"keep what is pinned; if upstream explains it, empty `pins` in {lock_path} "
+                "and try again",
+            )
+    word = Word(
+        f"listed in a catalogue signed by {repository.signer}",
+        "the repository's catalogue",
+        "try again later: the repository is just being renewed",
+    )
+    pins = tuple(_pin(one) for one in bring(there, listed, word, cache))
+    new = replace(old, packages=replace(old.packages, signer=Sha256(repository.signer), pins=pins))
+    if new != old:
+        lock.write(lock_path, new)
+    return summary(old, new, repository.signer_name, missing, lock_path)
+
+
+def summary(
+    old: Lock, new: Lock, signer_name: str, missing: Sequence[Missing], lock_path: Path
+) -> str:
+    """What an update of the packages did, a line a change."""
+    before = {pin.name: pin for pin in old.packages.pins or ()}
+    after = {pin.name: pin for pin in new.packages.pins or ()}
+    if new == old:
+        lines = [f"{lock_path}: its {len(after)} packages are still the newest; nothing changed"]
+    else:
+        was = "the first" if old.packages.pins is None else f"before: {len(before)}"
+        lines = [f"{lock_path}: {len(after)} packages are pinned ({was})"]
+        lines += [_change(before.get(name), after.get(name)) for name in sorted(before | after)]
+    if new.packages.signer != old.packages.signer:
+        replaces = f", replaces {old.packages.signer}" if old.packages.signer else ""
+        lines.append(
+            f"  signed by {new.packages.signer} ({signer_name}), which the base trusts{replaces}"
+        )
+    lines += [f"  {one}" for one in missing]
+    return "\n".join(line for line in lines if line)
+
+
+def _change(before: PackagePin | None, after: PackagePin | None) -> str:
+    if after is None:
+        assert before
+        return f"  removed   {before.name} {before.version}"
+    if before is None:
+        return f"  added     {after.name} {after.version} ({after.size} bytes)"
+    if before.version != after.version:
+        return f"  upgraded  {after.name} {before.version} -> {after.version}"
+    if before.sha256 != after.sha256:
+        return f"  rebuilt   {after.name} {after.version}"
+    return ""
+
+
+def _pin(package: VerifiedPackage) -> PackagePin:
+    listed = package.listed
+    return PackagePin(
+        PackageName(listed.package.name),
+        PackageVersion(listed.package.version),
+        PackagePath(listed.path),
+        Sha256(package.sha256),
+        Natural(package.size),
+    )

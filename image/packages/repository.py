@@ -1,0 +1,269 @@
+"""A package repository: its catalogue, believed for its signature, and packages, believed for the
+catalogue's checksums or for those of the lock file.
+
+As with sets, what was hashed is what must be unpacked: a verified package remembers its file's
+identity, and `VerifiedPackage.open` refuses a file that is no longer the same.
+"""
+
+import fnmatch
+import hashlib
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from io import FileIO
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image import progress, writing
+from image.base.cache import alone_in
+from image.base.download import forget
+from image.base.lock import ABI
+from image.base.sets import Identity, open_regular, reopen
+from image.packages import meta, signed, trust
+from image.packages.catalogue import Catalogue, Listed, parse_data, parse_packagesite
+from image.packages.checksum import Checksum
+from image.packages.meta import Meta
+from image.packages.place import Local, Remote
+from image.packages.trust import Keys
+from image.progress import Advance
+
+LARGEST_META = 1 << 20
+"""Bytes."""
+
+LARGEST_CATALOGUE = 1 << 27
+"""Bytes, compressed."""
+
+AT_ONCE = 4
+"""Packages that are brought at the same time."""
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPackage:
+    """A package file whose content is known; `size` in bytes, `sha256` in hexadecimal.
+
+    `provenance` says, for people and for the image's manifest, why it is believed to be what it
+    is.
+    """
+
+    listed: Listed
+    path: Path
+    sha256: str
+    size: int
+    provenance: str
+    identity: Identity
+
+    def open(self) -> FileIO:
+        """The file that was verified, at its beginning. Raises Refusal if it is another now."""
+        return reopen(self.path, self.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """On whose word packages are believed.
+
+    `whose` ends the sentence "... bytes, as" of a refusal; `gone` says what to do about a package
+    that the repository does not have.
+    """
+
+    provenance: str
+    whose: str
+    gone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository and its catalogue; `signer` is the fingerprint of the trusted key that signs
+    the catalogue, `signer_name` what those who trust it call it."""
+
+    place: Local | Remote
+    catalogue: Catalogue
+    signer: str
+    signer_name: str
+
+
+def open_repository(place: Local | Remote, keys: Keys) -> Repository:
+    """Read the catalogue at `place`, signed by one of `keys`. Raises Refusal."""
+    described = place.read(meta.NAME, LARGEST_META)
+    facts = Meta() if described is None else meta.parse(described, place.where(meta.NAME))
+    for archive, member, parse in (
+        (facts.manifests_archive, facts.manifests, parse_packagesite),
+        (facts.data_archive, facts.data, parse_data),
+    ):
+        for path in (f"{archive}.pkg", f"{archive}.{facts.packing}"):
+            data = place.read(path, LARGEST_CATALOGUE)
+            if data is None:
+                continue
+            where = place.where(path)
+            with progress.step(f"Read {where}"):
+                content = signed.read(data, member, where)
+                signer = trust.verify(content.data, content.signatures, keys, where)
+                catalogue = parse(content.data, f"{where}: {member}")
+            return Repository(place, catalogue, signer, keys.trusted[signer])
+    raise Refusal(
+        place.where(""),
+        expected=f"a package repository: {facts.manifests_archive}.pkg or {facts.data_archive}.pkg",
+        found="neither",
+        remedy="correct --packages, or the repository's address in the lock file",
+    )
+
+
+def check_abi(packages: Sequence[Listed]) -> None:
+    """Raises Refusal unless all `packages` are for the target system."""
+    for one in packages:
+        abi = one.package.abi
+        if not fnmatch.fnmatchcase(ABI.lower(), abi.lower()):
+            raise Refusal(
+                one.package.full_name,
+                expected=f"a package for {ABI}",
+                found=f"one for '{abi}'",
+                remedy="use the repository of that system",
+            )
+
+
+def bring(
+    place: Local | Remote, listed: Sequence[Listed], word: Word, cache: Path
+) -> tuple[VerifiedPackage, ...]:
+    """The packages `listed`, verified by size and checksum; in their order.
+
+    Those of a server are taken from the folder `cache`, or else downloaded into it, several at
+    once; whatever interrupts that, the next call goes on with what came. Raises Refusal.
+    """
+    if not listed:
+        return ()
+    if isinstance(place, Remote):
+        with alone_in(cache):
+            return _bring(place, listed, word, cache)
+    return _bring(place, listed, word, cache)
+
+
+def _bring(
+    place: Local | Remote, listed: Sequence[Listed], word: Word, cache: Path
+) -> tuple[VerifiedPackage, ...]:
+    given_up = threading.Event()
+    counting = threading.Lock()
+    title = f"Bring and verify {len(listed)} packages"
+    with (
+        progress.step(title, sum(one.size for one in listed)) as tell,
+        ThreadPoolExecutor(AT_ONCE) as threads,
+    ):
+
+        def advance(amount: int) -> None:
+            if given_up.is_set():
+                raise _GivenUp
+            with counting:
+                tell(amount)
+
+        def bring_one(one: Listed) -> VerifiedPackage:
+            if isinstance(place, Local):
+                return _in_folder(one, place.folder / one.path, word, advance)
+            return _in_cache(one, word, cache, advance) or _downloaded(
+                place, one, word, cache, advance
+            )
+
+        work = [threads.submit(bring_one, one) for one in listed]
+        try:
+            return tuple(one.result() for one in work)
+        except BaseException:
+            given_up.set()
+            for one in work:
+                one.cancel()
+            raise
+
+
+class _GivenUp(Exception):
+    """Another package cannot be had, or somebody has lost patience."""
+
+
+def _in_folder(one: Listed, path: Path, word: Word, advance: Advance) -> VerifiedPackage:
+    if not path.exists():
+        raise Refusal(
+            path, expected=f"the package {one.package.full_name}", found="none", remedy=word.gone
+        )
+    hashed = _hash(path, one)
+    for good, expected, found in (
+        (hashed.identity.size == one.size, f"{one.size} bytes", f"{hashed.identity.size}"),
+        (hashed.checksum == one.sum, f"the checksum {one.sum}", f"{hashed.checksum}"),
+    ):
+        if not good:
+            raise Refusal(
+                path,
+                expected=f"{expected}, as {word.whose} says",
+                found=found,
+                remedy="copy it again: it is altered, or cut short, or not of this repository",
+            )
+    advance(one.size)
+    return hashed.verified(one, path, word)
+
+
+def _in_cache(one: Listed, word: Word, cache: Path, advance: Advance) -> VerifiedPackage | None:
+    """The package in the cache, if it is there and is the one that is listed."""
+    for path in sorted(cache.glob(f"{one.package.full_name}~{'[0-9a-f]' * 16}.pkg")):
+        if path.stat().st_size == one.size:
+            hashed = _hash(path, one)
+            if hashed.checksum == one.sum:
+                advance(one.size)
+                return hashed.verified(one, path, word)
+    return None
+
+
+def _downloaded(
+    place: Remote, one: Listed, word: Word, cache: Path, advance: Advance
+) -> VerifiedPackage:
+    """The package from the server, now in the cache under a name that has its SHA-256."""
+    name, where = one.package.full_name, place.where(one.path)
+    if place.size(one.path) is None:
+        raise Refusal(
+            where, expected=f"the package {name}", found="none (HTTP 404)", remedy=word.gone
+        )
+    part = cache / f".{name}~{one.sum.digest.hex()[:16]}.part"
+    place.download(one.path, part, one.size, advance)
+    hashed = _hash(part, one)
+    if hashed.checksum != one.sum:
+        forget(part)
+        raise Refusal(
+            where,
+            expected=f"the checksum {one.sum}, as {word.whose} says",
+            found=f"{hashed.checksum}",
+            remedy="run the same command again, it downloads the file afresh; if that does not "
+            "help, it is altered, or the repository is being renewed",
+        )
+    path = cache / f"{name}~{hashed.sha256[:16]}.pkg"
+    writing.settle(part, path)
+    forget(part)
+    with open_regular(path) as file:
+        return replace(hashed, identity=Identity.of(file)).verified(one, path, word)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hashed:
+    """What a file's bytes came to, and which file it was."""
+
+    sha256: str
+    checksum: Checksum
+    identity: Identity
+
+    def verified(self, one: Listed, path: Path, word: Word) -> VerifiedPackage:
+        return VerifiedPackage(
+            one, path, self.sha256, self.identity.size, word.provenance, self.identity
+        )
+
+
+def _hash(path: Path, one: Listed) -> _Hashed:
+    """Read the whole file. Raises Refusal if it changes meanwhile."""
+    sha256, listed = hashlib.sha256(), one.sum.kind.new()
+    with open_regular(path) as file:
+        before = Identity.of(file)
+        while data := file.read(CHUNK):
+            sha256.update(data)
+            listed.update(data)
+        if Identity.of(file) != before:
+            raise Refusal(
+                path,
+                expected="a file that stays as it is while it is verified",
+                found="one that is being written",
+                remedy="wait until it is complete, and start again",
+            )
+    return _Hashed(sha256.hexdigest(), Checksum(one.sum.kind, listed.digest()), before)
