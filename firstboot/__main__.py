@@ -1,0 +1,8 @@
+"""The program as the box has it: ``python -m firstboot``, and what is frozen."""
+
+import sys
+
+from firstboot.program import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""A frozen program: what it is, what is in it, and how it gets into a root tree."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from image.freeze.recipe import PROGRAM
+from image.freeze.shelf import Files
+from image.freeze.target import Target
+from image.tree import Content, Extent, Tree, directory, file, parent, symlink
+
+FOLDER = "usr/local/exitisp"
+COMMAND = "usr/local/bin/exitisp"
+"""Where the program lies on the box, and the link to it in everybody's PATH."""
+
+
+class Module(NamedTuple):
+    """Something of other people's in the program; `licence` as an SPDX expression."""
+
+    name: str
+    version: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A program in `folder`: the file `exitisp`, and what it loads in `_internal/`.
+
+    `files` are those of the folder, by path: mode and SHA-256.
+    """
+
+    target: Target
+    folder: Path
+    files: Files
+    modules: tuple[Module, ...]
+
+    @property
+    def sha256(self) -> str:
+        """Stands for every path, mode and byte of it, in hexadecimal."""
+        lines = (f"{path}\0{mode:o}\0{digest}\n" for path, (mode, digest) in self.files.items())
+        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def plant(tree: Tree, frozen: Frozen, time: int) -> None:
+    """Lay the program into a root tree, root's and read-only, all of it `time` old.
+
+    `tree` has to have /usr/local. Raises Refusal where something else is in the way.
+    """
+    folders = {parent(COMMAND), FOLDER}
+    for path in frozen.files:
+        above = parent(f"{FOLDER}/{path}")
+        while len(above) > len(FOLDER):
+            folders.add(above)
+            above = parent(above)
+    for path in sorted(folders):
+        if path not in tree:
+            tree[path] = directory(mtime=time)
+    for path, (mode, _) in sorted(frozen.files.items()):
+        here = frozen.folder / path
+        size = here.stat().st_size
+        content = Content(size, (Extent(0, size, here),) if size else ())
+        tree[f"{FOLDER}/{path}"] = file(content, 0o555 if mode & 0o111 else 0o444, mtime=time)
+    tree[COMMAND] = symlink(f"../{FOLDER.removeprefix('usr/local/')}/{PROGRAM}", mtime=time)

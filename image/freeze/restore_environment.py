@@ -1,0 +1,14 @@
+"""Runs in the frozen program before anything else: gives back the environment it was called with.
+
+PyInstaller's bootloader adds the program's own folder to where the run-time linker looks for
+libraries, and notes of its own. Daemons and tools that the program starts are to see neither.
+"""
+
+import os
+
+original = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+os.environ.pop("LD_LIBRARY_PATH", None)
+if original is not None:
+    os.environ["LD_LIBRARY_PATH"] = original
+for name in [name for name in os.environ if name.startswith("_PYI_")]:
+    del os.environ[name]

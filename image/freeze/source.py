@@ -1,0 +1,132 @@
+"""PyInstaller's source distribution, of the very version that is installed, verified."""
+
+import hashlib
+import importlib.metadata
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image.progress import step
+from image.writing import settle, writing
+
+SHA256 = {
+    "6.22.3": "05eb2f5615503e72939a7224d68b4aff572c6b0438ee4a17d0a4b481f399362d",
+}
+"""Of `pyinstaller-VERSION.tar.gz`, as the Python Package Index has it. The version is pinned in
+pyproject.toml, because bootloader and archive have to be of one version."""
+
+LARGEST = 64 << 20
+"""Bytes, packed or unpacked; the real one is a tenth of that."""
+
+C_SOURCE = re.compile(r"pyinstaller-[^/]+/bootloader/((?:src|zlib)/[A-Za-z0-9_]+\.[ch])")
+
+Fetch = Callable[[str, str, Path], None]
+
+
+def version() -> str:
+    """The version of the PyInstaller that is installed. Raises Refusal if its source is unknown."""
+    installed = importlib.metadata.version("pyinstaller")
+    if installed not in SHA256:
+        raise Refusal(
+            "PyInstaller",
+            expected=f"version {' or '.join(SHA256)}, as pyproject.toml pins it",
+            found=installed,
+            remedy="remove .venv and run the same command again",
+        )
+    return installed
+
+
+def fetch(version: str, sha256: str, folder: Path) -> None:
+    """Download the source distribution into `folder`, as pip is configured to. Raises Refusal."""
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"pyinstaller=={version} --hash=sha256:{sha256}\n")
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += ["--no-deps", "--no-binary", "pyinstaller", "--require-hashes"]
+    command += ["--dest", str(folder), "--requirement", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.stderr]
+        raise Refusal(
+            f"pip download pyinstaller=={version}",
+            expected="the source distribution",
+            found=said[0].strip()[:200] or f"exit status {done.returncode}",
+            remedy="check pip's way to a package index, or put "
+            f"pyinstaller-{version}.tar.gz into the cache's folder 'freeze' yourself",
+        )
+
+
+def obtain(cache: Path, fetch: Fetch = fetch) -> bytes:
+    """The source distribution, out of the folder `cache` or fetched into it.
+
+    Raises Refusal for one that is not what `SHA256` says; a bad one in the cache stays there.
+    """
+    wanted = version()
+    sha256 = SHA256[wanted]
+    place = cache / f"pyinstaller-{wanted}.tar.gz"
+    if not place.exists():
+        with writing(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=cache))
+        try:
+            with step(f"Fetch the source of PyInstaller {wanted}"):
+                fetch(wanted, sha256, work)
+            _verified(work / place.name, sha256)
+            settle(work / place.name, place)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return _verified(place, sha256)
+
+
+def c_files(sdist: bytes) -> dict[str, bytes]:
+    """The C sources of the bootloader and of the zlib that it brings: ``src/main.c``.
+
+    Raises Refusal for anything that is no such archive.
+    """
+    files: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(sdist), mode="r:gz") as archive:
+            for member in archive:
+                name = C_SOURCE.fullmatch(member.name)
+                if name and member.isreg() and member.size <= LARGEST:
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    files[name[1]] = content.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise _no_source(str(error)) from error
+    if not {"src/main.c", "zlib/inflate.c"} <= files.keys():
+        raise _no_source("none of them")
+    return files
+
+
+def _verified(place: Path, sha256: str) -> bytes:
+    with writing(place):
+        if not place.exists():
+            raise _no_source(f"no {place.name} among what pip fetched")
+        if place.stat().st_size > LARGEST:
+            raise _no_source(f"{place.stat().st_size} bytes")
+        data = place.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise Refusal(
+            place,
+            expected=f"the SHA-256 {sha256}",
+            found=found,
+            remedy="remove the file and run the same command again",
+        )
+    return data
+
+
+def _no_source(found: str) -> Refusal:
+    return Refusal(
+        "the source of PyInstaller",
+        expected="an archive with the C files of the bootloader",
+        found=found,
+        remedy="remove it from the cache and run the same command again",
+    )
