@@ -157,7 +157,7 @@ def boot(
 
 @task(
     help={
-        "update": "pin the newest build of the base system",
+        "update": "pin the newest build of the base system, and the newest packages",
         "accept-key": "fingerprint (SHA256:...) of a signer's key that may replace the one pinned",
     },
 )
@@ -170,9 +170,13 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     from image.base import lock as locking
     from image.base.cache import cache_folder
     from image.base.pinning import update as pin_newest
+    from image.overlay import load_all
+    from image.packages.pinning import update as pin_newest_packages
 
     if update or accept_key:
-        print(pin_newest(LOCK, cache_folder(), accept_key=accept_key or None))
+        folder = cache_folder()
+        print(pin_newest(LOCK, folder, accept_key=accept_key or None))
+        print(pin_newest_packages(LOCK, load_all(OVERLAYS), folder.parent))
     else:
         print(locking.render(locking.load(LOCK)), end="")
 

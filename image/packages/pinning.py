@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from firstboot.refusal import Refusal
+from image import progress, store
 from image.base import lock
 from image.base.lock import (
     Lock,
@@ -16,14 +17,48 @@ from image.base.lock import (
     Sha256,
 )
 from image.base.patience import PATIENCE, Patience
-from image.overlay import Overlay
+from image.base.sets import VerifiedSet
+from image.base.source import obtain as obtain_sets
+from image.overlay import Overlay, dropping
 from image.packages import version
 from image.packages.place import place
 from image.packages.repository import VerifiedPackage, Word, bring, open_repository
 from image.packages.source import solve_newest
 from image.packages.trust import Keys
 from image.packages.wanted import Missing
+from image.plant import plant
+from image.root import read_accounts
 from image.tree import Tree
+from image.writing import writing
+
+
+def update(
+    lock_path: Path,
+    overlays: Sequence[Overlay],
+    cache: Path,
+    *,
+    patience: Patience = PATIENCE,
+) -> str:
+    """Pin the newest packages for the base system that is pinned; say what changed.
+
+    `cache` has the folders ``sets``, ``packages`` and ``unpacked``. Raises Refusal, and then the
+    lock file is what it was.
+    """
+    sets = obtain_sets(None, lock_path, cache / "sets", patience=patience)
+    base = base_tree(sets.base, overlays, cache)
+    return pin_newest(lock_path, overlays, base, cache / "packages", patience)
+
+
+def base_tree(base: VerifiedSet, overlays: Sequence[Overlay], cache: Path) -> Tree:
+    """The base system as a tree, without what the overlays drop. Raises Refusal."""
+    drop, drop_key = dropping(overlays)
+    with writing(cache), progress.step(f"Unpack {base.path.name}", base.size) as advance:
+        unpacked = store.unpack(base, base.sha256, drop, drop_key, cache, advance)
+    if not unpacked.fresh:
+        unpacked.verify()
+    tree = Tree()
+    plant(tree, unpacked, read_accounts(unpacked), base.path.name)
+    return tree
 
 
 def pin_newest(
