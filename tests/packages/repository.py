@@ -149,11 +149,11 @@ class Made:
     def archive(self) -> bytes:
         """The package file."""
         members = [
-            _member("+COMPACT_MANIFEST", Item(compact(self.compact())), 0),
-            _member("+MANIFEST", Item(compact(self.manifest())), 0),
+            member("+COMPACT_MANIFEST", Item(compact(self.compact())), 0),
+            member("+MANIFEST", Item(compact(self.manifest())), 0),
         ]
         members += [
-            _member(path, item, NOBODY)
+            member(path, item, NOBODY)
             for path, item in (*self.items.items(), *self.unlisted.items())
         ]
         return PACKINGS[self.packing](tar(members))
@@ -260,9 +260,9 @@ def signed(name: str, data: bytes, signers: Sequence[Signer], packing: str = "zs
     members = []
     for number, signer in enumerate(signers):
         stem = name if number == 0 else f"signer{number}"
-        members.append(_member(f"{stem}.sig", Item(signer.sign(data)), 0))
-        members.append(_member(f"{stem}.pub", Item(signer.public), 0))
-    return PACKINGS[packing](tar([*members, _member(name, Item(data), 0)]))
+        members.append(member(f"{stem}.sig", Item(signer.sign(data)), 0))
+        members.append(member(f"{stem}.pub", Item(signer.public), 0))
+    return PACKINGS[packing](tar([*members, member(name, Item(data), 0)]))
 
 
 def trust(folder: Path, *trusted: Signer, revoked: Sequence[Signer] = ()) -> Path:
@@ -297,7 +297,7 @@ def tar(members: Sequence[tuple[tarfile.TarInfo, bytes]]) -> bytes:
     return buffer.getvalue()
 
 
-def _member(name: str, item: Item, number: int) -> tuple[tarfile.TarInfo, bytes]:
+def member(name: str, item: Item, number: int) -> tuple[tarfile.TarInfo, bytes]:
     info = tarfile.TarInfo(name)
     info.mode, info.mtime = item.mode, TIME if number else 0
     info.uname, info.gname, info.uid, info.gid = item.owner, item.group, number, number
