@@ -1,0 +1,88 @@
+"""A terminal in the same process, with a person who follows a script in front of it."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from firstboot.draft import Draft
+from firstboot.keyboard import Hidden, Interrupted, LineLost, shown
+from firstboot.nics import Nic
+from firstboot.terminal import MORE, Terminal
+from firstboot.wizard import MachineView, Outcome, converse
+from tests.site.sites import ROOT
+from tests.wizard.script import Turn
+
+EXAMPLES = ROOT / "examples"
+
+CONTROL_C = "\x03"
+"""As an answer: the key, and nothing of a line."""
+
+NICS = (
+    Nic("ix0", "Intel X520 82599ES (SFI/SFP+)", "02:00:5e:10:01:00", True, "10Gbase-SR"),
+    Nic("ix1", "Intel X520 82599ES (SFI/SFP+)", "02:00:5e:10:01:01", True, "10Gbase-SR"),
+    Nic("ix2", "Intel X552 (KR Backplane)", "02:00:5e:10:01:02", False, ""),
+    Nic("igb0", "Intel I350 (Copper)", "02:00:5e:10:01:03", True, "1000baseT"),
+)
+
+
+@contextlib.contextmanager
+def nothing_raised() -> Iterator[None]:
+    yield
+
+
+def machine(
+    nics: Callable[[], tuple[Nic, ...]] = lambda: NICS,
+    stick: Path | None = None,
+    cores: int = 8,
+    raised: Callable[[], AbstractContextManager[None]] = nothing_raised,
+) -> MachineView:
+    return MachineView(cores=cores, memory_mib=32768, stick=stick, nics=nics, raised=raised)
+
+
+class Person:
+    """Types the answers of a script, each after a prompt that has the text it is for, and then is
+    gone. `screen` is all that could be seen, `prompts` the lines in which something was asked."""
+
+    def __init__(
+        self, script: list[Turn], before: Callable[[], object] = lambda: None, paged: bool = False
+    ) -> None:
+        self.left = list(script)
+        self.screen = ""
+        self.prompts: list[str] = []
+        self.terminal = Terminal(self, self.see, paged=paged)
+        self._before = before
+        self._since = 0
+
+    waiting = False
+
+    def see(self, text: str) -> None:
+        self.screen += text
+
+    def line(self, hide: Hidden = shown) -> str:
+        new, self._since = self.screen[self._since :], len(self.screen)
+        if new.endswith(MORE):
+            self.screen += "\n"
+            return ""
+        prompt = new.rsplit("\n", 1)[-1]
+        self.prompts.append(prompt)
+        self._before()
+        if not self.left:
+            raise LineLost
+        expected, answer = self.left.pop(0)
+        assert expected in prompt, f"{expected!r} was expected after\n{new[-2000:]}"
+        if answer == CONTROL_C:
+            self.screen += "^C\n"
+            raise Interrupted
+        self.screen += "".join(c for at, c in enumerate(answer) if not hide(answer[:at])) + "\n"
+        return answer
+
+
+def talk(
+    draft: Draft, script: list[Turn], view: MachineView | None = None, paged: bool = False
+) -> tuple[Outcome, Person]:
+    """Follow `script` to its end; what came of it, and what was seen."""
+    person = Person(script, paged=paged)
+    outcome = converse(person.terminal, draft, view or machine())
+    assert not person.left, f"nobody asked for {person.left[:3]}; it ended with {outcome}"
+    return outcome, person
