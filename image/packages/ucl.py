@@ -9,7 +9,7 @@ import re
 
 from firstboot.refusal import Refusal
 
-_COMMENT = re.compile(r"^\s*#.*$|/\*.*?\*/", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^[ \t]*#[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _KEY = re.compile(rf"({_STRING}|[A-Za-z0-9_.-]+)[ \t]*[=:]?[ \t]*")
 _SPACE = re.compile(r"[\s;,]*")
