@@ -125,6 +125,22 @@ def test_other_dependencies_make_another_environment(checkout: Checkout) -> None
     assert not made(checkout)
 
 
+def test_another_python_can_be_named(checkout: Checkout) -> None:
+    checkout.add_python("python3", too_old=True)
+    checkout.add_python("my-python")
+    assert checkout.run("build").returncode == 1
+    assert checkout.run("build", EXITISP_PYTHON="my-python").returncode == 0
+    assert made(checkout)
+
+
+@pytest.mark.parametrize("name", ["no-python", "old-python"])
+def test_a_named_python_that_will_not_do_is_refused(checkout: Checkout, name: str) -> None:
+    checkout.add_python("old-python", too_old=True)
+    result = checkout.run("build", EXITISP_PYTHON=name)
+    assert result.returncode == 1
+    assert f"EXITISP_PYTHON: no Python of version 3.11 or newer: {name}" in result.stderr
+
+
 def test_arguments_and_exit_status_are_passed_on(checkout: Checkout) -> None:
     result = checkout.run("build", "--sets", "my sets", "*", "", STATUS="7")
     assert result.returncode == 7
@@ -137,6 +153,19 @@ def test_arguments_and_exit_status_are_passed_on(checkout: Checkout) -> None:
         (["check", "a.yaml"], ["check", "a.yaml"]),
         (["check", "a", "b c", "*"], ["check", "a", "--also", "b c", "--also", "*"]),
         (["check", "--help"], ["check", "--help"]),
+        (["flash"], ["flash"]),
+        (["flash", "/dev/sdb"], ["flash", "--device", "/dev/sdb"]),
+        (["flash", "an image"], ["flash", "--image", "an image"]),
+        (["flash", "a b", "/dev/x"], ["flash", "--image", "a b", "--device", "/dev/x"]),
+        (
+            ["flash", "/dev/sdb", "--site", "s.yaml"],
+            ["flash", "--device", "/dev/sdb", "--site", "s.yaml"],
+        ),
+        (
+            ["flash", "a", "b", "--site", "s.yaml"],
+            ["flash", "--image", "a", "--device", "b", "--site", "s.yaml"],
+        ),
+        (["flash", "--device", "/dev/sdb"], ["flash", "--device", "/dev/sdb"]),
         (["check", "a", "-e", "b"], ["check", "a", "-e", "--also", "b"]),
         (["build", "a", "b"], ["build", "a", "b"]),
     ],

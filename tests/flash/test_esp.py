@@ -134,6 +134,16 @@ def test_any_files_one_after_the_other(volume: Volume, names: list[str], sizes: 
     judge(image, wanted)
 
 
+def test_what_lies_behind_the_end_of_the_root_does_not_come_to_light() -> None:
+    image = image_of(FAT16, {"NOTE.TXT": b"x"})
+    root = fat.geometry(FAT16.size).root * 512
+    end = next(at for at in range(root, root + 16384, 32) if not image[at])
+    image = break_at(image, end + 32, b"STALE   TXT\x20".ljust(32, b"\0") * 4)
+    assert contents(FATFS(BytesIO(image)).root) == {"NOTE.TXT": b"x"}
+    changed = after(image, "site.yaml", SITE)
+    assert contents(FATFS(BytesIO(changed)).root) == {"NOTE.TXT": b"x", "site.yaml": SITE}
+
+
 def test_the_root_of_fat32_grows_when_it_is_full() -> None:
     files = {f"{number:08}": b"" for number in range(15)}
     judge(after(image_of(FAT32, files), "site.yaml", SITE), {**files, "site.yaml": SITE})
