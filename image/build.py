@@ -1,5 +1,6 @@
-"""The pipeline: base sets and overlays in, a disk image out; a step a function."""
+"""The pipeline: base sets, packages and overlays in, a disk image out; a step a function."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,13 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstboot.document import Document
 from firstboot.refusal import Refusal
 from image import disk, layout, overlay, root, store
 from image.base.sets import BaseSets
+from image.freeze.frozen import Frozen
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
+from image.packages.contents import unpack_all
+from image.packages.reviewed import NOTHING, Reviewed
+from image.packages.source import Given, Obtained, Pinned, obtain
 from image.progress import step
+from image.root import Additions
 from image.store import Unpacked
+from image.tree import Tree
 from image.writing import settle, writing
 
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
@@ -26,11 +34,24 @@ NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made: the image and its manifest, and the disk size in MiB."""
+    """What a build made: the image and its manifest, and the disk size in MiB; of what packages."""
 
     image: Path
     manifest: Path
     size_mib: int
+    obtained: Obtained
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an image is made of: the base system, the overlays in their order, where packages come
+    from (none without) and what of them was reviewed, and the wizard."""
+
+    sets: BaseSets
+    overlays: list[Overlay]
+    packages: Given | Pinned | None = None
+    reviewed: Document[Reviewed] = NOTHING
+    wizard: Frozen | None = None
 
 
 def build(
@@ -39,31 +60,30 @@ def build(
     output: Path,
     cache: Path,
     *,
+    packages: Given | Pinned | None = None,
+    reviewed: Document[Reviewed] = NOTHING,
+    wizard: Frozen | None = None,
     size_mib: int = layout.SMALLEST_MIB,
     time: int | None = None,
 ) -> Built:
     """Make the image `output`, and its manifest beside it (`.json`).
 
-    `time`, in seconds since 1970, is the age of all that is new in the image; None takes that of
-    the youngest file of the sets. Same input, same bytes. Raises Refusal, and then `output` is
-    what it was.
+    What goes in is explained at `Inputs`. `time`, in seconds since 1970, is the age of all that is
+    new in the image; None takes that of the youngest file of the sets. Same input, same bytes.
+    Raises Refusal, and then `output` is what it was.
     """
     manifest = output.with_suffix(".json") if output.name else output
     check_place(output, manifest)
     layout.check_size(size_mib)
-    base, kernel = unpack(sets, overlays, cache)
-    with verifying(base, kernel) as settle_doubts:
-        if time is None:
-            time = youngest(base, kernel)
-        tree = root.make_tree(base, kernel, overlays, time)
-        content = (sets.base.sha256, sets.kernel.sha256, overlay.digest(overlays), time, size_mib)
-        plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, " ".join(map(str, content))))
+    inputs = Inputs(sets, overlays, packages, reviewed, wizard)
+    with assembling(inputs, cache, time) as made:
+        plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
         with writing(output):
             try:
-                disk.write(parts[0], plan, tree, time)
-                settle_doubts()
-                parts[1].write_text(describe(sets, overlays, plan, time))
+                disk.write(parts[0], plan, made.tree, made.time)
+                made.settle_doubts()
+                parts[1].write_text(describe(inputs, made, plan))
                 with step("Settle the image on the disk"):
                     for part in parts:
                         sync(part)
@@ -73,7 +93,55 @@ def build(
             finally:
                 for part in parts:
                     part.unlink(missing_ok=True)
-    return Built(output, manifest, size_mib)
+    return Built(output, manifest, size_mib, made.obtained)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The tree of a slot, and how old its new files are in seconds since 1970. What is read to
+    write it may turn out to be damaged, of which `settle_doubts` raises the Refusal."""
+
+    tree: Tree
+    time: int
+    obtained: Obtained
+    settle_doubts: Callable[[], object]
+
+
+@contextmanager
+def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assembled]:
+    """The tree that `inputs` make, while contents that come out of `cache` are verified."""
+    base, kernel = unpack(inputs.sets, inputs.overlays, cache)
+    with verifying(base, kernel) as settle_sets:
+        if time is None:
+            time = youngest(base, kernel)
+        tree, accounts = root.plant_sets(base, kernel)
+        obtained = obtain(inputs.packages, inputs.overlays, tree, cache / "packages")
+        packages = unpack_all(obtained.packages, cache)
+        with verifying(*(one.unpacked for one in packages)) as settle_packages:
+            additions = Additions(packages, inputs.reviewed, inputs.wizard)
+            root.finish(tree, accounts, inputs.overlays, time, additions)
+
+            def settle_doubts() -> None:
+                settle_sets()
+                settle_packages()
+
+            yield Assembled(tree, time, obtained, settle_doubts)
+
+
+def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
+    """Stands for all that decides what an image is."""
+    reviewed = hashlib.sha256(repr(inputs.reviewed.value).encode()).hexdigest()
+    parts = (
+        inputs.sets.base.sha256,
+        inputs.sets.kernel.sha256,
+        overlay.digest(inputs.overlays),
+        *(one.sha256 for one in made.obtained.packages),
+        reviewed,
+        inputs.wizard.sha256 if inputs.wizard else "-",
+        made.time,
+        size_mib,
+    )
+    return " ".join(map(str, parts))
 
 
 def check_place(output: Path, manifest: Path) -> None:
@@ -166,12 +234,12 @@ def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
             raise
 
 
-def describe(sets: BaseSets, overlays: list[Overlay], plan: Layout, time: int) -> str:
+def describe(inputs: Inputs, made: Assembled, plan: Layout) -> str:
     """The manifest: what the image was made of, as JSON."""
     facts = {
-        "time": time,
+        "time": made.time,
         "base": {
-            "build": sets.build,
+            "build": inputs.sets.build,
             "sets": [
                 {
                     "name": one.path.name,
@@ -179,10 +247,29 @@ def describe(sets: BaseSets, overlays: list[Overlay], plan: Layout, time: int) -
                     "sha256": one.sha256,
                     "trust": one.provenance,
                 }
-                for one in (sets.base, sets.kernel)
+                for one in (inputs.sets.base, inputs.sets.kernel)
             ],
         },
-        "overlays": [one.name for one in overlays],
+        "packages": [
+            {
+                "name": one.listed.package.name,
+                "version": one.listed.package.version,
+                "size": one.size,
+                "sha256": one.sha256,
+                "trust": one.provenance,
+            }
+            for one in made.obtained.packages
+        ],
+        "missing_packages": [
+            {"names": one.names, "overlay": one.overlay, "reason": one.reason}
+            for one in made.obtained.missing
+        ],
+        "wizard": inputs.wizard
+        and {
+            "sha256": inputs.wizard.sha256,
+            "modules": [one._asdict() for one in inputs.wizard.modules],
+        },
+        "overlays": [one.name for one in inputs.overlays],
         "disk": {
             "bytes": plan.size,
             "identifier": str(plan.table.identifier),

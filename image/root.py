@@ -1,15 +1,27 @@
-"""The root tree of a slot, from the sets and the overlays."""
+"""The root tree of a slot, from the sets, packages, the wizard and the overlays."""
 
-from dataclasses import replace
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from firstboot.document import Document
 from firstboot.refusal import Refusal
 from image import overlay
 from image.accounts import Accounts
+from image.freeze import frozen
+from image.freeze.frozen import Frozen
 from image.layout import SLOT_MIB
 from image.overlay import Overlay
+from image.packages import registration
+from image.packages.contents import Contents
+from image.packages.install import copy_samples, detours, install
+from image.packages.reviewed import NOTHING, Reviewed, add_accounts, review
 from image.plant import plant
 from image.store import Unpacked
-from image.tree import Entry, Tree, directory, file
+from image.tree import Entry, Tree, directory, file, parents
+
+VERSIONS = "usr/local/share/exitisp/packages.json"
+"""Which packages the image has, for the programs on the box: name -> version below `packages`."""
 
 ELF_64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
 FREEBSD_ABI = 9
@@ -22,16 +34,56 @@ them anew, and the C library reads the text where there is no database: so a dat
 its text is replaced."""
 
 
-def make_tree(base: Unpacked, kernel: Unpacked, overlays: list[Overlay], time: int) -> Tree:
+def make_tree(
+    base: Unpacked,
+    kernel: Unpacked,
+    overlays: list[Overlay],
+    time: int,
+    additions: "Additions | None" = None,
+) -> Tree:
     """The root tree of a slot."""
+    tree, accounts = plant_sets(base, kernel)
+    return finish(tree, accounts, overlays, time, additions or Additions())
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is between the base and the overlays: packages, as `reviewed` allows, and the frozen
+    wizard."""
+
+    packages: tuple[Contents, ...] = ()
+    reviewed: Document[Reviewed] = NOTHING
+    wizard: Frozen | None = None
+
+
+def plant_sets(base: Unpacked, kernel: Unpacked) -> tuple[Tree, Accounts]:
+    """The tree of the base system alone, and its accounts."""
     tree = Tree()
     accounts = read_accounts(base)
     plant(tree, base, accounts, "base.txz")
     plant(tree, kernel, accounts, "kernel.txz")
     for path in ("boot/kernel/kernel", "libexec/ld-elf.so.1"):
         check_machine(tree, path)
+    return tree, accounts
+
+
+def finish(
+    tree: Tree, accounts: Accounts, overlays: list[Overlay], time: int, additions: Additions
+) -> Tree:
+    """`tree`, which has the base system, with all else in it."""
+    reviewed = additions.reviewed
+    manifests = [one.manifest for one in additions.packages]
+    scripts = review(reviewed, manifests)
+    accounts = add_accounts(reviewed, manifests, accounts)
+    ways = detours(overlays)
     texts = {text: tree.get(text) for text in DATABASES}
-    overlay.apply(overlays, tree, accounts, time)
+    packaged = install(tree, additions.packages, reviewed, accounts, ways, time)
+    if additions.wizard:
+        frozen.plant(tree, additions.wizard, time)
+    overlay.apply(overlays, tree, accounts, time, packaged)
+    samples = (sample for script in scripts for sample in script.samples)
+    copy_samples(tree, samples, ways, overlay.rendered(overlays))
+    register(tree, additions.packages, overlays, time)
     for text, entry in texts.items():
         if tree.get(text) is not entry:
             tree.pop(DATABASES[text], None)
@@ -40,6 +92,28 @@ def make_tree(base: Unpacked, kernel: Unpacked, overlays: list[Overlay], time: i
     if tree.content_size > SLOT_MIB << 20:
         raise too_large(f"files of {tree.content_size >> 20} MiB")
     return tree
+
+
+def register(
+    tree: Tree, packages: Sequence[Contents], overlays: Iterable[Overlay], time: int
+) -> None:
+    """Put what pkg(8) and this project's own programs know of `packages` into the tree."""
+    versions = {one.manifest.package.name: one.manifest.package.version for one in packages}
+    text = json.dumps({"packages": dict(sorted(versions.items()))}, indent=2) + "\n"
+    files = {VERSIONS: text.encode()}
+    if packages:
+        asked = {
+            name
+            for one in overlays
+            for wanted in one.recipe.value.packages
+            for name in wanted.names
+        }
+        files[registration.PLACE] = registration.database(packages, asked, time)
+    for path, data in files.items():
+        for above in parents(path):
+            if above not in tree:
+                tree[above] = directory(mtime=time)
+        tree[path] = file(data, mtime=time)
 
 
 def too_large(found: str) -> Refusal:
@@ -110,6 +184,7 @@ def lock_accounts(tree: Tree, accounts: Accounts, overlays: list[Overlay], time:
     for path, data in (
         ("etc/master.passwd", accounts.master_passwd()),
         ("etc/passwd", accounts.passwd()),
+        ("etc/group", accounts.group()),
     ):
         if path not in tree:
             raise incomplete("base.txz", path)

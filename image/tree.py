@@ -108,6 +108,12 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def parents(path: str) -> list[str]:
+    """The directories that hold `path`, the outermost first, without the root."""
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts))]
+
+
 class Tree(MutableMapping[str, Entry]):
     """A root tree. Every path's parents are directories of the tree."""
 

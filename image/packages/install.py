@@ -16,7 +16,7 @@ from image.overlay import Overlay
 from image.packages.contents import Contents
 from image.packages.reviewed import Reviewed, Sample, check_set_id
 from image.plant import entry_of
-from image.tree import Entry, Kind, Tree, directory, parent
+from image.tree import Entry, Kind, Tree, directory, parent, parents
 
 
 def detours(overlays: Iterable[Overlay]) -> dict[str, str]:
@@ -121,9 +121,7 @@ class _Installation:
 
     def _make_way(self, path: str, member: Member) -> None:
         """Make the directories that hold `path`."""
-        parts = path.split("/")[:-1]
-        for length in range(1, len(parts) + 1):
-            above = "/".join(parts[:length])
+        for above in parents(path):
             if above not in self.tree:
                 self.tree[above] = directory(mtime=self.time)
             elif not self.tree.is_directory(above):
