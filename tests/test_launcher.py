@@ -126,7 +126,7 @@ def test_other_dependencies_make_another_environment(checkout: Checkout) -> None
 
 
 def test_another_python_can_be_named(checkout: Checkout) -> None:
-    checkout.add_python("python3", too_old=True)
+    checkout.add_python("python3.12", too_old=True)
     checkout.add_python("my-python")
     assert checkout.run("build").returncode == 1
     assert checkout.run("build", EXITISP_PYTHON="my-python").returncode == 0
