@@ -92,7 +92,13 @@ class Machine:
         if said:
             versions["unbound"] = _version(said[1])
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-        return Box(os.cpu_count() or 1, memory, **versions)
+        return Box(
+            os.cpu_count() or 1,
+            memory,
+            unbound=versions["unbound"],
+            openbgpd=versions["openbgpd"],
+            tor=versions["tor"],
+        )
 
     def _packages(self) -> dict[str, Version]:
         """Versions of the packages in the image, which the build wrote down."""

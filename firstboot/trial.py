@@ -24,37 +24,40 @@ LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Who judges which files, by a pattern. `program` is where it is if it is installed; in the
-    command, `{file}` is the copy. `moved` are paths that stand for their copies in the file."""
+    """Who judges which files, by a pattern. `program` is where it is if it is installed, and it is
+    run as such: sshd wants its whole path. `{file}` in its arguments is the copy; `moved` are paths
+    that stand for copies in the file."""
 
     pattern: str
     program: str
-    command: tuple[str, ...]
+    arguments: tuple[str, ...]
     moved: tuple[str, ...] = ()
-    silent: str = ""
-    """What it says although nothing is wrong, as a regular expression for a whole line."""
+
+    @property
+    def name(self) -> str:
+        return self.program.rpartition("/")[2]
 
 
 CHECKERS = (
-    Checker("etc/pf.conf", "/sbin/pfctl", ("pfctl", "-nf", "{file}")),
-    Checker("etc/pf-fallback.conf", "/sbin/pfctl", ("pfctl", "-nf", "{file}")),
+    Checker("etc/pf.conf", "/sbin/pfctl", ("-nf", "{file}")),
+    Checker("etc/pf-fallback.conf", "/sbin/pfctl", ("-nf", "{file}")),
     Checker(
         "var/unbound/unbound.conf",
         "/usr/sbin/local-unbound-checkconf",
-        ("local-unbound-checkconf", "{file}"),
+        ("{file}",),
         ("/var/unbound",),
     ),
     Checker(
         "etc/local/tor/torrc@*",
         "/usr/local/bin/tor",
-        ("tor", "--verify-config", "--quiet", "-f", "{file}"),
+        ("--verify-config", "--quiet", "-f", "{file}"),
         ("/usr/local/etc/tor", "/data/tor"),
     ),
-    Checker("etc/local/bgpd.conf", "/usr/local/sbin/bgpd", ("bgpd", "-n", "-f", "{file}")),
+    Checker("etc/local/bgpd.conf", "/usr/local/sbin/bgpd", ("-n", "-f", "{file}")),
     Checker(
         "etc/ssh/sshd_config",
         "/usr/sbin/sshd",
-        ("/usr/sbin/sshd", "-t", "-f", "{file}"),
+        ("-t", "-f", "{file}"),
         ("/cfg/ssh",),
     ),
 )
@@ -101,7 +104,8 @@ def _ask(checker: Checker, file: Rendered, folder: Path, machine: Machine) -> Ra
         copy.mkdir(parents=True, exist_ok=True)
         text = re.sub(rf"{re.escape(place)}(?=[/\"\s])", str(copy), text)
     path.write_text(text)
-    return machine.run(*(part.replace("{file}", str(path)) for part in checker.command))
+    program = machine.root / checker.program.lstrip("/")
+    return machine.run(str(program), *(part.format(file=path) for part in checker.arguments))
 
 
 def _copied(place: str) -> str:
@@ -126,7 +130,7 @@ def _refused(
     came = origin(site, file.text, line) if line else ""
     return Refusal(
         f"/{file.path}:{line}" if line else f"/{file.path}",
-        expected=f"a file that {checker.command[0].rpartition('/')[2]} accepts",
+        expected=f"a file that {checker.name} accepts",
         found=_masked(site.value, " / ".join(_telling(told)))[:LONGEST] or f"status {said.status}",
         remedy=f"correct {came}" if came else "correct the site; nothing has changed",
     )

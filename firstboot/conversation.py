@@ -1,0 +1,101 @@
+"""The wizard on a console of the box, from the first question to a box that runs what was said."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from firstboot.apply import apply_site, site_of_running
+from firstboot.draft import Draft
+from firstboot.keeping import keep
+from firstboot.machine import Machine
+from firstboot.program import say, undisturbed
+from firstboot.refusal import Refusal
+from firstboot.stick import mounted
+from firstboot.terminal import Terminal, console
+from firstboot.turns import TakenOver, first_come
+from firstboot.wizard import Abandoned, MachineView, Saved, converse
+
+DRAFT = "draft.yaml"
+
+
+def setup(machine: Machine) -> int:
+    """Ask, on the first of the consoles that comes, until the box is configured."""
+    return _talk(machine, lambda: Draft.open(machine.cfg / DRAFT), again=False)
+
+
+def reconfigure(machine: Machine) -> int:
+    """Ask with the present site as the answers. Raises Refusal if the box is not configured."""
+    site = site_of_running(machine).value
+    running = machine.running()
+    assert running is not None
+    place = machine.cfg / "accounts/root"
+    password = place.read_text().strip() if place.exists() else None
+    path = machine.cfg / f"draft-{running.number:04d}.yaml"
+
+    def draft() -> Draft:
+        return Draft.open(path) if path.exists() else Draft.from_site(path, site, password)
+
+    return _talk(machine, draft, again=True)
+
+
+def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
+    machine.state.mkdir(parents=True, exist_ok=True)
+    name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
+    with console() as terminal:
+        try:
+            with first_come(machine.state / "conversation", terminal, name):
+                if machine.running() is not None and not again:
+                    return 0
+                with mounted(machine) as stick:
+                    return _until_applied(machine, draft(), terminal, stick)
+        except TakenOver:
+            return 1
+
+
+def _until_applied(machine: Machine, draft: Draft, terminal: Terminal, stick: Path | None) -> int:
+    """Converse and apply; what the daemons refuse is asked again."""
+    while True:
+        outcome = converse(terminal, draft, _view(machine, stick))
+        if isinstance(outcome, Abandoned):
+            return 1
+        before = machine.generations.current()
+        with undisturbed():
+            try:
+                _apply(machine, outcome)
+            except Refusal as refusal:
+                terminal.say(f"exitisp: {refusal}")
+                if machine.generations.current() != before:
+                    draft.clear()
+                    return 1
+                terminal.say("Nothing has changed. Correct the answer, and save again.")
+                continue
+            draft.clear()
+        terminal.say("This box is configured. exitisp status says how it is.")
+        return 0
+
+
+def _apply(machine: Machine, saved: Saved) -> None:
+    keep_password(machine, saved.root_password)
+    apply_site(saved.site, machine, say)
+
+
+def keep_password(machine: Machine, hashed: str) -> None:
+    """Root's password, now and after every boot; `hashed` as in master.passwd. Raises Refusal."""
+    folder = machine.cfg / "accounts"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        keep(folder / "root", f"{hashed}\n".encode())
+    except OSError as error:
+        raise Refusal(
+            folder,
+            expected="a place to keep root's password",
+            found=error.strerror or str(error),
+            remedy="look at the file system of the configuration",
+        ) from error
+    machine.run("pw", "-R", str(machine.root), "usermod", "root", "-H", "0", given=f"{hashed}\n")
+
+
+def _view(machine: Machine, stick: Path | None) -> MachineView:
+    box = machine.box()
+    versions = {"tor": ".".join(map(str, box.tor)), "unbound": ".".join(map(str, box.unbound))}
+    return MachineView(box.cores, box.memory_mib, stick, versions)

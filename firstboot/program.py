@@ -1,0 +1,187 @@
+"""`exitisp` on the box: what the consoles and rc(8) start, and what an administrator types.
+
+Every command imports only what it needs: the program starts on slow processors too.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firstboot.refusal import Refusal
+
+if TYPE_CHECKING:
+    from firstboot.machine import Machine
+
+VERSION = "0.1"
+
+Command = Callable[[argparse.Namespace, "Machine"], int]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; what it says is on standard output, a refusal in one line on standard error.
+
+    0 is done, 1 a refusal or something that is not as it has to be, 2 a command line that is not
+    understood, 130 an interruption.
+    """
+    options = _parser().parse_args(list(arguments))
+    try:
+        status: int = options.command(options, _machine(options))
+    except Refusal as refusal:
+        print(f"exitisp: {refusal}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("exitisp: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return status
+
+
+def say(text: str) -> None:
+    """Print `text`. A console that is gone does not stop what is being done."""
+    from firstboot import commands
+
+    with contextlib.suppress(OSError):
+        commands.say(text)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Neither Ctrl-C nor a lost line ends what is half done."""
+    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _machine(options: argparse.Namespace) -> "Machine":
+    from firstboot.machine import Machine
+
+    if options.root == Path("/"):
+        return Machine()
+    return Machine(options.root, os.environ["PATH"])
+
+
+def _setup(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.conversation import setup
+
+    return setup(machine)
+
+
+def _reconfigure(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.conversation import reconfigure
+
+    return reconfigure(machine)
+
+
+def _show(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import show
+
+    show(machine, say)
+    return 0
+
+
+def _diff(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import diff
+
+    diff(options.other, machine, say)
+    return 0
+
+
+def _rollback(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import rollback
+
+    with undisturbed():
+        rollback(options.number, machine, say)
+    return 0
+
+
+def _apply(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import apply_file
+
+    with undisturbed():
+        apply_file(options.file, machine, say)
+    return 0
+
+
+def _check(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.commands import check_sites
+
+    check_sites([options.file])
+    return 0
+
+
+def _status(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import status
+
+    return 0 if status(machine, say) else 1
+
+
+def _raise(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.apply import gate
+
+    with machine.alone():
+        gate(machine, say)
+    return 0
+
+
+def _boot(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.daytwo import renew
+
+    renew(machine, say)
+    return 0
+
+
+def _unattended(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot import unattended
+
+    with machine.alone():
+        if options.finish:
+            unattended.finish(options.stick, machine, say)
+        else:
+            unattended.take(options.stick, machine, say)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exitisp",
+        description="An exit ISP on one box.",
+        epilog="Example: exitisp status",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"exitisp {VERSION}")
+    parser.add_argument("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Command, what: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
+        added.set_defaults(command=run)
+        return added
+
+    command("setup", _setup, "answer the questions of the first boot")
+    command("reconfigure", _reconfigure, "answer them again, starting with the present site")
+    command("show", _show, "print the present site, its secrets masked")
+    differing = command("diff", _diff, "print what differs from another generation or a site file")
+    differing.add_argument("other", nargs="?", default="", help="its number, or the file")
+    back = command("rollback", _rollback, "run an earlier generation of the configuration")
+    back.add_argument("number", nargs="?", type=int, help="which; the one before the present one")
+    command("apply", _apply, "make a site file what this box runs").add_argument("file", type=Path)
+    command("check", _check, "say what is wrong with a site file").add_argument("file", type=Path)
+    command("status", _status, "say how this box is; status 1 if something is not as it has to be")
+    command("raise", _raise, "raise the transit and exchange ports if nothing can leak")
+    command("boot", _boot, "for rc(8): render the site anew with this image")
+    taking = command("unattended", _unattended, "for rc(8): take the site file in a folder")
+    taking.add_argument("--finish", action="store_true", help="remove it: it was taken")
+    taking.add_argument("stick", type=Path)
+    return parser
