@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from firstboot.refusal import Refusal
 from image.packages import signed
-from image.packages.trust import CURVES, FOLDER, Keys, Signature, verify
-from image.tree import Tree, directory, file
+from image.packages.trust import CURVES, Keys, Signature, verify
+from image.tree import Tree
+from tests.packages.asking import base_system
 from tests.packages.fixtures import FIXTURES, needs_fixtures
-from tests.packages.repository import Signer, fingerprint_file, trust, usual_signer
+from tests.packages.repository import Signer, trust, usual_signer
 
 DATA = b'{"packages":[]}'
 
@@ -31,17 +32,6 @@ def keys(*trusted: Signer, revoked: tuple[Signer, ...] = ()) -> Keys:
         {signer.fingerprint: "trusted-key" for signer in trusted},
         {signer.fingerprint: "revoked-key" for signer in revoked},
     )
-
-
-def base_system(*trusted: Signer, revoked: tuple[Signer, ...] = ()) -> Tree:
-    tree = Tree()
-    for path in ("usr", "usr/share", "usr/share/keys", FOLDER):
-        tree[path] = directory()
-    for kind, signers in (("trusted", trusted), ("revoked", revoked)):
-        tree[f"{FOLDER}/{kind}"] = directory()
-        for number, signer in enumerate(signers):
-            tree[f"{FOLDER}/{kind}/key{number}"] = file(fingerprint_file(signer).encode())
-    return tree
 
 
 def test_a_signature_by_a_trusted_key_holds() -> None:
