@@ -1,0 +1,222 @@
+"""VuXML, the form in which FreeBSD publishes known vulnerabilities of packages (vuxml.org).
+
+``vuln.xml`` has elements ``vuln``, each with a ``topic``, references, and in ``affects`` the
+packages by name and by ranges of versions: ``lt``, ``le``, ``gt``, ``ge`` and ``eq``, all of which
+have to hold. Names may be patterns of fnmatch(3), as in pkg. A ``cancelled`` entry says nothing.
+"""
+
+import bz2
+import lzma
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO, cast
+from xml.etree.ElementTree import Element, TreeBuilder
+
+from defusedxml.common import DefusedXmlException, EntitiesForbidden
+from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
+from firstboot.refusal import Refusal
+from image.packages import version
+
+LARGEST = 1 << 28
+"""Bytes of a feed, decompressed."""
+
+CHUNK = 1 << 20
+
+PUBLISHED = "https://vuxml.freebsd.org/freebsd/vuln.xml.xz"
+
+NAMESPACE = "{http://www.vuxml.org/apps/vuxml-1}"
+
+BOUNDS: Mapping[str, Callable[[int], bool]] = {
+    "lt": lambda order: order < 0,
+    "le": lambda order: order <= 0,
+    "eq": lambda order: order == 0,
+    "ge": lambda order: order >= 0,
+    "gt": lambda order: order > 0,
+}
+"""Whether a version that compares so with the bound's is within it."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+_XZ, _BZIP2 = b"\xfd7zXZ\0", b"BZh"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Versions within all `bounds`: names from BOUNDS, each with a version."""
+
+    bounds: tuple[tuple[str, str], ...]
+
+    def has(self, installed: str) -> bool:
+        return all(BOUNDS[bound](version.compare(installed, limit)) for bound, limit in self.bounds)
+
+    @property
+    def fixed(self) -> str | None:
+        """The first version that is above the range, if the feed knows it."""
+        return next((limit for bound, limit in self.bounds if bound == "lt"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """Packages, by name, and the versions that are concerned; without ranges it is all."""
+
+    names: tuple[str, ...]
+    ranges: tuple[Range, ...]
+
+    def has(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Vulnerability:
+    """One entry. `references` are names such as CVE-2026-1504 or FreeBSD-SA-26:02.jail."""
+
+    identifier: str
+    topic: str
+    affected: tuple[Affected, ...]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """All entries, and the date of the newest (``2026-01-28``; empty if there is none)."""
+
+    vulnerabilities: tuple[Vulnerability, ...]
+    newest: str
+
+
+def read(path: Path) -> Feed:
+    """Read a feed: XML, plain or compressed with xz or bzip2. Raises Refusal."""
+    try:
+        with path.open("rb") as raw:
+            return parse(raw, str(path))
+    except OSError as error:
+        raise _refusal(str(path), "a file that can be read", error.strerror or str(error)) from None
+
+
+def parse(raw: IO[bytes], where: str) -> Feed:
+    """Read a feed. `where` is what the refusals call it.
+
+    Raises Refusal for anything but one whole VuXML document, for one that is too large, and for
+    one with entities in it, which could make it larger still or read other files.
+    """
+    builder = _Builder()
+    parser = _Parser(target=builder)
+    try:
+        stream = _decompressed(raw)
+        left = LARGEST
+        while data := stream.read(CHUNK):
+            left -= len(data)
+            if left < 0:
+                raise _refusal(where, f"at most {LARGEST} bytes when decompressed", "more")
+            parser.feed(data)
+        root = parser.close()
+    except DefusedXmlException as error:
+        raise _refusal(where, "XML without entities", "some (" + type(error).__name__ + ")") from None
+    except (ParseError, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        raise _refusal(where, "a whole VuXML document", f"a damaged one ({error})") from None
+    if root.tag != f"{NAMESPACE}vuxml":
+        raise _refusal(where, "VuXML", f"XML of another kind ({root.tag})")
+    if builder.bad:
+        raise _refusal(where, "entries as VuXML 1.1 has them", builder.bad)
+    return Feed(tuple(builder.found), builder.newest)
+
+
+def _decompressed(raw: IO[bytes]) -> IO[bytes]:
+    head = raw.read(len(_XZ))
+    raw.seek(0)
+    if head.startswith(_XZ):
+        return cast(IO[bytes], lzma.LZMAFile(raw))
+    if head.startswith(_BZIP2):
+        return cast(IO[bytes], bz2.BZ2File(raw))
+    return raw
+
+
+class _Parser(DefusedXMLParser):
+    """Takes a declaration of an entity in another file, because the published feed still has those
+    of the files it was put together from; an entity that is used is refused like any other."""
+
+    def defused_entity_decl(
+        self,
+        name: str,
+        is_parameter_entity: bool,
+        value: str | None,
+        base: str | None,
+        sysid: str | None,
+        pubid: str | None,
+        notation_name: str | None,
+    ) -> None:
+        if is_parameter_entity or value is not None:
+            raise EntitiesForbidden(name, value, base, sysid, pubid, notation_name)
+
+
+class _Builder(TreeBuilder):
+    """Keeps what is needed of each entry, and forgets the rest of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Vulnerability] = []
+        self.newest = ""
+        self.bad = ""
+
+    def end(self, tag: str) -> Element:
+        element = super().end(tag)
+        if tag == f"{NAMESPACE}vuln":
+            self._take(element)
+            element.clear()
+        return element
+
+    def _take(self, element: Element) -> None:
+        dates = map(_text, element.iterfind(f"{NAMESPACE}dates/*"))
+        self.newest = max(self.newest, *filter(_DATE.fullmatch, dates), "")
+        if element.find(f"{NAMESPACE}cancelled") is not None:
+            return
+        identifier = element.get("vid", "")
+        topic = element.find(f"{NAMESPACE}topic")
+        if not re.fullmatch(r"[0-9A-Za-z.-]{1,64}", identifier) or topic is None:
+            self.bad = f"one without vid or topic ('{identifier[:64]}')"
+            return
+        self.found.append(
+            Vulnerability(
+                identifier,
+                _text(topic),
+                tuple(map(_affected, element.iterfind(f"{NAMESPACE}affects/{NAMESPACE}package"))),
+                tuple(_references(element)),
+            )
+        )
+
+
+def _affected(package: Element) -> Affected:
+    return Affected(
+        tuple(_text(name) for name in package.iterfind(f"{NAMESPACE}name")),
+        tuple(
+            Range(
+                tuple(
+                    (bound, _text(limit))
+                    for limit in one
+                    if (bound := limit.tag.removeprefix(NAMESPACE)) in BOUNDS
+                )
+            )
+            for one in package.iterfind(f"{NAMESPACE}range")
+        ),
+    )
+
+
+def _references(element: Element) -> list[str]:
+    prefixes = {"cvename": "", "freebsdsa": "FreeBSD-", "certvu": "VU#"}
+    return [
+        f"{prefixes[kind]}{_text(one)}"
+        for one in element.iterfind(f"{NAMESPACE}references/*")
+        if (kind := one.tag.removeprefix(NAMESPACE)) in prefixes
+    ]
+
+
+def _text(element: Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def _refusal(where: str, expected: str, found: str) -> Refusal:
+    return Refusal(where, expected=expected, found=found, remedy=f"fetch it again: {PUBLISHED}")

@@ -1,0 +1,249 @@
+"""The bill of materials of an image: CycloneDX 1.6 as JSON (ECMA-424), made anew to the byte from
+the same materials."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from importlib import metadata
+
+from cyclonedx.model import (
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    Property,
+    XsUri,
+)
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.license import DisjunctiveLicense, License, LicenseExpression
+from cyclonedx.model.tool import ToolRepository
+from cyclonedx.output.json import JsonV1Dot6
+from cyclonedx.spdx import is_expression, is_supported_id
+from packageurl import PackageURL
+
+from image.freeze.frozen import Module
+from image.licences import spdx
+from image.packages.manifest import Package
+from image.packages.repository import VerifiedPackage
+
+NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
+"""Under which serial numbers are derived from what a bill says."""
+
+TOOLS = ("exitisp", "cyclonedx-python-lib")
+"""Distributions that have a hand in it."""
+
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=-]+")
+
+
+class Part(Enum):
+    """What a component is of the image; the value is that of its property ``exitisp:part``."""
+
+    BASE = "base"
+    PACKAGE = "package"
+    OVERLAY = "overlay"
+    WIZARD = "wizard"
+    MODULE = "module"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSet:
+    """A set of the base system: `file` is ``base.txz``, `version` what is known of its build (the
+    number of it, or the system's own ``15.0-RELEASE-p2``) or empty."""
+
+    file: str
+    version: str
+    sha256: str
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOver:
+    """An overlay, and the SHA-256 of all that it says and holds."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wizard:
+    """The frozen program: the SHA-256 of all of it, and other people's modules in it."""
+
+    sha256: str
+    modules: tuple[Module, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What an image was made of. `time`, in seconds since 1970, is the age of what is new in it."""
+
+    image: str
+    time: int
+    base: tuple[BaseSet, ...]
+    packages: tuple[VerifiedPackage, ...] = ()
+    overlays: tuple[LaidOver, ...] = ()
+    wizard: Wizard | None = None
+
+
+def render(bill: Bill) -> str:
+    """The bill as JSON, ended by a newline. Its serial number follows from the rest of it."""
+    image = Component(
+        name=bill.image,
+        type=ComponentType.FIRMWARE,
+        bom_ref="image",
+        version=metadata.version("exitisp"),
+    )
+    tools = [
+        Component(
+            name=name,
+            version=metadata.version(name),
+            type=ComponentType.APPLICATION,
+            bom_ref=f"tool:{name}",
+        )
+        for name in TOOLS
+    ]
+    bom = Bom(
+        serial_number=NAMESPACE,
+        metadata=BomMetaData(
+            timestamp=datetime.fromtimestamp(bill.time, UTC),
+            component=image,
+            tools=ToolRepository(components=tools),
+        ),
+    )
+    packages = [(one.listed.package, _package(one)) for one in bill.packages]
+    parts = [
+        *map(_set, bill.base),
+        *(component for _, component in packages),
+        *map(_overlay, bill.overlays),
+    ]
+    if bill.wizard:
+        wizard, modules = _wizard(bill.wizard), [*map(_module, bill.wizard.modules)]
+        bom.components.update(modules)
+        bom.register_dependency(wizard, modules)
+        parts.append(wizard)
+    bom.components.update(parts)
+    bom.register_dependency(image, parts)
+    for package, component in packages:
+        bom.register_dependency(
+            component, [other for needed, other in packages if _needs(package, needed)]
+        )
+    bom.serial_number = uuid.uuid5(NAMESPACE, _json(bom))
+    return _json(bom)
+
+
+def _json(bom: Bom) -> str:
+    text = JsonV1Dot6(bom).output_as_string(indent=2)
+    return json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
+
+
+def _set(one: BaseSet) -> Component:
+    return Component(
+        name=one.file,
+        type=ComponentType.OPERATING_SYSTEM,
+        bom_ref=f"base:{one.file}",
+        version=one.version or None,
+        hashes=[_sha256(one.sha256)],
+        properties=[_part(Part.BASE), Property(name="exitisp:provenance", value=one.provenance)],
+    )
+
+
+def _package(file: VerifiedPackage) -> Component:
+    package = file.listed.package
+    properties = {
+        "origin": package.origin,
+        "provenance": file.provenance,
+        "checksum": str(file.listed.sum),
+    }
+    return Component(
+        name=package.name,
+        type=ComponentType.APPLICATION,
+        bom_ref=f"package:{package.full_name}",
+        version=package.version,
+        description=package.comment or None,
+        hashes=[_sha256(file.sha256)],
+        licenses=_licences(spdx(package.licenses, package.licenselogic)),
+        purl=PackageURL(
+            "generic",
+            "freebsd",
+            package.name,
+            package.version,
+            {"abi": package.abi, "origin": package.origin} if package.abi else None,
+        ),
+        external_references=_website(package.www),
+        properties=[
+            _part(Part.PACKAGE),
+            *(Property(name=f"exitisp:{name}", value=text) for name, text in properties.items()),
+        ],
+    )
+
+
+def _overlay(one: LaidOver) -> Component:
+    return Component(
+        name=one.name,
+        type=ComponentType.FILE,
+        bom_ref=f"overlay:{one.name}",
+        hashes=[_sha256(one.sha256)],
+        properties=[_part(Part.OVERLAY)],
+    )
+
+
+def _wizard(wizard: Wizard) -> Component:
+    return Component(
+        name="exitisp",
+        type=ComponentType.APPLICATION,
+        bom_ref="wizard",
+        version=metadata.version("exitisp"),
+        hashes=[_sha256(wizard.sha256)],
+        licenses=_licences("BSD-2-Clause"),
+        properties=[_part(Part.WIZARD)],
+    )
+
+
+def _module(module: Module) -> Component:
+    kind = "generic" if module.name == "python" else "pypi"
+    return Component(
+        name=module.name,
+        type=ComponentType.LIBRARY,
+        bom_ref=f"module:{module.name}",
+        version=module.version,
+        licenses=_licences(module.licence),
+        purl=PackageURL(kind, None, module.name, module.version),
+        properties=[_part(Part.MODULE)],
+    )
+
+
+def _needs(package: Package, other: Package) -> bool:
+    """Whether `other` has something that `package` depends on."""
+    return package is not other and (
+        other.name in {one.name for one in package.deps}
+        or not set(other.provides).isdisjoint(package.requires)
+        or not set(other.shlibs_provided).isdisjoint(package.shlibs_required)
+    )
+
+
+def _licences(expression: str) -> list[License]:
+    if not expression:
+        return []
+    if is_supported_id(expression):
+        return [DisjunctiveLicense(id=expression)]
+    if is_expression(expression):
+        return [LicenseExpression(expression)]
+    return [DisjunctiveLicense(name=expression)]
+
+
+def _website(www: str) -> list[ExternalReference]:
+    first = _ADDRESS.match(www)
+    if not first:
+        return []
+    return [ExternalReference(type=ExternalReferenceType.WEBSITE, url=XsUri(first[0]))]
+
+
+def _part(part: Part) -> Property:
+    return Property(name="exitisp:part", value=part.value)
+
+
+def _sha256(digest: str) -> HashType:
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest)

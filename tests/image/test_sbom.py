@@ -1,0 +1,197 @@
+"""The bill of materials: valid CycloneDX, complete, and the same for the same image."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from image import sbom
+from image.base.sets import Identity
+from image.freeze.frozen import Module
+from image.licences import spdx
+from image.packages.catalogue import Listed
+from image.packages.checksum import Checksum, Kind
+from image.packages.manifest import Dependency, Package
+from image.packages.repository import VerifiedPackage
+from image.sbom import BaseSet, Bill, LaidOver, Wizard
+
+VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
+
+TOR = Package(
+    "tor",
+    "0.4.9.11_1",
+    "security/tor",
+    comment="Anonymizing overlay network for TCP",
+    www="https://www.torproject.org/ https://example.org/",
+    abi="FreeBSD:15:amd64",
+    licenses=("BSD3CLAUSE",),
+    deps=(Dependency("libevent", "devel/libevent", "2.1"),),
+    shlibs_required=("libzstd.so.1", "libc.so.7"),
+)
+LIBEVENT = Package("libevent", "2.1.12,1", "devel/libevent", licenses=("BSD3CLAUSE", "OWN NAME"))
+ZSTD = Package(
+    "zstd",
+    "1.5",
+    "archivers/zstd",
+    licenselogic="or",
+    licenses=("BSD3CLAUSE", "GPLv2+"),
+    shlibs_provided=("libzstd.so.1",),
+)
+
+
+def verified(package: Package, digest: str = "ab" * 32) -> VerifiedPackage:
+    listed = Listed(package, f"All/{package.full_name}.pkg", Checksum.of(Kind.SHA256, b""), 7)
+    return VerifiedPackage(listed, Path("x.pkg"), digest, 7, "pinned", Identity(0, 0, 7, (0, 0)))
+
+
+BILL = Bill(
+    image="exitisp.img",
+    time=1_700_000_000,
+    base=(
+        BaseSet("base.txz", "build-42", "01" * 32, "signed by SHA256:x"),
+        BaseSet("kernel.txz", "", "02" * 32, "unsigned, given with --sets"),
+    ),
+    packages=tuple(map(verified, (LIBEVENT, ZSTD, TOR))),
+    overlays=(LaidOver("base", "03" * 32), LaidOver("tor", "04" * 32)),
+    wizard=Wizard(
+        "05" * 32,
+        (
+            Module("python", "3.11.2", "PSF-2.0"),
+            Module("jinja2", "3.1.6", "BSD-3-Clause"),
+            Module("pyinstaller", "6.22", "GPL-2.0-or-later WITH Bootloader-exception"),
+        ),
+    ),
+)
+
+
+def read(bill: Bill) -> dict[str, Any]:
+    text = sbom.render(bill)
+    assert VALIDATOR.validate_str(text) is None
+    facts: dict[str, Any] = json.loads(text)
+    return facts
+
+
+def component(facts: dict[str, Any], name: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [one for one in facts["components"] if one["name"] == name]
+    assert len(found) == 1
+    return found[0]
+
+
+def part(one: dict[str, Any]) -> str:
+    parts: list[str] = [
+        said["value"] for said in one["properties"] if said["name"] == "exitisp:part"
+    ]
+    return parts[0]
+
+
+class TestContent:
+    def test_everything_in_the_image_is_named_with_its_hash(self) -> None:
+        facts = read(BILL)
+        hashed = {
+            one["bom-ref"]: one["hashes"][0]["content"]
+            for one in facts["components"]
+            if part(one) != "module"
+        }
+        assert hashed == {
+            "base:base.txz": "01" * 32,
+            "base:kernel.txz": "02" * 32,
+            "package:libevent-2.1.12,1": "ab" * 32,
+            "package:zstd-1.5": "ab" * 32,
+            "package:tor-0.4.9.11_1": "ab" * 32,
+            "overlay:base": "03" * 32,
+            "overlay:tor": "04" * 32,
+            "wizard": "05" * 32,
+        }
+
+    def test_a_package_says_version_origin_and_why_it_is_trusted(self) -> None:
+        tor = next(
+            one for one in read(BILL)["components"] if one["bom-ref"] == "package:tor-0.4.9.11_1"
+        )
+        assert tor["version"] == "0.4.9.11_1"
+        assert tor["purl"].startswith("pkg:generic/freebsd/tor@0.4.9.11_1?abi=FreeBSD")
+        assert tor["licenses"] == [{"license": {"id": "BSD-3-Clause"}}]
+        assert tor["externalReferences"][0]["url"] == "https://www.torproject.org/"
+        assert {"name": "exitisp:origin", "value": "security/tor"} in tor["properties"]
+        assert {"name": "exitisp:provenance", "value": "pinned"} in tor["properties"]
+
+    def test_what_needs_what_is_told(self) -> None:
+        needs = {one["ref"]: one.get("dependsOn", []) for one in read(BILL)["dependencies"]}
+        assert needs["package:tor-0.4.9.11_1"] == ["package:libevent-2.1.12,1", "package:zstd-1.5"]
+        assert needs["wizard"] == ["module:jinja2", "module:pyinstaller", "module:python"]
+        assert {"wizard", "base:base.txz", "overlay:tor", "package:zstd-1.5"} <= set(needs["image"])
+
+    def test_modules_of_the_wizard_are_named(self) -> None:
+        facts = read(BILL)
+        assert component(facts, "jinja2")["purl"] == "pkg:pypi/jinja2@3.1.6"
+        assert component(facts, "python")["purl"] == "pkg:generic/python@3.11.2"
+        assert component(facts, "pyinstaller")["licenses"] == [
+            {"expression": "GPL-2.0-or-later WITH Bootloader-exception"}
+        ]
+
+    def test_time_and_tools_are_told(self) -> None:
+        facts = read(BILL)["metadata"]
+        assert facts["timestamp"] == "2023-11-14T22:13:20+00:00"
+        assert facts["component"]["name"] == "exitisp.img"
+        assert {one["name"] for one in facts["tools"]["components"]} == {
+            "exitisp",
+            "cyclonedx-python-lib",
+        }
+
+    def test_an_image_of_nothing_but_base_has_a_bill(self) -> None:
+        assert len(read(replace(BILL, packages=(), overlays=(), wizard=None))["components"]) == 2
+
+
+class TestReproducible:
+    def test_the_same_materials_give_the_same_bytes_in_any_order(self) -> None:
+        turned = replace(
+            BILL, packages=BILL.packages[::-1], base=BILL.base[::-1], overlays=BILL.overlays[::-1]
+        )
+        assert sbom.render(turned) == sbom.render(BILL)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(BILL, time=BILL.time + 1),
+            replace(BILL, overlays=(LaidOver("base", "99" * 32),)),
+            replace(BILL, packages=(verified(TOR, "cd" * 32),)),
+        ],
+        ids=["time", "overlay", "package"],
+    )
+    def test_other_materials_have_another_serial_number(self, other: Bill) -> None:
+        assert read(other)["serialNumber"] != read(BILL)["serialNumber"]
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
+    )
+    def test_whatever_a_package_says_the_bill_is_valid(self, comment: str, licence: str) -> None:
+        odd = replace(TOR, comment=comment, licenses=(licence,), www=comment)
+        read(replace(BILL, packages=(verified(odd),)))
+
+
+class TestLicences:
+    @pytest.mark.parametrize(
+        ("names", "logic", "expression"),
+        [
+            (["BSD3CLAUSE"], "single", "BSD-3-Clause"),
+            (["GPLv2+"], "single", "GPL-2.0-or-later"),
+            (["GPLv3"], "single", "GPL-3.0-only"),
+            (["MIT", "ISCL"], "and", "MIT AND ISC"),
+            (["BSD2CLAUSE", "CC0-1.0"], "or", "BSD-2-Clause OR CC0-1.0"),
+            (["PD"], "single", "LicenseRef-PD"),
+            (["MPL", "BSD3CLAUSE"], "or", "LicenseRef-MPL OR BSD-3-Clause"),
+            (["BSD3CLAUSE", "BSD3CLAUSE"], "and", "BSD-3-Clause"),
+            ([], "single", ""),
+        ],
+    )
+    def test_names_of_the_ports_tree_become_those_of_spdx(
+        self, names: list[str], logic: str, expression: str
+    ) -> None:
+        assert spdx(names, logic) == expression
