@@ -23,9 +23,10 @@ EXAMPLE = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 SCRIPT = "usr/local/libexec/exitisp/site"
 
 PROGRAMS = (
-    "service pfctl ifconfig setfib sockstat jls local-unbound local-unbound-control "
-    "local-unbound-checkconf tor bgpd bgpctl ssh-keygen sysctl procstat kill pw"
-).split()
+    *("service", "pfctl", "ifconfig", "setfib", "sockstat", "jls", "sysctl", "procstat", "kill"),
+    *("local-unbound", "local-unbound-control", "local-unbound-checkconf", "tor", "bgpd", "bgpctl"),
+    *("ssh-keygen", "pw", "mount", "umount"),
+)
 
 READY = {
     "local-unbound-control -c /var/unbound/unbound.conf status": "local_unbound",
@@ -157,7 +158,8 @@ def _program(folder: Path) -> str:
         for place in {folder}/fail/*; do
             start=$(echo "${{place##*/}}" | tr '!' /)
             case $called in
-            "$start"*) [ ! -f "$place" ] || {{ sed '$d' "$place"; eval "$(tail -n 1 "$place")"; }} ;;
+            "$start"*)
+                [ ! -f "$place" ] || {{ sed '$d' "$place"; eval "$(tail -n 1 "$place")"; }} ;;
             esac
         done
         case $called in
