@@ -223,6 +223,24 @@ def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "
 
 
 @task(
+    positional=["old", "new"],
+    help={
+        "old": "an image with its manifest beside it, or the manifest",
+        "new": "another one",
+    },
+)
+@refusing
+def diff(_: Context, old: str, new: str) -> None:
+    """Tell how two images differ: base, packages, settings, files.
+
+    Example: ./exitisp diff last-release.json dist/exitisp.img
+    """
+    from image.diff import show
+
+    show(Path(old), Path(new))
+
+
+@task(
     help={
         "image": f"the image, plain or compressed with xz or zstd ({IMAGE})",
         "device": "the disk to write to, such as /dev/sdb; without it, disks are listed",

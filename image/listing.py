@@ -1,0 +1,151 @@
+"""What is in an image, file by file: kind, owner, mode, flags, attributes, hash.
+
+It is part of the image's manifest, as JSON: under `files` an object for each path, of which only
+what is not usual is there; under `settings` the values that files of configuration set. Times are
+left out, for they differ where nothing else does.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from image.archive import FLAGS
+from image.tree import Content, Entry, Extent, Kind, Tree
+
+SETTINGS = (
+    "boot/defaults/loader.conf",
+    "boot/loader.conf",
+    "boot/loader.conf.d/*.conf",
+    "etc/defaults/rc.conf",
+    "etc/rc.conf",
+    "etc/rc.conf.d/*",
+    "etc/sysctl.conf",
+)
+"""Files of lines NAME=VALUE: loader.conf(5), rc.conf(5), sysctl.conf(5)."""
+
+_SETTING = re.compile(
+    r"""^[ \t]*([A-Za-z0-9_.%-]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|([^\s#]*))""", re.MULTILINE
+)
+
+CHUNK = 1 << 20
+
+_FLAG_NAMES = tuple((bit, name) for name, bit in reversed(FLAGS.items()))
+"""Where a bit has several names, the first one of strtofflags(3) is the last here, and stays."""
+
+Facts = dict[str, Any]
+
+
+def describe(tree: Tree) -> Facts:
+    """`files` and `settings` of a root tree, for the manifest. Raises EOFError if the content of a
+    file is shorter than it was."""
+    entries = {id(entry): entry for entry in tree.values() if entry.kind is Kind.FILE}
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        hashes = dict(zip(entries, threads.map(_digest, entries.values()), strict=True))
+    first: dict[int, str] = {}
+    files: dict[str, Facts] = {"/": _facts(tree.root)}
+    for path in sorted(tree):
+        entry = tree[path]
+        name = f"/{_text(path)}"
+        facts = _facts(entry)
+        if entry.kind is Kind.FILE:
+            facts |= {"size": entry.size, "sha256": hashes[id(entry)]}
+        if entry.kind is not Kind.DIRECTORY and (same := first.setdefault(id(entry), name)) != name:
+            facts["link"] = same
+        files[name] = facts
+    return {"settings": _settings(tree), "files": files}
+
+
+def render(manifest: Mapping[str, Any]) -> str:
+    """`manifest` as JSON to be read by people too: a line for each of `files`."""
+    files = manifest.get("files", {})
+    lines = ",\n".join(f"    {json.dumps(path)}: {json.dumps(files[path])}" for path in files)
+    rest = {key: value for key, value in manifest.items() if key != "files"}
+    text = json.dumps(rest, indent=2)
+    if files:
+        text = text.removesuffix("\n}") + f',\n  "files": {{\n{lines}\n  }}\n}}'
+    return text + "\n"
+
+
+def _facts(entry: Entry) -> Facts:
+    facts: Facts = {"kind": entry.kind.value, "mode": f"{entry.mode:04o}"}
+    if entry.uid or entry.gid:
+        facts["owner"] = f"{entry.uid}:{entry.gid}"
+    if entry.flags:
+        facts["flags"] = ",".join(_flags(entry.flags))
+    if entry.attributes:
+        facts["attributes"] = {
+            name: value.decode()
+            if value.isascii() and value.decode().isprintable()
+            else value.hex()
+            for name, value in sorted(entry.attributes.items())
+        }
+    if entry.kind is Kind.SYMLINK:
+        facts["target"] = _text(entry.target)
+    return facts
+
+
+def _flags(flags: int) -> Iterator[str]:
+    names = {bit: name for bit, name in _FLAG_NAMES if flags & bit}
+    yield from sorted(names.values())
+    if rest := flags & ~sum(names):
+        yield f"{rest:#x}"
+
+
+def _text(path: str) -> str:
+    """A path that may have bytes that are no UTF-8, as text that JSON can hold."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _settings(tree: Tree) -> dict[str, dict[str, str]]:
+    found = {}
+    for path in sorted(tree):
+        if tree[path].kind is Kind.FILE and any(fnmatchcase(path, one) for one in SETTINGS):
+            values = parse_settings(tree[path].content.read().decode("utf-8", "replace"))
+            if values:
+                found[f"/{_text(path)}"] = values
+    return found
+
+
+def parse_settings(text: str) -> dict[str, str]:
+    """The last value of each name that the lines of `text` set; other lines set nothing."""
+    return {name: double or single or bare for name, double, single, bare in _SETTING.findall(text)}
+
+
+def _digest(entry: Entry) -> str:
+    state = hashlib.sha256()
+    for data in _pieces(entry.content):
+        state.update(data)
+    return state.hexdigest()
+
+
+def _pieces(content: Content) -> Iterator[bytes]:
+    at = 0
+    for extent in content.extents:
+        yield from _zeros(extent.at - at)
+        yield from _read(extent)
+        at = extent.at + extent.length
+    yield from _zeros(content.length - at)
+
+
+def _zeros(length: int) -> Iterable[bytes]:
+    zeros = bytes(min(length, CHUNK))
+    return (zeros[: min(CHUNK, length - at)] for at in range(0, length, CHUNK))
+
+
+def _read(extent: Extent) -> Iterator[bytes]:
+    if isinstance(extent.origin, bytes):
+        yield extent.origin[extent.offset : extent.offset + extent.length]
+        return
+    with Path(extent.origin).open("rb", buffering=0) as file:
+        for at in range(0, extent.length, CHUNK):
+            wanted = min(CHUNK, extent.length - at)
+            data = os.pread(file.fileno(), wanted, extent.offset + at)
+            if len(data) != wanted:
+                raise EOFError(f"{extent.origin} is shorter than its tree says")
+            yield data
