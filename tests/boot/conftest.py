@@ -1,7 +1,9 @@
-"""Real base sets, an image made from them, and machines that boot it.
+"""Real base sets, images made from them, and machines that boot them.
 
-The image is the one that anybody gets, and one more overlay: a root shell on the second serial
-port, because the root of an image that nobody configured is locked.
+An image is the one that anybody gets, and one more overlay: a root shell on the second serial
+port, because the root of an image that nobody configured is locked. It has the packages that are
+shared beside the repository, if there are any. `real` has no wizard, and offers a login at once;
+`complete` has the wizard too.
 """
 
 import os
@@ -10,16 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from image import build, overlay, root
+from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
+from image.freeze import Frozen
+from image.packages import reviewed
+from image.packages.source import Given
 from image.tree import Tree
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
 from qemu.machine import Machine
+from tests.freeze.made import frozen_for_freebsd
+from tests.packages.fixtures import FIXTURES
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
+
+SHELL = Path(__file__).parent / "shell"
+
+PACKAGES = Given(str(FIXTURES), FIXTURES / "keys") if (FIXTURES / "meta.conf").is_file() else None
 
 BOOT = 400.0
 """Seconds from power-on to a login prompt; an emulated processor on a busy machine."""
@@ -49,13 +60,25 @@ def sets() -> Path:
 
 @pytest.fixture(scope="session")
 def real(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
-    image = tmp_path_factory.mktemp("image") / "exitisp.img"
-    verified = obtain(sets, LOCK, cache_folder())
-    shell = overlay.load(Path(__file__).parent / "shell")
-    overlays = [*overlay.load_all(ROOT / "overlays"), shell]
-    build.build(verified, overlays, image, cache_folder().parent)
-    base, kernel = build.unpack(verified, overlays, cache_folder().parent)
-    return Real(image, root.make_tree(base, kernel, overlays, build.youngest(base, kernel)))
+    return make(sets, tmp_path_factory.mktemp("image") / "exitisp.img")
+
+
+@pytest.fixture(scope="session")
+def complete(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
+    """With the frozen wizard. Skips where there is no package of Python to freeze it with."""
+    image = tmp_path_factory.mktemp("complete") / "exitisp.img"
+    return make(sets, image, wizard=frozen_for_freebsd())
+
+
+def make(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:
+    """An image with a root shell, and with the overlays `more`."""
+    verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
+    overlays = [*overlay.load_all(ROOT / "overlays"), overlay.load(SHELL), *more]
+    read = reviewed.load(ROOT / "overlays" / "packages.yaml")
+    build.build(verified, overlays, image, cache, packages=PACKAGES, reviewed=read, wizard=wizard)
+    inputs = build.Inputs(verified, overlays, PACKAGES, read, wizard)
+    with build.assembling(inputs, cache, None) as made:
+        return Real(image, made.tree)
 
 
 def machine(
