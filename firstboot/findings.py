@@ -13,6 +13,7 @@ from firstboot.rules import (
     management,
     numbers,
     peers,
+    performance,
     ports,
     relays,
     scopes,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     relays.check,
     dns.check,
     management.check,
+    performance.check,
     text.check,
     secrets.check,
 )

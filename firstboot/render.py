@@ -5,15 +5,15 @@ host that builds images render the same bytes from the same site and box.
 """
 
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from firstboot import bogons, document
+from firstboot import bogons, document, profiles
 from firstboot.plan import Plan, allot
 from firstboot.refusal import Refusal
 from firstboot.site import Site
@@ -53,7 +53,7 @@ class Box:
     """What the configuration has to know of the machine and the programs on it.
 
     Versions are what is installed, as far as options depend on it, (1, 25) or (0, 4, 9): options
-    that a program does not know yet are not rendered.
+    that a program does not know yet are not rendered. `devices` are as in `profiles.Machine`.
     """
 
     cores: int
@@ -61,6 +61,7 @@ class Box:
     unbound: Version
     openbgpd: Version
     tor: Version
+    devices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
     """Every file that follows from `site` on `box`, by path, from the templates below `overlays`.
 
     Raises Refusal for a faulty template or index, a value with control characters, two templates
-    of one path, and a scope that is too small for the plan.
+    of one path, a scope that is too small for the plan, and what `profiles.choose` refuses.
     """
     try:
         plan = allot(site)
@@ -89,6 +90,8 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
             found=str(error),
             remedy="run fewer relays or name their addresses",
         ) from error
+    machine = profiles.Machine(box.cores, box.memory_mib, box.devices)
+    tuning = profiles.choose(site, machine, overlays)
     files: dict[str, Rendered] = {}
     for index in sorted(overlays.glob("*/templates/index.yaml")):
         environment = _environment(index.parent)
@@ -106,6 +109,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     "plan": plan,
                     "box": box,
                     "bogons": bogons.of(site),
+                    "tuning": tuning,
                     **names,
                 }
                 text = _text(environment, index.parent / template.template, context)

@@ -164,6 +164,17 @@ class Management:
 
 
 @dataclass(frozen=True)
+class Performance:
+    """How the kernel is tuned, where its profiles do not fit (`firstboot.profiles`)."""
+
+    profiles: dict[str, str] = field(default_factory=dict)
+    """Of a port's device, the profile of its driver or none: {ix0: none}."""
+
+    settings: dict[str, int] = field(default_factory=dict)
+    """Values in place of a profile's, by sysctl(8)'s name."""
+
+
+@dataclass(frozen=True)
 class Upgrade:
     url: str | None = None
     """Where releases are announced; None for upgrades by hand."""
@@ -192,6 +203,7 @@ class Site:
     """In place of the plan's: the box's own addresses, one a family."""
 
     management: Management = Management()
+    performance: Performance = Performance()
     upgrade: Upgrade = Upgrade()
     clock: Clock = Clock()
     waivers: dict[str, str] = field(default_factory=dict)

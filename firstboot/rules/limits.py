@@ -35,6 +35,8 @@ def check(site: Site) -> Iterator[Remark]:
         ("dns", "addresses"): site.dns.addresses,
         ("management", "keys"): management.keys,
         ("management", "networks"): management.networks,
+        ("performance", "profiles"): tuple(site.performance.profiles),
+        ("performance", "settings"): tuple(site.performance.settings),
         ("clock", "servers"): site.clock.servers,
         ("waivers",): tuple(site.waivers),
     }

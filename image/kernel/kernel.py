@@ -9,6 +9,7 @@ from functools import cached_property
 
 from image.kernel import modules, sysctl
 from image.kernel.elf import Object
+from image.kernel.modules import Facts
 from image.kernel.sysctl import Oid
 from image.tree import Kind, Tree
 
@@ -42,8 +43,9 @@ class Kernel:
     def __init__(self, tree: Tree, loaded: Iterable[str]) -> None:
         self._tree = tree
         self._cache: dict[str, Object] = {}
+        self._facts: dict[str, Facts] = {}
         self.main = self._object("kernel", KERNEL)
-        self.facts = modules.read(self.main)
+        self.facts = self._facts_of(self.main)
         self.objects = [self.main]
         self.drivers = set(self.facts.drivers)
         waiting = list(loaded)
@@ -54,7 +56,7 @@ class Kernel:
             if name in have or module is None:
                 continue
             have.add(name)
-            facts = modules.read(module)
+            facts = self._facts_of(module)
             self.objects.append(module)
             self.drivers |= facts.drivers
             waiting += facts.depends - have
@@ -108,7 +110,7 @@ class Kernel:
     def _is_made(self, name: str) -> bool:
         parts = name.split(".")
         if parts[0] == "dev" and len(parts) > 2 and re.fullmatch(r"[0-9]+|\*", parts[2]):
-            sources = self._sources(parts[1])
+            sources = self.sources(parts[1])
             return bool(sources) and _all_texts(parts[3:], sources)
         for length in range(len(parts) - 1, 0, -1):
             oid = self.sysctls.get(".".join(parts[:length]))
@@ -120,17 +122,34 @@ class Kernel:
                 )
         return False
 
-    def _sources(self, driver: str) -> list[Object]:
+    def sources(self, driver: str) -> list[Object]:
         """The objects whose texts a driver's settings are made of, none without the driver."""
         if any(one.rpartition("/")[2] == driver for one in self.drivers):
             return self.objects
+        module = self._module_of(driver)
+        return [] if module is None else [*self.objects, module]
+
+    def chips(self, driver: str) -> frozenset[tuple[int, int]]:
+        """The PCI ids, vendor and device, that a driver takes."""
+        for one in self.sources(driver):
+            chips = self._facts_of(one).chips
+            if driver in chips:
+                return chips[driver]
+        return frozenset()
+
+    def _module_of(self, driver: str) -> Object | None:
         for name in (f"if_{driver}", driver):
             module = self.module(name)
             if module is not None:
-                drivers = modules.read(module).drivers
+                drivers = self._facts_of(module).drivers
                 if any(one.rpartition("/")[2] == driver for one in drivers):
-                    return [*self.objects, module]
-        return []
+                    return module
+        return None
+
+    def _facts_of(self, one: Object) -> Facts:
+        if one.name not in self._facts:
+            self._facts[one.name] = modules.read(one)
+        return self._facts[one.name]
 
     def _object(self, name: str, path: str) -> Object:
         if path not in self._cache:

@@ -58,6 +58,10 @@ class _Judge:
             return self._module(one)
         if one.use is Use.FILE:
             return self._file(one)
+        if one.use is Use.DRIVER:
+            return self._driver(one)
+        if one.use is Use.CHIP:
+            return self._chip(one)
         if one.name.startswith(f"{HARDENED}.") and not self.hardened:
             return None
         return self._tunable(one) if one.use is Use.TUNABLE else self._setting(one)
@@ -71,6 +75,24 @@ class _Judge:
         path = one.name.removeprefix("/")
         if one.name.startswith("/") and path not in self.tree:
             raise _unknown(one, "a file of the image", (f"/{path}" for path in self.tree))
+        return Certainty.DECLARED
+
+    def _driver(self, one: Mention) -> Certainty:
+        if not self.kernel.sources(one.name):
+            names = (driver.rpartition("/")[2] for driver in self.kernel.drivers)
+            raise _unknown(one, "a driver of the kernel", names)
+        return Certainty.DECLARED
+
+    def _chip(self, one: Mention) -> Certainty:
+        if tuple(int(part, 16) for part in one.name.split(":")) not in self.kernel.chips(
+            one.value or ""
+        ):
+            raise Refusal(
+                one.where,
+                expected=f"a device in the table of the driver '{one.value}'",
+                found=f"'{one.name}', which it does not take",
+                remedy="correct or remove it",
+            )
         return Certainty.DECLARED
 
     def _setting(self, one: Mention) -> Certainty:

@@ -1,8 +1,9 @@
 """Where overlays name something of the kernel: settings, tunables, modules.
 
-Four grammars: sysctl.conf(5), loader.conf(5), the loader's Lua scripts, and, wherever else such
-a command may stand, the shell's. Templates are read as they are: what Jinja prints in the middle
-of a name may be anything, `ANY`; a name that Jinja prints as a whole is its source's business.
+Five grammars: sysctl.conf(5), loader.conf(5), the loader's Lua scripts, profiles of hardware, and,
+wherever else such a command may stand, the shell's. Templates are read as they are: what Jinja
+prints in the middle of a name may be anything, `ANY`; a name that Jinja prints as a whole is its
+source's business.
 """
 
 import fnmatch
@@ -11,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from firstboot import document, profiles
+from firstboot.profiles import By
 
 ANY = "*"
 """A part of a name that is known at run time only: a unit of a driver, mostly."""
@@ -24,12 +28,14 @@ class Use(Enum):
     TUNABLE = "a variable that the loader or the kernel reads"
     MODULE = "a module"
     FILE = "a file that the loader reads"
+    DRIVER = "a driver"
+    CHIP = "a device that a driver takes"
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
     """A name, what for, with which value (None: none, or known at run time only), and where:
-    ``file:line``."""
+    ``file:line``. A chip is named by its PCI id, and its value is the driver."""
 
     where: str
     use: Use
@@ -46,6 +52,28 @@ def in_overlay(folder: Path) -> Iterator[Mention]:
             data = path.read_bytes()
             if b"\0" not in data:
                 yield from in_text(path, data.decode("utf-8", "replace"))
+    for path in sorted((folder / "profiles").glob("*.yaml")):
+        yield from in_profile(path)
+
+
+def in_profile(path: Path) -> Iterator[Mention]:
+    """What a profile of hardware names. Raises Refusal for a faulty one."""
+    profile = profiles.parse(document.read(path), str(path))
+    driver = profile.value.driver
+    if driver is not None:
+        yield Mention(profile.where("driver"), Use.DRIVER, driver)
+    for at, chip in enumerate(profile.value.chips):
+        yield Mention(profile.where("chips", at), Use.CHIP, chip.id, driver)
+    for at, module in enumerate(profile.value.modules):
+        yield Mention(profile.where("modules", at), Use.MODULE, module)
+    for at, setting in enumerate(profile.value.settings):
+        use = Use.TUNABLE if setting.by is By.LOADER else Use.SET
+        name = setting.name.replace("{unit}", ANY)
+        value = setting.value if re.fullmatch(r"-?[0-9]+|[a-z]+", setting.value) else None
+        yield Mention(profile.where("settings", at, "name"), use, name, value)
+        for place, chip_id in enumerate(setting.chips):
+            where = profile.where("settings", at, "chips", place)
+            yield Mention(where, Use.CHIP, chip_id, driver)
 
 
 def in_text(path: Path, text: str) -> Iterator[Mention]:

@@ -22,6 +22,7 @@ from firstboot.site import (
     Operator,
     Peer,
     PeerRole,
+    Performance,
     Policy,
     Port,
     PortRole,
@@ -146,6 +147,12 @@ SITES = st.builds(
     ),
     router=some(ADDRESSES),
     management=st.builds(Management, keys=some(TEXT), networks=some(NETWORKS)),
+    performance=st.just(Performance())
+    | st.builds(
+        Performance,
+        profiles=st.dictionaries(TEXT, TEXT, max_size=3),
+        settings=st.dictionaries(TEXT, INTEGERS, max_size=3),
+    ),
     upgrade=st.builds(Upgrade, url=st.none() | TEXT),
     clock=st.just(Clock()) | st.builds(Clock, servers=some(TEXT)),
     waivers=st.dictionaries(
