@@ -56,14 +56,18 @@ SCRIPT = "firstboot/__main__.py"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is frozen, as it was when it was read: the files of `firstboot`, and the templates,
+    """What is frozen, as it was when it was read: the files of `firstboot`, templates and profiles,
     by path in the repository. `SCRIPT` runs it."""
 
     files: Mapping[str, bytes]
 
     @classmethod
     def read(cls, root: Path = ROOT) -> "Program":
-        paths = (*root.glob("firstboot/**/*.py"), *root.glob("overlays/*/templates/*"))
+        paths = (
+            *root.glob("firstboot/**/*.py"),
+            *root.glob("overlays/*/templates/*"),
+            *root.glob("overlays/*/profiles/*"),
+        )
         with writing(root):
             return cls(
                 {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}
