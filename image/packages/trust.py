@@ -6,8 +6,9 @@ fingerprint is the SHA-256 of the public key, byte for byte as the catalogue has
 
 What is signed is the text of the SHA-256 of the data, 64 hexadecimal digits without a newline:
 with RSA by PKCS#1 v1.5 and SHA-256, the key in PEM; with ECDSA and SHA-256, the key in DER
-(SubjectPublicKeyInfo, RFC 5480), the signature a DER sequence of two integers. Anything but an RSA
-signature begins with ``$PKGSIGN:kind$``. Sources: libpkg's pkg_repo.c, pkgsign_ossl.c,
+(SubjectPublicKeyInfo, RFC 5480), the signature a DER sequence of two integers; with EdDSA, which
+pkg also calls ``ecc``, as `image.packages.eddsa` has it. Anything but an RSA signature begins with
+``$PKGSIGN:kind$``. Sources: libpkg's pkg_repo.c, pkgsign_ossl.c,
 pkgsign_ecc.c; pkg.conf(5).
 """
 
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from firstboot.refusal import Refusal
-from image.packages import ucl
+from image.packages import eddsa, ucl
 from image.tree import Kind, Tree
 
 FOLDER = "usr/share/keys/pkg"
@@ -174,12 +175,14 @@ def _fault(data: bytes, signature: Signature) -> str:
             if point.curve.name not in CURVES:
                 return f"a key on the curve {point.curve.name}, of which pkg makes no use"
             point.verify(signature.data, text, ec.ECDSA(hashes.SHA256()))
+        elif signature.kind in ("eddsa", "ecc"):
+            eddsa.public_key(signature.key).verify(eddsa.signature(signature.data), text)
         else:
             return f"a signature of the kind '{signature.kind}', which cannot be verified here"
     except InvalidSignature:
         return "something else: the signature does not hold"
     except (ValueError, UnsupportedAlgorithm) as error:
-        return f"a public key that cannot be read ({error})"
+        return f"a key or a signature that cannot be read ({error})"
     return ""
 
 

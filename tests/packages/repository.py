@@ -23,8 +23,10 @@ from typing import Any
 
 import zstandard
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from image.packages import eddsa
 from image.packages.checksum import Checksum, Kind
 
 ABI = "FreeBSD:15:amd64"
@@ -201,6 +203,34 @@ class Signer:
         )
         header = b"$PKGSIGN:ecdsa$"
         return cls(public, lambda text: header + key.sign(text, ec.ECDSA(hashes.SHA256())))
+
+    @classmethod
+    def eddsa(cls) -> "Signer":
+        key = ed25519.Ed25519PrivateKey.generate()
+        public = eddsa.HEAD + _on_wei25519(key.public_key().public_bytes_raw())
+
+        def sign(text: bytes) -> bytes:
+            plain = key.sign(text)
+            halves = int.from_bytes(plain[:32]), int.from_bytes(plain[32:])
+            return b"$PKGSIGN:eddsa$" + encode_dss_signature(*halves)
+
+        return cls(public, sign)
+
+
+def _on_wei25519(public: bytes) -> bytes:
+    """The coordinates on Wei25519 of a public key as RFC 8032 has it."""
+    number = int.from_bytes(public, "little")
+    p, odd, y = eddsa.P, number >> 255, number & (1 << 255) - 1
+    d = -121665 * pow(121666, -1, p)
+    square = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+    x = pow(square, (p + 3) // 8, p)
+    if x * x % p != square:
+        x = x * pow(2, (p - 1) // 4, p) % p
+    if x & 1 != odd:
+        x = p - x
+    u = (1 + y) * pow(1 - y, -1, p) % p
+    v = eddsa.ROOT * u * pow(x, -1, p) % p
+    return ((u + eddsa.A * pow(3, -1, p)) % p).to_bytes(32) + v.to_bytes(32)
 
 
 @functools.cache

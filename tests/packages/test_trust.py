@@ -65,6 +65,52 @@ def test_signatures_on_pkgs_curves_hold(curve: ec.EllipticCurve) -> None:
         verify(DATA + b" ", [signature(signer)], keys(signer), "data")
 
 
+def test_signatures_with_eddsa_hold() -> None:
+    for _ in range(8):
+        signer = Signer.eddsa()
+        assert verify(DATA, [signature(signer)], keys(signer), "data") == signer.fingerprint
+        with pytest.raises(Refusal, match="the signature does not hold"):
+            verify(DATA + b" ", [signature(signer)], keys(signer), "data")
+
+
+@pytest.mark.parametrize(
+    ("kind", "public", "signed"),
+    [
+        (
+            "ecdsa",
+            "3056301006072a8648ce3d020106052b8104000a03420004e4eccf4c75ab44bc7f994b9d6c478272"
+            "0e4b201250378ef144e0652b47ac761f0c6bb26a95a5a1a6e84bd7208d95a5dd04ae40621014909930"
+            "d9920d58209f08",
+            "3046022100c747f17783c65bd1d76048f2fb774a9fe97807a80a76721d721134d12857f1170221008f"
+            "4f5499b1cb398a9ee5516c0836d9e0364246a7d1283b06c7be84bcf55d0dd5",
+        ),
+        (
+            "eddsa",
+            "305e0c03706b670201010c036563630c0857454932353531390101ff034200041fccda624c3d25bde9"
+            "9b380fc383f6a30f435771e7077d8c21256ee2b4cf63000379028bc8bdb93d23ee988635ebf9b964d1"
+            "aff7d4e679d47f99cce7eba0c6fd",
+            "30460221009961bd410ae102aec6435fb3705a40442060c4e896db488e90dc2b4ed0330336022100d5"
+            "22a368b7674286724e0097ad2c93acf1cdebedbc70ce73e5a0067690424905",
+        ),
+    ],
+)
+def test_what_pkg_itself_has_signed_holds(kind: str, public: str, signed: str) -> None:
+    """Keys and signatures of DATA by `pkg key` 2.8.99.1."""
+    sig = f"$PKGSIGN:{kind}$".encode() + bytes.fromhex(signed)
+    signer = Signer(bytes.fromhex(public), lambda _: sig)
+    assert verify(DATA, [signature(signer)], keys(signer), "data") == signer.fingerprint
+    with pytest.raises(Refusal, match="the signature does not hold"):
+        verify(DATA + b" ", [signature(signer)], keys(signer), "data")
+
+
+@pytest.mark.parametrize("change", [b"", b"\0", bytes(95), bytes(96)])
+def test_a_key_that_is_no_point_is_refused(change: bytes) -> None:
+    public = Signer.eddsa().public
+    forged = Signer(public[: 96 - len(change)] + change, Signer.eddsa().sign)
+    with pytest.raises(Refusal, match=r"cannot be read|does not hold"):
+        verify(DATA, [signature(forged)], keys(forged), "data")
+
+
 def test_a_curve_that_pkg_does_not_know_is_refused_by_name() -> None:
     signer = Signer.ecdsa(ec.SECP256R1())
     with pytest.raises(Refusal, match="secp256r1"):
