@@ -33,7 +33,8 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A whole disk. `size` is in bytes; `number` is ``major:minor``.
+    """A whole disk. `size` is in bytes, and so is `block`, what it is addressed by; `number` is
+    ``major:minor``.
 
     `kind` is ``disk``, ``virtual`` (loop, ram, device mapper, md) or ``optical``. `uses` says what
     the running system does with it or with a part of it, a use a text; none if it does nothing.
@@ -44,6 +45,7 @@ class Device:
     path: Path
     number: str
     size: int
+    block: int
     model: str
     bus: str
     kind: str
@@ -70,6 +72,7 @@ def read(host: Host, name: str) -> Device:
         path=host.dev / name.replace("!", "/"),
         number=_text(folder / "dev"),
         size=int(_text(folder / "size") or 0) * SECTOR,
+        block=int(_text(folder / "queue/logical_block_size") or SECTOR),
         model=_model(folder),
         bus=bus,
         kind=_kind(folder),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.refusal import Refusal
+from image import gpt
 from image.flash.devices import Device, Host, read, whole_disk
 
 SYSTEM = tuple(
@@ -39,6 +40,10 @@ def objections(device: Device, needed: int) -> tuple[str, ...]:
     found += device.uses
     if device.read_only:
         found.append("it is read-only")
+    if device.block != gpt.BLOCK:
+        found.append(
+            f"it is addressed by blocks of {device.block} bytes, and the image by {gpt.BLOCK}"
+        )
     if not device.size:
         found.append("it has no medium in it")
     elif device.size < needed:

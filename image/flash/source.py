@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,7 +95,8 @@ def opened(path: Path) -> Iterator[Image]:
     verified before a disk is touched.
     """
     try:
-        file = path.open("rb")
+        regular = stat.S_ISREG(path.stat().st_mode)
+        file = path.open("rb") if regular else None
     except OSError as error:
         raise Refusal(
             path,
@@ -102,9 +104,9 @@ def opened(path: Path) -> Iterator[Image]:
             found=error.strerror or str(error),
             remedy="make one: ./exitisp build",
         ) from error
+    if file is None:
+        raise Refusal(path, expected="an image", found="no file", remedy="name a file")
     with file:
-        if path.is_dir():
-            raise Refusal(path, expected="an image", found="a folder", remedy="name the file")
         magic = os.pread(file.fileno(), len(XZ), 0)
         if not magic.startswith((XZ, ZSTD)):
             yield Image(str(path), file)

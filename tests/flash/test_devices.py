@@ -213,6 +213,7 @@ def test_a_member_of_an_array_that_is_not_mounted_is_refused(machine: Machine) -
         (2 * GB, {}, "it is too small: 2.0 GB, and 2.3 GB are needed"),
         (NEEDED - 512, {}, "it is too small"),
         (16 * GB, {"device/type": "5"}, "it is an optical drive"),
+        (16 * GB, {"queue/logical_block_size": "4096"}, "it is addressed by blocks of 4096 bytes"),
     ],
 )
 def test_what_the_image_cannot_be_put_on_is_refused(

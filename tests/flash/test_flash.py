@@ -205,7 +205,9 @@ def test_what_is_no_image_is_refused(stick: Path, what: bytes) -> None:
 
 def test_an_image_that_is_missing_or_a_folder_is_refused(stick: Path) -> None:
     assert "make one: ./exitisp build" in refused(Path("none.img"), stick)
-    refused(stick.parent, stick)
+    assert "found no file" in refused(stick.parent, stick)
+    os.mkfifo(stick.parent / "pipe")
+    assert "found no file" in refused(stick.parent / "pipe", stick)
 
 
 def test_a_stick_that_is_too_small_or_missing_is_refused(small: Small, tmp_path: Path) -> None:
