@@ -180,5 +180,8 @@ def _offers(offered: Mapping[str, set[str]], symbol: Symbol) -> bool:
     )
 
 
-_DAMAGE = (ELFError, ConstructError, ValueError, KeyError, IndexError, AttributeError, TypeError)
+_DAMAGE = (
+    *(ELFError, ConstructError, LookupError, ArithmeticError, AttributeError, TypeError),
+    *(ValueError, AssertionError, MemoryError, RecursionError, OSError),
+)
 """What pyelftools raises for bytes that only begin like an ELF file."""

@@ -4,7 +4,6 @@ No file of another system may have slipped in, every library must be in the prog
 base, and every symbol must be found there.
 """
 
-import functools
 import io
 import re
 import zipfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from firstboot.refusal import Refusal
 from image.freeze import elf
 from image.freeze.recipe import CONTENTS, PROGRAM
-from image.store import Unpacked
+from image.tree import Kind, Tree
 
 Base = Mapping[str, Callable[[], bytes]]
 """The shared libraries of a base system, by name."""
@@ -28,12 +27,12 @@ USUAL = re.compile(
 IN_BASE = re.compile(r"(?:usr/)?lib/([^/]+\.so\.[0-9]+)")
 
 
-def base_libraries(base: Unpacked) -> Base:
-    """The libraries in `base` that the run-time linker finds without being told where."""
+def base_libraries(base: Tree) -> Base:
+    """The libraries in the tree `base` that the run-time linker finds without being told where."""
     return {
-        name[1]: functools.partial(base.read, member.path)
-        for member in base.members
-        if (name := IN_BASE.fullmatch(member.path))
+        name[1]: entry.content.read
+        for path, entry in base.items()
+        if (name := IN_BASE.fullmatch(path)) and entry.kind is Kind.FILE
     }
 
 

@@ -1,0 +1,63 @@
+"""The target's Python from a package repository: asked for like an overlay's packages, but only
+the freeze uses it, and it is not installed.
+
+Which one depends on this host: byte code is one minor version's. A repository has several.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from firstboot.document import Document
+from image.freeze.interpreter import HOST, no_python
+from image.freeze.provided import Packages
+from image.overlay import Overlay, Recipe, Wanted
+from image.packages.catalogue import Catalogue
+from image.packages.repository import VerifiedPackage
+from image.packages.solver import solve
+from image.packages.wanted import choose
+
+MINORS = range(11, 15)
+"""Of Python 3: those that a host may have, and a repository."""
+
+
+def package_of(minor: int) -> str:
+    """What the ports tree calls Python 3.`minor`."""
+    return f"python3{minor}"
+
+
+def asking(minors: Collection[int] = (HOST[1],)) -> Overlay:
+    """What asks a repository for Python in these minor versions, as an overlay would."""
+    wanted = tuple(
+        Wanted(
+            package_of(minor),
+            optional=True,
+            reason=f"hosts whose Python is 3.{minor} cannot freeze the wizard",
+        )
+        for minor in minors
+    )
+    recipe = Recipe("The Python that the wizard is frozen with.", packages=wanted)
+    return Overlay("freeze", Path(__file__).parent, Document("the freeze", recipe, {}))
+
+
+def divide(
+    packages: Sequence[VerifiedPackage],
+    overlays: Sequence[Overlay],
+    shlibs: Collection[str],
+) -> tuple[tuple[VerifiedPackage, ...], Packages]:
+    """Of `packages`, which were asked for by `overlays` and `asking`: those that `overlays` need,
+    to be installed, and those that Python needs, for the freeze. `shlibs` are the base's.
+
+    Raises Refusal if this host's Python is not among them.
+    """
+    known = {one.listed.package.name: one for one in packages}
+    python = package_of(HOST[1])
+    if python not in known:
+        others = (package_of(minor) for minor in MINORS)
+        found = ", ".join(name for name in others if name in known)
+        raise no_python("the package repository", found or f"no {python}", f"3.{HOST[1]}")
+    catalogue = Catalogue(tuple(one.listed for one in packages))
+
+    def needed(names: Sequence[str]) -> tuple[VerifiedPackage, ...]:
+        return tuple(known[one.package.name] for one in solve(names, catalogue, shlibs))
+
+    return needed(choose(overlays, known).names), Packages(needed([python]))

@@ -1,0 +1,49 @@
+"""A freeze as the command line asks for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image.base.source import obtain as obtain_sets
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen
+from image.freeze.packaged import asking, divide
+from image.freeze.provided import Prefix
+from image.freeze.target import Target
+from image.freeze.verify import base_libraries
+from image.overlay import Overlay
+from image.packages.pinning import base_tree
+from image.packages.solver import base_shlibs
+from image.packages.source import Given, Pinned, obtain
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What FreeBSD's Python is taken from: `prefix`, or else `packages`. `sets` is the folder of a
+    base to go by; without one, packages need the base that the file `lock` pins."""
+
+    lock: Path
+    sets: Path | None = None
+    prefix: Path | None = None
+    packages: Given | Pinned | None = None
+
+
+def freeze_requested(
+    target: Target, request: Request, overlays: Sequence[Overlay], cache: Path
+) -> Frozen:
+    """The wizard for `target`. `cache` has the folders ``sets``, ``packages``, ``freeze`` and
+    ``unpacked``. Raises Refusal."""
+    place = cache / "freeze"
+    if target is Target.LINUX:
+        return freeze(target, place)
+    if request.prefix and not request.sets:
+        return freeze(target, place, python=Prefix(request.prefix))
+    sets = obtain_sets(request.sets, request.lock, cache / "sets")
+    base = base_tree(sets.base, overlays, cache)
+    libraries = base_libraries(base)
+    if request.prefix:
+        return freeze(target, place, python=Prefix(request.prefix), base=libraries)
+    wanted = [*overlays, asking()]
+    obtained = obtain(request.packages, wanted, base, cache / "packages")
+    _, python = divide(obtained.packages, overlays, base_shlibs(base))
+    return freeze(target, place, python=python, base=libraries)

@@ -1,0 +1,85 @@
+"""The bootloader's source: what is used is what was pinned, whatever a package index sends."""
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from firstboot.refusal import Refusal
+from image.freeze import source
+
+
+def sdist(**files: bytes) -> bytes:
+    """A source distribution; `__` in a name stands for a slash."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(f"pyinstaller-1/{name.replace('__', '/')}.c")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return packed.getvalue()
+
+
+GOOD = sdist(bootloader__src__main=b"int main;", bootloader__zlib__inflate=b"z", setup=b"")
+
+
+@pytest.fixture(autouse=True)
+def pinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = hashlib.sha256(GOOD).hexdigest()
+    monkeypatch.setattr(source, "SHA256", {source.version(): digest})
+
+
+def sending(data: bytes) -> source.Fetch:
+    def fetch(version: str, sha256: str, folder: Path) -> None:
+        (folder / f"pyinstaller-{version}.tar.gz").write_bytes(data)
+
+    return fetch
+
+
+def fetching_nothing(version: str, sha256: str, folder: Path) -> None:
+    raise AssertionError("it was in the cache")
+
+
+def test_it_is_fetched_once(tmp_path: Path) -> None:
+    assert source.obtain(tmp_path / "cache", sending(GOOD)) == GOOD
+    assert source.obtain(tmp_path / "cache", fetching_nothing) == GOOD
+
+
+@pytest.mark.parametrize("bad", [GOOD[:-1], GOOD + b"\0", b"", sdist(setup=b"")])
+def test_another_one_is_refused_and_not_kept(tmp_path: Path, bad: bytes) -> None:
+    with pytest.raises(Refusal, match="expected the SHA-256"):
+        source.obtain(tmp_path, sending(bad))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_was_altered_in_the_cache_is_refused(tmp_path: Path) -> None:
+    source.obtain(tmp_path, sending(GOOD))
+    [place] = tmp_path.iterdir()
+    place.write_bytes(GOOD.replace(GOOD[20:24], b"evil"))
+    with pytest.raises(Refusal, match="expected the SHA-256"):
+        source.obtain(tmp_path, fetching_nothing)
+
+
+def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(source, "SHA256", {"1.0": "00"})
+    with pytest.raises(Refusal, match=r"expected version 1\.0"):
+        source.obtain(tmp_path, fetching_nothing)
+
+
+def test_only_c_files_of_the_bootloader_are_taken() -> None:
+    data = sdist(
+        bootloader__src__main=b"main",
+        bootloader__zlib__inflate=b"z",
+        bootloader__src__x__y=b"deeper",
+        PyInstaller__src__main=b"elsewhere",
+        **{"bootloader__src__..__..__evil": b"escaping"},
+    )
+    assert source.c_files(data) == {"src/main.c": b"main", "zlib/inflate.c": b"z"}
+
+
+@pytest.mark.parametrize("data", [b"", b"\x1f\x8b nonsense", GOOD[:100], sdist(setup=b"")])
+def test_what_is_no_such_source_is_refused(data: bytes) -> None:
+    with pytest.raises(Refusal, match="C files of the bootloader"):
+        source.c_files(data)
