@@ -4,6 +4,7 @@ the same materials."""
 import json
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -25,16 +26,20 @@ from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_expression, is_supported_id
 from packageurl import PackageURL
 
+from image.base.sets import BaseSets
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
+from image.tree import Tree
 
 NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
 """Under which serial numbers are derived from what a bill says."""
 
 TOOLS = ("exitisp", "cyclonedx-python-lib")
 """Distributions that have a hand in it."""
+
+_USERLAND = re.compile(rb'(?m)^USERLAND_VERSION="([0-9A-Za-z.+-]{1,64})"$')
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=-]+")
 
@@ -51,13 +56,14 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BaseSet:
-    """A set of the base system: `file` is ``base.txz``, `version` what is known of its build (the
-    number of it, or the system's own ``15.0-RELEASE-p2``) or empty."""
+    """A set of the base system: `file` is ``base.txz``, `version` the system's own
+    (``15.0-RELEASE-p2``) or empty, `build` the number of HardenedBSD's build."""
 
     file: str
     version: str
     sha256: str
     provenance: str
+    build: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,18 @@ class Bill:
     packages: tuple[VerifiedPackage, ...] = ()
     overlays: tuple[LaidOver, ...] = ()
     wizard: Wizard | None = None
+
+
+def base_sets(sets: BaseSets, base: Tree) -> tuple[BaseSet, ...]:
+    """Both sets, as a bill has them. `base` is the tree of the base system, in which
+    freebsd-version(1) says which version it is."""
+    script = base.get("bin/freebsd-version")
+    said = _USERLAND.search(script.content.read()) if script else None
+    version = said[1].decode() if said else ""
+    return tuple(
+        BaseSet(one.path.name, version, one.sha256, one.provenance, sets.build)
+        for one in (sets.base, sets.kernel)
+    )
 
 
 def render(bill: Bill) -> str:
@@ -140,13 +158,16 @@ def _json(bom: Bom) -> str:
 
 
 def _set(one: BaseSet) -> Component:
+    properties = {"provenance": one.provenance}
+    if one.build is not None:
+        properties["build"] = str(one.build)
     return Component(
         name=one.file,
         type=ComponentType.OPERATING_SYSTEM,
         bom_ref=f"base:{one.file}",
         version=one.version or None,
         hashes=[_sha256(one.sha256)],
-        properties=[_part(Part.BASE), Property(name="exitisp:provenance", value=one.provenance)],
+        properties=[_part(Part.BASE), *_properties(properties)],
     )
 
 
@@ -173,10 +194,7 @@ def _package(file: VerifiedPackage) -> Component:
             {"abi": package.abi, "origin": package.origin} if package.abi else None,
         ),
         external_references=_website(package.www),
-        properties=[
-            _part(Part.PACKAGE),
-            *(Property(name=f"exitisp:{name}", value=text) for name, text in properties.items()),
-        ],
+        properties=[_part(Part.PACKAGE), *_properties(properties)],
     )
 
 
@@ -243,6 +261,10 @@ def _website(www: str) -> list[ExternalReference]:
 
 def _part(part: Part) -> Property:
     return Property(name="exitisp:part", value=part.value)
+
+
+def _properties(texts: Mapping[str, str]) -> list[Property]:
+    return [Property(name=f"exitisp:{name}", value=text) for name, text in texts.items()]
 
 
 def _sha256(digest: str) -> HashType:

@@ -10,8 +10,6 @@ import lzma
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import IO, cast
 from xml.etree.ElementTree import Element, TreeBuilder
 
@@ -53,6 +51,10 @@ class Range:
     def has(self, installed: str) -> bool:
         return all(BOUNDS[bound](version.compare(installed, limit)) for bound, limit in self.bounds)
 
+    def without_epochs(self) -> "Range":
+        """For versions of something that is no port, and so never had an epoch."""
+        return Range(tuple((bound, limit.partition(",")[0]) for bound, limit in self.bounds))
+
     @property
     def fixed(self) -> str | None:
         """The first version that is above the range, if the feed knows it."""
@@ -65,9 +67,6 @@ class Affected:
 
     names: tuple[str, ...]
     ranges: tuple[Range, ...]
-
-    def has(self, name: str) -> bool:
-        return any(fnmatchcase(name, pattern) for pattern in self.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +87,6 @@ class Feed:
     newest: str
 
 
-def read(path: Path) -> Feed:
-    """Read a feed: XML, plain or compressed with xz or bzip2. Raises Refusal."""
-    try:
-        with path.open("rb") as raw:
-            return parse(raw, str(path))
-    except OSError as error:
-        raise _refusal(str(path), "a file that can be read", error.strerror or str(error)) from None
-
-
 def parse(raw: IO[bytes], where: str) -> Feed:
     """Read a feed. `where` is what the refusals call it.
 
@@ -115,7 +105,9 @@ def parse(raw: IO[bytes], where: str) -> Feed:
             parser.feed(data)
         root = parser.close()
     except DefusedXmlException as error:
-        raise _refusal(where, "XML without entities", "some (" + type(error).__name__ + ")") from None
+        raise _refusal(
+            where, "XML without entities", "some (" + type(error).__name__ + ")"
+        ) from None
     except (ParseError, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         raise _refusal(where, "a whole VuXML document", f"a damaged one ({error})") from None
     if root.tag != f"{NAMESPACE}vuxml":

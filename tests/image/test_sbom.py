@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image import sbom
-from image.base.sets import Identity
+from image.base.sets import BaseSets, Identity, Trust, VerifiedSet
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.catalogue import Listed
@@ -20,6 +20,7 @@ from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
 from image.sbom import BaseSet, Bill, LaidOver, Wizard
+from image.tree import Tree, directory, file
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 
@@ -54,7 +55,7 @@ BILL = Bill(
     image="exitisp.img",
     time=1_700_000_000,
     base=(
-        BaseSet("base.txz", "build-42", "01" * 32, "signed by SHA256:x"),
+        BaseSet("base.txz", "15.0-RELEASE-p2", "01" * 32, "signed by SHA256:x", 42),
         BaseSet("kernel.txz", "", "02" * 32, "unsigned, given with --sets"),
     ),
     packages=tuple(map(verified, (LIBEVENT, ZSTD, TOR))),
@@ -133,6 +134,33 @@ class TestContent:
         assert component(facts, "pyinstaller")["licenses"] == [
             {"expression": "GPL-2.0-or-later WITH Bootloader-exception"}
         ]
+
+    def test_the_base_says_its_version_and_build(self) -> None:
+        base = component(read(BILL), "base.txz")
+        assert base["version"] == "15.0-RELEASE-p2"
+        assert {"name": "exitisp:build", "value": "42"} in base["properties"]
+
+    @pytest.mark.parametrize(
+        ("script", "version"),
+        [
+            (b'#!/bin/sh\nUSERLAND_VERSION="15.1-STABLE-HBSD"\n', "15.1-STABLE-HBSD"),
+            (b'USERLAND_VERSION="$(reboot)"\n', ""),
+            (None, ""),
+        ],
+    )
+    def test_the_version_of_the_base_is_what_its_own_program_says(
+        self, script: bytes | None, version: str
+    ) -> None:
+        tree = Tree()
+        tree["bin"] = directory()
+        if script is not None:
+            tree["bin/freebsd-version"] = file(script, 0o555)
+        one = VerifiedSet(
+            "base", Path("base.txz"), "01" * 32, 7, Trust.SIGNED, "x", Identity(0, 0, 7, (0, 0))
+        )
+        kernel = replace(one, name="kernel", path=Path("kernel.txz"))
+        base, _ = sbom.base_sets(BaseSets(one, kernel, 42), tree)
+        assert base == BaseSet("base.txz", version, "01" * 32, "signed by x", 42)
 
     def test_time_and_tools_are_told(self) -> None:
         facts = read(BILL)["metadata"]

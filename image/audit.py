@@ -1,0 +1,218 @@
+"""Which known vulnerabilities there are in an image: its bill of materials against a VuXML feed."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from firstboot.refusal import Refusal
+from image import writing
+from image.base.lock import BASE_FILE
+from image.base.sets import open_regular
+from image.packages import vuxml
+from image.packages.vuxml import Feed, Range, Vulnerability
+from image.sbom import Part
+
+LARGEST = 1 << 26
+"""Bytes of a bill."""
+
+LARGEST_FEED = 1 << 28
+"""Bytes of a feed as it comes, compressed or not."""
+
+HEADINGS = ("package", "installed", "fixed in", "VuXML", "references", "topic")
+
+LISTED_REFERENCES = 3
+"""So many of an entry's references are in the table."""
+
+SYSTEM_NAMES = ("FreeBSD", "FreeBSD-kernel")
+"""How VuXML calls the base system."""
+
+OTHER_NAMES = {"pyyaml": "yaml"}
+"""Modules that a port has, or had, under another name."""
+
+_RELEASE = re.compile(r"(?P<release>[0-9]+\.[0-9]+)-RELEASE(?:-p(?P<patch>[0-9]+))?(?:-.*)?")
+_PORT_OF_MODULE = re.compile(r"py[0-9*]*t?-(?P<name>.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Something in the image: a package, a module of the wizard, or the base system."""
+
+    part: Part
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A vulnerability of something installed; `fixed` is the first version without it."""
+
+    installed: Installed
+    vulnerability: Vulnerability
+    fixed: str | None
+
+
+def audit(bill: Path, feed: Path | None, cache: Path) -> int:
+    """Print what `feed` knows against the image that `bill` describes; the number of findings.
+
+    A feed that is given is kept in the folder `cache`, and used when none is given. Raises
+    Refusal.
+    """
+    installed = read_bill(bill)
+    known = _obtain(feed, cache)
+    findings = compare(installed, known)
+    if findings:
+        print(table(findings))
+    for one in installed:
+        if one.part is Part.BASE and system_version(one.version) is None:
+            print(
+                f"{one.name} is not compared: the feed goes by releases, and this is "
+                f"{one.version or 'of unknown version'}",
+                file=sys.stderr,
+            )
+    concerned = len({finding.installed for finding in findings})
+    print(
+        f"{len(findings)} known vulnerabilities in {concerned} of {len(installed)} components; "
+        f"the feed has {len(known.vulnerabilities)} entries, the newest of "
+        f"{known.newest or 'no date'}"
+    )
+    return len(findings)
+
+
+def read_bill(path: Path) -> tuple[Installed, ...]:
+    """What can be compared of the bill of materials at `path`. Raises Refusal."""
+    try:
+        components = json.loads(_read(path, LARGEST))["components"]
+        return tuple(_installed(components))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Refusal(
+            path,
+            expected="the bill of materials of an image, as ./exitisp build writes it",
+            found=f"something else ({type(error).__name__}: {error})",
+            remedy="name the file that is beside the image, *.cdx.json",
+        ) from None
+
+
+def compare(installed: Iterable[Installed], feed: Feed) -> list[Finding]:
+    """What `feed` knows against each of `installed`, in its order, the feed's newest first."""
+    return [
+        Finding(one, entry, found.fixed)
+        for one in installed
+        for entry in feed.vulnerabilities
+        if (found := _match(one, entry))
+    ]
+
+
+def system_version(version: str) -> str | None:
+    """The version of a base system as VuXML counts (``15.0_2``); None unless it is a release, for
+    on other branches a fix has no number."""
+    match = _RELEASE.fullmatch(version)
+    return f"{match['release']}_{match['patch'] or 0}" if match else None
+
+
+def table(findings: Sequence[Finding]) -> str:
+    """A line for each finding, below the HEADINGS."""
+    rows = [HEADINGS, *map(_row, findings)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    entry = finding.vulnerability
+    references = " ".join(entry.references[:LISTED_REFERENCES])
+    if more := len(entry.references[LISTED_REFERENCES:]):
+        references += f" +{more}"
+    cells = (
+        finding.installed.name,
+        finding.installed.version,
+        finding.fixed or "-",
+        entry.identifier,
+        references or "-",
+        entry.topic,
+    )
+    return tuple("".join(char if char.isprintable() else "?" for char in cell) for cell in cells)
+
+
+def _match(one: Installed, entry: Vulnerability) -> Range | None:
+    """The range of `entry` that `one` is in."""
+    version = system_version(one.version) if one.part is Part.BASE else one.version
+    if version is None:
+        return None
+    for affected in entry.affected:
+        if any(_is_called(one, name) for name in affected.names):
+            for versions in affected.ranges or (Range(()),):
+                if one.part is Part.MODULE:
+                    versions = versions.without_epochs()
+                if versions.has(version):
+                    return versions
+    return None
+
+
+def _is_called(one: Installed, name: str) -> bool:
+    """Whether the feed's `name` may be that of what is installed."""
+    match one.part:
+        case Part.PACKAGE:
+            return fnmatchcase(one.name, name)
+        case Part.BASE:
+            return name in SYSTEM_NAMES
+        case _:
+            own = _normal(one.name)
+            if own == "python":
+                return name == "python" + "".join(one.version.split(".")[:2])
+            port = _PORT_OF_MODULE.fullmatch(_normal(name))
+            return port is not None and port["name"] in (own, OTHER_NAMES.get(own))
+
+
+def _normal(name: str) -> str:
+    """As PyPI compares names (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _installed(components: Sequence[Mapping[str, Any]]) -> Iterator[Installed]:
+    for one in components:
+        said = {each["name"]: each["value"] for each in one.get("properties", ())}
+        part = Part(said["exitisp:part"])
+        if part is Part.BASE and one["name"] != BASE_FILE:
+            continue
+        if part in (Part.PACKAGE, Part.MODULE, Part.BASE):
+            name, version = one["name"], one.get("version", "")
+            if not isinstance(name, str) or not isinstance(version, str):
+                raise ValueError("names and versions are text")
+            yield Installed(part, name, version)
+
+
+def _obtain(feed: Path | None, cache: Path) -> Feed:
+    kept = cache / "vuln.xml"
+    if feed is None:
+        if not kept.exists():
+            raise Refusal(
+                "--feed",
+                expected="a VuXML feed, for none is kept from an earlier run",
+                found="none",
+                remedy=f"fetch {vuxml.PUBLISHED} and name it with --feed",
+            )
+        return vuxml.parse(BytesIO(_read(kept, LARGEST_FEED)), str(kept))
+    data = _read(feed, LARGEST_FEED)
+    known = vuxml.parse(BytesIO(data), str(feed))
+    with writing.writing(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+    writing.replace(kept, data)
+    return known
+
+
+def _read(path: Path, limit: int) -> bytes:
+    with open_regular(path) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Refusal(
+            path, expected=f"at most {limit} bytes", found="more", remedy="name another file"
+        )
+    return data
