@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 OVERLAYS = ROOT / "overlays"
 IMAGE = "dist/exitisp.img"
+BILL = "dist/exitisp.cdx.json"
 
 TESTED_WITH = {
     "sgdisk": "gdisk",
@@ -261,6 +262,25 @@ def flash(_: Context, image: str = IMAGE, device: str = "", site: str = "") -> N
         put(Path(image), Path(device), Path(site) if site else None, Host())
     else:
         list_disks(Path(image), Host())
+
+
+@task(
+    help={
+        "sbom": f"the image's bill of materials ({BILL})",
+        "feed": "VuXML, plain, xz or bzip2; default: the one of the last time",
+    },
+)
+@refusing
+def audit(_: Context, sbom: str = BILL, feed: str = "") -> None:
+    """Say which known vulnerabilities there are in an image; exit status 1 if there are any.
+
+    Example: ./exitisp audit --feed vuln.xml.xz
+    """
+    from image.audit import audit as compare
+    from image.base.cache import cache_folder
+
+    if compare(Path(sbom), Path(feed) if feed else None, cache_folder().parent / "feeds"):
+        raise Exit(code=1)
 
 
 @task
