@@ -173,11 +173,15 @@ class Made:
 
 
 class Signer:
-    """A key pair that signs catalogues; `public` is the .pub member, byte for byte."""
+    """A key pair that signs catalogues. `kind` is what pkg puts before both members, the signature
+    and the `public` key, unless it is RSA."""
 
-    def __init__(self, public: bytes, sign: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self, public: bytes, sign: Callable[[bytes], bytes], kind: str | None = None
+    ) -> None:
         self.public = public
         self._sign = sign
+        self._head = f"$PKGSIGN:{kind}$".encode() if kind else b""
 
     @property
     def fingerprint(self) -> str:
@@ -185,7 +189,12 @@ class Signer:
 
     def sign(self, data: bytes) -> bytes:
         """The .sig member for `data`: pkg signs the text of its SHA-256."""
-        return self._sign(hashlib.sha256(data).hexdigest().encode())
+        return self._head + self._sign(hashlib.sha256(data).hexdigest().encode())
+
+    @property
+    def pub(self) -> bytes:
+        """The .pub member."""
+        return self._head + self.public
 
     @classmethod
     def rsa(cls) -> "Signer":
@@ -201,8 +210,7 @@ class Signer:
         public = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        header = b"$PKGSIGN:ecdsa$"
-        return cls(public, lambda text: header + key.sign(text, ec.ECDSA(hashes.SHA256())))
+        return cls(public, lambda text: key.sign(text, ec.ECDSA(hashes.SHA256())), "ecdsa")
 
     @classmethod
     def eddsa(cls) -> "Signer":
@@ -212,9 +220,9 @@ class Signer:
         def sign(text: bytes) -> bytes:
             plain = key.sign(text)
             halves = int.from_bytes(plain[:32]), int.from_bytes(plain[32:])
-            return b"$PKGSIGN:eddsa$" + encode_dss_signature(*halves)
+            return encode_dss_signature(*halves)
 
-        return cls(public, sign)
+        return cls(public, sign, "eddsa")
 
 
 def _on_wei25519(public: bytes) -> bytes:
@@ -291,7 +299,7 @@ def signed(name: str, data: bytes, signers: Sequence[Signer], packing: str = "zs
     for number, signer in enumerate(signers):
         stem = name if number == 0 else f"signer{number}"
         members.append(member(f"{stem}.sig", Item(signer.sign(data)), 0))
-        members.append(member(f"{stem}.pub", Item(signer.public), 0))
+        members.append(member(f"{stem}.pub", Item(signer.pub), 0))
     return PACKINGS[packing](tar([*members, member(name, Item(data), 0)]))
 
 
