@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstboot import profiles
 from firstboot.commands import BOX
 from firstboot.generations import Damaged, Generation, Generations
 from firstboot.refusal import Refusal
@@ -98,6 +99,7 @@ class Machine:
             unbound=versions["unbound"],
             openbgpd=versions["openbgpd"],
             tor=versions["tor"],
+            devices=profiles.parse_devices(self.run("sysctl", "dev").text),
         )
 
     def _packages(self) -> dict[str, Version]:
