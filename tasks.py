@@ -90,39 +90,61 @@ def machine_needs() -> list[Any]:
     iterable=["overlay"],
     help={
         "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
-        "output": f"where the image goes; its manifest lies beside it as .json ({IMAGE})",
+        "packages": "folder or address of a package repository, or none for an image without "
+        "packages; default: what the lock pins",
+        "package-keys": "folder of fingerprints to trust for --packages, like usr/share/keys/pkg; "
+        "default: those of the base",
+        "wizard": "freeze the wizard with the repository's Python, and put it into the image",
+        "output": "where the image goes; its manifest lies beside it as .json, its bill of "
+        f"materials as .cdx.json ({IMAGE})",
         "overlay": "one more overlay folder; may be given several times",
         "disk": "size of the image in MiB, if it is to be more than it must be",
     },
 )
 @refusing
 def build(
-    _: Context, sets: str = "", output: str = IMAGE, overlay: list[str] | None = None, disk: int = 0
+    _: Context,
+    sets: str = "",
+    packages: str = "",
+    package_keys: str = "",
+    wizard: bool = True,
+    output: str = IMAGE,
+    overlay: list[str] | None = None,
+    disk: int = 0,
 ) -> None:
     """Make the image.
 
-    Example: ./exitisp build --sets ~/sets
+    Example: ./exitisp build --sets ~/sets --packages ~/packages
     """
     from image import layout
     from image.base.cache import cache_folder
     from image.base.source import obtain
+    from image.build import Freezing
     from image.build import build as make
     from image.overlay import load, load_all
+    from image.packages.reviewed import load as load_reviewed
+    from image.packages.source import source
 
     folder = cache_folder()
     age = source_date_epoch()
     overlays = [*load_all(OVERLAYS), *(load(Path(extra)) for extra in overlay or ())]
+    repository = source(packages, package_keys, LOCK, first=not sets)
     base = obtain(Path(sets) if sets else None, LOCK, folder)
     built = make(
         base,
         overlays,
         Path(output),
         folder.parent,
+        packages=repository,
+        reviewed=load_reviewed(OVERLAYS / "packages.yaml"),
+        wizard=Freezing.PACKAGED if wizard and repository else None,
         size_mib=disk or layout.SMALLEST_MIB,
         time=age,
     )
     for one in (base.base, base.kernel):
         print(f"{one.path.name}: {one.provenance}")
+    for package in built.obtained.packages:
+        print(f"{package.listed.package.full_name}: {package.provenance}")
     print(f"{built.image}: for disks of {built.size_mib} MiB and more")
 
 

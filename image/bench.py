@@ -105,7 +105,8 @@ def build(root: Path, sets: Path, work: Path, image: Path) -> tuple[float, float
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "invoke", "--search-root", str(root), "build"),
-            *("--sets", str(sets), "--overlay", str(work / "changed"), "--output", str(image)),
+            *("--sets", str(sets), "--packages", "none"),
+            *("--overlay", str(work / "changed"), "--output", str(image)),
         ],
         env={**plain, "XDG_CACHE_HOME": str(work / "cache")},
         stdout=subprocess.DEVNULL,

@@ -6,24 +6,28 @@ import os
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 from firstboot.document import Document
 from firstboot.refusal import Refusal
-from image import disk, layout, overlay, root, store
+from image import disk, layout, overlay, root, sbom, store
 from image.base.sets import BaseSets
-from image.freeze.frozen import Frozen
+from image.freeze import Frozen, Target, freeze, packaged
+from image.freeze.verify import base_libraries
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
 from image.packages.contents import unpack_all
 from image.packages.reviewed import NOTHING, Reviewed
+from image.packages.solver import base_shlibs
 from image.packages.source import Given, Obtained, Pinned, obtain
 from image.progress import step
 from image.root import Additions
+from image.sbom import BaseSet, Bill, LaidOver, Wizard
 from image.store import Unpacked
 from image.tree import Tree
 from image.writing import settle, writing
@@ -31,27 +35,38 @@ from image.writing import settle, writing
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
 """Under which the identifiers of disks are derived."""
 
+BESIDE = (".json", ".cdx.json")
+"""Ends of the names of what lies beside an image: its manifest, its bill of materials."""
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made: the image and its manifest, and the disk size in MiB; of what packages."""
+    """What a build made: the image, its manifest, its bill of materials, and the disk size in MiB;
+    and of what packages."""
 
     image: Path
     manifest: Path
+    bill: Path
     size_mib: int
     obtained: Obtained
+
+
+class Freezing(Enum):
+    """How a build may freeze the wizard itself."""
+
+    PACKAGED = "with the Python that the package repository has"
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What an image is made of: the base system, the overlays in their order, where packages come
-    from (none without) and what of them was reviewed, and the wizard."""
+    from (none without) and what of them was reviewed, and the wizard, if there is to be one."""
 
     sets: BaseSets
     overlays: list[Overlay]
     packages: Given | Pinned | None = None
     reviewed: Document[Reviewed] = NOTHING
-    wizard: Frozen | None = None
+    wizard: Frozen | Freezing | None = None
 
 
 def build(
@@ -62,38 +77,40 @@ def build(
     *,
     packages: Given | Pinned | None = None,
     reviewed: Document[Reviewed] = NOTHING,
-    wizard: Frozen | None = None,
+    wizard: Frozen | Freezing | None = None,
     size_mib: int = layout.SMALLEST_MIB,
     time: int | None = None,
 ) -> Built:
-    """Make the image `output`, and its manifest beside it (`.json`).
+    """Make the image `output`, and beside it its manifest (`.json`) and its bill of materials
+    (`.cdx.json`, CycloneDX).
 
     What goes in is explained at `Inputs`. `time`, in seconds since 1970, is the age of all that is
     new in the image; None takes that of the youngest file of the sets. Same input, same bytes.
     Raises Refusal, and then `output` is what it was.
     """
-    manifest = output.with_suffix(".json") if output.name else output
-    check_place(output, manifest)
+    places = [output, *(output.with_suffix(one) if output.name else output for one in BESIDE)]
+    check_place(output, places[1:])
     layout.check_size(size_mib)
     inputs = Inputs(sets, overlays, packages, reviewed, wizard)
     with assembling(inputs, cache, time) as made:
         plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
-        parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
+        parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
         with writing(output):
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
                 made.settle_doubts()
-                parts[1].write_text(describe(inputs, made, plan))
+                parts[1].write_text(describe(inputs, made, plan), encoding="utf-8")
+                parts[2].write_text(sbom.render(bill(inputs, made, output)), encoding="utf-8")
                 with step("Settle the image on the disk"):
                     for part in parts:
                         sync(part)
                     with uninterrupted():
-                        settle(parts[0], output)
-                        settle(parts[1], manifest)
+                        for part, place in zip(parts, places, strict=True):
+                            settle(part, place)
             finally:
                 for part in parts:
                     part.unlink(missing_ok=True)
-    return Built(output, manifest, size_mib, made.obtained)
+    return Built(places[0], places[1], places[2], size_mib, made.obtained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,9 @@ class Assembled:
 
     tree: Tree
     time: int
+    base: tuple[BaseSet, ...]
     obtained: Obtained
+    wizard: Frozen | None
     settle_doubts: Callable[[], object]
 
 
@@ -115,17 +134,30 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
         if time is None:
             time = youngest(base, kernel)
         tree, accounts = root.plant_sets(base, kernel)
-        obtained = obtain(inputs.packages, inputs.overlays, tree, cache / "packages")
+        facts = sbom.base_sets(inputs.sets, tree)
+        obtained, wizard = provide(inputs, tree, cache)
         packages = unpack_all(obtained.packages, cache)
         with verifying(*(one.unpacked for one in packages)) as settle_packages:
-            additions = Additions(packages, inputs.reviewed, inputs.wizard)
+            additions = Additions(packages, inputs.reviewed, wizard)
             root.finish(tree, accounts, inputs.overlays, time, additions)
 
             def settle_doubts() -> None:
                 settle_sets()
                 settle_packages()
 
-            yield Assembled(tree, time, obtained, settle_doubts)
+            yield Assembled(tree, time, facts, obtained, wizard, settle_doubts)
+
+
+def provide(inputs: Inputs, base: Tree, cache: Path) -> tuple[Obtained, Frozen | None]:
+    """The packages to install, and the wizard, frozen if need be; `base` is the base's tree."""
+    place = cache / "packages"
+    if inputs.wizard is not Freezing.PACKAGED:
+        return obtain(inputs.packages, inputs.overlays, base, place), inputs.wizard
+    obtained = obtain(inputs.packages, [*inputs.overlays, packaged.asking()], base, place)
+    installed, python = packaged.divide(obtained.packages, inputs.overlays, base_shlibs(base))
+    libraries = base_libraries(base)
+    wizard = freeze(Target.FREEBSD, cache / "freeze", python=python, base=libraries)
+    return replace(obtained, packages=installed), wizard
 
 
 def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
@@ -137,22 +169,23 @@ def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
         overlay.digest(inputs.overlays),
         *(one.sha256 for one in made.obtained.packages),
         reviewed,
-        inputs.wizard.sha256 if inputs.wizard else "-",
+        made.wizard.sha256 if made.wizard else "-",
         made.time,
         size_mib,
     )
     return " ".join(map(str, parts))
 
 
-def check_place(output: Path, manifest: Path) -> None:
-    """Raises Refusal, before any long step, if the image or its manifest cannot be put there."""
+def check_place(output: Path, beside: Sequence[Path]) -> None:
+    """Raises Refusal, before any long step, if the image or what goes `beside` it cannot be put
+    there."""
     with writing(output):
         found = ""
         if not output.name or any(
-            path.exists() and not path.is_file() for path in (output, manifest)
+            path.exists() and not path.is_file() for path in (output, *beside)
         ):
             found = "something there that is no file"
-        elif output == manifest:
+        elif output in beside:
             found = "the name that its manifest has"
         if found:
             raise Refusal(
@@ -234,6 +267,18 @@ def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
             raise
 
 
+def bill(inputs: Inputs, made: Assembled, output: Path) -> Bill:
+    """What the image was made of, for its bill of materials."""
+    return Bill(
+        output.stem,
+        made.time,
+        made.base,
+        made.obtained.packages,
+        tuple(LaidOver(one.name, overlay.digest([one])) for one in inputs.overlays),
+        Wizard(made.wizard.sha256, made.wizard.modules) if made.wizard else None,
+    )
+
+
 def describe(inputs: Inputs, made: Assembled, plan: Layout) -> str:
     """The manifest: what the image was made of, as JSON."""
     facts = {
@@ -264,10 +309,10 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> str:
             {"names": one.names, "overlay": one.overlay, "reason": one.reason}
             for one in made.obtained.missing
         ],
-        "wizard": inputs.wizard
+        "wizard": made.wizard
         and {
-            "sha256": inputs.wizard.sha256,
-            "modules": [one._asdict() for one in inputs.wizard.modules],
+            "sha256": made.wizard.sha256,
+            "modules": [one._asdict() for one in made.wizard.modules],
         },
         "overlays": [one.name for one in inputs.overlays],
         "disk": {

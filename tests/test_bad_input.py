@@ -18,6 +18,7 @@ from tests import sets
 from tests.command import Prepare, command, digest, environment, exitisp
 from tests.sets import Item
 
+BUILD = ("build", "--packages", "none", "--sets", "sets")
 OLD_IMAGE = b"the image that was built before"
 OLD_MANIFEST = b"its manifest"
 
@@ -50,9 +51,7 @@ class Bench:
     def build(
         self, *arguments: str, before: Prepare | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        return exitisp(
-            "build", "--sets", "sets", *arguments, folder=self.folder, before=before, **variables
-        )
+        return exitisp(*BUILD, *arguments, folder=self.folder, before=before, **variables)
 
     def refuses(self, *arguments: str, before: Prepare | None = None) -> str:
         """The one sentence that a build says."""
@@ -86,6 +85,7 @@ def test_the_bench_is_good_when_nothing_is_made_worse(bench: Bench) -> None:
     assert result.returncode == 0, result.stderr
     assert not bench.is_untouched()
     assert sorted(path.name for path in bench.output.parent.iterdir()) == [
+        "exitisp.cdx.json",
         "exitisp.img",
         "exitisp.json",
     ]
@@ -233,8 +233,8 @@ class TestOverlays:
 
 @pytest.mark.parametrize("age", ["", "yesterday", "-1", "1" * 30])
 def test_an_age_that_is_none(bench: Bench, age: str) -> None:
-    arguments = ("--sets", bench.sets, "--output", bench.output)
-    result = exitisp("build", *arguments, folder=bench.folder, SOURCE_DATE_EPOCH=age)
+    arguments = ("--output", bench.output)
+    result = exitisp(*BUILD, *arguments, folder=bench.folder, SOURCE_DATE_EPOCH=age)
     told = sentence(result.returncode, result.stderr)
     assert told.startswith("SOURCE_DATE_EPOCH: expected seconds since 1970 in decimal, found ")
     assert bench.is_untouched()
@@ -272,7 +272,7 @@ class TestPlace:
         """
         bench.output.parent.rename(bench.folder / "old")
         bench.output.parent.mkdir()
-        build = command("build", "--sets", "sets")
+        build = command(*BUILD)
         result = subprocess.run(
             [*alone(), "sh", "-c", script, "sh", *build],
             cwd=bench.folder,
@@ -342,7 +342,7 @@ class TestInterrupts:
         noise = [Item(f"./noise{number}", NOISE) for number in range(3)]
         sets.write(folder / "sets", base=(*sets.BASE, *noise))
         began = time.monotonic()
-        result = exitisp("build", "--sets", "sets", folder=folder)
+        result = exitisp(*BUILD, folder=folder)
         took = time.monotonic() - began
         assert result.returncode == 0, result.stderr
         return folder, digest(folder / "dist/exitisp.img"), took
@@ -385,7 +385,7 @@ class TestInterrupts:
 
 def start(bench: Bench) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        command("build", "--sets", "sets"),
+        command(*BUILD),
         cwd=bench.folder,
         env=environment(bench.folder / "cache"),
         stdout=subprocess.PIPE,

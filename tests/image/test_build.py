@@ -1,12 +1,13 @@
 """Sets and overlays in, a disk out: the whole pipeline, judged by readers that are not ours."""
 
+import hashlib
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,21 @@ from firstboot.refusal import Refusal
 from image import build, gpt, overlay, root
 from image.base import lock
 from image.base.sets import BaseSets, open_local
+from image.build import Built
 from image.layout import SMALLEST_MIB, Layout
 from image.overlay import Overlay
+from image.packages import reviewed
+from image.packages.source import Given
 from image.tree import Kind, Tree
 from tests import sets
 from tests.command import ROOT, digest, exitisp
+from tests.packages.repository import Item as Packed
+from tests.packages.repository import Made, make_repository, trust
 from tests.sets import Item
 
 TIME = 1_650_000_000
 OVERLAYS = ROOT / "overlays"
+BUILD = ("build", "--packages", "none")
 
 
 def given(folder: Path, **items: Any) -> BaseSets:
@@ -281,7 +288,7 @@ class TestReproducibility:
 
         def as_ann() -> None:
             result = exitisp(
-                "build", "--sets", "sets", folder=ann, before=lambda: os.umask(0o077),
+                *BUILD, "--sets", "sets", folder=ann, before=lambda: os.umask(0o077),
                 TZ="Asia/Kolkata", LANG="C", PYTHONHASHSEED="1",
             )  # fmt: skip
             assert result.returncode == 0, result.stderr
@@ -289,7 +296,7 @@ class TestReproducibility:
         def as_bob() -> None:
             for _ in range(2):
                 result = exitisp(
-                    "build", "--sets", "../other sets", "--output", "x/y.img", folder=bob,
+                    *BUILD, "--sets", "../other sets", "--output", "x/y.img", folder=bob,
                     before=lambda: os.umask(0o002), TZ="America/St_Johns", LANG="de_DE.UTF-8",
                     PYTHONHASHSEED="2", PYTHONUTF8="0",
                 )  # fmt: skip
@@ -303,7 +310,7 @@ class TestReproducibility:
 
     def test_source_date_epoch_is_the_age_of_all_that_is_new(self, tmp_path: Path) -> None:
         sets.write(tmp_path / "sets")
-        arguments = ("build", "--sets", "sets", "--output", "a.img")
+        arguments = (*BUILD, "--sets", "sets", "--output", "a.img")
         result = exitisp(*arguments, folder=tmp_path, SOURCE_DATE_EPOCH="1234567890")
         assert result.returncode == 0, result.stderr
         assert json.loads((tmp_path / "a.json").read_text())["time"] == 1_234_567_890
@@ -356,6 +363,7 @@ class TestCache:
             make(tmp_path, base, overlays)
         assert digest(good.path) == before
         assert sorted(path.name for path in good.path.parent.iterdir()) == [
+            "exitisp.cdx.json",
             "exitisp.img",
             "exitisp.json",
         ]
@@ -383,3 +391,114 @@ def test_disks_of_other_content_have_other_identifiers(
     more = [*overlays, overlay.load(ROOT / "examples/overlay")]
     assert make(tmp_path, base, more).layout.table.identifier != identifier
     assert make(tmp_path, base, overlays).layout.table.identifier == identifier
+
+
+TOOL = Made(
+    "tor",
+    "0.4.9",
+    items={
+        "/usr/local/bin/tor": Packed(b"a program", 0o555),
+        "/usr/local/etc/tor/torrc.sample": Packed(b"Nickname"),
+        "/var/db/tor": Packed(directory=True, mode=0o700, owner="_tor", group="_tor"),
+    },
+    facts={"users": ["_tor"], "groups": ["_tor"]},
+    full={"scripts": {"post-install": "cp torrc.sample torrc"}},
+)
+BGP = Made("openbgpd8", "8.8", items={"/usr/local/sbin/bgpd": Packed(b"bgpd", 0o555)})
+NEWER = replace(BGP, version="8.9")
+REVIEWED = f"""\
+groups: {{_tor: 256}}
+users:
+  _tor: {{uid: 256, group: _tor, gecos: Tor}}
+scripts:
+  - package: tor
+    script: post-install.sh
+    sha256: {hashlib.sha256(b"cp torrc.sample torrc").hexdigest()}
+    reviewed: Copies a file.
+    instead: So does the build.
+    samples: [usr/local/etc/tor/torrc.sample]
+"""
+
+
+class TestPackages:
+    """An image with packages of a repository."""
+
+    def given(self, folder: Path, packages: Sequence[Made] = (TOOL, BGP)) -> Given:
+        repository = make_repository(folder / "repository", packages)
+        return Given(str(repository.folder), trust(folder / "keys", repository.signer))
+
+    def build(self, folder: Path, packages: Given, overlays: list[Overlay]) -> Built:
+        (folder / "packages.yaml").write_text(REVIEWED)
+        return build.build(
+            given(folder / "sets"),
+            overlays,
+            folder / "dist" / "exitisp.img",
+            folder / "cache",
+            packages=packages,
+            reviewed=reviewed.load(folder / "packages.yaml"),
+            time=TIME,
+        )
+
+    def test_they_are_in_the_slot_registered_and_described(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        built = self.build(tmp_path, self.given(tmp_path), overlays)
+        slot = Disk(built.image, Tree()).slot()
+        assert slot.get("/usr/local/bin/tor").open().read() == b"a program"
+        assert slot.get("/etc/local/tor/torrc").open().read() == b"Nickname"
+        kept = slot.get("/conf/base/var/db/tor").inode
+        assert (kept.di_mode & 0o7777, kept.di_uid, kept.di_gid) == (0o700, 256, 256)
+        for name, line in (
+            ("master.passwd", b"_tor:*:256:256::0:0:Tor:/nonexistent:/usr/sbin/nologin\n"),
+            ("passwd", b"_tor:*:256:256:Tor:/nonexistent:/usr/sbin/nologin\n"),
+            ("group", b"_tor:*:256:\n"),
+        ):
+            assert slot.get(f"/conf/base/etc/{name}").open().read().endswith(line)
+        versions = json.loads(slot.get("/usr/local/share/exitisp/packages.json").open().read())
+        assert versions == {"packages": {"openbgpd8": "8.8", "tor": "0.4.9"}}
+        assert slot.get("/conf/base/var/db/pkg/local.sqlite").open().read(6) == b"SQLite"
+
+        facts = json.loads(built.manifest.read_text())
+        assert [(one["name"], one["version"]) for one in facts["packages"]] == [
+            ("openbgpd8", "8.8"),
+            ("tor", "0.4.9"),
+        ]
+        sha256 = hashlib.sha256(TOOL.archive()).hexdigest()
+        assert facts["packages"][1]["sha256"] == sha256
+        assert facts["packages"][1]["trust"].startswith("given with --packages, listed in ")
+        assert [one["names"] for one in facts["missing_packages"]] == [["pkg"], ["rpki-client"]]
+        bill = json.loads(built.bill.read_text())
+        assert {"base:base.txz", "package:tor-0.4.9", "package:openbgpd8-8.8", "overlay:pf"} <= {
+            one["bom-ref"] for one in bill["components"]
+        }
+
+    def test_the_same_packages_make_the_same_image_and_others_another(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        made = []
+        for name, packages in (("a", (TOOL, BGP)), ("b", (BGP, TOOL)), ("c", (TOOL, NEWER))):
+            folder = tmp_path / name
+            folder.mkdir()
+            built = self.build(folder, self.given(folder, packages), overlays)
+            made.append(digest(built.image))
+        assert made[0] == made[1] != made[2]
+
+    def test_a_script_that_nobody_read_leaves_no_image(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        bad = replace(BGP, full={"scripts": {"install": "true"}})
+        with pytest.raises(Refusal, match=r"openbgpd8-8\.8: install\.sh: expected a script"):
+            self.build(tmp_path, self.given(tmp_path, (TOOL, bad)), overlays)
+        assert not list((tmp_path / "dist").iterdir())
+
+    def test_damage_of_an_unpacked_package_is_told(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        packages = self.given(tmp_path)
+        self.build(tmp_path, packages, overlays)
+        for contents in tmp_path.glob("cache/unpacked/*/contents"):
+            data = contents.read_bytes()
+            if b"a program" in data:
+                contents.write_bytes(data.replace(b"a program", b"another..."[:9]))
+        with pytest.raises(Refusal, match="the cache was damaged"):
+            self.build(tmp_path, packages, overlays)
