@@ -36,6 +36,8 @@ TESTED_WITH = {
     "nft": "nftables",
     "ip": "iproute2",
     "newuidmap": "uidmap",
+    "mcopy": "mtools",
+    "bmaptool": "bmap-tools",
 }
 """Programs that judge what is made here, and the Debian packages that have them."""
 

@@ -68,10 +68,16 @@ class Principal(str):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signs: a name and the one key that is believed to be theirs."""
+    """Who signs: a name and the one key that is believed to be theirs.
+
+    `namespace` is that of the signatures (PROTOCOL.sshsig); `renewal` is what to do when another
+    key signed.
+    """
 
     principal: Principal
     key: PublicKey
+    namespace: str = NAMESPACE
+    renewal: str = "if the signer has announced a new key, see ./exitisp lock --update --accept-key"
 
     def verify(self, message: bytes | FileIO, signature: bytes, subject: str) -> None:
         """Raise Refusal unless `signature` is this signer's, over `message`.
@@ -85,16 +91,15 @@ class Signer:
                 subject,
                 expected=f"a signature by {self.key.fingerprint} ({self.principal})",
                 found=f"one by {found}",
-                remedy="do not use it; if the signer has announced a new key, see "
-                "./exitisp lock --update --accept-key",
+                remedy=f"do not use it; {self.renewal}",
             )
         with tempfile.TemporaryDirectory(prefix="exitisp-") as folder:
             allowed = Path(folder, "allowed_signers")
-            allowed.write_text(f'{self.principal} namespaces="{NAMESPACE}" {self.key}\n')
+            allowed.write_text(f'{self.principal} namespaces="{self.namespace}" {self.key}\n')
             detached = Path(folder, "signature")
             detached.write_bytes(signature)
             command = ["ssh-keygen", "-Y", "verify", "-f", str(allowed), "-I", self.principal]
-            command += ["-n", NAMESPACE, "-s", str(detached)]
+            command += ["-n", self.namespace, "-s", str(detached)]
             done = _run(command, message)
         if done.returncode != 0:
             said = " ".join(done.stderr.decode(errors="replace").split()) or "no reason"

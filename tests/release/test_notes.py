@@ -1,0 +1,52 @@
+"""Release notes tell people what is in a release and what changed, and nothing breaks out."""
+
+from dataclasses import replace
+
+from image.diff import Contents
+from image.release import notes
+from image.release.signature import NAMESPACE, PRINCIPAL
+
+NEW = Contents(
+    base={"base.txz": "aa", "build": "7"},
+    packages={"tor": "0.4.9.12"},
+    wizard={"jinja2": "3.1"},
+    settings={"/boot/loader.conf, a": '"1"'},
+    files={"/bin/sh": {"kind": "file", "mode": "0555"}},
+)
+OLD = replace(NEW, packages={"tor": "0.4.9.11"})
+SUMS = {"exitisp-2.img.xz": "1" * 64, "exitisp-2.bmap": "2" * 64}
+
+
+def test_the_first_release_is_told_by_what_it_is_made_of() -> None:
+    text = notes.render("1", NEW, None, SUMS, ["It boots."])
+    assert text.startswith("# exitisp 1\n\nIt boots.\n\n## Made of\n")
+    assert "| package | tor | 0.4.9.12 |\n" in text
+    assert "What changed" not in text
+    assert text.endswith(f"```\n{'2' * 64}  exitisp-2.bmap\n{'1' * 64}  exitisp-2.img.xz\n```\n")
+
+
+def test_the_next_one_by_what_changed() -> None:
+    text = notes.render("2", NEW, ("1", OLD), SUMS, [])
+    assert (
+        "## What changed since 1\n\n```\nPackages\n    tor: 0.4.9.11 becomes 0.4.9.12\n```" in text
+    )
+
+
+def test_one_in_which_nothing_changed_says_so() -> None:
+    assert "Nothing that is in the image." in notes.render("2", NEW, ("1", NEW), SUMS, [])
+
+
+def test_how_it_is_verified_is_what_it_was_signed_with() -> None:
+    text = notes.render("2", NEW, None, SUMS, [])
+    assert f"-I {PRINCIPAL} -n {NAMESPACE}" in text
+    assert "{" not in text
+
+
+def test_names_in_it_stay_where_they_are() -> None:
+    evil = {"a|b<script>": "1|2", "c\x1b[2J\n# d": "3"}
+    files = {"/bin/sh": {"kind": "file", "mode": "0555", "target": "````\n# e"}}
+    text = notes.render("2", replace(NEW, packages=evil, files=files), ("1", NEW), SUMS, [])
+    assert "| package | a\\|b&lt;script&gt; | 1\\|2 |\n" in text
+    assert "\x1b" not in text
+    assert "\n# " not in text
+    assert "`````\nPackages" in text
