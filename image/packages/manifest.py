@@ -205,10 +205,11 @@ def parse_package(data: Mapping[str, Any], where: str) -> Package:
 def parse_object(data: bytes, where: str) -> dict[str, Any]:
     """Read one JSON object. Raises Refusal, also for a key that is there twice.
 
-    Bytes that are no UTF-8 become U+FFFD: comments may have them, names may not.
+    Bytes that are no UTF-8 become U+FFFD, and control characters are text: comments may have
+    them, names may not.
     """
     try:
-        value = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once)
+        value = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once, strict=False)
     except (ValueError, RecursionError) as error:
         raise malformed(where, "JSON", f"something else ({error})") from error
     if not isinstance(value, dict):

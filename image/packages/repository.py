@@ -9,7 +9,7 @@ import fnmatch
 import hashlib
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -86,28 +86,28 @@ class Repository:
 
 def open_repository(place: Local | Remote, keys: Keys) -> Repository:
     """Read the catalogue at `place`, signed by one of `keys`. Raises Refusal."""
-    described = place.read(meta.NAME, LARGEST_META)
-    facts = Meta() if described is None else meta.parse(described, place.where(meta.NAME))
-    for archive, member, parse in (
-        (facts.manifests_archive, facts.manifests, parse_packagesite),
-        (facts.data_archive, facts.data, parse_data),
-    ):
-        for path in (f"{archive}.pkg", f"{archive}.{facts.packing}"):
-            data = place.read(path, LARGEST_CATALOGUE)
-            if data is None:
-                continue
-            where = place.where(path)
-            with progress.step(f"Read {where}"):
-                content = signed.read(data, member, where)
-                signer = trust.verify(content.data, content.signatures, keys, where)
-                catalogue = parse(content.data, f"{where}: {member}")
-            return Repository(place, catalogue, signer, keys.trusted[signer])
-    raise Refusal(
-        place.where(""),
-        expected=f"a package repository: {facts.manifests_archive}.pkg or {facts.data_archive}.pkg",
-        found="neither",
-        remedy="correct --packages, or the repository's address in the lock file",
-    )
+    with progress.step(f"Read the catalogue at {place.where('')}"):
+        described = place.read(meta.NAME, LARGEST_META)
+        facts = Meta() if described is None else meta.parse(described, place.where(meta.NAME))
+        for archive, member, parse in (
+            (facts.manifests_archive, facts.manifests, parse_packagesite),
+            (facts.data_archive, facts.data, parse_data),
+        ):
+            for path in (f"{archive}.pkg", f"{archive}.{facts.packing}"):
+                data = place.read(path, LARGEST_CATALOGUE)
+                if data is not None:
+                    where = place.where(path)
+                    content = signed.read(data, member, where)
+                    signer = trust.verify(content.data, content.signatures, keys, where)
+                    catalogue = parse(content.data, f"{where}: {member}")
+                    return Repository(place, catalogue, signer, keys.trusted[signer])
+        raise Refusal(
+            place.where(""),
+            expected="a package repository: "
+            f"{facts.manifests_archive}.pkg or {facts.data_archive}.pkg",
+            found="neither",
+            remedy="correct --packages, or the repository's address in the lock file",
+        )
 
 
 def check_abi(packages: Sequence[Listed]) -> None:
@@ -165,6 +165,8 @@ def _bring(
 
         work = [threads.submit(bring_one, one) for one in listed]
         try:
+            for one in wait(work, return_when=FIRST_EXCEPTION).done:
+                one.result()
             return tuple(one.result() for one in work)
         except BaseException:
             given_up.set()

@@ -127,8 +127,8 @@ def test_directories_come_in_three_forms() -> None:
 
 
 def test_a_bad_byte_in_a_comment_is_no_reason_to_stop() -> None:
-    data = json.dumps(FACTS | {"comment": "X"}).encode().replace(b"X", b"\xff")
-    assert parse_manifest(data, "tool.pkg").package.comment == "\N{REPLACEMENT CHARACTER}"
+    data = json.dumps(FACTS | {"comment": "X"}).encode().replace(b"X", b"\xff\x01")
+    assert parse_manifest(data, "tool.pkg").package.comment == "\N{REPLACEMENT CHARACTER}\x01"
 
 
 @pytest.mark.parametrize(
