@@ -232,9 +232,12 @@ def _bring_up_changed(machine: Machine, changed: set[str], say: Say) -> None:
 
 def _reload(machine: Machine, service: Service, changed: set[str]) -> None:
     if service.name == "tor":
-        for path in sorted(changed):
-            if "torrc@" in path:
-                _hang_up(machine, path.rpartition("@")[2])
+        torrcs = {path for path in changed if "torrc@" in path}
+        shared = any(service.rereads([path]) for path in changed - torrcs)
+        every = (machine.root / "var/run/tor").glob("*.pid")
+        names = (p.stem for p in every) if shared else (p.rpartition("@")[2] for p in torrcs)
+        for name in sorted(names):
+            _hang_up(machine, name)
     elif service.reload:
         _do(machine, service, service.reload)
 
@@ -247,12 +250,14 @@ def _hang_up(machine: Machine, relay: str) -> None:
     except OSError:
         return
     end = time.monotonic() + READY
-    while time.monotonic() < end:
+    while True:
         for line in machine.run("procstat", "-i", process).text.splitlines():
             words = line.split()
             if len(words) >= 4 and words[-2] == "HUP" and "C" in words[-1]:
                 machine.run("kill", "-HUP", process)
                 return
+        if time.monotonic() >= end:
+            return
         time.sleep(PAUSE)
 
 

@@ -188,44 +188,36 @@ def _default(routes: str) -> str:
 
 
 def _listening(site: Site, plan: Plan, sockets: str) -> str:
-    allowed = dict(_places(site, plan))
+    allowed: dict[Address | None, tuple[str, set[int] | None]] = dict(_places(site, plan))
     for command, protocol, host, port in _sockets(sockets):
         where = f"{command} listens on {host} port {port} ({protocol})"
-        if host == "*":
-            # ntp.conf has it ignore what comes there; a socket for all addresses stays open.
-            if not (command == "ntpd" and protocol.startswith("udp")):
-                return where
+        address = _address(host.strip("[]").partition("%")[0])
+        if address is not None and address.is_loopback:
             continue
-        address = ip_address(host.partition("%")[0])
-        if address.is_loopback or (command == "ntpd" and address.is_link_local):
-            continue
-        commands, ports = allowed.get(address, ((), None))
-        if not any(name.startswith(command) for name in commands):
-            return where
-        if ports is not None and port not in ports:
+        program, ports = allowed.get(address, ("", None))
+        # sockstat(1) cuts names off.
+        if not program.startswith(command) or (ports is not None and port not in ports):
             return where
     return ""
 
 
-def _places(
-    site: Site, plan: Plan
-) -> Iterator[tuple[IPv4Address | IPv6Address, tuple[tuple[str, ...], set[int] | None]]]:
+def _places(site: Site, plan: Plan) -> Iterator[tuple[Address, tuple[str, set[int] | None]]]:
     """Who may listen on an address, and on which ports unless on any."""
     for address in plan.router:
-        yield address, (("ntpd",), None)
+        yield address, ("ntpd", None)
     for address in plan.resolver:
-        yield address, (("local-unbound",), None)
+        yield address, ("local-unbound", None)
     for relay in plan.relays:
         for address in (*relay.listen, *relay.source):
-            yield address, (("tor",), None)
+            yield address, ("tor", None)
     for port in site.ports:
         for interface in port.addresses:
             if port.role.outside:
-                yield interface.ip, (("bgpd",), {BGP})
+                yield interface.ip, ("bgpd", {BGP})
             elif port.role is PortRole.LAN:
-                yield interface.ip, (("local-unbound",), {DNS})
+                yield interface.ip, ("local-unbound", {DNS})
             else:
-                yield interface.ip, (("sshd",), {SSH})
+                yield interface.ip, ("sshd", {SSH})
 
 
 def _sockets(text: str) -> Iterator[tuple[str, str, str, int]]:

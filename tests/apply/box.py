@@ -1,4 +1,4 @@
-"""A box in a folder: its files, and scripts for its programs, which keep a log of their calls.
+"""A box in a folder: its files, and stand-ins for its programs, which keep a log of their calls.
 
 Services are up or down as they are started and stopped; what programs say of the network is what a
 box with the site would say. `fail` makes a program say no.
@@ -6,13 +6,12 @@ box with the site would say. `fail` makes a program say no.
 
 import os
 import shutil
-import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firstboot import document
 from firstboot.document import Document
-from firstboot.machine import Machine
+from firstboot.machine import PATIENCE, Machine, Ran
 from firstboot.plan import allot
 from firstboot.services import SERVICES
 from firstboot.site import Site
@@ -22,12 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLE = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 SCRIPT = "usr/local/libexec/exitisp/site"
 
-PROGRAMS = (
-    *("service", "pfctl", "ifconfig", "setfib", "sockstat", "jls", "sysctl", "procstat", "kill"),
-    *("local-unbound", "local-unbound-control", "local-unbound-checkconf", "tor", "bgpd", "bgpctl"),
-    *("ssh-keygen", "pw", "mount", "umount"),
-)
-
 READY = {
     "local-unbound-control -c /var/unbound/unbound.conf status": "local_unbound",
     "pfctl -q -s Running": "pf",
@@ -35,47 +28,73 @@ READY = {
 }
 
 
+@dataclass
+class Programs:
+    """What they were asked, what they say, and which services are up."""
+
+    calls: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    up: set[str] = field(default_factory=set)
+
+    def run(self, call: str) -> Ran:
+        self.calls.append(call)
+        for start, message in self.failures.items():
+            if call.startswith(start):
+                return Ran(f"{message}\n", 1)
+        words = call.split()
+        if call in READY:
+            return Ran("", 0 if READY[call] in self.up else 1)
+        if words[0] == "service" and words[2] == "status":
+            return Ran("", 0 if words[1] in self.up else 1)
+        if words[0] == "service" and words[2] == "start":
+            self.up.add(words[1])
+        if words[0] == "service" and words[2] == "stop":
+            self.up.discard(words[1])
+        return Ran(self.answers.get(call, ""), 0)
+
+
 @dataclass(frozen=True)
 class Box:
-    """`folder` has the root, the programs and what they know."""
+    """A box whose / is the folder `root`."""
 
-    folder: Path
-
-    @property
-    def root(self) -> Path:
-        return self.folder / "root"
+    root: Path
+    programs: Programs = field(default_factory=Programs)
 
     @property
     def machine(self) -> Machine:
-        return Machine(self.root, f"{self.folder / 'bin'}:{os.environ['PATH']}")
+        return _Standin(self.root, "", self.programs)
 
     @property
     def calls(self) -> list[str]:
-        """Command lines since the log was cleared, without the folder's name."""
-        log = self.folder / "calls"
-        return log.read_text().replace(str(self.root), "").splitlines() if log.exists() else []
+        """Command lines since they were forgotten, programs below the root as the box has them."""
+        return [call.replace(str(self.root), "") for call in self.programs.calls]
 
     def forget(self) -> None:
-        (self.folder / "calls").unlink(missing_ok=True)
+        self.programs.calls.clear()
 
     def started(self) -> list[str]:
         words = (call.split() for call in self.calls)
         return [w[1] for w in words if w[0] == "service" and w[2:] == ["start"]]
 
-    def fail(self, command: str, message: str = "no", status: int = 1) -> None:
-        """Every command line that begins with `command` says `message` from now on."""
-        place = self.folder / "fail" / command.replace("/", "!")
-        place.write_text(f"{message}\nexit {status}\n")
-
-    def mend(self) -> None:
-        for place in (self.folder / "fail").iterdir():
-            place.unlink()
+    def fail(self, start: str, message: str = "no") -> None:
+        """Every command line that begins with `start` says `message` from now on, and fails."""
+        self.programs.failures[start] = message
+        self.programs.failures[f"{self.root}{start}"] = message
 
     def answer(self, command: str, text: str) -> None:
-        (self.folder / "answers" / command.replace("/", "!")).write_text(text)
+        self.programs.answers[command] = text
 
-    def up(self) -> set[str]:
-        return {path.name for path in (self.folder / "up").iterdir()}
+    def restarted(self) -> None:
+        """As a boot leaves it: what was chosen is laid, and everything runs."""
+        chosen = self.machine.generations.chosen()
+        assert chosen is not None
+        for file in chosen.read().files:
+            (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / file.path).write_text(file.text)
+        self.machine.state.mkdir(parents=True, exist_ok=True)
+        (self.machine.state / "generation").write_text(f"{chosen.folder.name}\n")
+        self.programs.up.update(service.name for service in SERVICES)
 
     def files(self) -> dict[str, str]:
         """What is laid in /etc and /var, by path."""
@@ -115,64 +134,34 @@ class Box:
         self.answer(f"jls -j svcj-{name} ip4.addr ip6.addr", f"{','.join(v4)} {','.join(v6)}")
 
 
-def make(folder: Path, site: Site) -> Box:
-    box = Box(folder)
-    for name in ("bin", "fail", "answers", "up", "root/etc", "root/cfg", "root/var/run"):
-        (folder / name).mkdir(parents=True)
-    ids = f"{os.getuid()}", f"{os.getgid()}"
-    users = "".join(f"{name}:*:{ids[0]}:{ids[1]}::/:/\n" for name in ("root", "unbound", "_tor"))
-    (box.root / "etc/passwd").write_text(users)
-    (box.root / "etc/group").write_text(
-        "".join(f"{name}:*:{ids[1]}:\n" for name in ("wheel", "unbound", "_tor"))
-    )
-    script = box.root / SCRIPT
+@dataclass(frozen=True, slots=True)
+class _Standin(Machine):
+    programs: Programs = field(default_factory=Programs)
+
+    def run(self, *command: str, given: str | None = None, patience: float = PATIENCE) -> Ran:
+        return self.programs.run(" ".join(command))
+
+
+def make(root: Path, site: Site) -> Box:
+    """A box that was never configured, on a network that is as `site` says."""
+    box = Box(root)
+    for name in ("etc", "cfg", "var/run"):
+        (root / name).mkdir(parents=True)
+    uid, gid = os.getuid(), os.getgid()
+    users = ("root", "unbound", "_tor")
+    groups = ("wheel", "unbound", "_tor")
+    (root / "etc/passwd").write_text("".join(f"{n}:*:{uid}:{gid}::/:/\n" for n in users))
+    (root / "etc/group").write_text("".join(f"{name}:*:{gid}:\n" for name in groups))
+    script = root / SCRIPT
     script.parent.mkdir(parents=True)
     shutil.copyfile(ROOT / "overlays/firstboot/files" / SCRIPT, script)
-    fake = folder / "bin" / "program"
-    fake.write_text(_program(folder))
-    fake.chmod(0o755)
-    for name in PROGRAMS:
-        (folder / "bin" / name).symlink_to("program")
-    for place in (*(s.program for s in SERVICES), *(c.program for c in CHECKERS)):
-        path = box.root / place.lstrip("/")
+    for place in {*(s.program for s in SERVICES), *(c.program for c in CHECKERS)}:
+        path = root / place.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.symlink_to(fake)
-    box.answer("sysctl -n hw.ncpu", "8")
-    box.answer("sysctl -n hw.physmem", str(16 << 30))
+        path.touch(0o755)
+    box.answer(f"/bin/sh {script} -r {root} identity", f"{'1d' * 32}\n")
     box.is_like(site)
     return box
-
-
-def _program(folder: Path) -> str:
-    ready = "\n".join(
-        f'{" " * 12}"{command}") exec test -e {folder}/up/{name} ;;'
-        for command, name in READY.items()
-    )
-    return textwrap.dedent(f"""\
-        #!/bin/sh
-        name=${{0##*/}}
-        called="$name $*"
-        called=${{called% }}
-        echo "$called" >>{folder}/calls
-        for place in {folder}/fail/*; do
-            start=$(echo "${{place##*/}}" | tr '!' /)
-            case $called in
-            "$start"*)
-                [ ! -f "$place" ] || {{ sed '$d' "$place"; eval "$(tail -n 1 "$place")"; }} ;;
-            esac
-        done
-        case $called in
-{ready}
-            "service "*" enabled") exit 0 ;;
-            "service "*" start") : >{folder}/up/$1 ;;
-            "service "*" stop") rm -f {folder}/up/$1 ;;
-            "service "*" status") exec test -e {folder}/up/$1 ;;
-        esac
-        answer={folder}/answers/$(echo "$called" | tr / '!')
-        [ ! -f "$answer" ] || cat "$answer"
-        exit 0
-        """)
 
 
 def example() -> Document[Site]:

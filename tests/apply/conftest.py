@@ -14,4 +14,4 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
     """Not configured yet. Nobody waits for anything."""
     monkeypatch.setattr(apply, "READY", 0.0)
     monkeypatch.setattr(preflight, "TRIES", 1)
-    return boxes.make(tmp_path / "box", boxes.example().value)
+    return boxes.make(tmp_path / "root", boxes.example().value)

@@ -204,10 +204,11 @@ def test_files_are_laid_by_sh_as_they_were_written(tmp_path: Path) -> None:
     generation = filled(tmp_path / "cfg", "one").all()[0]
     tools = tmp_path / "bin"
     tools.mkdir()
-    install = tools / "install"
-    install.write_text('#!/bin/sh\necho "$2 $4 $6 ${8#*/root/}" >>"${0%/*}/log"\ncp "$7" "$8"\n')
-    install.chmod(0o755)
+    for name in ("chown", "chmod"):
+        (tools / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"${{0%/*}}/log"\n')
+        (tools / name).chmod(0o755)
     root = tmp_path / "root"
+    root.mkdir()
     script = ROOT / "overlays/firstboot/files" / SCRIPT
     subprocess.run(
         ["/bin/sh", script, "-r", root, "plant", generation.folder],
@@ -217,9 +218,13 @@ def test_files_are_laid_by_sh_as_they_were_written(tmp_path: Path) -> None:
     )
     for file in content("one").files:
         assert (root / file.path).read_text() == file.text
-    assert sorted((tools / "log").read_text().splitlines()) == [
-        "0600 _tor _tor etc/local/tor/torrc@relay1",
-        "0600 root wheel etc/empty",
-        "0644 root wheel etc/pf.conf",
-        "0644 root wheel etc/word",
+        assert (root / file.path).stat().st_mode & 0o077 == 0
+        assert (root / file.path).parent.stat().st_mode & 0o777 == 0o755
+    assert (tools / "log").read_text().splitlines() == [
+        "chown _tor:_tor etc/local/tor/torrc@relay1",
+        "chmod 0600 etc/local/tor/torrc@relay1",
+        "chown root:wheel etc/empty",
+        "chmod 0600 etc/empty",
+        "chown root:wheel etc/pf.conf etc/word",
+        "chmod 0644 etc/pf.conf etc/word",
     ]
