@@ -77,9 +77,9 @@ def audit(bill: Path, feed: Path | None, cache: Path) -> int:
             )
     concerned = len({finding.installed for finding in findings})
     print(
-        f"{len(findings)} known vulnerabilities in {concerned} of {len(installed)} components; "
-        f"the feed has {len(known.vulnerabilities)} entries, the newest of "
-        f"{known.newest or 'no date'}"
+        f"known vulnerabilities: {len(findings)}, in {concerned} of {len(installed)} components "
+        f"(entries of the feed: {len(known.vulnerabilities)}, the newest of "
+        f"{known.newest or 'no date'})"
     )
     return len(findings)
 

@@ -172,8 +172,8 @@ class TestCommand:
         assert lines[1].endswith("tor -- memory ?corruption")
         assert lines[2].startswith("jinja2")
         assert lines[3] == (
-            "2 known vulnerabilities in 2 of 4 components; the feed has 2 entries, the newest of "
-            "2026-01-28"
+            "known vulnerabilities: 2, in 2 of 4 components (entries of the feed: 2, the newest of "
+            "2026-01-28)"
         )
         assert ran.stderr == ""
 
@@ -187,7 +187,7 @@ class TestCommand:
         kept = exitisp("audit", folder=tmp_path)
         assert given.returncode == kept.returncode == 0, kept.stderr
         assert given.stdout == kept.stdout
-        assert kept.stdout.startswith("0 known vulnerabilities in 0 of 2 components;")
+        assert kept.stdout.startswith("known vulnerabilities: 0, in 0 of 2 components ")
 
 
 def run(folder: Path, bill_text: str, feed: str = FEED) -> int:
