@@ -249,7 +249,7 @@ def _nic(nic: Nic, at: int) -> list[str]:
             "remote": {"type": "unix", "path": str(nic.plug.remote)},
         }
     # No boot ROM: nothing boots from the network, and Debian has them in yet another package.
-    device = f"virtio-net-pci,netdev=net{at},mac={nic.mac},romfile="
+    device = f"{nic.model},netdev=net{at},mac={nic.mac},romfile="
     return ["-netdev", json.dumps(net), "-device", device]
 
 

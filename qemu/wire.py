@@ -59,7 +59,8 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """A virtio network card with the address `mac`, plugged into one end of a wire.
+    """A network card with the address `mac`, plugged into one end of a wire; `model` is QEMU's name
+    of it.
 
     Without a plug it is on a network of its own with QEMU's DHCP and DNS servers, from which
     nothing leaves the machine.
@@ -67,3 +68,4 @@ class Nic:
 
     mac: str
     plug: Plug | None = None
+    model: str = "virtio-net-pci"
