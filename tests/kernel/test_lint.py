@@ -224,3 +224,52 @@ def test_a_wildcard_stands_for_one_part(tmp_path: Path) -> None:
     on = tree(plan)
     assert checked(tmp_path / "a", on=on, SCRIPT="sysctl net.inet.$x.ttl\n")[0].certainty
     assert "net.*.ttl" in refused(tmp_path / "b", on=on, SCRIPT="sysctl net.$x.ttl\n")
+
+
+PROFILE = """\
+description: a test
+driver: %s
+modules: [%s]
+chips:
+  - {id: "8086:1563", name: X550}
+  - {id: "%s", name: X550 too}
+settings:
+  - {name: "%s", value: %s, by: %s, unit: u, reason: r, source: s}
+"""
+RIGHT = ("ix", "crypto", "8086:1563", "dev.ix.{unit}.iflib.override_nrxds", "4096", "loader")
+
+
+def profiled(folder: Path, *parts: str) -> list[Checked]:
+    return lint(tree(), [make(folder, {"profiles/ix.yaml": PROFILE % parts})])
+
+
+def test_profiles_of_hardware_are_read(tmp_path: Path) -> None:
+    found = profiled(tmp_path, *RIGHT)
+    assert [one.mention.name for one in found] == [
+        "ix", "8086:1563", "8086:1563", "crypto", "dev.ix.*.iflib.override_nrxds"
+    ]  # fmt: skip
+    assert found[-1].certainty is Certainty.MADE
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "line"),
+    [
+        (0, "ixx", 2),
+        (1, "cripto", 3),
+        (2, "8086:1564", 6),
+        (3, "dev.ix.{unit}.iflib.override_rxds", 8),
+        (3, "dev.mce.{unit}.iflib", 8),
+        (3, "kern.coredump", 8),
+        (4, "many", 8),
+    ],
+)
+def test_what_is_wrong_in_a_profile_is_told_with_its_line(
+    tmp_path: Path, place: int, wrong: str, line: int
+) -> None:
+    parts = list(RIGHT)
+    parts[place] = wrong
+    if wrong == "many":
+        parts[3] = "hw.ix.flow_control"
+    with pytest.raises(Refusal) as caught:
+        profiled(tmp_path, *parts)
+    assert f"/profiles/ix.yaml:{line}: " in str(caught.value)
