@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,25 +21,15 @@ def library(
 ) -> Path:
     """A shared library `name`, whose soname it is too."""
     folder.mkdir(parents=True, exist_ok=True)
-    code = folder / "source.c"
-    code.write_text(source)
     path = folder / name
-    caches = {f"ZIG_{which}_CACHE_DIR": str(folder / "zig") for which in ("GLOBAL", "LOCAL")}
-    command = [
-        sys.executable,
-        "-m",
-        "ziglang",
-        "cc",
-        "-target",
-        SYSTEM,
-        "-shared",
-        "-fPIC",
-        "-s",
-        "-nostdlib",
-    ]
-    command += [str(code), *map(str, needs), f"-Wl,-soname,{name}", "-o", str(path)]
-    subprocess.run(command, check=True, env={"PATH": os.environ["PATH"], **caches})
-    code.unlink()
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", SYSTEM, "-shared", "-fPIC", "-s"]
+    with tempfile.TemporaryDirectory() as work:
+        code = Path(work) / "source.c"
+        code.write_text(source)
+        command += ["-nostdlib", str(code), *map(str, needs), f"-Wl,-soname,{name}"]
+        caches = {f"ZIG_{which}_CACHE_DIR": work for which in ("GLOBAL", "LOCAL")}
+        environment = {"PATH": os.environ["PATH"], **caches}
+        subprocess.run([*command, "-o", str(path)], check=True, env=environment)
     if brand:
         path.write_bytes(elf.branded(path.read_bytes()))
     return path

@@ -12,15 +12,18 @@ LIBPYTHON = f"libpython{MINOR}.so.1.0"
 VARIABLES = "build_time_vars = {'MODBUILT_NAMES': 'time  _io', 'VERSION': '3'}\n"
 
 
-def source(release: str = f"{MINOR}.99") -> str:
-    return f'const char version[] = "\\0" "{release}";'
-
-
 def make(
-    prefix: Path, *, needs: Sequence[Path] = (), brand: bool = True, release: str = f"{MINOR}.99"
+    prefix: Path,
+    *,
+    more: str = "",
+    needs: Sequence[Path] = (),
+    brand: bool = True,
+    release: str = f"{MINOR}.99",
 ) -> Path:
-    """The prefix, with libpython, a standard library of two modules and no extension modules."""
-    compiled.library(prefix / "lib", LIBPYTHON, source(release), needs=needs, brand=brand)
+    """The prefix, with libpython, a standard library of two modules and no extension modules.
+    `more` is C in libpython that uses the libraries `needs`."""
+    source = f'const char version[] = "\\0" "{release}"; {more}'
+    compiled.library(prefix / "lib", LIBPYTHON, source, needs=needs, brand=brand)
     stdlib = prefix / "lib" / f"python{MINOR}"
     (stdlib / "lib-dynload").mkdir(parents=True)
     (stdlib / "os.py").write_text("")
