@@ -116,6 +116,27 @@ def plain(data: bytes, name: str) -> Plain:
     return _plain(_compose(data, name))
 
 
+def shaped(tree: Plain, name: str, shape: type[Shape]) -> Document[Shape]:
+    """What `parse` reads from `tree` once it is written, without writing it; every line is 1.
+
+    Raises Faulty.
+    """
+    reader = _Reader()
+    value = reader.read(_node(tree), shape, ())
+    if reader.faults:
+        raise Faulty(name, reader.faults)
+    return Document(name, value, reader.lines)
+
+
+def _node(tree: Plain) -> yaml.Node:
+    if isinstance(tree, dict):
+        pairs = [(yaml.ScalarNode("", name, style='"'), _node(tree[name])) for name in tree]
+        return yaml.MappingNode("", pairs)
+    if isinstance(tree, list):
+        return yaml.SequenceNode("", [_node(item) for item in tree])
+    return yaml.ScalarNode("", tree or "", style=None if tree is None else '"')
+
+
 def _plain(node: yaml.Node) -> Plain:
     if isinstance(node, yaml.MappingNode):
         pairs = ((name, value) for name, value in node.value if isinstance(name, yaml.ScalarNode))

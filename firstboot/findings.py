@@ -96,20 +96,25 @@ def examine_text(data: bytes, name: str) -> Examined:
         if newer is not None and newer > SCHEMA:
             remarks = waivers.check_schema(newer)
             return Examined(name, None, tuple(_plain(remark, 1) for remark in remarks))
-        faults = (
-            _plain(
-                Remark(
-                    Severity.ERROR,
-                    fault.key,
-                    f"expected {fault.expected}, found {fault.found}",
-                    FORM,
-                ),
-                fault.line,
-            )
-            for fault in faulty.faults
-        )
-        return Examined(name, None, tuple(faults))
+        return Examined(name, None, of_faults(faulty))
     return Examined(name, site, tuple(check(site)))
+
+
+def of_faults(faulty: Faulty) -> tuple[Finding, ...]:
+    """Faults of form as findings."""
+    remarks = (
+        (
+            Remark(
+                Severity.ERROR,
+                fault.key,
+                f"expected {fault.expected}, found {fault.found}",
+                FORM,
+            ),
+            fault.line,
+        )
+        for fault in faulty.faults
+    )
+    return tuple(_plain(remark, line) for remark, line in remarks)
 
 
 def told(name: str, finding: Finding) -> str:

@@ -68,7 +68,7 @@ def table(nics: Iterable[Nic]) -> str:
     lines = [f"{'':2}{'device':9}{'driver':32}{'Ethernet address':19}link"]
     for nic in nics:
         link = {True: nic.speed or "yes", False: "no", None: "not known"}[nic.link]
-        lines.append(f"{'':2}{nic.device:9}{nic.driver[:31]:32}{nic.mac:19}{link[:18]}")
+        lines.append(f"{'':2}{nic.device:9}{nic.driver[:31]:32}{nic.mac:19}{link[:16]}")
     return "\n".join(lines)
 
 

@@ -16,6 +16,9 @@ from firstboot.wizard.question import Question, Situation, nothing
 MOST_TOLD = 5
 """Reasons for one refusal."""
 
+LONGEST_PROMPT = 70
+"""Characters of a question and its default that leave some of a line for the answer."""
+
 STRAY = "\ufffd"
 """What stands for bytes that are no UTF-8."""
 
@@ -135,8 +138,14 @@ def _typed(
     terminal: Terminal, question: Question, situation: Situation, present: Plain, known: bool
 ) -> str:
     form = question.form
-    default = f" [{form.show(present)}]" if known else ""
-    typed = terminal.ask(f"{question.text}{default}:", hidden if form.secret else shown).strip()
+    prompt = question.text
+    if known:
+        now = form.show(present)
+        if len(prompt) + len(now) > LONGEST_PROMPT:
+            terminal.say(f"  Now: {now}")
+            now = "as it is now"
+        prompt += f" [{now}]"
+    typed = terminal.ask(f"{prompt}:", hidden if form.secret else shown).strip()
     words = {"", "?", "back", "list", "quit", "waive", NONE, *question.aids}
     if not form.several or typed.lower() in words:
         return typed

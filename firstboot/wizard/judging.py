@@ -5,14 +5,16 @@ answer is not to blame for what was not asked. The whole is judged again at the 
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from firstboot import findings, plain
-from firstboot.document import Key, Plain
+from firstboot import document, findings
+from firstboot.document import Faulty, Key, Plain
 from firstboot.draft import Tree, put, remove
 from firstboot.findings import FORM, Examined, Finding, Severity
 from firstboot.rules.waivers import KNOWN
+from firstboot.site import SCHEMA, Site
 
 NOBODY = "4200000001"
 """A private ASN: no site and no peer has it."""
@@ -84,8 +86,9 @@ def judge_list(answers: Tree, name: str) -> Judgement:
 
 
 def errors(answers: Tree) -> tuple[Finding, ...]:
-    """All errors of a site that may not be whole yet."""
-    return _errors(answers)
+    """All errors of a site that may not be whole yet; faults of form come alone."""
+    found = _errors(answers)
+    return tuple(_faults(found)) or found
 
 
 def _of_list(key: Key, name: str) -> bool:
@@ -100,6 +103,9 @@ def _relevant(tree: Tree, key: Key) -> list[Finding]:
     if len(key) > 2 and isinstance(key[1], int):
         around.append(key[:2])
     under = [finding for finding in found if finding.key[: len(key)] == key]
+    faults = _faults(under)
+    if faults:
+        return faults
     more = [f for f in found if f.key in around and f not in under and f.severity is Severity.ERROR]
     if more:
         before = _without(tree, ())
@@ -125,7 +131,11 @@ def _errors(tree: Tree) -> tuple[Finding, ...]:
     return _of(_examined(tree).findings, Severity.ERROR)
 
 
-def _of(found: tuple[Finding, ...] | list[Finding], severity: Severity) -> tuple[Finding, ...]:
+def _faults(found: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.remedy == FORM]
+
+
+def _of(found: Iterable[Finding], severity: Severity) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding.severity is severity)
 
 
@@ -139,11 +149,14 @@ def _examined(tree: Tree) -> Examined:
     whole = _stood_in(tree)
     faults: dict[Finding, None] = {}
     for _ in range(MOST_FAULTS):
-        examined = findings.examine_text(plain.write(whole), "answers")
-        if examined.site is not None:
-            return Examined("answers", examined.site, (*faults, *examined.findings))
-        faults.update(dict.fromkeys(f for f in examined.findings if f.remedy == FORM))
-        places = {finding.key for finding in examined.findings}
+        try:
+            site = document.shaped(whole, "answers", Site)
+        except Faulty as faulty:
+            told = findings.of_faults(faulty)
+        else:
+            return Examined("answers", site, (*faults, *findings.check(site)))
+        faults.update(dict.fromkeys(told))
+        places = {finding.key for finding in told}
         if () in places:
             break
         for place in sorted(places, key=_last_first, reverse=True):
@@ -160,6 +173,7 @@ def _last_first(key: Key) -> tuple[str, ...]:
 def _stood_in(tree: Tree) -> Tree:
     whole = _without(tree, ())
     whole["operator"] = {**REQUIRED["operator"], **cast(Tree, whole.get("operator") or {})}
+    whole.setdefault("schema", str(SCHEMA))
     whole.setdefault("asn", NOBODY)
     for name in ("scopes", "ports"):
         whole.setdefault(name, [])

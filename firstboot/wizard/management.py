@@ -17,14 +17,17 @@ MOST_FILES = 50
 
 
 def on_stick(folder: Path | None) -> dict[str, list[str]]:
-    """The files with SSH public keys in `folder`, and their keys: NAME.pub, authorized_keys."""
+    """The files with SSH public keys in `folder`, and their keys: NAME.pub, authorized_keys.
+
+    Those that begin with a dot are a Mac's notes about files."""
     found: dict[str, list[str]] = {}
     try:
         paths = sorted(folder.iterdir()) if folder else []
     except OSError:
         return {}
     for path in paths:
-        if path.suffix.lower() == ".pub" or path.name.lower().startswith("authorized_keys"):
+        named = path.suffix.lower() == ".pub" or path.name.lower().startswith("authorized_keys")
+        if named and not path.name.startswith("."):
             keys = _keys(path)
             if keys and len(found) < MOST_FILES:
                 found[path.name] = keys
