@@ -1,28 +1,12 @@
-"""Autonomous system numbers that nobody may be known by on the Internet.
-
-IANA's registry of special-purpose AS numbers: RFC 7607 (0), 6793 (AS_TRANS), 5398
-(documentation), 6996 (private), 7300 (last of each range), 7534 (AS112).
-"""
+"""Autonomous system numbers that nobody may be known by on the Internet."""
 
 from collections.abc import Iterator
 
 from firstboot.document import Key
+from firstboot.registries import NUMBERS
 from firstboot.rules.remark import Remark, error, for_documentation
 from firstboot.site import Site
 from firstboot.values import Asn
-
-DOCUMENTATION = ((64496, 64511), (65536, 65551))
-
-SPECIAL = (
-    (0, 0, "is reserved (RFC 7607)"),
-    (112, 112, "is the AS112 project's, for everybody's private reverse zones (RFC 7534)"),
-    (23456, 23456, "is AS_TRANS, a stand-in for numbers of 32 bits (RFC 6793)"),
-    (64512, 65534, "is for private use (RFC 6996)"),
-    (65535, 65535, "is reserved (RFC 7300)"),
-    (65552, 131071, "is reserved by IANA"),
-    (4200000000, 4294967294, "is for private use (RFC 6996)"),
-    (4294967295, 4294967295, "is reserved (RFC 7300)"),
-)
 
 
 def check(site: Site) -> Iterator[Remark]:
@@ -40,9 +24,8 @@ def check(site: Site) -> Iterator[Remark]:
 
 
 def _one(site: Site, key: Key, asn: Asn, remedy: str) -> Iterator[Remark]:
-    for first, last in DOCUMENTATION:
-        if first <= asn <= last:
+    for special in NUMBERS:
+        if asn in special and special.documentation:
             yield for_documentation(site, key, f"AS{asn}", remedy)
-    for first, last, reason in SPECIAL:
-        if first <= asn <= last:
-            yield error(key, f"AS{asn} {reason}", remedy)
+        elif asn in special:
+            yield error(key, f"AS{asn} {special.reason}", remedy)

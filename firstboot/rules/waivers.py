@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 from firstboot.document import quote
-from firstboot.rules.numbers import DOCUMENTATION
+from firstboot.registries import ADDRESSES, NUMBERS
 from firstboot.rules.remark import Remark, advice, error
-from firstboot.rules.special import SPECIAL
 from firstboot.site import SCHEMA, PortRole, Site
 
 KNOWN = ("no_management", "documentation")
@@ -47,8 +46,10 @@ def _has_documentation(site: Site) -> bool:
         *(scope.network_address for scope in site.scopes),
         *(own.ip for port in site.ports for own in port.addresses),
     ]
-    return any(first <= asn <= last for asn in asns for first, last in DOCUMENTATION) or any(
+    return any(
+        special.documentation and asn in special for asn in asns for special in NUMBERS
+    ) or any(
         special.documentation and address in special.network
         for address in addresses
-        for special in SPECIAL
+        for special in ADDRESSES
     )
