@@ -30,7 +30,7 @@ from firstboot.values import Address
 
 Say = Callable[[str], None]
 
-READY = 120.0
+READY = 300.0
 """Seconds that a service has to answer, once it was started."""
 
 PAUSE = 1.0

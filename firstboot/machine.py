@@ -23,7 +23,7 @@ from firstboot.render import Box, Version
 SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 """Where programs are on the box, whatever the environment says."""
 
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds for a program; starting a service on an emulated processor takes its time."""
 
 
