@@ -73,7 +73,7 @@ def finish(
     """`tree`, which has the base system, with all else in it."""
     reviewed = additions.reviewed
     manifests = [one.manifest for one in additions.packages]
-    scripts = review(reviewed, manifests)
+    scripts = review(reviewed, additions.packages)
     accounts = add_accounts(reviewed, manifests, accounts)
     ways = detours(overlays)
     texts = {text: tree.get(text) for text in DATABASES}

@@ -19,10 +19,15 @@ from firstboot.document import Document
 from firstboot.refusal import Refusal
 from firstboot.values import Mode
 from image.accounts import LARGEST_ID, LOCKED, Accounts, Group, User
+from image.packages.contents import Contents
 from image.packages.manifest import Manifest
 
 SET_ID = 0o6000
 """The mode bits with which a program runs as its owner or group."""
+
+
+TRIGGER = re.compile(r"usr/(?:local/)?share/pkg/triggers/([^/]+\.ucl)")
+"""Where packages have what pkg is to run after it installed any package (pkg-triggers(8))."""
 
 
 class Id(int):
@@ -73,7 +78,8 @@ class ReviewedUser:
 
 @dataclass(frozen=True)
 class ReviewedScript:
-    """A script that was read. `script` is its phase and language: ``post-install.sh``.
+    """A script that was read. `script` is its phase and language, ``post-install.sh``, or the
+    name of a trigger, ``gschemas.ucl``.
 
     `sha256` is that of its text as pkg would run it. `samples` are the files that it copies to
     their names without `.sample`, which the build does too, unless an overlay has that file.
@@ -142,28 +148,35 @@ def load(path: Path) -> Document[Reviewed]:
     return reviewed
 
 
-def scripts(manifest: Manifest) -> Iterator[Script]:
-    """All scripts of a package, in the order in which pkg would run them."""
+def scripts(contents: Contents) -> Iterator[Script]:
+    """All scripts of a package, in the order in which pkg would run them: its triggers, which are
+    files that pkg finds when it has installed all packages, last."""
+    manifest = contents.manifest
     name = manifest.package.name
     for phase, text in manifest.scripts.items():
         yield Script(name, f"{phase}.sh", text)
     for phase, texts in manifest.lua_scripts.items():
         for text in texts:
             yield Script(name, f"{phase}.lua", text)
+    for file in manifest.files:
+        if trigger := TRIGGER.fullmatch(file.path):
+            yield Script(
+                name, trigger[1], contents.read(file.path).decode(errors="surrogateescape")
+            )
 
 
 def review(
-    reviewed: Document[Reviewed], manifests: Iterable[Manifest]
+    reviewed: Document[Reviewed], packages: Iterable[Contents]
 ) -> tuple[ReviewedScript, ...]:
     """What was said of each script of the packages. Raises Refusal if one was not reviewed, and
     then all of those are printed on standard error."""
     known = {(one.package, one.script, one.sha256): one for one in reviewed.value.scripts}
     found, unread = [], []
-    for manifest in manifests:
-        for script in scripts(manifest):
+    for contents in packages:
+        for script in scripts(contents):
             said = known.get((script.package, script.name, script.sha256))
             if said is None:
-                unread.append((manifest.package.full_name, script))
+                unread.append((contents.name, script))
             else:
                 found.append(said)
     for package, script in unread:

@@ -407,8 +407,9 @@ TOOL = Made(
 BGP = Made("openbgpd8", "8.8", items={"/usr/local/sbin/bgpd": Packed(b"bgpd", 0o555)})
 NEWER = replace(BGP, version="8.9")
 REVIEWED = f"""\
-groups: {{_tor: 256}}
+groups: {{_tor: 256, _rpki-client: 270}}
 users:
+  _rpki-client: {{uid: 270, group: _rpki-client, gecos: rpki-client user}}
   _tor: {{uid: 256, group: _tor, gecos: Tor}}
 scripts:
   - package: tor
@@ -471,6 +472,20 @@ class TestPackages:
         assert {"base:base.txz", "package:tor-0.4.9", "package:openbgpd8-8.8", "overlay:pf"} <= {
             one["bom-ref"] for one in bill["components"]
         }
+
+    def test_validated_origins_are_for_rpki_client_to_write(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        user = "_rpki-client"
+        rpki = Made(
+            "rpki-client",
+            items={"/var/db/rpki-client": Packed(directory=True, owner=user, mode=0o755)},
+            facts={"users": [user], "groups": [user]},
+        )
+        built = self.build(tmp_path, self.given(tmp_path, (TOOL, BGP, rpki)), overlays)
+        folder = Disk(built.image, Tree()).slot().get("/conf/base/var/db/rpki-client")
+        assert folder.inode.di_uid == 270
+        assert "openbgpd" in folder.listdir()
 
     def test_the_same_packages_make_the_same_image_and_others_another(
         self, tmp_path: Path, overlays: list[Overlay]

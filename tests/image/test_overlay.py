@@ -15,6 +15,7 @@ from image.accounts import Accounts
 from image.overlay import Drop, Overlay, Recipe
 from image.tree import Entry, Kind, Tree, directory, file, symlink
 from tests import sets
+from tests.command import ROOT
 
 ACCOUNTS = Accounts.parse(sets.MASTER_PASSWD, sets.GROUP)
 TIME = 1_600_000_000
@@ -387,3 +388,9 @@ def test_a_package_is_asked_for_in_one_way(tmp_path: Path, rule: str, message: s
     (tmp_path / "overlay.yaml").write_text(f"description: x\npackages:\n- {rule}\n")
     with pytest.raises(Refusal, match=rf"overlay\.yaml:3: .*{message}"):
         overlay.load(tmp_path)
+
+
+def test_what_the_box_will_render_is_known() -> None:
+    found = overlay.rendered(overlay.load_all(ROOT / "overlays"))
+    assert {"etc/local/bgpd.conf", "etc/pf.conf"} <= found
+    assert "etc/local/tor/torrc" not in found

@@ -11,13 +11,14 @@ from firstboot.document import Document
 from firstboot.refusal import Refusal
 from image.accounts import Accounts
 from image.packages import reviewed
+from image.packages.contents import unpack
 from image.packages.manifest import Manifest, parse_manifest
 from image.packages.reviewed import Reviewed, Script, add_accounts, check_set_id, review
 from tests import sets
 from tests.command import ROOT
 from tests.packages.fixtures import FIXTURE_NAMES, FIXTURES, needs_fixtures
 from tests.packages.given import fixture, unpacked
-from tests.packages.repository import Made, compact
+from tests.packages.repository import Item, Made, compact
 
 BASE = Accounts.parse(sets.MASTER_PASSWD, sets.GROUP)
 SHELL = "#!/bin/sh\nrm -rf /\n"
@@ -51,14 +52,13 @@ def parse(folder: Path, text: str = PACKAGES) -> Document[Reviewed]:
 
 
 def manifest(**facts: object) -> Manifest:
-    made = Made("tool", full={"files": {}, **facts})
-    return parse_manifest(compact(made.manifest()), "tool")
+    return parse_manifest(compact(Made("tool", full=facts).manifest()), "tool")
 
 
 class TestScripts:
     def test_those_that_were_read_pass(self, tmp_path: Path) -> None:
-        one = manifest(scripts={"post-install": SHELL}, lua_scripts={"pre-install": [LUA]})
-        found = review(parse(tmp_path), [one])
+        facts = {"scripts": {"post-install": SHELL}, "lua_scripts": {"pre-install": [LUA]}}
+        found = review(parse(tmp_path), [unpacked(tmp_path, Made("tool", full=facts))])
         assert [said.reviewed for said in found] == ["Removes everything.", "Removes a part."]
         assert [str(sample.copy) for said in found for sample in said.samples] == [
             "usr/local/etc/tool.conf"
@@ -82,20 +82,28 @@ class TestScripts:
         name: str,
     ) -> None:
         with pytest.raises(Refusal, match=rf"tool-1\.0: {name}: expected a script that is listed"):
-            review(parse(tmp_path), [manifest(**facts)])
+            review(parse(tmp_path), [unpacked(tmp_path, Made("tool", full=facts))])
         assert f"tool-1.0: {name}, SHA-256 " in capsys.readouterr().err
 
     def test_that_of_another_package_does_not_count(self, tmp_path: Path) -> None:
-        other = parse_manifest(
-            compact(Made("other", full={"scripts": {"post-install": SHELL}}).manifest()), "other"
-        )
+        other = Made("other", full={"scripts": {"post-install": SHELL}})
         with pytest.raises(Refusal, match=r"other-1\.0: post-install\.sh"):
-            review(parse(tmp_path), [other])
+            review(parse(tmp_path), [unpacked(tmp_path, other)])
+
+    @pytest.mark.parametrize("folder", ["/usr/local/share/pkg/triggers", "/usr/share/pkg/triggers"])
+    def test_a_trigger_is_a_script(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
+    ) -> None:
+        items = {f"{folder}/tool.ucl": Item(b"exec: {script: x}"), f"{folder}/a": Item(b"")}
+        with pytest.raises(Refusal, match=r"tool-1\.0: tool\.ucl: expected a script"):
+            review(parse(tmp_path), [unpacked(tmp_path, Made("tool", items=items))])
+        assert "    exec: {script: x}\n" in capsys.readouterr().err
 
     def test_all_that_were_not_read_are_printed(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        one = manifest(scripts={"install": "echo%09a", "deinstall": "echo b%1b[2J%ff"})
+        facts = {"scripts": {"install": "echo%09a", "deinstall": "echo b%1b[2J%ff"}}
+        one = unpacked(tmp_path, Made("tool", full=facts))
         with pytest.raises(Refusal, match=r"printed above \(and 1 more\)"):
             review(parse(tmp_path), [one])
         told = capsys.readouterr().err
@@ -198,15 +206,13 @@ def test_the_project_s_own_file_is_well_formed() -> None:
 @needs_fixtures
 @pytest.mark.parametrize("name", FIXTURE_NAMES)
 def test_the_shared_packages_were_read(tmp_path: Path, name: str) -> None:
-    from image.packages.contents import unpack
-
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
-    manifests = [unpack(fixture(FIXTURES / "All" / f"{name}.pkg"), tmp_path).manifest]
-    review(read, manifests)
-    accounts = add_accounts(read, manifests, BASE)
-    users = manifests[0].package.users
+    contents = unpack(fixture(FIXTURES / "All" / f"{name}.pkg"), tmp_path)
+    review(read, [contents])
+    accounts = add_accounts(read, [contents.manifest], BASE)
+    users = contents.manifest.package.users
     assert [accounts.users[user].password for user in users] == ["*"] * len(users)
 
 
 def test_a_made_package_has_no_scripts(tmp_path: Path) -> None:
-    assert review(reviewed.NOTHING, [unpacked(tmp_path, Made("tool")).manifest]) == ()
+    assert review(reviewed.NOTHING, [unpacked(tmp_path, Made("tool"))]) == ()
