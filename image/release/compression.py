@@ -16,9 +16,9 @@ from image.progress import step
 from image.writing import settle, writing
 
 CHUNK = 1 << 20
-ZSTD_LEVEL = 19
+ZSTD_LEVEL = 12
 XZ_LEVEL = 6
-"""The higher ones take more memory to decompress, and gain little."""
+"""The higher ones take several times as long, or more memory to decompress, and gain little."""
 
 
 class Kind(Enum):
