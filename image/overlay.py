@@ -17,7 +17,6 @@ from typing import Self
 from firstboot import document
 from firstboot.document import Document
 from firstboot.refusal import Refusal
-from firstboot.render import Each, Index
 from firstboot.values import Mode
 from image.accounts import Accounts
 from image.archive import parse_flags
@@ -223,6 +222,8 @@ def _translate(glob: str) -> str:
 
 def rendered(overlays: Iterable[Overlay]) -> frozenset[str]:
     """The files that the templates of `overlays` become on the box, those per relay apart."""
+    from firstboot.render import Each, Index
+
     indexes = (one.folder / "templates" / "index.yaml" for one in overlays)
     return frozenset(
         template.path

@@ -81,8 +81,8 @@ def finish(
     if additions.wizard:
         frozen.plant(tree, additions.wizard, time)
     overlay.apply(overlays, tree, accounts, time, packaged)
-    samples = (sample for script in scripts for sample in script.samples)
-    copy_samples(tree, samples, ways, overlay.rendered(overlays))
+    if samples := [sample for script in scripts for sample in script.samples]:
+        copy_samples(tree, samples, ways, overlay.rendered(overlays))
     register(tree, additions.packages, overlays, time)
     for text, entry in texts.items():
         if tree.get(text) is not entry:
