@@ -56,6 +56,24 @@ def test_routes_to_services_that_many_networks_announce_are_let_in(
     assert not any(ip_network(service).overlaps(one) for one in bogons.of(strict).prefixes)
 
 
+@pytest.mark.parametrize(
+    "nobodys",
+    [
+        *("::ffff:0:0/96", "64:ff9b::/96", "100::/64", "100:0:0:1::/64", "1000::/16"),
+        *("4000::/16", "5f00::/16", "9000::/32", "fc00::/7", "fd00:1::/48", "fe80::/10"),
+        *("fec0::/10", "ff02::/16"),
+    ],
+)
+def test_what_no_registry_hands_out_is_refused(nobodys: str, site: Site) -> None:
+    assert any(ip_network(nobodys).overlaps(one) for one in bogons.of(site).prefixes)
+
+
+def test_what_registries_hand_out_is_not(site: Site) -> None:
+    handed_out = "1.0.0.0/24 198.17.0.0/16 2001:200::/32 2a00::/12 3fff:1000::/36"
+    for network in map(ip_network, handed_out.split()):
+        assert not any(network.overlaps(one) for one in bogons.of(site).prefixes)
+
+
 def test_paths_through_as112_are_let_in(strict: Site) -> None:
     assert not any(first <= 112 <= last for first, last in bogons.of(strict).asns)
 
