@@ -24,11 +24,11 @@ Hidden = Callable[[str], bool]
 """Whether what is typed next is not to be seen, by what is typed before it."""
 
 
-class Interrupted(Exception):
-    """Control-C."""
+class Interrupted(KeyboardInterrupt):
+    """Control-C, which comes as a byte like any other."""
 
 
-class LineLost(Exception):
+class LineLost(EOFError):
     """Nobody is there any more: Control-D, the end of the input, a lost line."""
 
 

@@ -66,11 +66,16 @@ def _lines(answers: Tree) -> Iterator[str]:
     yield _row("keys", [_key(str(key)) for key in _list(management.get("keys"))], ", ")
     yield _row("from", management.get("networks"))
     yield from _by_hand(answers)
-    waivers = _part(answers, "waivers")
-    if waivers:
-        yield "Rules set aside"
-    for name, reason in waivers.items():
-        yield _row(name, reason)
+    performance = _part(answers, "performance")
+    for title, entries in (
+        ("Kernel", _part(performance, "settings")),
+        ("Profiles", _part(performance, "profiles")),
+        ("Rules set aside", _part(answers, "waivers")),
+    ):
+        if entries:
+            yield title
+        for name, value in entries.items():
+            yield _row(name, value)
 
 
 def _by_hand(answers: Tree) -> Iterator[str]:

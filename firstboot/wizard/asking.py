@@ -181,7 +181,7 @@ def _parsed(
 
 def _judged(situation: Situation, question: Question, value: Plain) -> Judgement:
     key = (*situation.base, *question.key)
-    if key[0] == NOTES or (key[0] == "waivers" and value is None):
+    if key[0] == NOTES or (question.of_mapping and value is None):
         return Judgement((), (), ())
     return judge(situation.draft.answers, key, value)
 
@@ -197,9 +197,8 @@ def _waive(terminal: Terminal, draft: Draft, waiver: str) -> bool:
 
 
 def _keep(situation: Situation, question: Question, value: Plain) -> None:
-    """Keep the answer; a waiver that is none any more goes."""
     key = (*situation.base, *question.key)
-    if key[0] == "waivers" and value is None:
+    if question.of_mapping and value is None:
         situation.draft.drop(key)
     else:
         situation.draft.answer(key, value)

@@ -8,6 +8,7 @@ from firstboot.document import Key
 from firstboot.draft import Draft
 from firstboot.wizard import (
     addresses,
+    by_hand,
     console,
     management,
     numbers,
@@ -16,7 +17,6 @@ from firstboot.wizard import (
     ports,
     relays,
     services,
-    waivers,
 )
 from firstboot.wizard.question import MachineView, Question, Section, Situation
 
@@ -47,9 +47,8 @@ class Step:
 
 
 def sections(situation: Situation) -> tuple[Section, ...]:
-    """Those that there are; rules that were set aside come last, if there are any."""
-    names = waivers.names(situation)
-    return (*SECTIONS, waivers.section(names)) if names else SECTIONS
+    """Those that there are; what was set by hand comes last, if anything was."""
+    return (*SECTIONS, *by_hand.sections(situation))
 
 
 def course(draft: Draft, machine: MachineView, adding: Key | None = None) -> list[Step]:
@@ -114,9 +113,10 @@ def beginning(steps: Iterable[Step], section: Section) -> Step | None:
 
 
 def blamed(steps: Sequence[Step], key: Key) -> Step | None:
-    """The step whose answer a finding at `key` is about."""
+    """The step whose answer a finding at `key` is about; None if nothing like it is asked."""
     exact = next((step for step in steps if step.key == key), None)
-    return exact or max(steps, key=lambda step: _common(step.key, key), default=None)
+    nearest = max(steps, key=lambda step: _common(step.key, key), default=None)
+    return exact or (nearest if nearest and _common(nearest.key, key) else None)
 
 
 def _common(one: Key, other: Key) -> int:

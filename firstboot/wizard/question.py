@@ -78,7 +78,8 @@ class Question:
     """`key` is the answer's place in the site, or in the part of a list.
 
     An `optional` one may be answered with "none". `options` can be answered by their number.
-    `above` is shown before it is asked, `aids` are words that help to answer it.
+    `above` is shown before it is asked, `aids` are words that help to answer it. Where it is
+    `of_mapping`, "none" takes the key away.
     """
 
     key: tuple[str, ...]
@@ -90,6 +91,7 @@ class Question:
     when: Callable[[Situation], bool] = always
     options: Callable[[Situation], tuple[Option, ...]] = no_options
     above: Callable[[Situation], str] = silence
+    of_mapping: bool = False
     aids: Mapping[str, Aid] = field(default_factory=dict)
 
 

@@ -53,8 +53,8 @@ def review(
             sure = terminal.ask("Forget everything that was said (yes or no) [no]:")
             if sure.strip().lower() in ("y", "yes"):
                 return Verdict.START_OVER
-        elif typed == "change" and examined.errors:
-            return _first_wrong(steps, examined)
+        elif typed == "change" and examined.errors and (wrong := _first_wrong(steps, examined)):
+            return wrong
         elif typed == "change":
             _list(terminal, parts)
             step = _chosen(steps, parts, terminal.ask("Which part:").strip().lower())
@@ -96,11 +96,9 @@ def _tell(terminal: Terminal, found: list[Finding], most: int) -> None:
         terminal.say(f"  and {len(found) - most} more pieces of advice")
 
 
-def _first_wrong(steps: Sequence[Step], examined: Examined) -> Step:
-    wrong = next(f for f in examined.findings if f.severity is Severity.ERROR)
-    step = blamed(steps, wrong.key)
-    assert step is not None
-    return step
+def _first_wrong(steps: Sequence[Step], examined: Examined) -> Step | None:
+    wrong = (f for f in examined.findings if f.severity is Severity.ERROR)
+    return next((step for finding in wrong if (step := blamed(steps, finding.key))), None)
 
 
 def _list(terminal: Terminal, parts: Sequence[Section]) -> None:

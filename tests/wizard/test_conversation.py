@@ -209,7 +209,7 @@ def test_at_every_question_a_person_may_leave_and_keeps_the_answers(
     leaving: list[Turn], tmp_path: Path
 ) -> None:
     script = conversation(site_of(ONE))
-    for at in range(1, len(script), 7):
+    for at in range(1, len(script), 13):
         draft = empty(tmp_path)
         draft.clear()
         taken = [*script[:at], *leaving]
@@ -457,7 +457,7 @@ ANYTHING = st.sampled_from(
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

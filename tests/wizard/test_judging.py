@@ -1,14 +1,17 @@
 """What an answer is blamed for, and what not."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firstboot import plain
-from firstboot.draft import Tree, put, remove
+from firstboot.draft import Draft, Tree, put, remove
 from firstboot.site import load
+from firstboot.wizard.course import blamed, course
 from firstboot.wizard.judging import errors, judge, judge_list
 from tests.site.sites import ONE
+from tests.wizard.talk import machine
 
 
 def tree(*without: tuple[str | int, ...]) -> Tree:
@@ -95,3 +98,25 @@ def test_judging_changes_nothing() -> None:
     judge(answers, ("ports", 0, "addresses"), ["x"])
     judge_list(answers, "peers")
     assert answers == tree()
+
+
+def test_a_finding_leads_to_the_question_about_it(tmp_path: Path) -> None:
+    draft = Draft.from_site(tmp_path / "draft.yaml", load(ONE).value)
+    draft.answer(("performance", "settings", "kern.ipc.maxsockbuf"), "1")
+    steps = course(draft, machine())
+    for key, leads_to in (
+        (("ports", 1, "addresses", 0), ("ports", 1, "addresses")),
+        (("ports",), ("ports",)),
+        (("peers", 2), ("peers", 2, "role")),
+        (("scopes", 1), ("scopes",)),
+        (("relays",), ("relays", "count")),
+        (("waivers", "documentation"), ("waivers", "documentation")),
+        (
+            ("performance", "settings", "kern.ipc.maxsockbuf"),
+            ("performance", "settings", "kern.ipc.maxsockbuf"),
+        ),
+    ):
+        step = blamed(steps, key)
+        assert step
+        assert step.key == leads_to
+    assert blamed(steps, ("schema",)) is None
