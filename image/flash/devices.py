@@ -36,7 +36,8 @@ class Device:
     """A whole disk. `size` is in bytes, and so is `block`, what it is addressed by; `number` is
     ``major:minor``.
 
-    `kind` is ``disk``, ``virtual`` (loop, ram, device mapper, md) or ``optical``. `uses` says what
+    `kind` is ``disk``, ``virtual`` (loop, ram, device mapper, md, one of several ways to a disk) or
+    ``optical``. `uses` says what
     the running system does with it or with a part of it, a use a text; none if it does nothing.
     `parts` are its partitions, as their tables name them.
     """
@@ -125,6 +126,8 @@ def _bus(folder: Path) -> str:
 
 def _kind(folder: Path) -> str:
     if "virtual" in folder.parts and not any(part.startswith("nvme") for part in folder.parts):
+        return "virtual"
+    if _text(folder / "hidden") == "1":
         return "virtual"
     return "optical" if _text(folder / "device/type") == OPTICAL else "disk"
 

@@ -29,16 +29,18 @@ def free_blocks(read: Read, at: int, length: int) -> tuple[Span, ...]:
     facts = dict(zip(SUPERBLOCK, fields, strict=True))
     shape = (facts["fs_magic"], facts["fs_bsize"], facts["fs_fsize"])
     groups, fragments, size = facts["fs_ncg"], facts["fs_fpg"], facts["fs_size"]
+    group_at = facts["fs_cblkno"]
     if (
         shape != (MAGIC, BLOCK, FRAGMENT)
         or not 0 < size * FRAGMENT <= length
         or not 0 < groups * fragments < size + fragments
+        or not 0 < group_at <= size - (groups - 1) * fragments - FRAGMENTS_A_BLOCK
     ):
         return ()
     found: list[Span] = []
     for group in range(groups):
         start = group * fragments
-        block = read(at + (start + facts["fs_cblkno"]) * FRAGMENT, BLOCK)
+        block = read(at + (start + group_at) * FRAGMENT, BLOCK)
         magic, count, free_at = _GROUP.unpack_from(block)
         free = block[free_at : free_at + count // FRAGMENTS_A_BLOCK]
         if magic != GROUP_MAGIC or not 0 < count <= min(fragments, size - start):

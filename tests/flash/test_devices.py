@@ -236,6 +236,11 @@ def test_what_is_no_real_disk_is_neither_listed_nor_taken(machine: Machine, name
         accept_disk(name, NEEDED, machine.host)
 
 
+def test_one_of_several_ways_to_a_disk_is_not_listed(machine: Machine) -> None:
+    machine.disk("nvme0c0n1", NVME, "", 16 * GB, hidden="1")
+    assert find(machine.host) == ()
+
+
 def test_an_empty_card_reader_is_not_listed(machine: Machine) -> None:
     machine.stick(size=0)
     assert table(find(machine.host), NEEDED).startswith("There is no disk here")
