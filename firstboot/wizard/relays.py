@@ -22,8 +22,12 @@ def _a_core_each(situation: Situation) -> Plain:
 
 
 def _nickname(situation: Situation) -> Plain:
-    words = re.findall(r"[A-Za-z0-9]+", str(situation.site("operator", "name") or ""))
-    stem = "".join(word[0].upper() + word[1:] for word in words)[:LONGEST_STEM]
+    stem = ""
+    for word in re.findall(r"[A-Za-z0-9]+", str(situation.site("operator", "name") or "")):
+        longer = stem + word[0].upper() + word[1:]
+        if len(longer) > LONGEST_STEM:
+            break
+        stem = longer
     return f"{stem or 'exitisp'}{{n}}"
 
 

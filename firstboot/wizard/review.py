@@ -1,5 +1,6 @@
 """The end: everything said, drawn and judged as a whole; then it is saved, or changed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 
@@ -12,9 +13,6 @@ from firstboot.terminal import Terminal
 from firstboot.wizard.asking import common_word
 from firstboot.wizard.course import Step, beginning, blamed
 from firstboot.wizard.question import Section
-
-MOST_ADVICE = 4
-"""Pieces of advice of one kind; there may be one for every address."""
 
 HELP = """\
   save          keeps this site, and the box is configured by it
@@ -81,19 +79,25 @@ def _show(terminal: Terminal, draft: Draft, examined: Examined) -> None:
     terminal.say()
     terminal.say("What the check says:")
     for severity in Severity:
-        found = [finding for finding in examined.findings if finding.severity is severity]
-        _tell(terminal, found, MOST_ADVICE if severity is Severity.ADVICE else len(found))
+        _tell(terminal, [f for f in examined.findings if f.severity is severity])
     if not examined.findings:
         terminal.say("  nothing: all is well")
     terminal.say()
 
 
-def _tell(terminal: Terminal, found: list[Finding], most: int) -> None:
-    for finding in found[:most]:
+def _tell(terminal: Terminal, found: list[Finding]) -> None:
+    """All errors and warnings; of pieces of advice that come to the same, the first and a count."""
+    same = Counter(finding.remedy for finding in found if finding.severity is Severity.ADVICE)
+    told: set[str] = set()
+    for finding in found:
         where = f"{spell(finding.key)}: " if finding.key else ""
-        terminal.say(f"  {finding.severity.value}: {where}{finding.reason}; {finding.remedy}")
-    if len(found) > most:
-        terminal.say(f"  and {len(found) - most} more pieces of advice")
+        more = same[finding.remedy] - 1
+        others = f" (and {more} more like it)" if more > 0 else ""
+        if finding.remedy not in told:
+            how = finding.severity.value
+            terminal.say(f"  {how}: {where}{finding.reason}; {finding.remedy}{others}")
+        if more > 0:
+            told.add(finding.remedy)
 
 
 def _first_wrong(steps: Sequence[Step], examined: Examined) -> Step | None:
