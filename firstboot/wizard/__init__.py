@@ -1,5 +1,6 @@
 """The conversation that fills in a site: questions, answers, and at the end a site or nothing."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
 
@@ -89,8 +90,8 @@ def converse(terminal: Terminal, draft: Draft, machine: MachineView) -> Outcome:
     Raises Refusal where answers cannot be kept.
     """
     try:
-        with machine.raised():
-            return _Conversation(terminal, draft, machine).run()
+        with ExitStack() as until_the_end:
+            return _Conversation(terminal, draft, machine, until_the_end).run()
     except TakenOver:
         terminal.say("\nAnother console goes on with the questions.")
         return Abandoned(Why.TAKEN_OVER)
@@ -109,10 +110,14 @@ class _Conversation:
     """Where it is: the step that is next (none is the review), the part of a list that is new, the
     heading that was shown last, the sections that were introduced."""
 
-    def __init__(self, terminal: Terminal, draft: Draft, machine: MachineView) -> None:
+    def __init__(
+        self, terminal: Terminal, draft: Draft, machine: MachineView, until_the_end: ExitStack
+    ) -> None:
         self._terminal = terminal
         self._draft = draft
         self._machine = machine
+        self._until_the_end = until_the_end
+        self._raised = False
         self._welcomed = False
         self._step: Step | None = None
         self._adding: Key | None = None
@@ -225,6 +230,9 @@ class _Conversation:
     def _announce(self, step: Step) -> None:
         """The heading of a section or of a part of its list, when it is another than the last."""
         section = step.section
+        if section.about_cards and not self._raised:
+            self._until_the_end.enter_context(self._machine.raised())
+            self._raised = True
         heading = f"--- {section.title} "
         if section in SECTIONS:
             heading += f"({SECTIONS.index(section) + 1} of {len(SECTIONS)}) "

@@ -148,4 +148,5 @@ SECTION = Section(
         ),
     ),
     item="port",
+    about_cards=True,
 )

@@ -106,6 +106,8 @@ class Section:
     questions: tuple[Question, ...]
     item: str = ""
     paste: Callable[[Terminal, Situation], None] | None = None
+    about_cards: bool = False
+    """Whether the network cards are up from its first question on, so that links can be seen."""
 
 
 def fixed(value: Plain) -> Callable[[Situation], Plain]:

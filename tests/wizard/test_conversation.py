@@ -3,6 +3,8 @@
 import itertools
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -398,6 +400,23 @@ def test_the_card_whose_cable_is_unplugged_is_found(tmp_path: Path) -> None:
     converse(person.terminal, draft, machine(nics=look))
     assert "The link of ix1 has changed" in person.screen
     assert draft.get(("ports", 0, "device")) == "ix1"
+
+
+def test_cards_are_up_from_the_ports_to_the_end_alone(tmp_path: Path) -> None:
+    prompts: list[int] = []
+    person = Person(until(conversation(site_of(ONE)), "What it leads to"))
+
+    @contextmanager
+    def raised() -> Iterator[None]:
+        prompts.append(len(person.prompts))
+        try:
+            yield
+        finally:
+            prompts.append(len(person.prompts))
+
+    converse(person.terminal, empty(tmp_path), machine(raised=raised))
+    first = next(at for at, prompt in enumerate(person.prompts) if prompt.startswith("add or"))
+    assert prompts == [first, len(person.prompts)]
 
 
 def test_keys_are_taken_from_the_stick(tmp_path: Path) -> None:
