@@ -507,10 +507,11 @@ class TestPackages:
         assert not list((tmp_path / "dist").iterdir())
 
     def test_damage_of_an_unpacked_package_is_told(
-        self, tmp_path: Path, overlays: list[Overlay]
+        self, tmp_path: Path, overlays: list[Overlay], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         packages = self.given(tmp_path)
         self.build(tmp_path, packages, overlays)
+        monkeypatch.setattr("image.store.shutil.rmtree", lambda *_, **__: None)
         for contents in tmp_path.glob("cache/unpacked/*/contents"):
             data = contents.read_bytes()
             if b"a program" in data:
