@@ -1,4 +1,6 @@
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -331,3 +333,33 @@ def test_packages_for_another_system_are_refused(abi: str, tmp_path: Path, keys:
 def test_real_packages_are_what_their_catalogue_says(cache: Path) -> None:
     packages = bring_all(Local(FIXTURES), Keys.of_folder(FIXTURES / "keys"), cache)
     assert tuple(one.listed.package.full_name for one in packages) == FIXTURE_NAMES
+
+
+def test_an_interruption_leaves_what_came_and_nothing_else(
+    repository: Repository,
+    keys: Keys,
+    cache: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def impatient(title: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        def advance(amount: int) -> None:
+            if (cache / part).exists() and (cache / part).stat().st_size > 0:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    server.offer(repository.folder)
+    there = place(server.template, HASTY)
+    wanted = listed(there, keys)
+    part = f".tor-0.4.8,1~{wanted[0].sum.digest.hex()[:16]}.part"
+    with monkeypatch.context() as patch:
+        patch.setattr("image.progress.step", impatient)
+        with pytest.raises(KeyboardInterrupt):
+            bring(there, wanted, WORD, cache)
+    assert (cache / part).stat().st_size > 0
+    assert not list(cache.glob("tor*"))
+    bring(there, wanted, WORD, cache)
+    assert "Range" in server.requests(TOR.path)[-1].headers
+    assert not list(cache.glob(".*"))
