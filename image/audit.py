@@ -29,6 +29,8 @@ HEADINGS = ("package", "installed", "fixed in", "VuXML", "references", "topic")
 LISTED_REFERENCES = 3
 """So many of an entry's references are in the table."""
 
+COMPARED = (Part.BASE, Part.PACKAGE, Part.FROZEN, Part.MODULE)
+
 SYSTEM_NAMES = ("FreeBSD", "FreeBSD-kernel")
 """How VuXML calls the base system."""
 
@@ -41,7 +43,7 @@ _PORT_OF_MODULE = re.compile(r"py[0-9*]*t?-(?P<name>.+)")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Something in the image: a package, a module of the wizard, or the base system."""
+    """Something in the image: the base system, a package, or what the wizard was frozen with."""
 
     part: Part
     name: str
@@ -88,7 +90,7 @@ def read_bill(path: Path) -> tuple[Installed, ...]:
     """What can be compared of the bill of materials at `path`. Raises Refusal."""
     try:
         components = json.loads(_read(path, LARGEST))["components"]
-        return tuple(_installed(components))
+        found = tuple(_installed(components))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refusal(
             path,
@@ -96,6 +98,10 @@ def read_bill(path: Path) -> tuple[Installed, ...]:
             found=f"something else ({type(error).__name__}: {error})",
             remedy="name the file that is beside the image, *.cdx.json",
         ) from None
+    packaged = {one.name for one in found if one.part is Part.FROZEN}
+    return tuple(
+        one for one in found if one.part is not Part.MODULE or _package_of(one) not in packaged
+    )
 
 
 def compare(installed: Iterable[Installed], feed: Feed) -> list[Finding]:
@@ -159,16 +165,22 @@ def _match(one: Installed, entry: Vulnerability) -> Range | None:
 def _is_called(one: Installed, name: str) -> bool:
     """Whether the feed's `name` may be that of what is installed."""
     match one.part:
-        case Part.PACKAGE:
+        case Part.PACKAGE | Part.FROZEN:
             return fnmatchcase(one.name, name)
         case Part.BASE:
             return name in SYSTEM_NAMES
         case _:
+            if _package_of(one):
+                return name == _package_of(one)
             own = _normal(one.name)
-            if own == "python":
-                return name == "python" + "".join(one.version.split(".")[:2])
             port = _PORT_OF_MODULE.fullmatch(_normal(name))
             return port is not None and port["name"] in (own, OTHER_NAMES.get(own))
+
+
+def _package_of(module: Installed) -> str:
+    """The package that Python itself is, such as python311; empty for every other module."""
+    minor = "".join(module.version.split(".")[:2])
+    return f"python{minor}" if module.name == "python" else ""
 
 
 def _normal(name: str) -> str:
@@ -182,7 +194,7 @@ def _installed(components: Sequence[Mapping[str, Any]]) -> Iterator[Installed]:
         part = Part(said["exitisp:part"])
         if part is Part.BASE and one["name"] != BASE_FILE:
             continue
-        if part in (Part.PACKAGE, Part.MODULE, Part.BASE):
+        if part in COMPARED:
             name, version = one["name"], one.get("version", "")
             if not isinstance(name, str) or not isinstance(version, str):
                 raise ValueError("names and versions are text")

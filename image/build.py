@@ -22,6 +22,7 @@ from image.freeze.verify import base_libraries
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
 from image.packages.contents import unpack_all
+from image.packages.repository import VerifiedPackage
 from image.packages.reviewed import NOTHING, Reviewed
 from image.packages.solver import base_shlibs
 from image.packages.source import Given, Obtained, Pinned, obtain
@@ -115,14 +116,16 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The tree of a slot, and how old its new files are in seconds since 1970. What is read to
-    write it may turn out to be damaged, of which `settle_doubts` raises the Refusal."""
+    """The tree of a slot, and how old its new files are in seconds since 1970. `frozen_with` are
+    the packages that the wizard was made of. What is read to write the tree may turn out to be
+    damaged, of which `settle_doubts` raises the Refusal."""
 
     tree: Tree
     time: int
     base: tuple[BaseSet, ...]
     obtained: Obtained
     wizard: Frozen | None
+    frozen_with: tuple[VerifiedPackage, ...]
     settle_doubts: Callable[[], object]
 
 
@@ -135,7 +138,7 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
             time = youngest(base, kernel)
         tree, accounts = root.plant_sets(base, kernel)
         facts = sbom.base_sets(inputs.sets, tree)
-        obtained, wizard = provide(inputs, tree, cache)
+        obtained, wizard, frozen_with = provide(inputs, tree, cache)
         packages = unpack_all(obtained.packages, cache)
         with verifying(*(one.unpacked for one in packages)) as settle_packages:
             additions = Additions(packages, inputs.reviewed, wizard)
@@ -145,19 +148,23 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
                 settle_sets()
                 settle_packages()
 
-            yield Assembled(tree, time, facts, obtained, wizard, settle_doubts)
+            yield Assembled(tree, time, facts, obtained, wizard, frozen_with, settle_doubts)
 
 
-def provide(inputs: Inputs, base: Tree, cache: Path) -> tuple[Obtained, Frozen | None]:
-    """The packages to install, and the wizard, frozen if need be; `base` is the base's tree."""
+def provide(
+    inputs: Inputs, base: Tree, cache: Path
+) -> tuple[Obtained, Frozen | None, tuple[VerifiedPackage, ...]]:
+    """The packages to install; the wizard, frozen if need be, and the packages that it was then
+    made of. `base` is the base's tree."""
     place = cache / "packages"
     if inputs.wizard is not Freezing.PACKAGED:
-        return obtain(inputs.packages, inputs.overlays, base, place), inputs.wizard
+        return obtain(inputs.packages, inputs.overlays, base, place), inputs.wizard, ()
     obtained = obtain(inputs.packages, [*inputs.overlays, packaged.asking()], base, place)
     installed, python = packaged.divide(obtained.packages, inputs.overlays, base_shlibs(base))
     libraries = base_libraries(base)
     wizard = freeze(Target.FREEBSD, cache / "freeze", python=python, base=libraries)
-    return replace(obtained, packages=installed), wizard
+    frozen_with = tuple(one for one in obtained.packages if one in python.archives)
+    return replace(obtained, packages=installed), wizard, frozen_with
 
 
 def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
@@ -275,7 +282,7 @@ def bill(inputs: Inputs, made: Assembled, output: Path) -> Bill:
         made.base,
         made.obtained.packages,
         tuple(LaidOver(one.name, overlay.digest([one])) for one in inputs.overlays),
-        Wizard(made.wizard.sha256, made.wizard.modules) if made.wizard else None,
+        Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with) if made.wizard else None,
     )
 
 

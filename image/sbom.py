@@ -52,6 +52,7 @@ class Part(Enum):
     OVERLAY = "overlay"
     WIZARD = "wizard"
     MODULE = "module"
+    FROZEN = "frozen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,12 @@ class LaidOver:
 
 @dataclass(frozen=True, slots=True)
 class Wizard:
-    """The frozen program: the SHA-256 of all of it, and other people's modules in it."""
+    """The frozen program: the SHA-256 of all of it, other people's modules in it, and the packages
+    that its interpreter and libraries were taken from, which are not installed for that."""
 
     sha256: str
     modules: tuple[Module, ...]
+    packages: tuple[VerifiedPackage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +134,20 @@ def render(bill: Bill) -> str:
             tools=ToolRepository(components=tools),
         ),
     )
-    packages = [(one.listed.package, _package(one)) for one in bill.packages]
+    packages = [(one.listed.package, _package(one, Part.PACKAGE)) for one in bill.packages]
     parts = [
         *map(_set, bill.base),
         *(component for _, component in packages),
         *map(_overlay, bill.overlays),
     ]
     if bill.wizard:
-        wizard, modules = _wizard(bill.wizard), [*map(_module, bill.wizard.modules)]
-        bom.components.update(modules)
-        bom.register_dependency(wizard, modules)
+        wizard = _wizard(bill.wizard)
+        contents = [
+            *map(_module, bill.wizard.modules),
+            *(_package(one, Part.FROZEN) for one in bill.wizard.packages),
+        ]
+        bom.components.update(contents)
+        bom.register_dependency(wizard, contents)
         parts.append(wizard)
     bom.components.update(parts)
     bom.register_dependency(image, parts)
@@ -171,7 +178,7 @@ def _set(one: BaseSet) -> Component:
     )
 
 
-def _package(file: VerifiedPackage) -> Component:
+def _package(file: VerifiedPackage, part: Part) -> Component:
     package = file.listed.package
     properties = {
         "origin": package.origin,
@@ -181,7 +188,7 @@ def _package(file: VerifiedPackage) -> Component:
     return Component(
         name=package.name,
         type=ComponentType.APPLICATION,
-        bom_ref=f"package:{package.full_name}",
+        bom_ref=f"{part.value}:{package.full_name}",
         version=package.version,
         description=package.comment or None,
         hashes=[_sha256(file.sha256)],
@@ -194,7 +201,7 @@ def _package(file: VerifiedPackage) -> Component:
             {"abi": package.abi, "origin": package.origin} if package.abi else None,
         ),
         external_references=_website(package.www),
-        properties=[_part(Part.PACKAGE), *_properties(properties)],
+        properties=[_part(part), *_properties(properties)],
     )
 
 

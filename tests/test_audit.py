@@ -59,6 +59,10 @@ class TestPackages:
         assert matches(package("openbgpd8-8.9"), entry("openbgpd[0-9]", {"le": "8.9"})) == [None]
         assert matches(package("openbgpd-8.9"), entry("openbgpd[0-9]", {"le": "8.9"})) == []
 
+    def test_what_the_wizard_was_frozen_with_counts_as_a_package_does(self) -> None:
+        libffi = Installed(Part.FROZEN, "libffi", "3.4")
+        assert matches(libffi, entry("libffi", {"lt": "3.4.2"})) == ["3.4.2"]
+
     def test_an_entry_counts_once_however_often_it_matches(self) -> None:
         assert len(matches(package("a-1"), entry("a a*", {"lt": "2"}, {"lt": "3"}))) == 1
 
@@ -115,20 +119,26 @@ class TestBase:
         assert matches(Installed(Part.BASE, "base.txz", version), self.HOLE) == found
 
 
-def bill(*packages: str, version: str = "15.0-RELEASE-p2", modules: Iterable[Module] = ()) -> str:
-    identity = Identity(0, 0, 7, (0, 0))
-    listed = [
-        Listed(Package(one.name, one.version, f"misc/{one.name}"), "x", NOTHING, 7)
-        for one in map(package, packages)
-    ]
+def verified(full_name: str) -> VerifiedPackage:
+    one = package(full_name)
+    listed = Listed(Package(one.name, one.version, f"misc/{one.name}"), "x", NOTHING, 7)
+    return VerifiedPackage(listed, Path("x"), "02" * 32, 7, "x", Identity(0, 0, 7, (0, 0)))
+
+
+def bill(
+    *packages: str,
+    version: str = "15.0-RELEASE-p2",
+    modules: Iterable[Module] = (),
+    frozen: str = "",
+) -> str:
     return sbom.render(
         Bill(
             "exitisp.img",
             1_700_000_000,
             tuple(BaseSet(f"{name}.txz", version, "01" * 32, "x") for name in ("base", "kernel")),
-            tuple(VerifiedPackage(one, Path("x"), "02" * 32, 7, "x", identity) for one in listed),
+            tuple(map(verified, packages)),
             (LaidOver("base", "03" * 32),),
-            Wizard("04" * 32, tuple(modules)),
+            Wizard("04" * 32, tuple(modules), tuple(map(verified, frozen.split()))),
         )
     )
 
@@ -153,6 +163,16 @@ FEED = """\
   </vuln>
 </vuxml>
 """
+
+
+def test_python_counts_once_where_its_package_is_known(tmp_path: Path) -> None:
+    modules = [Module("python", "3.11.2", "PSF-2.0"), Module("jinja2", "3.1.6", "BSD-3-Clause")]
+    (tmp_path / "bill").write_text(bill("tor-1", modules=modules))
+    names = [one.name for one in audit.read_bill(tmp_path / "bill")]
+    assert sorted(names) == ["base.txz", "jinja2", "python", "tor"]
+    (tmp_path / "bill").write_text(bill("tor-1", modules=modules, frozen="python311-3.11.2"))
+    names = [one.name for one in audit.read_bill(tmp_path / "bill")]
+    assert sorted(names) == ["base.txz", "jinja2", "python311", "tor"]
 
 
 class TestCommand:

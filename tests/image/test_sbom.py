@@ -162,6 +162,18 @@ class TestContent:
         base, _ = sbom.base_sets(BaseSets(one, kernel, 42), tree)
         assert base == BaseSet("base.txz", version, "01" * 32, "signed by x", 42)
 
+    def test_packages_that_the_wizard_was_frozen_with_are_its_own(self) -> None:
+        python = verified(Package("python311", "3.11.2", "lang/python311"), "ef" * 32)
+        assert BILL.wizard
+        wizard = replace(BILL.wizard, packages=(python, verified(ZSTD)))
+        facts = read(replace(BILL, wizard=wizard))
+        assert part(component(facts, "python311")) == "frozen"
+        assert component(facts, "python311")["hashes"][0]["content"] == "ef" * 32
+        assert sum(one["name"] == "zstd" for one in facts["components"]) == 2
+        needs = {one["ref"]: one.get("dependsOn", []) for one in facts["dependencies"]}
+        assert {"frozen:python311-3.11.2", "module:python"} <= set(needs["wizard"])
+        assert "frozen:python311-3.11.2" not in needs["image"]
+
     def test_time_and_tools_are_told(self) -> None:
         facts = read(BILL)["metadata"]
         assert facts["timestamp"] == "2023-11-14T22:13:20+00:00"
