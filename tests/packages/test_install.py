@@ -10,13 +10,14 @@ from firstboot.refusal import Refusal
 from firstboot.values import Mode
 from image import overlay
 from image.accounts import Accounts
-from image.packages.contents import Contents
+from image.packages.contents import Contents, unpack
 from image.packages.install import copy_samples, detours, install, place
 from image.packages.reviewed import Reviewed, Sample, SetId
 from image.tree import Kind, Tree, directory, file, symlink
 from tests import sets
 from tests.command import ROOT
-from tests.packages.given import unpacked
+from tests.packages.fixtures import FIXTURES, needs_fixtures
+from tests.packages.given import fixture, unpacked
 from tests.packages.repository import TIME, Item, Made
 
 ACCOUNTS = Accounts.parse(sets.MASTER_PASSWD, sets.GROUP)
@@ -246,3 +247,50 @@ class TestOverlays:
         tool = tree["usr/local/bin/tool"]
         assert tool.attributes == {"system.hbsd.pax.nomprotect": b"1"}
         assert tool.content.read() == b"the tool"
+
+
+@needs_fixtures
+class TestSharedPackages:
+    """Packages that pkg itself made or took."""
+
+    SETUID = (
+        SetId("fixture-tool", "usr/local/bin/fixture-tool", Mode(0o4555), "a test"),
+        SetId("fixture-tool", "usr/local/bin/fixture-tool-group", Mode(0o2555), "a test"),
+    )
+
+    def install(self, folder: Path, *names: str, setuid: tuple[SetId, ...] = SETUID) -> Tree:
+        packages = [unpack(fixture(FIXTURES / "All" / f"{name}.pkg"), folder) for name in names]
+        tree = base()
+        install(
+            tree,
+            packages,
+            Document("packages.yaml", Reviewed(setuid=setuid), {}),
+            ACCOUNTS,
+            WAYS,
+            NOW,
+        )
+        return tree
+
+    def test_names_links_flags_and_modes_arrive(self, tmp_path: Path) -> None:
+        tree = self.install(tmp_path, "fixture-base-1.0", "fixture-tool-1.2_1", "fixture-pax-2.0,1")
+        share = "usr/local/share/fixture"
+        assert tree[f"{share}/second-name"] is tree[f"{share}/first-name"]
+        assert tree[f"{share}/a name, 100% Größe"].size == 4
+        assert tree[f"{share}/dangling"].target == "nowhere"
+        assert tree[f"{share}/locked"].flags == 0x2
+        assert tree[f"{share}/empty"].mode == 0o1777
+        assert tree["usr/local/bin/fixture-tool"].mode == 0o4555
+        assert tree["usr/local/bin/fixture-tool-group"].gid == 5
+        assert "etc/local/fixture-tool.conf" in tree
+        marked = [entry for entry in tree.values() if entry.attributes]
+        assert {"system.hbsd.pax.nomprotect"} <= {name for one in marked for name in one.attributes}
+
+    def test_a_program_that_changes_its_user_is_refused_unread(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            Refusal, match=r"fixture-tool-1\.2_1: /usr/local/bin/fixture-tool: .*4555"
+        ):
+            self.install(tmp_path, "fixture-tool-1.2_1", setuid=())
+
+    def test_rivals_for_a_file_are_both_named(self, tmp_path: Path) -> None:
+        with pytest.raises(Refusal, match=r"fixture-rival-0\.9\.b2: .* found it in fixture-tool-1"):
+            self.install(tmp_path, "fixture-tool-1.2_1", "fixture-rival-0.9.b2")
