@@ -11,12 +11,11 @@ from firstboot.nics import Nic
 from firstboot.terminal import MORE, Terminal
 from firstboot.wizard import MachineView, Outcome, converse
 from tests.site.sites import ROOT
-from tests.wizard.script import Turn
+from tests.wizard.script import CONTROL_C, Turn
+
+STAY: Turn = ("Leave?", "")
 
 EXAMPLES = ROOT / "examples"
-
-CONTROL_C = "\x03"
-"""As an answer: the key, and nothing of a line."""
 
 NICS = (
     Nic("ix0", "Intel X520 82599ES (SFI/SFP+)", "02:00:5e:10:01:00", True, "10Gbase-SR"),
@@ -76,6 +75,11 @@ class Person:
             raise Interrupted
         self.screen += "".join(c for at, c in enumerate(answer) if not hide(answer[:at])) + "\n"
         return answer
+
+
+def by_key(script: list[Turn]) -> list[Turn]:
+    """A script for somebody who types Control-C without Enter after it, and stays."""
+    return [turn for one in script for turn in ([one, STAY] if one[1] == CONTROL_C else [one])]
 
 
 def talk(

@@ -19,8 +19,8 @@ from firstboot.terminal import MORE
 from firstboot.wizard import Abandoned, Saved, Why, converse
 from firstboot.wizard.course import SECTIONS
 from tests.site.sites import EXAMPLES, ONE, TWO, changed
-from tests.wizard.script import BEGIN, PASSWORD, SAVE, Turn, conversation
-from tests.wizard.talk import CONTROL_C, NICS, Person, machine, talk
+from tests.wizard.script import BEGIN, CONTROL_C, PASSWORD, SAVE, Turn, conversation, trying
+from tests.wizard.talk import NICS, Person, by_key, machine, talk
 
 LEAVE = "Leave?"
 
@@ -65,6 +65,14 @@ def test_a_whole_conversation_makes_the_site(path: Path, tmp_path: Path) -> None
     assert passwords.matches(PASSWORD, outcome.root_password)
     assert "What the check says:" in person.screen
     assert "error:" not in person.screen
+
+
+def test_a_conversation_with_all_that_people_do_makes_the_site_too(tmp_path: Path) -> None:
+    script, site = trying(site_of(TWO))
+    outcome, person = talk(empty(tmp_path), by_key(script))
+    assert isinstance(outcome, Saved)
+    assert outcome.site.value == site
+    assert "member-40" in person.screen
 
 
 def test_no_secret_is_on_the_screen_and_others_cannot_read_the_draft(tmp_path: Path) -> None:

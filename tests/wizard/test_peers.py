@@ -10,8 +10,8 @@ from firstboot.site import Site, load
 from firstboot.wizard import Saved
 from firstboot.wizard.peers import parse_line
 from tests.site.sites import ONE
-from tests.wizard.script import PASSWORD, SAVE, Turn
-from tests.wizard.talk import CONTROL_C, talk
+from tests.wizard.script import CONTROL_C, PASSWORD, SAVE, Turn
+from tests.wizard.talk import talk
 
 FORTY = [
     f"member-{n} {196800 + n} peer 203.0.113.{100 + n} 2001:db8:200::1:{n:x} max={n + 10}"

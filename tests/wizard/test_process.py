@@ -18,8 +18,7 @@ from firstboot.draft import Draft
 from firstboot.site import load
 from firstboot.terminal import MORE
 from tests.site.sites import ONE, ROOT, TWO
-from tests.wizard.script import BEGIN, Turn, conversation, play
-from tests.wizard.talk import CONTROL_C
+from tests.wizard.script import BEGIN, CONTROL_C, Turn, conversation, play, trying
 
 PATIENCE = 120
 """Seconds; the machine may have much else to do."""
@@ -41,7 +40,12 @@ class Far:
         return self.child.expect_exact([text.encode() for text in texts])
 
     def send(self, line: str) -> None:
-        self.child.send(line if line == CONTROL_C else f"{line}\r")
+        self.child.send(f"{line}\r")
+
+    def press(self, key: str, prompt: str) -> None:
+        """Press `key` where `prompt` asks for something."""
+        self.expect([prompt])
+        self.child.send(key)
 
     def end(self) -> str:
         """What it said at last."""
@@ -115,15 +119,26 @@ def test_long_keys_and_forty_peers_are_pasted_in_one_go(tmp_path: Path) -> None:
     assert draft.get(("management", "keys")) == keys
 
 
+def test_a_conversation_with_all_that_people_do_makes_the_site_too(tmp_path: Path) -> None:
+    script, site = trying(load(TWO).value)
+    with wizard(tmp_path) as far:
+        play(far, script)
+        assert far.end() == "saved"
+    assert load(tmp_path / "site.yaml").value == site
+    assert "Förening für Ausgänge".encode() in far.seen
+
+
 def test_control_c_asks_and_a_second_one_leaves(tmp_path: Path) -> None:
     with wizard(tmp_path) as far:
-        play(far, [BEGIN, ("Name of the operator", CONTROL_C), ("Leave?", "no")])
-        play(
-            far, [("Name of the operator", "A"), ("Mail address", CONTROL_C), ("Leave?", CONTROL_C)]
-        )
+        play(far, [BEGIN])
+        far.press(CONTROL_C, "Name of the operator")
+        play(far, [("Leave?", "no"), ("Name of the operator", "A")])
+        far.press(CONTROL_C, "Mail address")
+        far.press(CONTROL_C, "Leave?")
         assert far.end() == "left"
     with wizard(tmp_path) as far:
-        play(far, [("Mail address for complaints", CONTROL_C), ("Leave?", "yes")])
+        far.press(CONTROL_C, "Mail address for complaints")
+        play(far, [("Leave?", "yes")])
         assert far.end() == "left"
 
 
@@ -135,7 +150,7 @@ def test_bytes_that_are_no_utf_8_are_refused_and_asked_again(tmp_path: Path) -> 
         far.expect(["set the terminal to UTF-8"])
         far.expect(["Name of the operator"])
         far.child.send("Förening\r".encode())
-        play(far, [("Mail address", CONTROL_C), ("Leave?", "yes")])
+        play(far, [("Mail address", "quit"), ("Leave?", "yes")])
         assert far.end() == "left"
     assert "Förening" in (tmp_path / "draft.yaml").read_text()
 
