@@ -57,11 +57,11 @@ def solve(
 
 
 class _By(Enum):
-    """What a need is met by."""
+    """What of a package meets a need: its name, what it `provides`, or a library in it."""
 
-    NAME = "the package itself"
-    PROVIDED = "what it provides"
-    SHLIB = "a shared library in it"
+    NAME = "name"
+    PROVIDED = "provided"
+    SHLIB = "shlib"
 
 
 @dataclass(frozen=True, slots=True)
