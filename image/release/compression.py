@@ -28,12 +28,12 @@ class Kind(Enum):
     XZ = ".xz"
 
 
-def compress(image: Path, kind: Kind) -> Path:
-    """Compress the file at `image` into one beside it, whose path is returned.
+def compress(image: Path, output: Path) -> None:
+    """Compress the file at `image` into `output`, as the end of that name says.
 
     Raises Refusal, and then what was there is as it was.
     """
-    output = image.with_name(image.name + kind.value)
+    kind = Kind(output.suffix)
     part = output.with_name(f".{output.name}.{os.getpid()}")
     with writing(output):
         try:
@@ -50,7 +50,6 @@ def compress(image: Path, kind: Kind) -> Path:
             settle(part, output)
         finally:
             part.unlink(missing_ok=True)
-    return output
 
 
 def _compressor(kind: Kind, size: int) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:

@@ -1,0 +1,94 @@
+"""All files of a release, from an image and its manifest."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from image import diff
+from image.flash import source
+from image.progress import step
+from image.release import bmap, checksums, notes, signature
+from image.release.compression import Kind, compress
+from image.writing import writing
+
+BILL = ".cdx.json"
+"""The bill of materials beside an image, if there is one."""
+
+
+def assemble(
+    image: Path,
+    version: str,
+    output: Path,
+    key: Path,
+    previous: tuple[str, Path] | None = None,
+    changes: Sequence[str] = (),
+) -> list[str]:
+    """Make the new folder `output` with the release `version` of `image`; the names of its files.
+
+    `key` signs it, see `image.release.signature`. `previous` is the release before: its version,
+    and its image or manifest. `changes` are for the notes. Raises Refusal, and then there is no
+    such folder.
+    """
+    check_version(version)
+    part = output.with_name(f".{output.name}.new")
+    with writing(output):
+        if output.exists():
+            raise Refusal(
+                output,
+                expected="a folder that is not there yet",
+                found="one",
+                remedy="remove it, or name another one",
+            )
+        try:
+            part.mkdir(parents=True)
+            _fill(part, image, version, key, previous, changes)
+            names = sorted(path.name for path in part.iterdir())
+            part.rename(output)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return names
+
+
+def check_version(version: str) -> None:
+    """Raises Refusal for what cannot be a part of file names."""
+    if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
+        raise Refusal(
+            f"version {version!r}",
+            expected="a digit, then letters, digits and ._+-",
+            found="something else",
+            remedy="name it as in 2026.11",
+        )
+
+
+def _fill(
+    folder: Path,
+    image: Path,
+    version: str,
+    key: Path,
+    previous: tuple[str, Path] | None,
+    changes: Sequence[str],
+) -> None:
+    contents = diff.load(image)
+    before = (previous[0], diff.load(previous[1])) if previous else None
+    base = folder / f"exitisp-{version}"
+    with source.opened(image) as opened:
+        wanted = opened.map()
+        with step("Hash the blocks of the image", wanted.size) as tell:
+            named(base, ".bmap").write_text(bmap.render(wanted, opened.read, tell))
+    for kind in Kind:
+        compress(image, named(base, f".img{kind.value}"))
+    shutil.copyfile(diff.beside(image), named(base, ".json"))
+    bill = image.with_suffix(BILL)
+    if bill.exists():
+        shutil.copyfile(bill, named(base, BILL))
+    names = sorted(path.name for path in folder.iterdir())
+    sums = checksums.parse(checksums.write(folder, names).read_bytes(), checksums.NAME)
+    named(base, ".md").write_text(notes.render(version, contents, before, sums, changes))
+    signature.sign(checksums.write(folder, [*names, named(base, ".md").name]), key)
+
+
+def named(base: Path, end: str) -> Path:
+    """`base`, whose version has dots in it, with `end` after it."""
+    return base.with_name(base.name + end)
