@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -272,3 +273,25 @@ def test_packages_that_pkg_takes_are_taken(tmp_path: Path, name: str) -> None:
             for key, value in found.items()
             if key == "system.hbsd.pax.nomprotect"
         }
+
+
+def test_holes_of_a_file_are_zeros(tmp_path: Path) -> None:
+    """libarchive stores what a file system says is a hole as GNU tar does."""
+    data = b"start".ljust(1 << 20, b"\0") + b"end".ljust(1 << 20, b"\0")
+    made = Made("one", items={"/usr/local/one": Item(data)})
+    (tmp_path / "+MANIFEST").write_bytes(compact(made.manifest()))
+    (tmp_path / "usr/local").mkdir(parents=True)
+    with (tmp_path / "usr/local/one").open("wb") as file:
+        file.write(b"start")
+        file.seek(1 << 20)
+        file.write(b"end")
+        file.truncate(2 << 20)
+    archive = tmp_path / "one.tar"
+    arguments = ["--sparse", "--format=pax", "--absolute-names", "--transform=s,^usr,/usr,"]
+    subprocess.run(
+        ["tar", "-cf", archive, *arguments, "+MANIFEST", "usr/local/one"], cwd=tmp_path, check=True
+    )
+    if archive.stat().st_size > 1 << 20:
+        pytest.skip("this file system has no holes")
+    contents = unpack(given(tmp_path / "given", made, archive.read_bytes()), tmp_path / "cache")
+    assert contents.read("usr/local/one") == data
