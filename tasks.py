@@ -195,15 +195,59 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     from image.base import lock as locking
     from image.base.cache import cache_folder
     from image.base.pinning import update as pin_newest
+    from image.freeze.packaged import MINORS, asking
     from image.overlay import load_all
     from image.packages.pinning import update as pin_newest_packages
 
     if update or accept_key:
         folder = cache_folder()
         print(pin_newest(LOCK, folder, accept_key=accept_key or None))
-        print(pin_newest_packages(LOCK, load_all(OVERLAYS), folder.parent))
+        asked = [*load_all(OVERLAYS), asking(MINORS)]
+        print(pin_newest_packages(LOCK, asked, folder.parent))
     else:
         print(locking.render(locking.load(LOCK)), end="")
+
+
+@task(
+    help={
+        "target": "freebsd or linux",
+        "python-prefix": "folder with FreeBSD's Python: what is /usr/local there",
+        "packages": "folder or address of a package repository with FreeBSD's Python; default: "
+        "what the lock pins",
+        "package-keys": "folder of fingerprints to trust for --packages; default: the base's",
+        "sets": "folder with the base sets to go by; default: what the lock pins",
+        "output": "folder for the program (dist/exitisp-TARGET)",
+    },
+)
+@refusing
+def freeze(
+    _: Context,
+    target: str = "freebsd",
+    python_prefix: str = "",
+    packages: str = "",
+    package_keys: str = "",
+    sets: str = "",
+    output: str = "",
+) -> None:
+    """Make the wizard one program that needs no Python.
+
+    Example: ./exitisp freeze --target linux
+    """
+    from image.base.cache import cache_folder
+    from image.freeze import save
+    from image.freeze.request import Request, freeze_requested
+    from image.freeze.target import parse
+    from image.overlay import load_all
+    from image.packages.source import source
+
+    wanted = parse(target)
+    prefix = Path(python_prefix) if python_prefix else None
+    repository = None if prefix else source(packages, package_keys, LOCK, first=False)
+    request = Request(LOCK, Path(sets) if sets else None, prefix, repository)
+    frozen = freeze_requested(wanted, request, load_all(OVERLAYS), cache_folder().parent)
+    place = Path(output or f"dist/exitisp-{wanted.value}")
+    save(frozen, place)
+    print(f"{place / 'exitisp'}: sha256 {frozen.sha256} of the whole folder")
 
 
 @task(
