@@ -1,6 +1,7 @@
 """A box that is as configured, or not, as a test wants."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,29 @@ from firstboot import apply, preflight
 from tests.apply import box as boxes
 from tests.apply.box import Box
 
+_rendered: dict[str, Any] = {}
 
-@pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
-    """Not configured yet. Nobody waits for anything."""
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for anything, and what was rendered or linted once is not again."""
     monkeypatch.setattr(apply, "READY", 0.0)
     monkeypatch.setattr(preflight, "TRIES", 1)
+    for name in ("render", "lint"):
+        monkeypatch.setattr(apply, name, _remembering(name, getattr(apply, name)))
+
+
+def _remembering(name: str, real: Any) -> Any:
+    def call(*arguments: Any) -> Any:
+        key = f"{name} {arguments!r}"
+        if key not in _rendered:
+            _rendered[key] = real(*arguments)
+        return _rendered[key]
+
+    return call
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    """Not configured yet."""
     return boxes.make(tmp_path / "root", boxes.example().value)
