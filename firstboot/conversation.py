@@ -7,12 +7,13 @@ from pathlib import Path
 from firstboot.apply import apply_site, site_of_running
 from firstboot.draft import Draft
 from firstboot.keeping import keep
+from firstboot.keyboard import LineLost
 from firstboot.machine import Machine
 from firstboot.program import say, undisturbed
 from firstboot.refusal import Refusal
 from firstboot.stick import mounted
 from firstboot.terminal import Terminal, console
-from firstboot.turns import TakenOver, first_come
+from firstboot.turns import first_come
 from firstboot.wizard import Abandoned, MachineView, Saved, converse
 
 DRAFT = "draft.yaml"
@@ -48,7 +49,7 @@ def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
                     return 0
                 with mounted(machine) as stick:
                     return _until_applied(machine, draft(), terminal, stick)
-        except TakenOver:
+        except LineLost:
             return 1
 
 

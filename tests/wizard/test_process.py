@@ -1,15 +1,13 @@
 """The wizard as a process on a pseudo-terminal of 24 rows and 80 columns."""
 
 import base64
-import io
 import os
 import signal
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
@@ -18,39 +16,8 @@ from firstboot.draft import Draft
 from firstboot.site import load
 from firstboot.terminal import MORE
 from tests.site.sites import ONE, ROOT, TWO
+from tests.wizard.far import PATIENCE, Far
 from tests.wizard.script import BEGIN, CONTROL_C, Turn, conversation, play, trying
-
-PATIENCE = 120
-"""Seconds; the machine may have much else to do."""
-
-
-class Far:
-    """The far end of the terminal, with all that was seen there."""
-
-    def __init__(self, child: "pexpect.spawn[Any]") -> None:
-        self.child = child
-        self._seen = io.BytesIO()
-        child.logfile_read = self._seen
-
-    @property
-    def seen(self) -> bytes:
-        return self._seen.getvalue()
-
-    def expect(self, texts: Sequence[str]) -> int:
-        return self.child.expect_exact([text.encode() for text in texts])
-
-    def send(self, line: str) -> None:
-        self.child.send(f"{line}\r")
-
-    def press(self, key: str, prompt: str) -> None:
-        """Press `key` where `prompt` asks for something."""
-        self.expect([prompt])
-        self.child.send(key)
-
-    def end(self) -> str:
-        """What it said at last."""
-        self.child.expect(pexpect.EOF)
-        return self.seen.rpartition(b"ENDED ")[2].strip().decode()
 
 
 @contextmanager
