@@ -166,13 +166,15 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class PackagePin:
-    """A package by content; `path` is where the repository had it, `size` is in bytes."""
+    """A package by content; `path` is where the repository had it, `size` is in bytes. `needs` are
+    the other packages without which it does not work, and all that those need."""
 
     name: PackageName
     version: PackageVersion
     path: PackagePath
     sha256: Sha256
     size: Natural
+    needs: tuple[PackageName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,14 @@ def load(path: Path) -> Lock:
                 remedy="empty pins and run ./exitisp lock --update",
             )
         seen.add(pin.name)
+    for at, pin in enumerate(packages.pins or ()):
+        if lost := [name for name in pin.needs if name not in seen]:
+            raise Refusal(
+                read.where("packages", "pins", at, "needs"),
+                expected=f"a pin of {lost[0]}, which {pin.name} needs",
+                found="none",
+                remedy="empty pins and run ./exitisp lock --update",
+            )
     return read.value
 
 
@@ -259,9 +269,14 @@ def _render_packages(pins: tuple[PackagePin, ...] | None) -> str:
     return "".join(
         f'\n    - {{name: "{one.name}", version: "{one.version}", size: {one.size},\n'
         f"       sha256: {one.sha256},\n"
-        f'       path: "{one.path}"}}'
+        f'       path: "{one.path}"{_render_needs(one)}}}'
         for one in pins
     )
+
+
+def _render_needs(pin: PackagePin) -> str:
+    names = ", ".join(f'"{name}"' for name in pin.needs)
+    return f",\n       needs: [{names}]" if names else ""
 
 
 def _render_pin(pin: Pin) -> str:
@@ -308,8 +323,9 @@ packages:
   # The fingerprint of the key that had signed the catalogue when the packages were pinned.
   signer:{signer}
 
-  # The packages that the overlays ask for, and what those need. The repository is a rolling one:
-  # it forgets old packages. An update never goes back to an older version of a package; to do
-  # that on purpose, empty `pins` first.
+  # The packages that the overlays ask for, Python for the freeze, and what those need; a build
+  # takes of them what it asks for. The repository is a rolling one: it forgets old packages. An
+  # update never goes back to an older version of a package; to do that on purpose, empty `pins`
+  # first.
   pins:{pins}
 """

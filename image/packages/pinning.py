@@ -21,8 +21,10 @@ from image.base.sets import VerifiedSet
 from image.base.source import obtain as obtain_sets
 from image.overlay import Overlay, dropping
 from image.packages import version
+from image.packages.catalogue import Catalogue, Listed
 from image.packages.place import place
 from image.packages.repository import VerifiedPackage, Word, bring, open_repository
+from image.packages.solver import base_shlibs, solve
 from image.packages.source import solve_newest
 from image.packages.trust import Keys
 from image.packages.wanted import Missing
@@ -94,7 +96,10 @@ def pin_newest(
         "the repository's catalogue",
         "try again later: the repository is just being renewed",
     )
-    pins = tuple(_pin(one) for one in bring(there, listed, word, cache))
+    needs = _needs(listed, base)
+    pins = tuple(
+        _pin(one, needs[one.listed.package.name]) for one in bring(there, listed, word, cache)
+    )
     new = replace(old, packages=replace(old.packages, signer=Sha256(repository.signer), pins=pins))
     if new != old:
         lock.write(lock_path, new)
@@ -135,7 +140,20 @@ def _change(before: PackagePin | None, after: PackagePin | None) -> str:
     return ""
 
 
-def _pin(package: VerifiedPackage) -> PackagePin:
+def _needs(listed: Sequence[Listed], base: Tree) -> dict[str, tuple[PackageName, ...]]:
+    """For each of the packages the others of them that it needs, and all that those need."""
+    catalogue, shlibs = Catalogue(tuple(listed)), base_shlibs(base)
+    return {
+        name: tuple(
+            PackageName(other.package.name)
+            for other in solve([name], catalogue, shlibs)
+            if other.package.name != name
+        )
+        for name in (one.package.name for one in listed)
+    }
+
+
+def _pin(package: VerifiedPackage, needs: tuple[PackageName, ...]) -> PackagePin:
     listed = package.listed
     return PackagePin(
         PackageName(listed.package.name),
@@ -143,4 +161,5 @@ def _pin(package: VerifiedPackage) -> PackagePin:
         PackagePath(listed.path),
         Sha256(package.sha256),
         Natural(package.size),
+        needs,
     )

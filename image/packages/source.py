@@ -154,21 +154,19 @@ def _obtain_pinned(
         "mirrors of a rolling branch remove old packages: pin what there is now, ./exitisp lock "
         "--update",
     )
-    there = place(locked.repository, patience)
-    listed = [_listed(pin) for pin in locked.pins or ()]
-    packages = tuple(_described(one) for one in bring(there, listed, word, cache))
+    pins = {str(pin.name): pin for pin in locked.pins or ()}
+    with _among_pins(pinned.lock):
+        choice = choose(overlays, pins)
+    needed = {name for one in choice.names for name in (one, *pins[one].needs)}
+    listed = [_listed(pin) for name, pin in pins.items() if name in needed]
+    packages = [
+        _described(one) for one in bring(place(locked.repository, patience), listed, word, cache)
+    ]
     known = {one.listed.package.name: one for one in packages}
     with _among_pins(pinned.lock):
-        choice = choose(overlays, known)
         catalogue = Catalogue(tuple(one.listed for one in packages))
         solution = solve(choice.names, catalogue, base_shlibs(base))
-    used = tuple(known[one.package.name] for one in solution)
-    if spare := sorted(known.keys() - {one.listed.package.name for one in used}):
-        print(
-            f"{pinned.lock} pins what nothing asks for, and it is left out: {', '.join(spare)}",
-            file=sys.stderr,
-        )
-    return Obtained(used, choice.missing)
+    return Obtained(tuple(known[one.package.name] for one in solution), choice.missing)
 
 
 def _listed(pin: PackagePin) -> Listed:

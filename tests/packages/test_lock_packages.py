@@ -94,7 +94,10 @@ def test_a_lock_file_from_before_packages_means_upstreams(tmp_path: Path) -> Non
     assert lock.load(path) == lock.load(SHIPPED)
 
 
-@pytest.mark.parametrize("pins", [None, (), (PIN,), (PIN, replace(PIN, name=PackageName("a")))])
+OTHER = replace(PIN, name=PackageName("a"), needs=(PIN.name,))
+
+
+@pytest.mark.parametrize("pins", [None, (), (PIN,), (PIN, OTHER)])
 def test_pins_are_read_back_as_they_were_written(
     tmp_path: Path, pins: tuple[PackagePin, ...] | None
 ) -> None:
@@ -283,14 +286,34 @@ def test_what_an_overlay_wants_and_nothing_pins_is_refused_with_what_to_do(world
         world.obtain()
 
 
-def test_pins_that_nothing_asks_for_are_left_out_and_told(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pins_that_nothing_asks_for_are_not_even_brought(world: World) -> None:
     world.overlays.append(asking(world.folder / "overlays" / "nyx", "{name: nyx}"))
     world.update()
     del world.overlays[-1]
+    for path in world.cache.iterdir():
+        path.unlink()
     assert names(world.obtain()) == ["libevent-2.1.12", "tor-0.4.8_1,2"]
-    assert "pins what nothing asks for, and it is left out: nyx" in capsys.readouterr().err
+    assert len(list(world.cache.iterdir())) == 2
+
+
+def test_a_pin_has_all_that_a_package_needs(world: World) -> None:
+    chain = Made("libevent", "2.1.12", facts={"shlibs_provided": ["libevent-2.1.so.7"]})
+    deep = replace(chain, deps={"deeper": "1.0"})
+    world.publish(TOR, deep, Made("deeper"))
+    world.update()
+    needs = {pin.name: pin.needs for pin in lock.load(world.lock).packages.pins or ()}
+    assert needs == {"tor": ("deeper", "libevent"), "libevent": ("deeper",), "deeper": ()}
+
+
+def test_a_pin_that_lacks_what_it_needs_is_refused(world: World) -> None:
+    world.update()
+    text = world.lock.read_text()
+    world.lock.write_text(text.replace('needs: ["libevent"]', 'needs: ["libother"]'))
+    with pytest.raises(Refusal, match="expected a pin of libother, which tor needs"):
+        world.obtain()
+    world.lock.write_text(text.replace(',\n       needs: ["libevent"]', ""))
+    with pytest.raises(Refusal, match=r"libevent.*of what .*lock\.yaml pins; pin anew"):
+        world.obtain()
 
 
 def test_a_base_that_has_moved_on_from_the_pinned_packages_is_noticed(world: World) -> None:
