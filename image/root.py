@@ -34,18 +34,6 @@ them anew, and the C library reads the text where there is no database: so a dat
 its text is replaced."""
 
 
-def make_tree(
-    base: Unpacked,
-    kernel: Unpacked,
-    overlays: list[Overlay],
-    time: int,
-    additions: "Additions | None" = None,
-) -> Tree:
-    """The root tree of a slot."""
-    tree, accounts = plant_sets(base, kernel)
-    return finish(tree, accounts, overlays, time, additions or Additions())
-
-
 @dataclass(frozen=True, slots=True)
 class Additions:
     """What is between the base and the overlays: packages, as `reviewed` allows, and the frozen
@@ -54,6 +42,18 @@ class Additions:
     packages: tuple[Contents, ...] = ()
     reviewed: Document[Reviewed] = NOTHING
     wizard: Frozen | None = None
+
+
+def make_tree(
+    base: Unpacked,
+    kernel: Unpacked,
+    overlays: list[Overlay],
+    time: int,
+    additions: Additions = Additions(),
+) -> Tree:
+    """The root tree of a slot."""
+    tree, accounts = plant_sets(base, kernel)
+    return finish(tree, accounts, overlays, time, additions)
 
 
 def plant_sets(base: Unpacked, kernel: Unpacked) -> tuple[Tree, Accounts]:
