@@ -24,9 +24,9 @@ WHOLE = EXAMPLE.read_bytes()
 LINES = WHOLE.decode().splitlines(keepends=True)
 
 FORMS = (
-    Wrong("nothing", b"", "expected a mapping"),
-    Wrong("an empty line", b"\n", "expected a mapping"),
-    Wrong("a comment", b"# site\n", "expected a mapping"),
+    Wrong("nothing", b"", "expected a document"),
+    Wrong("an empty line", b"\n", "expected a document"),
+    Wrong("a comment", b"# site\n", "expected a document"),
     Wrong("a word", b"exitisp\n", "expected a mapping"),
     Wrong("a list", b"- 1\n- 2\n", "expected a mapping"),
     Wrong("zeros", bytes(4096), "expected"),
@@ -61,7 +61,7 @@ VALUES = (
     replaced("- 198.51.100.0/24", "- 10.0.0.0/24", "scopes"),
     replaced("- 198.51.100.0/24", "- 0.0.0.0/0", "scopes"),
     replaced("- 2001:db8:ee::/48", "- 2001:db8:ee::/64", "scopes"),
-    replaced("device: ix0", "device: ix1", "ports"),
+    replaced("device: ix0", "device: igb0", "ports"),
     replaced("device: ix0", "device: ''", "device"),
     replaced("device: ix0", "device: 'ix0; reboot'", "device"),
     replaced("role: exchange", "role: exhange", "one of transit, exchange, lan, management"),
@@ -72,7 +72,7 @@ VALUES = (
     replaced("192.0.2.2/30", "198.51.100.9/30", "own scopes"),
     replaced('"02:00:5e:10:00:0b"', '"ff:ff:ff:ff:ff:ff"', "unicast Ethernet address"),
     replaced("gateway: [192.0.2.193]", "gateway: [192.0.2.100]", "gateway"),
-    replaced("gateway: [192.0.2.193]", "gateway: []", "gateway"),
+    replaced("gateway: [192.0.2.193]", "gateway: [192.0.2.194]", "gateway"),
     replaced("asn: 64496", "asn: 65550", "peers[0].asn"),
     replaced("[192.0.2.1, 2001:db8:100::1]", "[192.0.2.2]", "peers[0]"),
     replaced("[192.0.2.1, 2001:db8:100::1]", "[8.8.8.8]", "peers[0]"),
