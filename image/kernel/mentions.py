@@ -19,6 +19,9 @@ from firstboot.profiles import By
 ANY = "*"
 """A part of a name that is known at run time only: a unit of a driver, mostly."""
 
+LARGEST = 1 << 20
+"""Bytes of a file that is read; nobody writes more by hand."""
+
 
 class Use(Enum):
     """What a name is named for."""
@@ -47,7 +50,7 @@ def in_overlay(folder: Path) -> Iterator[Mention]:
     """Everything that the files and templates of the overlay in `folder` name."""
     for kind in ("files", "templates"):
         for path in sorted((folder / kind).rglob("*")):
-            if not path.is_file() or path.is_symlink():
+            if not path.is_file() or path.is_symlink() or path.stat().st_size > LARGEST:
                 continue
             data = path.read_bytes()
             if b"\0" not in data:

@@ -1,5 +1,6 @@
 """What the overlays name is on the kernel that they go with, or the build stops and says where."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -273,3 +274,9 @@ def test_what_is_wrong_in_a_profile_is_told_with_its_line(
     with pytest.raises(Refusal) as caught:
         profiled(tmp_path, *parts)
     assert f"/profiles/ix.yaml:{line}: " in str(caught.value)
+
+
+def test_files_too_large_for_a_text_are_none_of_it(tmp_path: Path) -> None:
+    place = make(tmp_path, {"files/etc/large": "sysctl wrong.name\n"})
+    os.truncate(place.folder / "files/etc/large", 1 << 45)
+    assert lint(tree(), [place]) == []
