@@ -1,7 +1,6 @@
 """The frozen program, run on this host; and what stops a freeze."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -212,21 +211,3 @@ def test_imports_that_the_target_lacks_are_refused() -> None:
     with pytest.raises(Refusal, match=r"firstboot/a\.py: .* found _sqlite3"):
         check_imports(program, found, {"time"})
     check_imports(program, found, {"_sqlite3"})
-
-
-def test_pip_is_asked_for_the_one_source_that_is_pinned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a package index that nobody can reach."""
-    from image.freeze import source
-
-    for name in list(os.environ):
-        if name.lower().startswith("pip_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing"))
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    with pytest.raises(Refusal, match="pip download pyinstaller=="):
-        source.obtain(tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []

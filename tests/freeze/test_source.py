@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -83,3 +84,71 @@ def test_only_c_files_of_the_bootloader_are_taken() -> None:
 def test_what_is_no_such_source_is_refused(data: bytes) -> None:
     with pytest.raises(Refusal, match="C files of the bootloader"):
         source.c_files(data)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the only place where pip looks."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    (tmp_path / "index").mkdir()
+    return tmp_path / "index"
+
+
+def offer(index: Path) -> bytes:
+    """A source distribution whose metadata anything can make, and which leaves a trace of that."""
+    version = source.version()
+    about = f"Metadata-Version: 2.1\nName: pyinstaller\nVersion: {version}\n"
+    backend = f"""
+import pathlib
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    pathlib.Path({str(index)!r}, "was-run").touch()
+    info = pathlib.Path(folder, "pyinstaller-{version}.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text({about!r})
+    return info.name
+def build_wheel(folder, config_settings=None, metadata_folder=None):
+    raise NotImplementedError
+"""
+    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in (
+            ("backend.py", backend),
+            ("pyproject.toml", project),
+            ("PKG-INFO", about),
+        ):
+            info = tarfile.TarInfo(f"pyinstaller-{version}/{name}")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    (index / f"pyinstaller-{version}.tar.gz").write_bytes(packed.getvalue())
+    return packed.getvalue()
+
+
+def test_pip_brings_the_source_that_is_pinned(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = offer(index)
+    digest = hashlib.sha256(data).hexdigest()
+    monkeypatch.setattr(source, "SHA256", {source.version(): digest})
+    assert source.obtain(tmp_path / "cache") == data
+    assert (index / "was-run").exists()
+
+
+def test_pip_runs_nothing_of_another_source(index: Path, tmp_path: Path) -> None:
+    offer(index)
+    with pytest.raises(Refusal, match=r"pip download pyinstaller==.*HASH"):
+        source.obtain(tmp_path / "cache")
+    assert not (index / "was-run").exists()
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_where_pip_finds_nothing_it_says_what_to_do(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refusal) as caught:
+        source.obtain(tmp_path / "cache")
+    assert f"put pyinstaller-{source.version()}.tar.gz into" in caught.value.remedy
+    assert list((tmp_path / "cache").iterdir()) == []
