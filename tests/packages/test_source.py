@@ -94,6 +94,23 @@ def test_a_library_that_neither_base_nor_packages_have_is_refused(
         obtain(Given(str(repository.folder)), overlays, base_system(usual_signer()), cache)
 
 
+def test_an_optional_package_that_lacks_what_it_needs_is_as_good_as_missing(
+    overlays: list[Overlay], cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Made("pkg", deps={"lost": "1"})
+    repository = make_repository(tmp_path / "repository", [TOR, LIBEVENT, broken])
+    given, base = Given(str(repository.folder)), base_system(usual_signer())
+    obtained = obtain(given, overlays, base, cache)
+    assert names(obtained) == ["libevent-2.1.12", "tor-0.4.8"]
+    assert [one.names for one in obtained.missing] == [("pkg",)]
+    assert "pkg is left out: package pkg: expected lost, because pkg-1.0 needs lost" in (
+        capsys.readouterr().err
+    )
+    overlays.append(asking(tmp_path / "needs", "{name: pkg}"))
+    with pytest.raises(Refusal, match=r"pkg-1\.0 needs lost"):
+        obtain(given, overlays, base, cache)
+
+
 def test_without_packages_there_are_none(overlays: list[Overlay], cache: Path) -> None:
     assert obtain(None, overlays, base_system(), cache) == Obtained()
 
