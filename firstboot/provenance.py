@@ -1,12 +1,13 @@
 """Which answers of a site a line of a rendered file came from.
 
 Templates put values into lines, so the answers are those whose values are in the line as whole
-words. A line without any is named after the nearest line above it that has some: within a block,
-that is the block's own line. What a value is said to be is never told, for it may be a secret.
+words, the rarest first. A line without any is named after the nearest line above it that has some.
+What a value is said to be is never told, for it may be a secret.
 """
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -24,7 +25,9 @@ SHORTEST = 3
 def origin(site: Document[Site], text: str, line: int) -> str:
     """The answers that line number `line` of the rendered `text` came from, as a person finds them:
     ``peers[0].asn (site.yaml:31)``; "" if no line up to there has any."""
-    values = sorted(_values(site.value, ()), key=lambda pair: -len(pair[1]))
+    values = list(_values(site.value, ()))
+    often = Counter(value for _, value in values)
+    values.sort(key=lambda pair: (often[pair[1]], -len(pair[1])))
     for said in reversed(text.splitlines()[:line]):
         keys = list(dict.fromkeys(key for key, value in values if _has(said, value)))
         if keys:

@@ -16,6 +16,7 @@ from tests.apply.box import EXAMPLE, Box, altered, example
 from tests.apply.corpus import CORPUS, WHOLE, Wrong
 from tests.apply.cut import at_every_step
 from tests.apply.test_apply import Told
+from tests.apply.test_generations import FILES
 
 SECRET = "EKpCMmMTM7gbv4W4jvLnhxnA"
 
@@ -138,6 +139,8 @@ def test_answers_that_were_given_already_are_not_lost(box: Box, stick: Path) -> 
 def test_the_power_may_go_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The box is configured or not; once it is, no copy of the file stays on the stick."""
     monkeypatch.setattr(apply, "judge", lambda *_: None)
+    monkeypatch.setattr(apply, "lint", lambda *_: [])
+    monkeypatch.setattr(apply, "render", lambda *_: list(FILES))
     empty = boxes.make(tmp_path / "empty", example().value)
     places = (tmp_path / str(number) for number in itertools.count())
 
