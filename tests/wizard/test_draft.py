@@ -107,6 +107,26 @@ def test_a_power_cut_leaves_the_answers_before_or_after(
     assert after == draft.answers or not done
 
 
+def test_answers_are_on_the_disk_before_they_have_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(call: str) -> Callable[..., Any]:
+        real: Callable[..., Any] = getattr(os, call)
+
+        def note(*arguments: Any, **named: Any) -> Any:
+            order.append(call)
+            return real(*arguments, **named)
+
+        return note
+
+    for call in ("fsync", "replace"):
+        monkeypatch.setattr(os, call, noted(call))
+    Draft.open(tmp_path / "draft.yaml").answer(("asn",), "64511")
+    assert order == ["fsync", "replace", "fsync"]
+
+
 def test_half_a_file_under_the_other_name_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / ".draft.yaml.new").write_bytes(b'{"asn": "645')
     draft = Draft.open(tmp_path / "draft.yaml")
