@@ -104,6 +104,26 @@ def test_a_file_where_a_disk_was_is_refused(stick: Target) -> None:
     assert stick.path.read_bytes() == DATA
 
 
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "sudo setfacl -m u:.*:rw /"),
+        (errno.EBUSY, "unmount it"),
+        (errno.EROFS, "write protection"),
+        (errno.ENXIO, "plug it in again"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_with_a_remedy(
+    stick: Target, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    def refuse(path: Path, flags: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(Refusal, match=remedy), medium.opened(stick):
+        pass
+
+
 def test_nothing_stays_open(stick: Target) -> None:
     before = opened()
     with medium.opened(stick):
