@@ -15,6 +15,9 @@ CONTENTS = "_internal"
 PROGRAM = "exitisp"
 FOUND = "found.json"
 
+HOOKS = ("end_as_python_does.py", "restore_environment.py")
+"""What runs in the program before the program itself."""
+
 Row = tuple[str, str, str]
 """As PyInstaller lists what it found: name or path in the program, path here, kind."""
 
@@ -78,7 +81,7 @@ def make(parameters: Parameters, folder: Path) -> None:
         [parameters.script],
         pathex=[*filter(None, [parameters.stdlib]), parameters.folder],
         hiddenimports=parameters.modules,
-        runtime_hooks=[str(Path(__file__).with_name("restore_environment.py"))],
+        runtime_hooks=[str(Path(__file__).with_name(hook)) for hook in HOOKS],
         excludes=parameters.excluded,
     )
     archive = EXE(

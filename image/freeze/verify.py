@@ -69,7 +69,7 @@ def verify(folder: Path, base: Base | None) -> None:
                     name,
                     expected="only libraries of the program and of the base",
                     found=f"{needed}, which neither has",
-                    remedy="use a repository that has a package with it",
+                    remedy="use packages and a base that fit each other",
                 )
     if base is not None:
         resolve(machine_code, base)

@@ -107,6 +107,14 @@ def test_programs_that_it_starts_see_the_environment_it_was_given() -> None:
     }
 
 
+def test_an_error_that_nobody_foresaw_ends_it_as_python_ends(linux: Frozen) -> None:
+    """Here that there is no standard output to print to; the bootloader has no word in it."""
+    command = f"exec {linux.folder}/exitisp check {SITE} >&-"
+    done = subprocess.run(["sh", "-c", command], env={}, capture_output=True, text=True)
+    assert done.returncode in (0, 1)
+    assert "PYI-" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["linux", "freebsd"])
 def test_of_others_only_pure_python_is_in_it(name: str, request: pytest.FixtureRequest) -> None:
     frozen: Frozen = request.getfixturevalue(name)
