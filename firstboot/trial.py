@@ -50,7 +50,7 @@ CHECKERS = (
     Checker(
         "etc/local/tor/torrc@*",
         "/usr/local/bin/tor",
-        ("--verify-config", "--quiet", "-f", "{file}"),
+        ("--verify-config", "--hush", "-f", "{file}"),
         ("/usr/local/etc/tor", "/data/tor"),
     ),
     Checker("etc/local/bgpd.conf", "/usr/local/sbin/bgpd", ("-n", "-f", "{file}")),
@@ -137,10 +137,11 @@ def _refused(
 
 
 def _telling(text: str) -> Iterator[str]:
-    """The lines that say what is wrong, if they can be told from those that do not."""
+    """The lines that say what is wrong, if they can be told from those that do not; without the
+    time, which Tor begins them with."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     wrong = [line for line in lines if re.search(r"\[err\]|\[warn\]|error|:\d+:|line \d+", line)]
-    return iter(wrong or lines)
+    return (re.sub(r"^\w+ \d+ [\d:.]+ \[\w+\] ", "", line) for line in wrong or lines)
 
 
 def _masked(site: Site, text: str) -> str:

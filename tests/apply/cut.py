@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -39,7 +39,9 @@ def power_cut(before: int) -> Iterator[Callable[[], int]]:
 
         return call
 
-    with mock.patch.multiple(os, **{name: step(name) for name in STEPS}):
+    with ExitStack() as patches:
+        for name in STEPS:
+            patches.enter_context(mock.patch.object(os, name, step(name)))
         yield lambda: taken
 
 

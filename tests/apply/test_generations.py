@@ -129,7 +129,7 @@ def test_a_power_cut_leaves_the_old_or_the_new(tmp_path: Path) -> None:
         generations.switch(generations.write(content("new")))
 
     left = list(at_every_step(lambda: filled(next(places) / "cfg", "old"), change))
-    words = [word(generations.chosen()) for generations in left]
+    words = [str(word(generations.chosen())) for generations in left]
     assert set(words) == {"old", "new"}
     assert words == sorted(words, reverse=True), "once it is the new one it stays that"
     assert len(left) > 20

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstboot import apply, unattended
+from firstboot import apply, keeping, unattended
 from firstboot.draft import Draft
 from firstboot.refusal import Refusal
 from tests.apply import box as boxes
@@ -180,7 +180,7 @@ def test_a_stick_that_cannot_be_written_does_not_keep_a_box_from_its_site(
     box: Box, stick: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(stick, WHOLE)
-    real = unattended.keep
+    real = keeping.keep
 
     def keep(path: Path, data: bytes, mode: int = 0o600) -> None:
         if path.is_relative_to(stick):
