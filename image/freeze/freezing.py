@@ -165,7 +165,9 @@ def _key(target: Target, python: Provided | None, program: Program) -> str:
 
 def _make(work: Path, cache: Path, python: Provided | None, program: Program) -> list[Module]:
     """Freeze into the folder `work`/`PROGRAM`; what of other people's is in it."""
-    interpreter = Interpreter.find(python.prefix(work / "python")) if python else None
+    interpreter = None
+    if python:
+        interpreter = Interpreter.find(python.prefix(work / "python"), python.name)
     sources = work / "sources"
     program.write(sources)
     parameters = Parameters(

@@ -37,16 +37,16 @@ class Interpreter:
     libraries: Mapping[str, Path]
 
     @classmethod
-    def find(cls, prefix: Path, wanted: tuple[int, int] = HOST) -> "Interpreter":
-        """The Python of the minor version `wanted` in `prefix`. Raises Refusal if there is none,
-        or one for another system."""
+    def find(cls, prefix: Path, name: str = "", wanted: tuple[int, int] = HOST) -> "Interpreter":
+        """The Python of the minor version `wanted` in `prefix`, which came from `name`. Raises
+        Refusal if there is none, or one for another system."""
         minor = "{}.{}".format(*wanted)
         stdlib = prefix / "lib" / f"python{minor}"
         with writing(prefix):
             found = sorted((prefix / "lib").glob(f"libpython{minor}.so.1*"))
             others = sorted(path.name for path in prefix.glob("lib/libpython3.*.so.1*"))
         if not found or not (stdlib / "os.py").is_file():
-            raise no_python(str(prefix), ", ".join(others) or "none", minor)
+            raise no_python(name or str(prefix), ", ".join(others) or "none", minor)
         library = found[0]
         data = library.read_bytes()
         facts = elf.read(data, str(library))

@@ -15,6 +15,10 @@ from image.writing import writing
 class Provided(Protocol):
     """A Python for the target."""
 
+    @property
+    def name(self) -> str:
+        """What a person knows it by."""
+
     def digest(self) -> str:
         """Stands for all of it that a freeze reads."""
 
@@ -28,6 +32,10 @@ class Prefix:
     """A Python that somebody built or unpacked: what is /usr/local on the target."""
 
     folder: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.folder)
 
     def digest(self) -> str:
         lib = self.folder / "lib"
@@ -55,6 +63,10 @@ class Packages:
     """Python's package and those of the libraries that it is linked to."""
 
     archives: tuple[Archive, ...]
+
+    @property
+    def name(self) -> str:
+        return ", ".join(one.path.name for one in self.archives)
 
     def digest(self) -> str:
         return unpacking.digest(self.archives)
