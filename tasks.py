@@ -352,6 +352,18 @@ def audit(_: Context, sbom: str = BILL, feed: str = "") -> None:
 
 
 @task
+@refusing
+def docs(_: Context) -> None:
+    """Make the parts of docs/ anew that follow from the code.
+
+    Example: ./exitisp docs
+    """
+    from firstboot.reference import renew
+
+    renew(ROOT / "docs", OVERLAYS)
+
+
+@task
 def lint(context: Context) -> None:
     """Check style and types.
 
