@@ -7,7 +7,7 @@ from pathlib import Path
 from firstboot.apply import apply_site, site_of_running
 from firstboot.draft import Draft
 from firstboot.keeping import keep
-from firstboot.keyboard import LineLost
+from firstboot.keyboard import Interrupted, LineLost
 from firstboot.machine import Machine
 from firstboot.program import say, undisturbed
 from firstboot.refusal import Refusal
@@ -49,7 +49,7 @@ def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
                     return 0
                 with mounted(machine) as stick:
                     return _until_applied(machine, draft(), terminal, stick)
-        except LineLost:
+        except (Interrupted, LineLost):
             return 1
 
 

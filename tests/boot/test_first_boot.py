@@ -60,6 +60,12 @@ class Lab:
     def is_up(self, interface: str) -> bool:
         return interface in self.said("ifconfig -u -l").split()
 
+    def is_silent(self) -> None:
+        """Nobody listens, and no port has an address. The wizard has them up to see cables."""
+        assert self.said("sockstat -46lq") == ""
+        assert self.said("ifconfig -a inet | grep -c 'inet '") == "1"
+        assert self.said("ifconfig -a inet6 | grep inet6 | grep -v -c '%lo0\\| ::1 '; true") == "0"
+
     def restart(self) -> str:
         """What the console said until it offered a login, or the wizard."""
         self.machine.shell.send_line("shutdown -r now")
@@ -118,8 +124,7 @@ def box(image: Path) -> Iterator[Lab]:
         console.expect(script.BEGIN[0], timeout=BOOT)
         machine.shell.open_shell(timeout=BOOT)
         lab = Lab(machine)
-        assert lab.said("sockstat -46lq") == ""
-        assert lab.said("ifconfig -u -l ether") == ""
+        lab.is_silent()
         turns = script.conversation(SITE)
         serial = Serial(console, QUESTION)
         script.play(serial, turns[:20])
@@ -139,7 +144,8 @@ def test_the_box_runs_what_was_answered(box: Lab) -> None:
 
 
 def test_the_site_is_kept_and_the_answers_are_not(box: Lab) -> None:
-    assert box.said("ls /cfg") == "accounts\ncurrent\nentropy\ngenerations\nssh\nstate"
+    kept = {"accounts", "current", "generations", "ssh", "state"}
+    assert set(box.said("ls /cfg").split()) - {"entropy"} == kept
     assert "generations/0001" in box.said("readlink /cfg/current")
     assert box.said("stat -f '%Sp %Su' /cfg /cfg/accounts/root /cfg/current/site.yaml") == (
         "drwx------ root\n-rw------- root\n-rw------- root"
@@ -240,7 +246,7 @@ def test_a_wrong_site_file_leads_to_the_wizard_and_is_reported(wrong: Lab) -> No
     assert "peers[1].asn" in findings
     assert "Not taken" in findings
     assert wrong.said("ls /tmp/fat") == "EFI\nsite-findings.txt\nsite.yaml"
-    assert wrong.said("sockstat -46lq") == ""
+    wrong.is_silent()
 
 
 def test_the_corrected_file_is_taken_without_a_question(wrong: Lab) -> None:
