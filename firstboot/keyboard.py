@@ -110,33 +110,30 @@ class _Line:
     def __init__(self, echo: Callable[[str], None], hide: Hidden) -> None:
         self._echo = echo
         self._hide = hide
-        self._chars: list[tuple[str, bool]] = []
-
-    @property
-    def text(self) -> str:
-        return "".join(char for char, _ in self._chars)
+        self._seen: list[bool] = []
+        self.text = ""
 
     def take(self, char: str) -> None:
         if char in ERASE:
             self._erase()
         elif char == KILL:
-            while self._chars:
+            while self.text:
                 self._erase()
         elif char == WORD:
-            while self._chars and self._chars[-1][0] == " ":
+            while self.text.endswith(" "):
                 self._erase()
-            while self._chars and self._chars[-1][0] != " ":
+            while self.text and not self.text.endswith(" "):
                 self._erase()
-        elif len(self._chars) < LONGEST:
+        elif len(self.text) < LONGEST:
             char = " " if char == "\t" else char
             if char.isprintable():
-                seen = not self._hide(self.text)
-                self._chars.append((char, seen))
-                if seen:
+                self._seen.append(not self._hide(self.text))
+                self.text += char
+                if self._seen[-1]:
                     self._echo(char)
 
     def _erase(self) -> None:
-        if self._chars:
-            _, seen = self._chars.pop()
-            if seen:
+        if self.text:
+            self.text = self.text[:-1]
+            if self._seen.pop():
                 self._echo("\b \b")

@@ -52,14 +52,14 @@ class Terminal:
     def say(self, text: str = "") -> None:
         """Show the lines of `text`; what does not fit goes on below, as far in as it began."""
         for line in text.split("\n"):
-            for piece in self._wrapped(line):
+            for piece in self._wrapped(_harmless(line)):
                 self._page()
                 self._write(piece + "\n")
                 self._unread += 1
 
     def ask(self, prompt: str, hide: Hidden = shown) -> str:
         """The line that is typed after `prompt`. Raises Interrupted and LineLost."""
-        *above, last = self._wrapped(prompt)
+        *above, last = self._wrapped(_harmless(prompt))
         for piece in above:
             self.say(piece)
         self._write(last if last.endswith(" ") or not last else f"{last} ")
@@ -84,6 +84,11 @@ class Terminal:
             break_on_hyphens=False,
             drop_whitespace=True,
         )
+
+
+def _harmless(line: str) -> str:
+    """`line` without what acts on a terminal: files from elsewhere may have that in them."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,9 @@ def ask(terminal: Terminal, question: Question, situation: Situation) -> Move:
             refused = (value, judgement.waivers) if judgement.waivers else None
             continue
         tell(terminal, "Note", judgement.notes)
+        note = question.note(situation, value)
+        if note:
+            terminal.say(f"  Note: {note}")
         _keep(situation, question, value)
         return Move.ON
 

@@ -101,7 +101,8 @@ SECTION = Section(
             "SSH public keys, pasted, one a line; an empty line ends",
             "The line of each administrator's file NAME.pub, of two administrators at least, so "
             "that one can sleep. With stick, they are read from files NAME.pub in the stick's FAT "
-            "partition. ssh-keygen -t ed25519 makes a key.\n"
+            "partition. What is given replaces all that was there. ssh-keygen -t ed25519 makes a "
+            "key.\n"
             "Example: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGgIxCHb... ada@example.org",
             form=Lines(what="keys"),
             optional=True,

@@ -29,6 +29,12 @@ def _next_card(situation: Situation) -> Plain:
     return next(free, None)
 
 
+def _unknown(situation: Situation, device: Plain) -> str:
+    if device in [nic.device for nic in situation.machine.nics()]:
+        return ""
+    return f"there is no card {device} in this box now."
+
+
 def _identify(terminal: Terminal, situation: Situation) -> Plain:
     """The card whose cable a person unplugs."""
     before = situation.machine.nics()
@@ -84,6 +90,7 @@ SECTION = Section(
             "Example: ix0",
             above=_cards,
             default=_next_card,
+            note=_unknown,
             aids={"find": _identify},
         ),
         Question(

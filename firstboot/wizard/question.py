@@ -73,13 +73,17 @@ def silence(_: Situation) -> str:
     return ""
 
 
+def no_note(_: Situation, _answer: Plain) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Question:
     """`key` is the answer's place in the site, or in the part of a list.
 
     An `optional` one may be answered with "none". `options` can be answered by their number.
-    `above` is shown before it is asked, `aids` are words that help to answer it. Where it is
-    `of_mapping`, "none" takes the key away.
+    `above` is shown before it is asked, `note` of the answer after it; `aids` are words that help
+    to answer it. Where it is `of_mapping`, "none" takes the key away.
     """
 
     key: tuple[str, ...]
@@ -91,6 +95,7 @@ class Question:
     when: Callable[[Situation], bool] = always
     options: Callable[[Situation], tuple[Option, ...]] = no_options
     above: Callable[[Situation], str] = silence
+    note: Callable[[Situation, Plain], str] = no_note
     of_mapping: bool = False
     aids: Mapping[str, Aid] = field(default_factory=dict)
 

@@ -388,6 +388,13 @@ def test_no_line_and_no_screen_is_larger_than_the_terminal(tmp_path: Path) -> No
         assert len(line) <= 79 or any(line.endswith(answer) for answer in typed), line
 
 
+def test_a_card_that_is_not_there_is_noted(tmp_path: Path) -> None:
+    before = until(conversation(site_of(ONE)), "Network card")
+    _, person = talk(empty(tmp_path), [*before, ("Network card", "ix7")])
+    assert "Note: there is no card ix7 in this box now." in person.screen
+    assert person.prompts[-1].startswith("What it leads to")
+
+
 def test_the_card_whose_cable_is_unplugged_is_found(tmp_path: Path) -> None:
     looks: list[tuple[Nic, ...]] = []
 

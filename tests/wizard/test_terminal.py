@@ -38,6 +38,14 @@ def test_no_line_reaches_the_last_column(text: str) -> None:
     assert all(len(line) <= 79 for line in said(text).split("\n"))
 
 
+def test_nothing_that_is_said_or_asked_acts_on_the_terminal() -> None:
+    seen: list[str] = []
+    terminal = Terminal(Typed(), seen.append)
+    terminal.say("a\x1b[2Jb\x07\x9bc")
+    terminal.ask("d\r\x1b]0;e\x07f?")
+    assert "".join(seen) == "a?[2Jb??c\nd??]0;e?f? "
+
+
 def test_nothing_scrolls_away_unread() -> None:
     seen = said("\n".join(map(str, range(60))))
     pages = seen.split(MORE)
