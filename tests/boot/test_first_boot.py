@@ -1,7 +1,7 @@
 """A box becomes an ISP: by the wizard on its serial line, and by a file on its FAT partition.
 
-The power goes in the middle of the questions. Then: services, a reboot, a change, the way back, and
-a damaged generation.
+The conversation has all that people do in it, and the power goes in its middle. Then: services, a
+reboot, a change, the way back, and a damaged generation.
 """
 
 import dataclasses
@@ -40,7 +40,11 @@ APPLIED = 1200.0
 QUESTION = 120.0
 
 WHOLE = on_qemu(example("two-transits-and-an-exchange"))
-SITE = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=2))
+FEW = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=2))
+TURNS, SITE = script.trying(FEW)
+CUT = next(at for at, turn in enumerate(TURNS) if turn[0] == "Your prefixes")
+"""The question at which the power goes."""
+
 PEERS = (*SITE.peers[:-1], dataclasses.replace(SITE.peers[-1], name="renamed-peer"))
 CHANGED = dataclasses.replace(SITE, peers=PEERS)
 OUTSIDE = [port.interface for port in SITE.ports if port.role.outside]
@@ -125,15 +129,14 @@ def box(image: Path) -> Iterator[Lab]:
         machine.shell.open_shell(timeout=BOOT)
         lab = Lab(machine)
         lab.is_silent()
-        turns = script.conversation(SITE)
         serial = Serial(console, QUESTION)
-        script.play(serial, turns[:20])
-        serial.expect([turns[20][0]])
+        script.play(serial, TURNS[:CUT])
+        serial.expect([TURNS[CUT][0]])
         machine.cut_power()
         machine.start()
         serial = Serial(machine.console, QUESTION)
         machine.console.expect("goes on where it was", timeout=BOOT, failures=CRASHES)
-        script.play(serial, turns[20:])
+        script.play(serial, TURNS[CUT:])
         machine.console.expect(UP, timeout=APPLIED)
         machine.shell.open_shell(timeout=BOOT)
         yield lab
