@@ -4,8 +4,8 @@ PyInstaller analyses the program with this host's Python; for FreeBSD the target
 library, libpython and bootloader take the place of the host's.
 """
 
-from image.freeze.freezing import freeze, save
-from image.freeze.frozen import Frozen, Module, plant
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen, Module, plant, save
 from image.freeze.target import Target
 
 __all__ = ["Frozen", "Module", "Target", "freeze", "plant", "save"]

@@ -1,14 +1,18 @@
 """A frozen program: what it is, what is in it, and how it gets into a root tree."""
 
 import hashlib
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from firstboot.refusal import Refusal
 from image.freeze.recipe import PROGRAM
 from image.freeze.shelf import Files
 from image.freeze.target import Target
 from image.tree import Content, Extent, Tree, directory, file, parent, symlink
+from image.writing import writing
 
 FOLDER = "usr/local/exitisp"
 COMMAND = "usr/local/bin/exitisp"
@@ -62,3 +66,27 @@ def plant(tree: Tree, frozen: Frozen, time: int) -> None:
         content = Content(size, (Extent(0, size, here),) if size else ())
         tree[f"{FOLDER}/{path}"] = file(content, 0o555 if mode & 0o111 else 0o444, mtime=time)
     tree[COMMAND] = symlink(f"../{FOLDER.removeprefix('usr/local/')}/{PROGRAM}", mtime=time)
+
+
+def save(frozen: Frozen, output: Path) -> None:
+    """Copy the program to the folder `output`, in place of an older one. Raises Refusal."""
+    with writing(output):
+        if output.exists() and not (output / PROGRAM).is_file() and any(output.iterdir()):
+            raise Refusal(
+                output,
+                expected="a new folder, or one with an older program",
+                found="one with something else in it",
+                remedy="name another one with -o",
+            )
+        part = output.with_name(f".{output.name}.{os.getpid()}")
+        old = output.with_name(f".{output.name}.{os.getpid()}.old")
+        try:
+            for path in frozen.files:
+                (part / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(frozen.folder / path, part / path)
+            if output.exists():
+                output.rename(old)
+            part.rename(output)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)

@@ -11,7 +11,7 @@ import pytest
 from firstboot.refusal import Refusal
 from image.base.cache import cache_folder
 from image.freeze import Frozen, Target, freeze
-from image.freeze.freezing import Program
+from image.freeze.program import Program
 from image.freeze.provided import Packages
 from tests.packages.fixtures import FIXTURES
 from tests.packages.given import fixture

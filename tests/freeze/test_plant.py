@@ -113,7 +113,7 @@ def test_a_copy_that_fails_leaves_the_older_one(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("image.freeze.freezing.shutil.copy2", full)
+    monkeypatch.setattr("image.freeze.frozen.shutil.copy2", full)
     with pytest.raises(Refusal, match="room to write"):
         save(one, tmp_path / "out")
     assert shelf.listing(tmp_path / "out") == one.files

@@ -11,11 +11,13 @@ import pytest
 
 from firstboot.refusal import Refusal
 from image.freeze import Frozen, Target, elf, freeze, freezing, shelf
-from image.freeze.freezing import Program, check_imports, origins
+from image.freeze.analysis import check_imports
+from image.freeze.others import origins
+from image.freeze.program import Program
 from image.freeze.recipe import CONTENTS, Found
-from image.freeze.verify import verify
+from image.freeze.verify import Base, verify
 from tests.command import ROOT
-from tests.freeze import made
+from tests.freeze import compiled, made
 from tests.freeze.made import frozen_for_freebsd, frozen_for_linux
 
 SITE = ROOT / "examples" / "one-port-of-each.yaml"
@@ -181,6 +183,24 @@ def test_it_is_taken_from_the_cache_until_something_changes(
         changed = {**program.files, path: program.files[path] + b"\n"}
         with pytest.raises(Frozen):
             freeze(Target.LINUX, made.CACHE, program=replace(program, files=changed))
+
+
+def test_symbols_are_looked_up_once_in_every_base(
+    freebsd: Frozen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(freebsd.folder, tmp_path / freebsd.folder.name)
+    libc = compiled.library(tmp_path / "base", "libc.so.7", "int nothing_that_is_used;")
+    bases = [{"libc.so.7": libc.read_bytes}, {"libc.so.7": lambda: b"another one"}]
+    python, program = made.packaged_python(), made.program()
+    poor: Base = dict.fromkeys(("libc.so.7", "libm.so.5", "libthr.so.3"), libc.read_bytes)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="symbols that the base's libraries have"):
+            freeze(Target.FREEBSD, tmp_path, python=python, base=poor, program=program)
+    judged = []
+    monkeypatch.setattr(freezing, "verify", lambda folder, base: judged.append(base))
+    for base in (*bases, *bases):
+        freeze(Target.FREEBSD, tmp_path, python=python, base=base, program=program)
+    assert judged == bases
 
 
 def test_freebsd_takes_a_python() -> None:

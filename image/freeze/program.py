@@ -1,0 +1,52 @@
+"""What is frozen, as it is in the repository at one moment."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from image.writing import writing
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = "firstboot/__main__.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is frozen, as it was when it was read: the files of `firstboot`, templates and profiles,
+    by path in the repository. `SCRIPT` runs it."""
+
+    files: Mapping[str, bytes]
+
+    @classmethod
+    def read(cls, root: Path = ROOT) -> "Program":
+        paths = (
+            *root.glob("firstboot/**/*.py"),
+            *root.glob("overlays/*/templates/*"),
+            *root.glob("overlays/*/profiles/*"),
+        )
+        with writing(root):
+            return cls(
+                {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}
+            )
+
+    @property
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for path, data in sorted(self.files.items()):
+            digest.update(f"{path}\0{len(data)}\0".encode() + data)
+        return digest.hexdigest()
+
+    @property
+    def modules(self) -> list[str]:
+        """The names of its modules, without the one that is run."""
+        paths = (path for path in self.files if path.endswith(".py") and path != SCRIPT)
+        names = (path.removesuffix(".py").removesuffix("/__init__") for path in paths)
+        return sorted(name.replace("/", ".") for name in names)
+
+    def write(self, folder: Path) -> None:
+        for name, data in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
