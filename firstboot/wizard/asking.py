@@ -31,50 +31,30 @@ class Move(Enum):
 def ask(terminal: Terminal, question: Question, situation: Situation) -> Move:
     """Ask, and keep the answer in the draft. Raises Interrupted for quit, LineLost, Refusal."""
     show(terminal, question, situation)
-    refused: tuple[Plain, tuple[str, ...]] | None = None
+    refused: tuple[Plain, Judgement] | None = None
     while True:
-        present, known = _present(question, situation)
-        typed = _typed(terminal, question, situation, present if known else None, known)
-        word = typed.lower()
-        value: Plain
-        if word == "?":
-            terminal.say(_indented(question.help))
-            continue
-        if word == "back":
+        typed = _typed(terminal, question, situation)
+        if typed.lower() == "back":
             return Move.BACK
-        if common_word(terminal, word, situation.draft):
-            continue
-        if word == "waive" and refused:
-            value, waivers = refused
-            if not _waive(terminal, situation.draft, waivers[0]):
+        if typed.lower() == "waive" and refused:
+            value, judgement = refused
+            if not waive(terminal, situation.draft, judgement):
                 continue
-        elif word in question.aids:
-            value = question.aids[word](terminal, situation)
-            if value is None:
-                continue
-        elif not typed and known:
-            value = present
-        elif not typed:
-            terminal.say("  An answer is needed here; ? shows an example.")
-            continue
         else:
-            parsed = _parsed(terminal, question, situation, typed)
-            if parsed is None:
+            heard = _heard(terminal, question, situation, typed)
+            if heard is None:
                 continue
-            (value,) = parsed
-        refused = None
+            (value,) = heard
         judgement = _judged(situation, question, value)
-        if judgement.errors:
-            key = (*situation.base, *question.key)
-            refuse(terminal, judgement, key)
-            refused = (value, judgement.waivers) if judgement.waivers else None
-            continue
-        tell(terminal, "Note", judgement.notes)
-        note = question.note(situation, value)
-        if note:
-            terminal.say(f"  Note: {note}")
-        _keep(situation, question, value)
-        return Move.ON
+        if not judgement.errors:
+            tell(terminal, "Note", judgement.notes)
+            note = question.note(situation, value)
+            if note:
+                terminal.say(f"  Note: {note}")
+            _keep(situation, question, value)
+            return Move.ON
+        refuse(terminal, judgement, (*situation.base, *question.key))
+        refused = (value, judgement)
 
 
 def show(terminal: Terminal, question: Question, situation: Situation) -> None:
@@ -115,8 +95,17 @@ def tell(terminal: Terminal, how: str, findings: Iterable[Finding], key: Key = (
 
 
 def waive(terminal: Terminal, draft: Draft, judgement: Judgement) -> bool:
-    """Set the rule aside that would let an answer be; whether a person gave a reason."""
-    return bool(judgement.waivers) and _waive(terminal, draft, judgement.waivers[0])
+    """Set the rule aside that would let an answer be; whether that was possible, with a reason."""
+    if not judgement.waivers:
+        terminal.say("  No: that cannot be set aside.")
+        return False
+    key = ("waivers", judgement.waivers[0])
+    reason = terminal.ask("Why may that be, in a sentence:").strip()
+    errors = judge(draft.answers, key, reason).errors
+    tell(terminal, "No", errors)
+    if not errors:
+        draft.answer(key, reason)
+    return not errors
 
 
 def _sentence(finding: Finding, key: Key) -> str:
@@ -137,11 +126,10 @@ def _present(question: Question, situation: Situation) -> tuple[Plain, bool]:
     return value, value is not None or question.optional
 
 
-def _typed(
-    terminal: Terminal, question: Question, situation: Situation, present: Plain, known: bool
-) -> str:
-    form = question.form
-    prompt = question.text
+def _typed(terminal: Terminal, question: Question, situation: Situation) -> str:
+    """What is typed after the question: a line, or, where several are asked for, all of them."""
+    form, prompt = question.form, question.text
+    present, known = _present(question, situation)
     if known:
         now = form.show(present)
         if len(prompt) + len(now) > LONGEST_PROMPT:
@@ -156,6 +144,27 @@ def _typed(
     while line := terminal.ask(f"{len(lines) + 1:4}>").strip():
         lines.append(line)
     return "\n".join(lines)
+
+
+def _heard(
+    terminal: Terminal, question: Question, situation: Situation, typed: str
+) -> tuple[Plain] | None:
+    """The answer in what was typed, or None after what it means was done or said."""
+    word = typed.lower()
+    if word == "?":
+        terminal.say(_indented(question.help))
+        return None
+    if common_word(terminal, word, situation.draft):
+        return None
+    if word in question.aids:
+        found = question.aids[word](terminal, situation)
+        return None if found is None else (found,)
+    if typed:
+        return _parsed(terminal, question, situation, typed)
+    present, known = _present(question, situation)
+    if not known:
+        terminal.say("  An answer is needed here; ? shows an example.")
+    return (present,) if known else None
 
 
 def _parsed(
@@ -187,16 +196,6 @@ def _judged(situation: Situation, question: Question, value: Plain) -> Judgement
     if key[0] == NOTES or (question.of_mapping and value is None):
         return Judgement((), (), ())
     return judge(situation.draft.answers, key, value)
-
-
-def _waive(terminal: Terminal, draft: Draft, waiver: str) -> bool:
-    reason = terminal.ask("Why may that be, in a sentence:").strip()
-    judgement = judge(draft.answers, ("waivers", waiver), reason)
-    if judgement.errors:
-        refuse(terminal, judgement)
-        return False
-    draft.answer(("waivers", waiver), reason)
-    return True
 
 
 def _keep(situation: Situation, question: Question, value: Plain) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstboot import passwords
-from firstboot.draft import Draft
+from firstboot import passwords, plain
+from firstboot.document import Key, Plain
+from firstboot.draft import LISTS, NOTES, Draft
 from firstboot.nics import Nic
 from firstboot.site import Site, load
 from firstboot.terminal import MORE
@@ -482,6 +483,27 @@ def test_a_weak_or_mistyped_password_is_refused(tmp_path: Path) -> None:
     assert passwords.matches(PASSWORD, draft.root_password or "")
 
 
+def _parts() -> list[tuple[Key, Plain]]:
+    """Everything that is said in a conversation, in its order."""
+    tree = plain.of(site_of(TWO))
+    assert isinstance(tree, dict)
+    parts: list[tuple[Key, Plain]] = []
+    for name, part in tree.items():
+        match part:
+            case dict():
+                parts += [((name, key), value) for key, value in part.items()]
+            case [dict(), *_]:
+                for at, item in enumerate(part):
+                    assert isinstance(item, dict)
+                    parts += [((name, at, key), value) for key, value in item.items()]
+                parts.append(((NOTES, "finished"), list(LISTS[: LISTS.index(name) + 1])))
+            case _:
+                parts.append(((name,), part))
+    return parts
+
+
+PARTS = _parts()
+
 ANYTHING = st.sampled_from(
     ["", "?", "back", "list", "none", "add", "paste", "done", "waive", "change 1", "remove 1",
      "change", "find", "stick", "1", "2", "yes", "save", "start over", "quit", "no", CONTROL_C,
@@ -508,26 +530,3 @@ def test_no_answer_ends_the_conversation_but_leaving(
     outcome = converse(person.terminal, draft, machine())
     assert isinstance(outcome, Abandoned | Saved)
     assert Draft.open(draft.path).answers == draft.answers
-
-
-def _parts() -> list[tuple[tuple[str | int, ...], object]]:
-    from firstboot import plain
-
-    tree = plain.of(site_of(TWO))
-    assert isinstance(tree, dict)
-    parts: list[tuple[tuple[str | int, ...], object]] = []
-    for name, part in tree.items():
-        if isinstance(part, dict) and name != "waivers":
-            parts += [((name, key), value) for key, value in part.items()]
-        elif name in ("ports", "peers") and isinstance(part, list):
-            for at, item in enumerate(part):
-                assert isinstance(item, dict)
-                parts += [((name, at, key), value) for key, value in item.items()]
-            parts.append((("wizard", "finished"), [*FINISHED[: FINISHED.index(name) + 1]]))
-        else:
-            parts.append(((name,), part))
-    return parts
-
-
-FINISHED = ["ports", "peers"]
-PARTS: list = _parts()  # type: ignore[type-arg]
