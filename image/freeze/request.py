@@ -34,7 +34,7 @@ def freeze_requested(
     """The wizard for `target`. `cache` has the folders ``sets``, ``packages``, ``freeze`` and
     ``unpacked``. Raises Refusal."""
     place = cache / "freeze"
-    if target is Target.LINUX:
+    if target is Target.LINUX or not (request.prefix or request.packages):
         return freeze(target, place)
     if request.prefix and not request.sets:
         return freeze(target, place, python=Prefix(request.prefix))
