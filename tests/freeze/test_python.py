@@ -86,6 +86,7 @@ ITEMS: Mapping[str, Item] = {
     "/usr/local/lib/libx.so.1.2": Item(b"x"),
     "/usr/local/lib/libx.so.1": Item(symlink="libx.so.1.2"),
     "/usr/local/lib/libaway.so.1": Item(symlink="/etc/passwd"),
+    "/usr/local/lib/libfar.so.1": Item(symlink="../other/libx.so.1.2"),
     "/usr/local/lib/libup.so.1": Item(symlink="../../../etc/passwd"),
     "/usr/local/bin/python3": Item(b"left out", 0o755),
     "/etc/lib/libx.so.1": Item(b"left out"),
