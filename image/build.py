@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from image import disk, layout, overlay, root, sbom, store
 from image.base.sets import BaseSets
 from image.freeze import Frozen, Target, freeze, packaged
 from image.freeze.verify import base_libraries
+from image.kernel.lint import lint
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
 from image.packages.contents import unpack_all
@@ -143,6 +145,7 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
         with verifying(*(one.unpacked for one in packages)) as settle_packages:
             additions = Additions(packages, inputs.reviewed, wizard)
             root.finish(tree, accounts, inputs.overlays, time, additions)
+            check_names(tree, inputs.overlays)
 
             def settle_doubts() -> None:
                 settle_sets()
@@ -165,6 +168,17 @@ def provide(
     wizard = freeze(Target.FREEBSD, cache / "freeze", python=python, base=libraries)
     frozen_with = tuple(one for one in obtained.packages if one in python.archives)
     return replace(obtained, packages=installed), wizard, frozen_with
+
+
+def check_names(tree: Tree, overlays: list[Overlay]) -> None:
+    """Hold what the overlays name of the kernel against the one in `tree`; tell which settings of
+    HardenedBSD's it lacks. Raises Refusal for other names that it does not know."""
+    with step("Check the names of the kernel"):
+        checked = lint(tree, overlays)
+    lacking = [one.mention.name for one in checked if one.certainty is None]
+    if lacking:
+        names = ", ".join(lacking)
+        print(f"The kernel is not HardenedBSD's and takes no notice of {names}", file=sys.stderr)
 
 
 def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:

@@ -9,6 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tests.kernel import knowing
+
+ROOT = Path(__file__).parents[1]
+
+OVERLAYS = sorted(path.parent for path in ROOT.glob("overlays/*/overlay.yaml"))
+
 ELF_FREEBSD_AMD64 = b"\x7fELF\x02\x01\x01\x09" + bytes(8) + b"\x02\x00\x3e\x00" + bytes(44)
 
 MASTER_PASSWD = b"""\
@@ -105,8 +111,7 @@ BASE = (
 KERNEL = (
     folder("./boot"),
     folder("./boot/kernel"),
-    Item("./boot/kernel/kernel", ELF_FREEBSD_AMD64 + b"kernel" * 20000, 0o555),
-    Item("./boot/kernel/pf.ko", ELF_FREEBSD_AMD64 + b"pf", 0o555),
+    *(Item(f"./boot/kernel/{name}", data, 0o555) for name, data in knowing.boot(OVERLAYS).items()),
 )
 
 
