@@ -33,7 +33,6 @@ from tests.wizard import script
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("first-boot")]
 
-OFFER = "Press Enter to answer its questions on this console"
 UP = "The transit and exchange ports are up."
 APPLIED = 1200.0
 """Seconds for a whole network and all daemons, on an emulated processor that others use too."""
@@ -75,7 +74,7 @@ class Lab:
         """What the console said until it offered a login, or the wizard."""
         self.machine.shell.send_line("shutdown -r now")
         self.machine.console.expect("Trying to mount root", timeout=BOOT)
-        seen = self.machine.console.expect(LOGIN, OFFER, timeout=APPLIED)
+        seen = self.machine.console.expect(LOGIN, script.BEGIN[0], timeout=APPLIED)
         self.machine.shell.open_shell(timeout=BOOT)
         return seen.before
 
@@ -126,20 +125,20 @@ def box(image: Path) -> Iterator[Lab]:
     disk = Disk(image, size=STICK)
     with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="wizard") as machine:
         console = machine.console
-        console.expect(OFFER, timeout=BOOT)
+        console.expect(script.BEGIN[0], timeout=BOOT)
         machine.shell.open_shell(timeout=BOOT)
         lab = Lab(machine)
         lab.is_silent()
         console.send_line()
         serial = Serial(console, QUESTION)
-        script.play(serial, TURNS[:CUT])
+        script.play(serial, TURNS[1:CUT])
         serial.expect([TURNS[CUT][0]])
         machine.cut_power()
         machine.start()
-        machine.console.expect(OFFER, timeout=BOOT)
-        machine.console.send_line()
         serial = Serial(machine.console, QUESTION)
-        machine.console.expect("goes on where it was", timeout=BOOT, failures=CRASHES)
+        machine.console.expect(script.BEGIN[0], timeout=BOOT, failures=CRASHES)
+        serial.send("")
+        serial.expect(["goes on where it was"])
         script.play(serial, TURNS[CUT:])
         machine.console.expect(UP, timeout=APPLIED)
         machine.shell.open_shell(timeout=BOOT)
@@ -227,9 +226,9 @@ def wrong(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
         machine = Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="unattended")
         stack.enter_context(machine)
         machine.console.expect("peers[1].asn: expected an ASN", timeout=BOOT)
-        machine.console.expect(OFFER, timeout=BOOT)
-        machine.console.send_line()
-        machine.console.expect("Its AS number", timeout=BOOT)
+        machine.console.expect(script.BEGIN[0], timeout=BOOT)
+        machine.console.send_line("")
+        machine.console.expect("Its AS number", timeout=QUESTION)
         machine.shell.open_shell(timeout=BOOT)
         yield Lab(machine)
 
