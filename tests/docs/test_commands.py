@@ -1,0 +1,231 @@
+"""Every command on the pages: each is understood, and those that cost little are run.
+
+`./exitisp` commands go through the launcher, which hands them to a Python that tells what it was
+given; Invoke then reads that. Commands of the box are run on a stand-in of one.
+"""
+
+import lzma
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.collection import Collection
+from invoke.exceptions import ParseError
+from invoke.program import Program
+
+import tasks
+from firstboot import program
+from firstboot.apply import apply_site
+from firstboot.services import SERVICES
+from image import listing
+from tests.apply.box import Box, altered, changed, example, make
+from tests.command import exitisp
+from tests.docs.pages import ROOT, Code, pages
+from tests.image.test_diff import manifest, tree
+from tests.test_audit import FEED, bill
+
+HOST, BOX = "./exitisp", "exitisp"
+
+NOT_RUN = {
+    r"-": "asks Invoke about the tasks",
+    r"build\b": "makes images of base sets: tests/image/test_build.py, tests/boot",
+    r"boot\b": "a console for people: tests/qemu/test_terminal.py",
+    r"test\b": "is what runs this",
+    r"bench\b": "takes minutes: tests/test_bench.py",
+    r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/freeze",
+    r"flash --(image|device)\b": "writes to a disk: tests/flash",
+    r"lock --update\b": "takes the mirrors: tests/base/test_lock.py, tests/packages",
+    r"docs$": "writes to this repository: tests/docs/test_made.py",
+}
+"""What is read and not run, as Invoke gets it; why, and where what it does is tested."""
+
+NOT_RUN_ON_THE_BOX = {
+    "setup": "a conversation: tests/wizard",
+    "reconfigure": "a conversation: tests/wizard",
+}
+
+OTHERS = {
+    "sudo": "writes to a disk",
+    "rm": "removes .venv",
+    "cp": "takes an example",
+    "ssh-keygen": "of the box: a file that it made",
+    "bgpctl": "of the box: asks bgpd",
+    "pfctl": "of the box: asks pf",
+}
+"""Other people's programs in blocks of commands, and what for."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A command on a page. In a sentence, a task may stand without what it needs."""
+
+    code: Code
+    words: tuple[str, ...]
+    in_sentence: bool = False
+
+    def __str__(self) -> str:
+        return str(self.code)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return self.words[1:]
+
+    @property
+    def only_names(self) -> bool:
+        return self.in_sentence and len(self.words) == 2
+
+
+def shown() -> list[Shown]:
+    """All lines of blocks of commands, and the commands in sentences."""
+    found = []
+    for page in pages():
+        for line in page.blocks("sh"):
+            words = shlex.split(line.text, comments=True)
+            while words and re.match(r"[A-Z_]+=", words[0]):
+                words.pop(0)
+            if words:
+                found.append(Shown(line, tuple(words)))
+        found += [
+            Shown(span, tuple(shlex.split(span.text)), in_sentence=True)
+            for span in page.spans()
+            if re.match(r"(\./)?exitisp \S", span.text)
+        ]
+    return found
+
+
+def of(name: str) -> list[Shown]:
+    return [one for one in shown() if one.words[0] == name]
+
+
+def test_blocks_show_commands_that_are_known_here() -> None:
+    assert {one.words[0] for one in shown()} == {HOST, BOX, *OTHERS}
+
+
+class TestHost:
+    @pytest.fixture(scope="class")
+    def launcher(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A checkout whose Python prints its arguments, one a line."""
+        root = tmp_path_factory.mktemp("checkout")
+        for name in ("exitisp", "pyproject.toml"):
+            shutil.copy(ROOT / name, root)
+        python = root / ".venv" / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+        python.chmod(0o755)
+        shutil.copy(ROOT / "pyproject.toml", root / ".venv" / ".installed-from")
+        return root / "exitisp"
+
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A folder with the files that the pages name."""
+        made = tmp_path_factory.mktemp("folder")
+        shutil.copytree(ROOT / "examples", made / "examples")
+        for name in ("site.yaml", "old.yaml", "new.yaml"):
+            shutil.copy(ROOT / "examples" / "one-port-of-each.yaml", made / name)
+        (made / "dist").mkdir()
+        for name in ("last-release.json", "dist/exitisp.json"):
+            (made / name).write_text(listing.render(manifest(tree())))
+        (made / "dist" / "exitisp.cdx.json").write_text(bill("tor-0.4.9.12"))
+        (made / "vuln.xml.xz").write_bytes(lzma.compress(FEED.encode()))
+        return made
+
+    @pytest.mark.parametrize("command", of(HOST), ids=str)
+    def test_tasks_and_options_exist(self, command: Shown, launcher: Path) -> None:
+        tasks_there = Collection.from_module(tasks).task_names
+        if command.only_names or command.arguments[0] == "--help":
+            assert command.arguments[-1] in {*tasks_there, "--list"}
+        else:
+            understood(launched(launcher, command.arguments))
+
+    @pytest.mark.parametrize("wrong", ["build --set x", "bild", "lock --renew", "flash a b c"])
+    def test_what_does_not_exist_is_not_understood(self, wrong: str, launcher: Path) -> None:
+        with pytest.raises(ParseError):
+            understood(launched(launcher, tuple(wrong.split())))
+
+    def test_what_costs_little_is_run(self, launcher: Path, folder: Path) -> None:
+        tried = set()
+        for command in dict.fromkeys(one.words for one in of(HOST) if not one.only_names):
+            # As a shell does it.
+            words = [
+                name
+                for word in command[1:]
+                for name in (sorted(map(str, folder.glob(word))) if "*" in word else [word])
+            ]
+            arguments = launched(launcher, tuple(words))
+            if not any(re.match(one, " ".join(arguments)) for one in NOT_RUN):
+                ran = exitisp(*arguments, folder=folder)
+                assert ran.returncode == 0, f"{command}: {ran.stderr}"
+                tried.add(arguments[0])
+        assert tried >= {"check", "render", "diff", "audit", "flash"}
+
+
+def launched(launcher: Path, words: tuple[str, ...]) -> list[str]:
+    """The arguments that Invoke gets for these on the command line."""
+    return list(_launched(launcher, words))
+
+
+@cache
+def _launched(launcher: Path, words: tuple[str, ...]) -> tuple[str, ...]:
+    ran = subprocess.run([launcher, *words], capture_output=True, text=True, check=True)
+    return tuple(ran.stdout.splitlines()[4:])
+
+
+def understood(arguments: list[str]) -> None:
+    """Raises ParseError for a task or an option that there is not."""
+    reader = Program(namespace=Collection.from_module(tasks))
+    reader.create_config()
+    reader.parse_core([HOST, *arguments])
+    reader.parse_collection()
+    reader.parse_tasks()
+
+
+class TestBox:
+    def test_commands_of_the_box_are_run(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        box = configured_twice(tmp_path / "box")
+        monkeypatch.setattr(program, "_machine", lambda options: box.machine)
+        monkeypatch.chdir(tmp_path)
+        for name in ("FILE", "site.yaml"):
+            (tmp_path / name).write_bytes(altered(("asn: 65536", "asn: 65539")))
+        tried = set()
+        for command in dict.fromkeys(one.arguments for one in of(BOX)):
+            arguments = ["1" if re.fullmatch(r"[0-9]|NUMBER", word) else word for word in command]
+            if command == ("apply",) or command == ("check",):
+                arguments.append("FILE")
+            if command[0] not in NOT_RUN_ON_THE_BOX:
+                assert program.main(arguments) == 0, capsys.readouterr().err
+                tried.add(command[0])
+        assert tried == {"apply", "check", "diff", "raise", "rollback", "show", "status"}
+
+    @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)
+    def test_those_that_are_not_run_exist(self, name: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            program.main([name, "--help"])
+        assert ended.value.code == 0
+
+    def test_a_command_that_is_none_is_not_understood(self) -> None:
+        with pytest.raises(SystemExit) as ended:
+            program.main(["upgarde"])
+        assert ended.value.code == 2
+
+
+def configured_twice(root: Path) -> Box:
+    """A box that runs its second generation."""
+    site = example()
+    box = make(root, site.value)
+    box.is_like(site.value)
+    said: Any = [].append
+    apply_site(site, box.machine, said)
+    apply_site(changed(("asn: 65536", "asn: 65538")), box.machine, said)
+    box.programs.up.update(service.name for service in SERVICES)
+    return box
