@@ -14,13 +14,15 @@ from firstboot.refusal import Refusal
 from firstboot.stick import mounted
 from firstboot.terminal import Terminal, console
 from firstboot.turns import first_come
-from firstboot.wizard import Abandoned, MachineView, Saved, converse
+from firstboot.wizard import INTRO, Abandoned, MachineView, Saved, converse
 
 DRAFT = "draft.yaml"
 
 
 def setup(machine: Machine) -> int:
     """Ask, on the first of the consoles that comes, until the box is configured."""
+    if machine.running() is not None:
+        return 0
     return _talk(machine, lambda: Draft.open(machine.cfg / DRAFT), again=False)
 
 
@@ -44,7 +46,8 @@ def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
     name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
     with console() as terminal:
         try:
-            with first_come(machine.state / "conversation", terminal, name):
+            greeting = "" if again else INTRO
+            with first_come(machine.state / "conversation", terminal, name, greeting):
                 if machine.running() is not None and not again:
                     return 0
                 with mounted(machine) as stick:

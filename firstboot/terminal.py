@@ -14,6 +14,9 @@ from typing import Protocol
 from firstboot.keyboard import Hidden, Keyboard, shown
 
 ROWS, COLUMNS = 24, 80
+LEAST_ROWS, LEAST_COLUMNS = 10, 40
+"""A terminal that says it has fewer does not know, as serial lines, which say 0."""
+
 MORE = "-- Enter shows more --"
 
 
@@ -110,12 +113,13 @@ def console(source: int = 0, target: int = 1) -> Iterator[Terminal]:
 
 
 def _size(target: int) -> tuple[int, int]:
-    """Rows and columns; serial lines do not know theirs and say 0."""
+    """Rows and columns, as far as the terminal knows them and they are of use."""
     try:
         size = os.get_terminal_size(target)
     except OSError:
         return ROWS, COLUMNS
-    return (size.lines if size.lines >= 10 else ROWS), min(max(size.columns or 0, 40), COLUMNS)
+    rows = size.lines if size.lines >= LEAST_ROWS else ROWS
+    return rows, min(size.columns, COLUMNS) if size.columns >= LEAST_COLUMNS else COLUMNS
 
 
 @contextlib.contextmanager

@@ -26,13 +26,19 @@ class TakenOver(LineLost):
 
 
 @contextlib.contextmanager
-def first_come(lock: Path, terminal: Terminal, console: str) -> Iterator[None]:
+def first_come(lock: Path, terminal: Terminal, console: str, greeting: str = "") -> Iterator[None]:
     """Wait until nobody else talks, then hold the file `lock` for `console` (``ttyu0``).
+
+    With a `greeting`, it is shown first, and nothing is held before somebody presses Enter here:
+    all consoles greet, and the one where somebody is has the conversation.
 
     While the lock is held, SIGHUP raises TakenOver. Raises Interrupted and LineLost while it
     waits, Refusal if there can be no such file.
     """
     with _opened(lock) as file:
+        if greeting:
+            terminal.say(greeting)
+            terminal.ask("Press Enter to begin:")
         while not _held(file):
             holder, process = _holder(file)
             terminal.say(f"The questions are being answered on the other console ({holder}).")

@@ -28,7 +28,7 @@ from firstboot.wizard.listing import choose
 from firstboot.wizard.question import MachineView, Situation
 from firstboot.wizard.review import Verdict, review
 
-__all__ = ["Abandoned", "MachineView", "Outcome", "Saved", "Why", "converse"]
+__all__ = ["INTRO", "Abandoned", "MachineView", "Outcome", "Saved", "Why", "converse"]
 
 INTRO = """\
 exitisp: this box becomes an Internet provider for Tor exit relays.
@@ -50,9 +50,11 @@ At every question,
 and what is in [brackets] is what Enter answers. Every answer is kept at once:
 if the power goes, you are asked again from the question that was open."""
 
+"""For a new box, before it is known whether it is new to the person."""
+
 AGAIN = """\
-exitisp: the conversation goes on where it was. ? explains a question, back
-goes to the one before, list shows what was said so far, quit leaves."""
+The conversation goes on where it was. ? explains a question, back goes to the
+one before, list shows what was said so far, quit leaves."""
 
 
 class Why(Enum):
@@ -150,9 +152,6 @@ class _Conversation:
             self._terminal.say(remark)
         if self._draft.begun:
             self._terminal.say(AGAIN)
-        else:
-            self._terminal.say(INTRO)
-            self._terminal.ask("Press Enter to begin:")
         self._step = self._begin()
 
     def _begin(self) -> Step | None:

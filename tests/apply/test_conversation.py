@@ -11,7 +11,7 @@ from firstboot.passwords import matches
 from firstboot.terminal import Terminal
 from tests.apply.box import Box, example
 from tests.apply.test_apply import applied, configured
-from tests.wizard.script import PASSWORD, SAVE, Turn
+from tests.wizard.script import BEGIN, PASSWORD, SAVE, Turn
 from tests.wizard.script import conversation as whole
 from tests.wizard.talk import Person, machine
 
@@ -61,7 +61,7 @@ def test_who_leaves_finds_the_answers_again(box: Box, sit: Sit) -> None:
     sit(script[:12])
     assert conversation.setup(box.machine) == 1
     assert box.machine.generations.all() == []
-    person = sit(script[12:])
+    person = sit([BEGIN, *script[12:]])
     assert conversation.setup(box.machine) == 0
     assert "goes on where it was" in person.screen
 

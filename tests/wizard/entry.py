@@ -11,14 +11,14 @@ from firstboot.draft import Draft
 from firstboot.keyboard import Interrupted, LineLost
 from firstboot.terminal import console
 from firstboot.turns import first_come
-from firstboot.wizard import Saved, converse
+from firstboot.wizard import INTRO, Saved, converse
 from tests.wizard.talk import machine
 
 
 def main(folder: Path, name: str) -> str:
     with console() as terminal:
         try:
-            with first_come(folder / "lock", terminal, name):
+            with first_come(folder / "lock", terminal, name, INTRO):
                 outcome = converse(terminal, Draft.open(folder / "draft.yaml"), machine())
         except (Interrupted, LineLost):
             return "ENDED waiting"

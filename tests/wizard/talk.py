@@ -9,9 +9,10 @@ from firstboot.draft import Draft
 from firstboot.keyboard import Hidden, Interrupted, LineLost, shown
 from firstboot.nics import Nic
 from firstboot.terminal import MORE, Terminal
-from firstboot.wizard import MachineView, Outcome, converse
+from firstboot.turns import first_come
+from firstboot.wizard import INTRO, MachineView, Outcome, converse
 from tests.site.sites import ROOT
-from tests.wizard.script import CONTROL_C, Turn
+from tests.wizard.script import BEGIN, CONTROL_C, Turn
 
 STAY: Turn = ("Leave?", "")
 
@@ -87,6 +88,8 @@ def talk(
 ) -> tuple[Outcome, Person]:
     """Follow `script` to its end; what came of it, and what was seen."""
     person = Person(script, paged=paged)
-    outcome = converse(person.terminal, draft, view or machine())
+    greeting = INTRO if BEGIN in script[:1] else ""
+    with first_come(draft.path.with_name("lock"), person.terminal, "ttyu0", greeting):
+        outcome = converse(person.terminal, draft, view or machine())
     assert not person.left, f"nobody asked for {person.left[:3]}; it ended with {outcome}"
     return outcome, person

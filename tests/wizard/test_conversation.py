@@ -26,15 +26,14 @@ from tests.wizard.talk import NICS, Person, by_key, machine, talk
 LEAVE = "Leave?"
 
 PARTIAL = (
-    "Name of the operator",
     "Network card",
     "What kind of peer",
     "Why may that be",
     "The same again",
     *(f"{number}>" for number in range(2, 9)),
 )
-"""Prompts before which nothing was said that could be kept: the first of all, the first about a
-part of a list, and those of answers that are not whole yet."""
+"""Prompts before which nothing was said that could be kept: the first about a part of a list, and
+those of answers that are not whole yet."""
 
 
 def site_of(path: Path) -> Site:
@@ -99,7 +98,7 @@ def test_whoever_is_cut_off_is_asked_the_same_question_again(tmp_path: Path) -> 
         if kept.exists():
             shutil.copy(kept, copies[-1])
 
-    person = Person(script, before=copy)
+    person = Person(script[1:], before=copy)
     assert isinstance(converse(person.terminal, Draft.open(kept), machine()), Saved)
     opened = ""
     for prompt, folder in zip(person.prompts, copies, strict=True):
@@ -312,7 +311,6 @@ def test_starting_over_forgets_everything_after_asking(tmp_path: Path) -> None:
         ("Forget everything", ""),
         ("save, change", "start over"),
         ("Forget everything", "yes"),
-        BEGIN,
     ]
     draft = whole(tmp_path)
     _, person = talk(draft, script)
@@ -411,7 +409,7 @@ def test_the_card_whose_cable_is_unplugged_is_found(tmp_path: Path) -> None:
         ("press Enter", ""),
         ("What it leads to", "back"),
     ]
-    person = Person(script)
+    person = Person(script[1:])
     draft = empty(tmp_path)
     converse(person.terminal, draft, machine(nics=look))
     assert "The link of ix1 has changed" in person.screen
@@ -420,7 +418,7 @@ def test_the_card_whose_cable_is_unplugged_is_found(tmp_path: Path) -> None:
 
 def test_cards_are_up_from_the_ports_to_the_end_alone(tmp_path: Path) -> None:
     prompts: list[int] = []
-    person = Person(until(conversation(site_of(ONE)), "What it leads to"))
+    person = Person(until(conversation(site_of(ONE)), "What it leads to")[1:])
 
     @contextmanager
     def raised() -> Iterator[None]:

@@ -6,7 +6,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
@@ -104,6 +104,7 @@ def test_control_c_asks_and_a_second_one_leaves(tmp_path: Path) -> None:
         far.press(CONTROL_C, "Leave?")
         assert far.end() == "left"
     with wizard(tmp_path) as far:
+        play(far, [BEGIN])
         far.press(CONTROL_C, "Mail address for complaints")
         play(far, [("Leave?", "yes")])
         assert far.end() == "left"
@@ -134,6 +135,8 @@ def test_whatever_ends_the_process_the_answers_are_kept(
         os.kill(far.child.pid, number)
         far.child.expect(pexpect.EOF)
     with wizard(tmp_path) as far:
+        play(far, [BEGIN])
+        far.expect(["goes on where it was"])
         far.expect(["Mail address for other operators [a@example.org]"])
 
 
@@ -147,10 +150,11 @@ def test_a_line_that_is_lost_ends_the_process(tmp_path: Path) -> None:
 
 
 def test_the_first_console_talks_and_the_other_waits_its_turn(tmp_path: Path) -> None:
-    with wizard(tmp_path) as first, ExitStack() as later:
+    with wizard(tmp_path) as first, wizard(tmp_path, "ttyv0") as second:
+        second.expect(["Press Enter to begin"])
         play(first, [BEGIN])
         first.expect(["Name of the operator"])
-        second = later.enter_context(wizard(tmp_path, "ttyv0"))
+        second.send("")
         second.expect(["being answered on the other console (ttyu0)"])
         second.expect(["Enter or take"])
         second.send("")
@@ -166,10 +170,10 @@ def test_the_first_console_talks_and_the_other_waits_its_turn(tmp_path: Path) ->
 
 
 def test_a_conversation_that_was_left_alone_is_taken_over(tmp_path: Path) -> None:
-    with wizard(tmp_path) as first, ExitStack() as later:
+    with wizard(tmp_path) as first, wizard(tmp_path, "ttyv0") as second:
         play(first, [BEGIN, ("Name of the operator", "A")])
         first.expect(["Mail address for complaints"])
-        second = later.enter_context(wizard(tmp_path, "ttyv0"))
+        play(second, [BEGIN])
         second.expect(["Enter or take"])
         second.send("take")
         first.expect(["Another console goes on with the questions."])

@@ -67,6 +67,15 @@ def test_asking_begins_a_new_page() -> None:
     assert MORE not in "".join(seen)
 
 
+def test_a_terminal_that_does_not_know_its_size_has_eighty_columns() -> None:
+    near, far = os.openpty()
+    with console(far, far) as terminal:
+        terminal.say("x" * 79)
+    os.close(far)
+    assert os.read(near, 1000) == b"x" * 79 + b"\r\n"
+    os.close(near)
+
+
 def test_a_pipe_is_read_without_echo_or_pages() -> None:
     source, typed = os.pipe()
     seen, target = os.pipe()
