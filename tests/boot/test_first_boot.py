@@ -47,6 +47,7 @@ CUT = next(at for at, turn in enumerate(TURNS) if turn[0] == "Your prefixes")
 
 PEERS = (*SITE.peers[:-1], dataclasses.replace(SITE.peers[-1], name="renamed-peer"))
 CHANGED = dataclasses.replace(SITE, peers=PEERS)
+MORE_RELAYS = dataclasses.replace(SITE, relays=dataclasses.replace(SITE.relays, count=3))
 OUTSIDE = [port.interface for port in SITE.ports if port.role.outside]
 MANAGEMENT = next(port for port in SITE.ports if port.role is PortRole.MANAGEMENT)
 
@@ -92,8 +93,8 @@ class Lab:
         neighbours = self.said("bgpctl show")
         for peer in site.peers:
             assert f"{peer.name[:20]}" in neighbours
-        listening = self.said("sockstat -4l -p 443,9001")
-        assert listening.count("198.51.100.11:") == 2
+        listening = self.said("sockstat -4l -p 443,9001,9002")
+        assert listening.count("198.51.100.11:") == site.relays.count
 
 
 def nics() -> list[Nic]:
@@ -111,6 +112,7 @@ def image(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     there.mkdir(parents=True)
     (there / "site.yaml").write_text(compose(SITE))
     (there / "changed.yaml").write_text(compose(CHANGED))
+    (there / "more.yaml").write_text(compose(MORE_RELAYS))
     (there / "device.yaml").write_text(compose(SITE).replace("vtnet2", "ix7"))
     (there / "wrong.yaml").write_text(compose(SITE).replace("asn: 65550", "asn: none"))
     (carrying / "overlay.yaml").write_text("description: Sites to try.\n")
@@ -205,12 +207,20 @@ def test_a_change_is_taken_on_and_back(box: Lab) -> None:
     assert box.said("pgrep -x tor; pgrep -x local-unbound; pgrep -o -x bgpd") == pids
 
 
+def test_more_relays_come_up_with_their_addresses(box: Lab) -> None:
+    box.said("exitisp apply /testdata/sites/more.yaml", APPLIED)
+    box.runs(MORE_RELAYS)
+    box.said("exitisp rollback 1", APPLIED)
+    box.runs(SITE)
+    assert "2001:db8:ee::1:3" not in box.said("ifconfig lo1")
+
+
 def test_a_damaged_generation_is_not_run(box: Lab) -> None:
     box.said("exitisp apply /testdata/sites/changed.yaml", APPLIED)
     box.said("echo pass all > /cfg/current/files/etc/pf.conf")
     said = box.restart()
-    assert "generation 0003 is damaged" in said
-    assert "Configuration: generation 0002." in said
+    assert "generation 0004 is damaged" in said
+    assert "Configuration: generation 0003." in said
     assert box.status("exitisp status") == 1
     assert box.is_up(OUTSIDE[0])
 
