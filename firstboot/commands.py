@@ -143,7 +143,13 @@ def parse_box(text: str) -> Box:
                 found=quote(part),
                 remedy="write it as in --box cores=16,memory=65536,openbgpd=8.9",
             )
-    return Box(numbers["cores"], numbers["memory"], **versions)
+    return Box(
+        numbers["cores"],
+        numbers["memory"],
+        unbound=versions["unbound"],
+        openbgpd=versions["openbgpd"],
+        tor=versions["tor"],
+    )
 
 
 def say(text: str) -> None:
