@@ -22,6 +22,7 @@ from firstboot.profiles import (
 )
 from firstboot.refusal import Refusal
 from firstboot.site import Performance, PortRole, Site
+from image.freeze.freezing import Program
 from tests.command import ROOT
 from tests.daemons.sites import EXAMPLES, example
 
@@ -136,8 +137,8 @@ def test_values_follow_the_machine() -> None:
     small, large = values(site, Machine(2, 2048)), values(site, Machine(32, 131072))
     assert small["kern.ipc.maxsockbuf"] == 4 << 20
     assert large["kern.ipc.maxsockbuf"] == 16 << 20
-    assert small["net.inet.ip.intr_queue_maxlen"] == 2048
-    assert large["net.inet.ip.intr_queue_maxlen"] == 16384
+    assert small["net.inet.ip.intr_queue_maxlen"] == 1024
+    assert large["net.inet.ip.intr_queue_maxlen"] == 4096
     assert small["kern.maxfiles"] == 65536 + 16384 * site.relays.count
 
 
@@ -151,6 +152,7 @@ def test_numbers_are_such_as_the_kernel_takes(cores: int, memory: int, relays: i
     assert len(numbers) > 8
     assert all(-1 <= value < 1 << 31 for value in numbers.values())
     assert numbers["kern.maxfilesperproc"] <= numbers["kern.maxfiles"]
+    assert numbers["net.inet.ip.intr_queue_maxlen"] <= 10240, "netisr(9) refuses more"
 
 
 def test_the_chip_decides_where_the_driver_does_not() -> None:
@@ -285,6 +287,12 @@ def test_a_faulty_expression_is_told_with_its_line(
 def test_a_pci_id_is_one() -> None:
     with pytest.raises(Refusal, match=r"ix\.yaml:4: .*8086:15ab"):
         parse((PROFILE % ("1", "true")).replace("8086:1563", "8086-1563").encode(), "ix.yaml")
+
+
+def test_the_frozen_program_has_them() -> None:
+    files = Program.read().files
+    for name in load_all(OVERLAYS):
+        assert f"overlays/performance/profiles/{name}.yaml" in files
 
 
 def test_profiles_that_are_lost_are_missed(tmp_path: Path) -> None:
