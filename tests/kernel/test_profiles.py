@@ -22,7 +22,7 @@ from firstboot.profiles import (
 )
 from firstboot.refusal import Refusal
 from firstboot.site import Performance, PortRole, Site
-from image.freeze.freezing import Program
+from image.freeze.program import Program
 from tests.command import ROOT
 from tests.daemons.sites import EXAMPLES, example
 
