@@ -147,6 +147,8 @@ def build(
         print(f"{one.path.name}: {one.provenance}")
     for package in built.obtained.packages:
         print(f"{package.listed.package.full_name}: {package.provenance}")
+    if not built.obtained.packages:
+        print("no packages: relays, BGP and the wizard are not in it")
     print(f"{built.image}: for disks of {built.size_mib} MiB and more")
 
 
