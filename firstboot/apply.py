@@ -205,29 +205,37 @@ def _remove_addresses(machine: Machine, before: Content, after: Content) -> None
 def _bring_up_all(machine: Machine, say: Say) -> None:
     for service in SERVICES:
         if _runnable(machine, service, say):
-            say(f"Starting: {service.what}.")
-            _do(machine, service, service.start)
-            _await(machine, service)
+            _start(machine, service, say)
 
 
 def _bring_up_changed(machine: Machine, changed: set[str], say: Say) -> None:
+    """Every service takes on what changed of its own, and what does not run is started."""
     for service in SERVICES:
         touched = service.rereads(changed) or service.restarts(changed)
-        if not touched:
+        if not (touched or service.ready):
             continue
         if not _runnable(machine, service, say):
-            if machine.has(service.program):
+            if touched and machine.has(service.program):
                 machine.run(*service.stop)
-            continue
-        up = not service.ready or machine.run(*service.ready).status == 0
-        if service.restarts(changed) or not up:
-            say(f"Starting anew: {service.what}.")
-            machine.run(*service.stop)
-            _do(machine, service, service.start)
-        else:
+        elif service.restarts(changed) or not _is_up(machine, service):
+            _start(machine, service, say)
+        elif touched:
             say(f"Changing as it runs: {service.what}.")
             _reload(machine, service, changed)
-        _await(machine, service)
+            _await(machine, service)
+
+
+def _start(machine: Machine, service: Service, say: Say) -> None:
+    """Start it anew if it runs: the log does before a box is configured."""
+    say(f"Starting: {service.what}.")
+    if service.ready and _is_up(machine, service):
+        machine.run(*service.stop)
+    _do(machine, service, service.start)
+    _await(machine, service)
+
+
+def _is_up(machine: Machine, service: Service) -> bool:
+    return not service.ready or machine.run(*service.ready).status == 0
 
 
 def _reload(machine: Machine, service: Service, changed: set[str]) -> None:

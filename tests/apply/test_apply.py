@@ -159,6 +159,24 @@ def test_a_service_that_does_not_come_up_stops_it_there_with_the_ports_down(
     assert "service exitisp_ports raise" not in box.calls
 
 
+def test_what_runs_before_a_box_is_configured_is_started_anew(box: Box) -> None:
+    box.programs.up.add("syslogd")
+    apply_site(example(), box.machine, Told())
+    assert box.calls.index("service syslogd stop") < box.calls.index("service syslogd start")
+    assert "service tor stop" not in box.calls
+
+
+def test_what_did_not_come_up_does_with_the_next_change(box: Box) -> None:
+    box.fail("service tor start", "no tor")
+    with pytest.raises(Refusal):
+        apply_site(example(), box.machine, Told())
+    box.programs.failures.clear()
+    box.forget()
+    applied(box, PEER)
+    assert box.started() == ["tor", "openbgpd"]
+    assert box.calls[-1] == "service exitisp_ports raise"
+
+
 @pytest.mark.parametrize("service", [one.name for one in SERVICES if one.ready])
 def test_a_service_that_starts_and_does_not_answer_is_one_that_is_not_up(
     box: Box, service: str
