@@ -1,0 +1,129 @@
+"""The frozen wizard on the system that it is for: one boot of an image that carries it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from image import overlay
+from image.freeze import Frozen
+from image.freeze.carried import put
+from image.freeze.frozen import COMMAND, FOLDER
+from qemu.disk import Bus
+from qemu.firmware import Firmware
+from qemu.machine import Machine
+from tests.boot.conftest import BOOT, ROOT, machine, make, transcripts
+from tests.freeze import compiled
+from tests.freeze.made import frozen_for_freebsd
+
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("frozen")]
+
+PROGRAM = f"/{FOLDER}/exitisp"
+SITE = "one-port-of-each.yaml"
+
+
+@dataclass(frozen=True)
+class Box:
+    machine: Machine
+    frozen: Frozen
+
+    def said(self, command: str, timeout: float = 120.0) -> str:
+        """What `command` prints in the guest, without the last line end. It must succeed."""
+        return self.machine.shell.run(command, timeout).text.rstrip("\n")
+
+    def status(self, command: str) -> int:
+        return self.machine.shell.run(command, 120.0, check=False).status
+
+
+def carrying(folder: Path) -> overlay.Overlay:
+    """Sites to judge, and two libraries of which one needs the other, in /testdata."""
+    sites = folder / "files" / "testdata" / "sites"
+    sites.mkdir(parents=True)
+    (sites / SITE).write_bytes((ROOT / "examples" / SITE).read_bytes())
+    (sites / "wrong.yaml").write_text("operator: 1\n")
+    libb = compiled.library(folder, "libb.so.1", "int b(void) { return 1; }")
+    source = "int b(void); int a(void) { return b(); }"
+    liba = compiled.library(folder, "liba.so.1", source, needs=[libb])
+    for library in (liba, libb):
+        put(library, folder / "files" / "testdata" / "near" / library.name, "$ORIGIN")
+    (folder / "overlay.yaml").write_text("description: Sites and libraries.\n")
+    return overlay.load(folder)
+
+
+@pytest.fixture(scope="module")
+def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    folder = tmp_path_factory.mktemp("frozen")
+    frozen = frozen_for_freebsd()
+    real = make(sets, folder / "frozen.img", carrying(folder / "overlay"), wizard=frozen)
+    with machine(real.image, transcripts(), Firmware.BIOS, Bus.VIRTIO, "frozen") as running:
+        running.shell.open_shell(timeout=BOOT)
+        yield Box(running, frozen)
+
+
+def test_it_lies_on_a_read_only_root(box: Box) -> None:
+    assert "read-only" in box.said("mount | grep ' on / '")
+    assert box.status(f"touch /{FOLDER}/x") != 0
+
+
+def test_every_file_of_it_is_there_and_nobody_may_change_it(box: Box) -> None:
+    sums = box.said(f"cd /{FOLDER} && find . -type f | xargs sha256 -r", 300)
+    found = {}
+    for line in sums.splitlines():
+        digest, path = line.split(maxsplit=1)
+        found[path.removeprefix("./")] = digest
+    assert found == {path: digest for path, (_, digest) in box.frozen.files.items()}
+    others = "! -user root -o ! -group wheel -o -perm +222 -type f"
+    assert box.said(f"find /{FOLDER} {others}") == ""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, f"/{COMMAND}"])
+def test_it_starts_without_an_environment(box: Box, program: str) -> None:
+    assert box.said(f"env -i {program} --version").startswith("exitisp ")
+
+
+def test_it_judges_a_site(box: Box) -> None:
+    told = box.said(f"cd / && env -i {PROGRAM} check /testdata/sites/{SITE}")
+    assert "0 errors" in told
+    assert box.status(f"env -i {PROGRAM} check /testdata/sites/wrong.yaml") == 1
+
+
+def test_it_leaves_nothing_behind(box: Box) -> None:
+    box.said("touch /tmp/before && sleep 1")
+    box.said(f"env -i TMPDIR=/tmp HOME=/tmp {PROGRAM} check /testdata/sites/{SITE}")
+    assert box.said("find -x /tmp /var/tmp -newer /tmp/before -type f") == ""
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "&-"])
+def test_an_error_that_nobody_foresaw_is_no_crash(box: Box, output: str) -> None:
+    """A signal's status is 128 and more."""
+    assert box.status(f"env -i {PROGRAM} check /testdata/sites/{SITE} >{output}") < 128
+
+
+def test_it_needs_no_search_path_for_libraries(box: Box) -> None:
+    """As where the run-time linker drops LD_LIBRARY_PATH, which it does for set-id programs."""
+    box.said(f"cp -R /{FOLDER} /var/tmp/set && chmod -R a+rX /var/tmp/set")
+    box.said("chmod 4555 /var/tmp/set/exitisp")
+    command = "env -i /var/tmp/set/exitisp --version"
+    assert box.said(f"su -m nobody -c '{command}'").startswith("exitisp ")
+    box.said("rm -rf /var/tmp/set")
+
+
+def test_every_library_resolves(box: Box) -> None:
+    libraries = [path for path in box.frozen.files if ".so" in Path(path).name]
+    for path in ("exitisp", *libraries):
+        told = box.said(f"ldd /{FOLDER}/{path}")
+        assert "libc.so.7" in told
+        assert "not found" not in told
+
+
+def test_a_library_finds_its_neighbour(box: Box) -> None:
+    assert "libb.so.1 => /testdata/near/libb.so.1" in box.said("ldd /testdata/near/liba.so.1")
+
+
+def test_it_needs_no_page_that_is_writable_and_executable(box: Box) -> None:
+    """FreeBSD's own rule; PaX has a stricter one."""
+    box.said("sysctl kern.elf64.allow_wx=0")
+    told = box.said(f"env -i {PROGRAM} check /testdata/sites/{SITE}")
+    box.said("sysctl kern.elf64.allow_wx=1")
+    assert "0 errors" in told
