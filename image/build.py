@@ -1,7 +1,6 @@
 """The pipeline: base sets, packages and overlays in, a disk image out; a step a function."""
 
 import hashlib
-import json
 import os
 import signal
 import sys
@@ -13,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from firstboot.document import Document
 from firstboot.refusal import Refusal
-from image import disk, layout, overlay, root, sbom, store
+from image import disk, layout, listing, overlay, root, sbom, store
 from image.base.sets import BaseSets
 from image.freeze import Frozen, Target, freeze, packaged
 from image.freeze.verify import base_libraries
@@ -98,11 +98,13 @@ def build(
     with assembling(inputs, cache, time) as made:
         plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
-        with writing(output):
+        with writing(output), ThreadPoolExecutor(1) as thread:
+            listed = thread.submit(listing.describe, made.tree)
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
                 made.settle_doubts()
-                parts[1].write_text(describe(inputs, made, plan), encoding="utf-8")
+                facts = describe(inputs, made, plan) | listed.result()
+                parts[1].write_text(listing.render(facts), encoding="utf-8")
                 parts[2].write_text(sbom.render(bill(inputs, made, output)), encoding="utf-8")
                 with step("Settle the image on the disk"):
                     for part in parts:
@@ -300,9 +302,9 @@ def bill(inputs: Inputs, made: Assembled, output: Path) -> Bill:
     )
 
 
-def describe(inputs: Inputs, made: Assembled, plan: Layout) -> str:
-    """The manifest: what the image was made of, as JSON."""
-    facts = {
+def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
+    """The manifest but for its list of files: what the image was made of."""
+    return {
         "time": made.time,
         "base": {
             "build": inputs.sets.build,
@@ -350,4 +352,3 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> str:
             ],
         },
     }
-    return json.dumps(facts, indent=2) + "\n"

@@ -268,6 +268,17 @@ def test_the_manifest_says_what_the_image_is_made_of(disk: Disk) -> None:
     ] == [(one.label, one.first_lba, one.blocks) for one in table.partitions]
 
 
+def test_the_manifest_lists_every_file_as_it_is_in_the_slot(disk: Disk) -> None:
+    facts = json.loads(disk.path.with_suffix(".json").read_text())
+    assert facts["files"].keys() == {"/", *(f"/{path}" for path in disk.tree)}
+    for path, (mode, uid, gid, _, *content) in walk(disk.slot(), ""):
+        told = facts["files"][path or "/"]
+        assert (int(told["mode"], 8), told.get("owner", "0:0")) == (mode, f"{uid}:{gid}")
+        if told["kind"] == "file":
+            assert told["sha256"] == hashlib.sha256(content[0]).hexdigest()
+    assert facts["settings"]["/boot/loader.conf"]["boot_serial"] == "YES"
+
+
 def test_a_larger_disk_is_more_room_for_data(tmp_path: Path, overlays: list[Overlay]) -> None:
     base = given(tmp_path / "sets")
     built = build.build(
