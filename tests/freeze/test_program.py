@@ -66,6 +66,15 @@ def test_it_judges_sites_as_the_same_program_does_unfrozen(linux: Frozen, tmp_pa
         assert frozen.stderr == unfrozen.stderr
 
 
+def test_a_command_imports_only_what_it_needs() -> None:
+    """Jinja2 and PyYAML take longer to import than Python takes to start."""
+    command = [sys.executable, "-X", "importtime", "-m", "firstboot", "--version"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "firstboot.program" in imported
+    assert not imported & {"jinja2", "markupsafe", "yaml", "ssl", "ctypes", "multiprocessing"}
+
+
 def test_it_writes_nowhere(linux: Frozen, tmp_path: Path) -> None:
     """Not beside itself, and not into the folder for temporary files."""
     before = shelf.listing(linux.folder)
