@@ -23,9 +23,8 @@ HARDENED = "hardening"
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A mention and how well what it names is known; None for a setting of HardenedBSD's on a
-    kernel that has none of them: the kernel takes no notice of it, and nor does sysctl(8) say
-    more than that."""
+    """A mention, and how well what it names is known: None for a setting of HardenedBSD's on a
+    kernel that has none of them."""
 
     mention: Mention
     certainty: Certainty | None
