@@ -185,6 +185,21 @@ def understood(arguments: list[str]) -> None:
     reader.parse_tasks()
 
 
+def options() -> list[Code]:
+    """Options of tasks that stand alone in a sentence, or with what they take."""
+    return [span for page in pages() for span in page.spans() if span.text.startswith("--")]
+
+
+@pytest.mark.parametrize("option", options(), ids=str)
+def test_options_that_stand_alone_are_those_of_a_task(option: Code) -> None:
+    known = {
+        flag
+        for context in Collection.from_module(tasks).to_contexts()
+        for flag in [*context.flags, *context.inverse_flags]
+    }
+    assert option.text.split()[0] in known
+
+
 class TestBox:
     def test_commands_of_the_box_are_run(
         self,
@@ -202,7 +217,10 @@ class TestBox:
             arguments = ["1" if re.fullmatch(r"[0-9]|NUMBER", word) else word for word in command]
             if command == ("apply",) or command == ("check",):
                 arguments.append("FILE")
-            if command[0] not in NOT_RUN_ON_THE_BOX:
+            if command == ("--version",):
+                with pytest.raises(SystemExit, match="0"):
+                    program.main(arguments)
+            elif command[0] not in NOT_RUN_ON_THE_BOX:
                 assert program.main(arguments) == 0, capsys.readouterr().err
                 tried.add(command[0])
         assert tried == {"apply", "check", "diff", "raise", "rollback", "show", "status"}

@@ -1,6 +1,7 @@
 """What the pages refer to is there."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -44,3 +45,36 @@ def paths() -> list[Code]:
 def test_every_file_that_is_named_exists(path: Code) -> None:
     pattern = re.sub(r"\b[A-Z]{2,}\b", "*", path.text.rstrip("/"))
     assert list(ROOT.glob(pattern)) or list(ROOT.glob(f"{pattern}.py"))
+
+
+ON_THE_BOX = re.compile(r"/(?:boot|cfg|conf|data|etc|usr|var)/[\w@*./-]*\w")
+
+
+@cache
+def source() -> str:
+    """All that could make or read a file on the box: programs, overlays and their paths."""
+    files = [
+        path
+        for folder in ("firstboot", "image", "overlays")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    ]
+    texts = [path.read_text(errors="replace") for path in files]
+    return "\n".join([*map(str, files), *texts])
+
+
+def on_the_box() -> list[Code]:
+    return [
+        Code(span.page, span.line, word)
+        for page in pages()
+        for span in page.spans()
+        for word in span.text.split()
+        if ON_THE_BOX.fullmatch(word)
+    ]
+
+
+@pytest.mark.parametrize("path", on_the_box(), ids=str)
+def test_files_of_the_box_are_such_that_something_makes_or_reads(path: Code) -> None:
+    whole = path.text.rstrip("0123456789").partition("/*")[0]
+    name = whole.rpartition("/")[2]
+    assert whole.lstrip("/") in source() or f'"{name}"' in source()
