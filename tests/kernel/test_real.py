@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from firstboot.refusal import Refusal
+from firstboot.render import render
 from image import build, overlay, root
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.kernel.kernel import Certainty, Kernel
-from image.kernel.lint import lint
+from image.kernel.lint import check, lint
+from image.kernel.mentions import in_overlay, in_text
 from image.tree import Tree
 from tests.command import ROOT
+from tests.daemons.sites import BOX, EXAMPLES, example
 from tests.kernel.trees import make
 
 OVERLAYS = overlay.load_all(ROOT / "overlays")
@@ -38,6 +41,18 @@ def test_the_overlays_name_nothing_unknown(real: Tree) -> None:
     assert len(found) > 50
     made = {one.mention.name for one in found if one.certainty is Certainty.MADE}
     assert all(name.startswith("dev.") for name in made), "the others are declared"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_rendered_names_nothing_unknown(real: Tree, name: str) -> None:
+    loaded = [one for place in OVERLAYS for one in in_overlay(place.folder)]
+    rendered = [
+        one
+        for file in render(example(name), BOX, ROOT / "overlays")
+        for one in in_text(Path("/", file.path), file.text)
+    ]
+    assert len(rendered) > 20
+    assert len(check(real, [*loaded, *rendered])) == len(loaded) + len(rendered)
 
 
 @pytest.mark.parametrize(
