@@ -24,6 +24,9 @@ CONTENTS = "contents.json"
 UNUSED_DAYS = 14
 """What nobody has taken for so long is removed."""
 
+OF_A_KIND = 6
+"""So many are kept whose names are alike up to the last hyphen: those that were used last."""
+
 Files = dict[str, tuple[int, str]]
 """Of a folder: path -> mode (07777) and SHA-256 in hexadecimal."""
 
@@ -104,11 +107,19 @@ def listing(folder: Path) -> Files:
 
 def _remove_unused(shelf: Path) -> None:
     oldest = time.time() - UNUSED_DAYS * 86400
+    kinds: dict[str, list[tuple[float, Path]]] = {}
     for place in shelf.iterdir():
         try:
             marked = place / CONTENTS
             used = (marked if marked.exists() else place).stat().st_mtime
         except OSError:
             continue
-        if place.is_dir() and used < oldest:
+        if not place.is_dir():
+            continue
+        if used < oldest:
+            shutil.rmtree(place, ignore_errors=True)
+        elif not place.name.startswith("."):
+            kinds.setdefault(place.name.rpartition("-")[0], []).append((used, place))
+    for kind in kinds.values():
+        for _, place in sorted(kind, reverse=True)[OF_A_KIND:]:
             shutil.rmtree(place, ignore_errors=True)

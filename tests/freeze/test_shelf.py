@@ -1,5 +1,6 @@
 """What is kept in the cache is what was put there, or it is made again."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,33 @@ def test_the_first_of_two_at_once_stays(tmp_path: Path) -> None:
 def test_different_causes_have_different_names() -> None:
     assert shelf.key("a", "b") != shelf.key("a", "c")
     assert shelf.key("a", "b") == shelf.key("a", "b")
+
+
+def used(place: Path, at: int) -> None:
+    """As if it had been taken then, in seconds since 1970."""
+    os.utime(place / shelf.CONTENTS, (at, at))
+
+
+def test_what_nobody_uses_goes(tmp_path: Path) -> None:
+    keep(tmp_path / "a-1", a=b"")
+    keep(tmp_path / "a-2", a=b"")
+    used(tmp_path / "a-1", 1)
+    (tmp_path / "download.tar.gz").touch()
+    os.utime(tmp_path / "download.tar.gz", (1, 1))
+    keep(tmp_path / "a-3", a=b"")
+    assert {path.name for path in tmp_path.iterdir()} == {"a-2", "a-3", "download.tar.gz"}
+
+
+def test_of_a_kind_those_are_kept_that_were_used_last(tmp_path: Path) -> None:
+    keep(tmp_path / "other-0", a=b"")
+    now = int((tmp_path / "other-0" / shelf.CONTENTS).stat().st_mtime)
+    for at in range(shelf.OF_A_KIND + 2):
+        keep(tmp_path / f"kind-{at}", a=b"")
+        used(tmp_path / f"kind-{at}", now - 100 + at)
+    used(tmp_path / "kind-2", now)
+    keep(tmp_path / "other-1", a=b"")
+    names = {path.name for path in tmp_path.glob("kind-*")}
+    assert len(names) == shelf.OF_A_KIND
+    assert "kind-2" in names
+    assert not {"kind-0", "kind-1"} & names
+    assert len(list(tmp_path.glob("other-*"))) == 2
