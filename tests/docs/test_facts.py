@@ -1,0 +1,69 @@
+"""Figures and rows of tables that pages repeat from the code are the code's."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firstboot import generations, preflight, profiles
+from firstboot.services import SERVICES
+from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
+from tests.docs.pages import ROOT, Page
+
+DOCS = ROOT / "docs"
+NEWSYSLOG = ROOT / "overlays/management/templates/newsyslog.conf.j2"
+OLDER = {"1": "one older piece", "2": "two older pieces"}
+
+
+def text(page: str) -> str:
+    return Page(ROOT / page).text
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/hardware.md"])
+def test_how_large_a_disk_has_to_be(page: str) -> None:
+    assert set(re.findall(r"([0-9]+) MiB (?:and|or) more", text(page))) == {str(SMALLEST_MIB)}
+
+
+@pytest.mark.parametrize(
+    ("label", "mib"), [("efi", EFI_MIB), ("rootA", SLOT_MIB), ("rootB", SLOT_MIB), ("cfg", CFG_MIB)]
+)
+def test_how_large_the_partitions_are(label: str, mib: int) -> None:
+    size = f"{mib // 1024} GiB" if mib % 1024 == 0 else f"{mib} MiB"
+    assert re.search(rf"│ {label} +│ +{size} +│", text("docs/image.md"))
+
+
+def test_how_long_logs_are_kept() -> None:
+    rows = text("docs/logging.md").splitlines()
+    entries = [line.split() for line in NEWSYSLOG.read_text().splitlines() if line[0] == "/"]
+    assert entries
+    for name, *_, count, size, _, _ in entries:
+        (row,) = (row for row in rows if row.startswith(f"| `{name}` |"))
+        assert row.endswith(f"| {size} KiB and {OLDER[count]} |")
+
+
+def test_how_many_generations_are_kept() -> None:
+    assert generations.KEPT == 10
+    assert "Ten are kept" in text("docs/day-two.md")
+    assert "ten generations" in text("docs/logging.md")
+
+
+def test_what_is_said_when_the_ports_are_up() -> None:
+    said = "The transit and exchange ports are up."
+    assert f'"{said}"' in Path(preflight.__file__).read_text()
+    assert f"`{said}`" in text("docs/getting-started.md")
+
+
+def test_every_profile_is_in_the_table_of_the_page_on_performance() -> None:
+    listed = re.findall(r"(?m)^\| (`.*?`) \|", text("docs/performance.md"))
+    names = {name for cell in listed for name in re.findall("`([^`]+)`", cell)}
+    assert names == set(profiles.load_all(ROOT / "overlays"))
+
+
+def test_services_are_named_in_the_order_in_which_they_start() -> None:
+    words = ["settings of the kernel", "log", "addresses", "routes", "packet filter"]
+    words += ["resolver", "clock", "SSH", "cron", "relays", "BGP"]
+    names = [service.name for service in SERVICES if service.name != "exitisp_ports"]
+    assert len(names) == len(words)
+    sentence = " ".join(text("docs/day-two.md").partition("Services start in order:")[2].split())
+    places = [sentence.index(word) for word in words]
+    assert places == sorted(places)
