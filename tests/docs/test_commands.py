@@ -57,6 +57,8 @@ OTHERS = {
     "ssh-keygen": "of the box: a file that it made",
     "bgpctl": "of the box: asks bgpd",
     "pfctl": "of the box: asks pf",
+    "service": "of the box: stops relays",
+    "shutdown": "of the box",
 }
 """Other people's programs in blocks of commands, and what for."""
 
