@@ -153,7 +153,9 @@ def parse_box(text: str) -> Box:
 
 
 def say(text: str) -> None:
-    """Print `text`, whatever characters the terminal lacks."""
+    """Print `text`, whatever characters the terminal lacks; a closed one gets nothing."""
+    if sys.stdout is None:
+        return
     encoding = sys.stdout.encoding or "ascii"
     print(text.encode(encoding, "replace").decode(encoding))
 
