@@ -93,10 +93,10 @@ def varied(draw: strategies.DrawFn) -> Site:
     return without_ipv6(changed) if draw(strategies.booleans()) else changed
 
 
-def boxes(**versions: tuple[int, ...]) -> strategies.SearchStrategy[Box]:
-    """Boxes of any size, with those `versions` of programs."""
+def boxes() -> strategies.SearchStrategy[Box]:
+    """Boxes of any size."""
     return strategies.builds(
-        lambda cores, memory: replace(BOX, cores=cores, memory_mib=memory, **versions),
+        lambda cores, memory: replace(BOX, cores=cores, memory_mib=memory),
         strategies.integers(1, 128),
         strategies.integers(1024, 1 << 20),
     )
