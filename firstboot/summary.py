@@ -11,6 +11,8 @@ WIDTH = 75
 LABEL = 18
 """Columns of what stands before the values."""
 
+LONGEST_LABEL = 40
+
 NOT_YET = "-"
 
 
@@ -138,7 +140,7 @@ def _given(label: str, value: Plain) -> list[str]:
 
 def _row(label: str, value: Plain, between: str = " ") -> str:
     text = _joined(value, between) or NOT_YET
-    start = f"  {label:{LABEL - 3}} "
+    start = f"  {' '.join(label.split())[:LONGEST_LABEL]:{LABEL - 3}} "
     return textwrap.fill(
         text,
         WIDTH,
