@@ -155,3 +155,11 @@ def test_the_box_knows_what_it_carries(box: Machine, real: Real) -> None:
     assert versions == dict(name.rsplit("-", 1) for name in (*ASKED, *MORE))
     content = real.tree[PLACE].content.read()
     assert said(box, f"sha256 -q /{PLACE}") == hashlib.sha256(content).hexdigest()
+
+
+def test_pkg_lists_the_packages_and_finds_them_unchanged(box: Machine) -> None:
+    if box.shell.run("test -x /usr/local/sbin/pkg", check=False).status != 0:
+        pytest.skip("the repository has no package of pkg itself")
+    listed = said(box, "pkg query '%n-%v'").splitlines()
+    assert {*ASKED, *MORE} <= set(listed)
+    said(box, "pkg check -s -m -a", timeout=600)
