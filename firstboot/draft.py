@@ -9,13 +9,13 @@ name and renames it, so that a power cut leaves the file before the answer or th
 import contextlib
 import copy
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from firstboot import document, findings, plain
 from firstboot.document import Document, Faulty, Key, Plain, spell
 from firstboot.findings import Examined
+from firstboot.keeping import keep
 from firstboot.refusal import Refusal
 from firstboot.site import SCHEMA, Site
 
@@ -176,20 +176,8 @@ class Draft:
 
     def keep(self) -> None:
         """Write the draft as it is."""
-        part = self.path.with_name(f".{self.path.name}.new")
         with _keeping(self.path):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(plain.write(self._tree))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            keep(self.path, plain.write(self._tree))
 
 
 def put(tree: Tree, key: Key, value: Plain) -> None:

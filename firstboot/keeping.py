@@ -1,7 +1,21 @@
-"""Writing what has to survive a power cut: a file is the old one or the new one, never a part."""
+"""Writing what has to survive a power cut: a file is the old one or the new one, never a part.
 
+FreeBSD's UFS waits until a disk has taken what is synchronised, and disks have caches: UFS without
+soft updates never tells them to empty those. So that is done here, as g_io_flush(9) does it for a
+file system with a journal.
+"""
+
+import contextlib
+import fcntl
 import os
+import sys
 from pathlib import Path
+
+DISK = Path("/dev/gpt/cfg")
+"""A partition of the disk that all of it is on."""
+
+DIOCGFLUSH = 0x20006487
+"""_IO('d', 135) in sys/disk.h: empty the write cache of the disk below."""
 
 
 def keep(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -9,6 +23,7 @@ def keep(path: Path, data: bytes, mode: int = 0o600) -> None:
     `path` is what it was."""
     part = path.with_name(f".{path.name}.new")
     write(part, data, mode)
+    flush()
     part.replace(path)
     settle(path.parent)
 
@@ -25,9 +40,22 @@ def write(path: Path, data: bytes, mode: int) -> None:
 
 
 def settle(folder: Path) -> None:
-    """Wait until the disk has the names in `folder`."""
+    """Wait until the disk has the names in `folder`, and everything that was written before."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    flush()
+
+
+def flush() -> None:
+    """Have the disk write down what is in its cache; where there is none, nothing happens."""
+    if not sys.platform.startswith("freebsd"):
+        return
+    with contextlib.suppress(OSError):
+        disk = os.open(DISK, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(disk, DIOCGFLUSH)
+        finally:
+            os.close(disk)
