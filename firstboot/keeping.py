@@ -11,8 +11,10 @@ import os
 import sys
 from pathlib import Path
 
-DISK = Path("/dev/gpt/cfg")
-"""A partition of the disk that all of it is on."""
+DISK = Path("/dev/gpt/boot")
+"""A partition of the disk that all of it is on. GEOM takes BIO_FLUSH from those alone who have it
+open for writing (g_io_check() in sys/geom/geom_io.c), which nobody else can while it is mounted;
+this one never is. What is flushed is the whole disk."""
 
 DIOCGFLUSH = 0x20006487
 """_IO('d', 135) in sys/disk.h: empty the write cache of the disk below."""
@@ -54,7 +56,7 @@ def flush() -> None:
     if not sys.platform.startswith("freebsd"):
         return
     with contextlib.suppress(OSError):
-        disk = os.open(DISK, os.O_RDONLY | os.O_CLOEXEC)
+        disk = os.open(DISK, os.O_WRONLY | os.O_CLOEXEC)
         try:
             fcntl.ioctl(disk, DIOCGFLUSH)
         finally:
