@@ -366,7 +366,7 @@ class TestInterrupts:
         if not bench.is_untouched():
             assert digest(bench.output) == new
             json.loads(bench.output.with_suffix(".json").read_text())
-            assert len(list(bench.output.parent.iterdir())) == 2
+            assert len(list(bench.output.parent.iterdir())) == 3
         assert not [*bench.folder.glob("cache/exitisp/unpacked/.*")]
 
     def test_it_is_told_in_one_sentence(self, bench: Bench, large: tuple[Path, str, float]) -> None:

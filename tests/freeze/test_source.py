@@ -48,7 +48,11 @@ def test_it_is_fetched_once(tmp_path: Path) -> None:
     assert source.obtain(tmp_path / "cache", fetching_nothing) == GOOD
 
 
-@pytest.mark.parametrize("bad", [GOOD[:-1], GOOD + b"\0", b"", sdist(setup=b"")])
+@pytest.mark.parametrize(
+    "bad",
+    [GOOD[:-1], GOOD + b"\0", b"", sdist(setup=b"")],
+    ids=["cut short", "longer", "empty", "another"],
+)
 def test_another_one_is_refused_and_not_kept(tmp_path: Path, bad: bytes) -> None:
     with pytest.raises(Refusal, match="expected the SHA-256"):
         source.obtain(tmp_path, sending(bad))
@@ -80,7 +84,11 @@ def test_only_c_files_of_the_bootloader_are_taken() -> None:
     assert source.c_files(data) == {"src/main.c": b"main", "zlib/inflate.c": b"z"}
 
 
-@pytest.mark.parametrize("data", [b"", b"\x1f\x8b nonsense", GOOD[:100], sdist(setup=b"")])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x1f\x8b nonsense", GOOD[:100], sdist(setup=b"")],
+    ids=["empty", "nonsense", "cut short", "another"],
+)
 def test_what_is_no_such_source_is_refused(data: bytes) -> None:
     with pytest.raises(Refusal, match="C files of the bootloader"):
         source.c_files(data)
