@@ -191,7 +191,7 @@ def test_a_wrong_file_changes_nothing(box: Lab) -> None:
         told = box.machine.shell.run(f"exitisp apply /testdata/sites/{name}.yaml", 400, check=False)
         assert told.status == 1
         assert reason in told.text
-    assert box.said("ls /cfg/generations") == "0001"
+    assert box.said("ls /cfg/generations").split() == ["0001"]
     box.runs(SITE)
 
 
@@ -263,7 +263,7 @@ def test_a_wrong_site_file_leads_to_the_wizard_and_is_reported(wrong: Lab) -> No
     findings = wrong.said("cat /tmp/fat/site-findings.txt")
     assert "peers[1].asn" in findings
     assert "Not taken" in findings
-    assert wrong.said("ls /tmp/fat") == "EFI\nsite-findings.txt\nsite.yaml"
+    assert wrong.said("ls /tmp/fat").split() == ["EFI", "site-findings.txt", "site.yaml"]
     wrong.is_silent()
 
 
@@ -274,7 +274,7 @@ def test_the_corrected_file_is_taken_without_a_question(wrong: Lab) -> None:
     wrong.machine.shell.run("true")
     wrong.runs(SITE)
     wrong.said("mkdir /tmp/fat; mount -t msdosfs -o ro /dev/gpt/efi /tmp/fat")
-    assert wrong.said("ls /tmp/fat") == "EFI\nsite-findings.txt"
+    assert wrong.said("ls /tmp/fat").split() == ["EFI", "site-findings.txt"]
     assert not any(
         secret in wrong.said("cat /tmp/fat/site-findings.txt") for secret in secrets(SITE)
     )
