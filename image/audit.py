@@ -14,9 +14,9 @@ from firstboot.refusal import Refusal
 from image import writing
 from image.base.lock import BASE_FILE
 from image.base.sets import open_regular
+from image.bill import Part
 from image.packages import vuxml
 from image.packages.vuxml import Feed, Range, Vulnerability
-from image.sbom import Part
 
 LARGEST = 1 << 26
 """Bytes of a bill."""

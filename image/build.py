@@ -16,8 +16,9 @@ from typing import Any
 
 from firstboot.document import Document
 from firstboot.refusal import Refusal
-from image import disk, layout, listing, overlay, root, sbom, store
+from image import disk, layout, listing, overlay, root, store
 from image.base.sets import BaseSets
+from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze import Frozen, Target, freeze, packaged
 from image.freeze.verify import base_libraries
 from image.kernel.lint import lint
@@ -30,7 +31,6 @@ from image.packages.solver import base_shlibs
 from image.packages.source import Given, Obtained, Pinned, obtain
 from image.progress import step
 from image.root import Additions
-from image.sbom import BaseSet, Bill, LaidOver, Wizard
 from image.store import Unpacked
 from image.tree import Tree
 from image.writing import settle, writing
@@ -100,12 +100,13 @@ def build(
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
         with writing(output), ThreadPoolExecutor(1) as thread:
             listed = thread.submit(listing.describe, made.tree)
+            billed = thread.submit(bill, inputs, made, output)
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
                 made.settle_doubts()
                 facts = describe(inputs, made, plan) | listed.result()
                 parts[1].write_text(listing.render(facts), encoding="utf-8")
-                parts[2].write_text(sbom.render(bill(inputs, made, output)), encoding="utf-8")
+                parts[2].write_text(billed.result(), encoding="utf-8")
                 with step("Settle the image on the disk"):
                     for part in parts:
                         sync(part)
@@ -141,7 +142,7 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
         if time is None:
             time = youngest(base, kernel)
         tree, accounts = root.plant_sets(base, kernel)
-        facts = sbom.base_sets(inputs.sets, tree)
+        facts = base_sets(inputs.sets, tree)
         obtained, wizard, frozen_with = provide(inputs, tree, cache)
         packages = unpack_all(obtained.packages, cache)
         with verifying(*(one.unpacked for one in packages)) as settle_packages:
@@ -290,15 +291,21 @@ def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
             raise
 
 
-def bill(inputs: Inputs, made: Assembled, output: Path) -> Bill:
-    """What the image was made of, for its bill of materials."""
-    return Bill(
-        output.stem,
-        made.time,
-        made.base,
-        made.obtained.packages,
-        tuple(LaidOver(one.name, overlay.digest([one])) for one in inputs.overlays),
-        Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with) if made.wizard else None,
+def bill(inputs: Inputs, made: Assembled, output: Path) -> str:
+    """The bill of materials. What writes it takes long to import, so that is done here."""
+    from image import sbom
+
+    return sbom.render(
+        Bill(
+            output.stem,
+            made.time,
+            made.base,
+            made.obtained.packages,
+            tuple(LaidOver(one.name, overlay.digest([one])) for one in inputs.overlays),
+            Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with)
+            if made.wizard
+            else None,
+        )
     )
 
 

@@ -5,9 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from importlib import metadata
 
 from cyclonedx.model import (
@@ -26,12 +24,11 @@ from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_expression, is_supported_id
 from packageurl import PackageURL
 
-from image.base.sets import BaseSets
+from image.bill import BaseSet, Bill, LaidOver, Part, Wizard
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
-from image.tree import Tree
 
 NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
 """Under which serial numbers are derived from what a bill says."""
@@ -39,74 +36,7 @@ NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
 TOOLS = ("exitisp", "cyclonedx-python-lib")
 """Distributions that have a hand in it."""
 
-_USERLAND = re.compile(rb'(?m)^USERLAND_VERSION="([0-9A-Za-z.+-]{1,64})"$')
-
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=-]+")
-
-
-class Part(Enum):
-    """What a component is of the image; the value is that of its property ``exitisp:part``."""
-
-    BASE = "base"
-    PACKAGE = "package"
-    OVERLAY = "overlay"
-    WIZARD = "wizard"
-    MODULE = "module"
-    FROZEN = "frozen"
-
-
-@dataclass(frozen=True, slots=True)
-class BaseSet:
-    """A set of the base system: `file` is ``base.txz``, `version` the system's own
-    (``15.0-RELEASE-p2``) or empty, `build` the number of HardenedBSD's build."""
-
-    file: str
-    version: str
-    sha256: str
-    provenance: str
-    build: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LaidOver:
-    """An overlay, and the SHA-256 of all that it says and holds."""
-
-    name: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wizard:
-    """The frozen program: the SHA-256 of all of it, other people's modules in it, and the packages
-    that its interpreter and libraries were taken from, which are not installed for that."""
-
-    sha256: str
-    modules: tuple[Module, ...]
-    packages: tuple[VerifiedPackage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What an image was made of. `time`, in seconds since 1970, is the age of what is new in it."""
-
-    image: str
-    time: int
-    base: tuple[BaseSet, ...]
-    packages: tuple[VerifiedPackage, ...] = ()
-    overlays: tuple[LaidOver, ...] = ()
-    wizard: Wizard | None = None
-
-
-def base_sets(sets: BaseSets, base: Tree) -> tuple[BaseSet, ...]:
-    """Both sets, as a bill has them. `base` is the tree of the base system, in which
-    freebsd-version(1) says which version it is."""
-    script = base.get("bin/freebsd-version")
-    said = _USERLAND.search(script.content.read()) if script else None
-    version = said[1].decode() if said else ""
-    return tuple(
-        BaseSet(one.path.name, version, one.sha256, one.provenance, sets.build)
-        for one in (sets.base, sets.kernel)
-    )
 
 
 def render(bill: Bill) -> str:

@@ -4,13 +4,16 @@ import re
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firstboot.refusal import Refusal
-from image.base.download import Client
 from image.base.lock import ABI, Folder, RepositoryUrl, Url
 from image.base.patience import PATIENCE, Patience
 from image.base.sets import open_regular
 from image.progress import Advance
+
+if TYPE_CHECKING:
+    from image.base.download import Client
 
 _INSTEAD = "name a folder that holds the repository: ./exitisp build --packages DIR"
 
@@ -64,8 +67,13 @@ class Remote:
         """Bring the file at `path` into `part`, as `Client.download` does."""
         self._client().download(self._url(path), part, size, advance)
 
-    def _client(self) -> Client:
-        """One for each use: packages are brought in several threads."""
+    def _client(self) -> "Client":
+        """One for each use: packages are brought in several threads.
+
+        It is imported here, for most builds do without.
+        """
+        from image.base.download import Client
+
         return Client(_INSTEAD, self.patience)
 
     def _url(self, path: str) -> Url:

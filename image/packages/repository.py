@@ -17,7 +17,6 @@ from pathlib import Path
 from firstboot.refusal import Refusal
 from image import progress, writing
 from image.base.cache import alone_in
-from image.base.download import forget
 from image.base.lock import ABI
 from image.base.sets import Identity, open_regular, reopen
 from image.packages import meta, signed, trust
@@ -215,6 +214,8 @@ def _downloaded(
     place: Remote, one: Listed, word: Word, cache: Path, advance: Advance
 ) -> VerifiedPackage:
     """The package from the server, now in the cache under a name that has its SHA-256."""
+    from image.base.download import forget
+
     name, where = one.package.full_name, place.where(one.path)
     if place.size(one.path) is None:
         raise Refusal(

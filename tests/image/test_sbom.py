@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from image import sbom
 from image.base.sets import BaseSets, Identity, Trust, VerifiedSet
+from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.catalogue import Listed
 from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
-from image.sbom import BaseSet, Bill, LaidOver, Wizard
 from image.tree import Tree, directory, file
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
@@ -159,7 +159,7 @@ class TestContent:
             "base", Path("base.txz"), "01" * 32, 7, Trust.SIGNED, "x", Identity(0, 0, 7, (0, 0))
         )
         kernel = replace(one, name="kernel", path=Path("kernel.txz"))
-        base, _ = sbom.base_sets(BaseSets(one, kernel, 42), tree)
+        base, _ = base_sets(BaseSets(one, kernel, 42), tree)
         assert base == BaseSet("base.txz", version, "01" * 32, "signed by x", 42)
 
     def test_packages_that_the_wizard_was_frozen_with_are_its_own(self) -> None:
