@@ -6,7 +6,7 @@ another, or a folder that the checker has to find, the name is that of the copy;
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -26,12 +26,13 @@ LONGEST = 300
 class Checker:
     """Who judges which files, by a pattern. `program` is where it is if it is installed, and it is
     run as such: sshd wants its whole path. `{file}` in its arguments is the copy; `moved` are paths
-    that stand for copies in the file."""
+    that stand for copies in the file, `without` lines that the copy has empty."""
 
     pattern: str
     program: str
     arguments: tuple[str, ...]
     moved: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,6 +53,8 @@ CHECKERS = (
         "/usr/local/bin/tor",
         ("--verify-config", "--hush", "-f", "{file}"),
         ("/usr/local/etc/tor", "/data/tor"),
+        # The copies are root's alone.
+        ("User _tor",),
     ),
     Checker("etc/local/bgpd.conf", "/usr/local/sbin/bgpd", ("-n", "-f", "{file}")),
     Checker(
@@ -103,6 +106,8 @@ def _ask(checker: Checker, file: Rendered, folder: Path, machine: Machine) -> Ra
         copy = folder / _copied(place)
         copy.mkdir(parents=True, exist_ok=True)
         text = re.sub(rf"{re.escape(place)}(?=[/\"\s])", str(copy), text)
+    for line in checker.without:
+        text = re.sub(rf"^{re.escape(line)}$", "", text, flags=re.MULTILINE)
     path.write_text(text)
     program = machine.root / checker.program.lstrip("/")
     return machine.run(str(program), *(part.format(file=path) for part in checker.arguments))
@@ -136,12 +141,13 @@ def _refused(
     )
 
 
-def _telling(text: str) -> Iterator[str]:
+def _telling(text: str) -> list[str]:
     """The lines that say what is wrong, if they can be told from those that do not; without the
     time, which Tor begins them with."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    wrong = [line for line in lines if re.search(r"\[err\]|\[warn\]|error|:\d+:|line \d+", line)]
-    return (re.sub(r"^\w+ \d+ [\d:.]+ \[\w+\] ", "", line) for line in wrong or lines)
+    plain = [re.sub(r"^\w+ \d+ [\d:.]+ \[\w+\] ", "", line) for line in lines]
+    wrong = [line for line in plain if re.search(r"Failed to|error|:\d+:|line \d+", line)]
+    return wrong or plain
 
 
 def _masked(site: Site, text: str) -> str:
