@@ -171,7 +171,7 @@ def test_no_port_believes_router_advertisements_or_merges_packets(name: str) -> 
     for port in outside(site):
         assert f"{port.interface} mtu {port.mtu} -tso -lro" in arguments
         if any(address.version == 6 for address in port.addresses):
-            flags = "-ifdisabled -accept_rtadv no_radr auto_linklocal"
+            flags = "-ifdisabled -accept_rtadv no_radr no_dad auto_linklocal"
         else:
             flags = "-auto_linklocal ifdisabled"
         assert f"{port.interface} inet6 {flags}" in arguments
