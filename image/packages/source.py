@@ -75,6 +75,8 @@ def source(packages: str, keys: str, lock_path: Path, *, first: bool) -> Given |
         return None
     if packages:
         return Given(packages, Path(keys) if keys else None)
+    if not first and lock.load(lock_path).packages.pins is None:
+        raise _unpinned(lock_path)
     return Pinned(lock_path, first)
 
 
@@ -159,13 +161,7 @@ def _obtain_pinned(
     locked = lock.load(pinned.lock).packages
     if locked.pins is None:
         if not pinned.first:
-            raise Refusal(
-                pinned.lock,
-                expected="pinned packages",
-                found="none",
-                remedy="pin the newest: ./exitisp lock --update; or name a repository: "
-                f"--packages DIR; or build without: --packages {NONE}",
-            )
+            raise _unpinned(pinned.lock)
         from image.packages.pinning import pin_newest
 
         print(f"{pinned.lock} pins no packages yet; pinning the newest", file=sys.stderr)
@@ -190,6 +186,16 @@ def _obtain_pinned(
         catalogue = Catalogue(tuple(one.listed for one in packages))
         solution = solve(choice.names, catalogue, base_shlibs(base))
     return Obtained(tuple(known[one.package.name] for one in solution), choice.missing)
+
+
+def _unpinned(path: Path) -> Refusal:
+    return Refusal(
+        path,
+        expected="pinned packages",
+        found="none",
+        remedy="pin the newest: ./exitisp lock --update; or name a repository: "
+        f"--packages DIR; or build without: --packages {NONE}",
+    )
 
 
 def _listed(pin: PackagePin) -> Listed:

@@ -9,6 +9,7 @@ from firstboot.refusal import Refusal
 from image.overlay import Overlay
 from image.packages.source import Given, Obtained, Pinned, obtain, source
 from tests.base.upstream import HASTY
+from tests.command import ROOT
 from tests.packages.asking import asking, base_system
 from tests.packages.repository import Made, Repository, Signer, make_repository, trust, usual_signer
 from tests.packages.serving import Server
@@ -123,3 +124,9 @@ def test_options_say_where_packages_come_from(tmp_path: Path) -> None:
     for packages in ("", "none"):
         with pytest.raises(Refusal, match="--package-keys: expected --packages"):
             source(packages, "KEYS", path, first=True)
+
+
+def test_a_lock_without_packages_is_refused_before_anything_long() -> None:
+    shipped = ROOT / "image" / "hardenedbsd.lock.yaml"
+    with pytest.raises(Refusal, match="expected pinned packages, found none"):
+        source("", "", shipped, first=False)
