@@ -6,6 +6,7 @@ file system with a journal.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import sys
@@ -46,6 +47,10 @@ def settle(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # FreeBSD's msdosfs has no such call for folders; it is mounted to write at once.
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(descriptor)
     flush()

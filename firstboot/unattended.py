@@ -93,8 +93,6 @@ def _draft(machine: Machine, data: bytes, say: Say) -> None:
 
 def _report(stick: Path, lines: list[str], say: Say) -> None:
     try:
-        # FreeBSD's msdosfs does not let a file take the place of another one.
-        (stick / FINDINGS).unlink(missing_ok=True)
         keep(stick / FINDINGS, "".join(f"{line}\r\n" for line in lines).encode())
     except OSError as error:
         say(f"{FINDINGS} could not be written on the stick: {error.strerror}")
