@@ -239,7 +239,7 @@ def _is_up(machine: Machine, service: Service) -> bool:
 
 
 def _reload(machine: Machine, service: Service, changed: set[str]) -> None:
-    if service.name == "tor":
+    if service.name == "exitisp_relays":
         torrcs = {path for path in changed if "torrc@" in path}
         shared = any(service.rereads([path]) for path in changed - torrcs)
         every = (machine.root / "var/run/tor").glob("*.pid")

@@ -58,7 +58,7 @@ class Facts:
     """`netstat -rn` of the first routing table."""
 
     sockets: str
-    """`sockstat -46lq`"""
+    """`sockstat -46lqw`"""
 
     jails: dict[str, str]
     """`jls ip4.addr ip6.addr` of each service jail."""
@@ -76,7 +76,7 @@ def observe(machine: Machine) -> Facts:
         machine.run("pfctl", "-s", "rules").text,
         machine.run("ifconfig").text,
         machine.run("setfib", "0", "netstat", "-rn").text,
-        machine.run("sockstat", "-46lq").text,
+        machine.run("sockstat", "-46lqw").text,
         {
             name: machine.run("jls", "-j", f"svcj-{name}", "ip4.addr", "ip6.addr").text
             for name in jailed

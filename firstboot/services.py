@@ -109,12 +109,12 @@ SERVICES = (
         ready=("service", "cron", "status"),
     ),
     Service(
-        "tor",
+        "exitisp_relays",
         "relays",
         "/usr/local/bin/tor",
         reads=("etc/local/tor/*",),
-        fixed=("etc/rc.conf.d/tor",),
-        ready=("service", "tor", "status"),
+        fixed=("etc/rc.conf.d/exitisp_relays",),
+        ready=("service", "exitisp_relays", "status"),
     ),
     Service(
         "openbgpd",

@@ -13,7 +13,7 @@ from firstboot.render import Rendered
 from firstboot.values import Address
 
 ASSIGNMENT = re.compile(r'^(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.MULTILINE)
-JAILED = ("tor", "local_unbound")
+JAILED = ("exitisp_relays", "local_unbound")
 """What sends to strangers from addresses of its own."""
 
 ASKING = ("dhcp", "syncdhcp")

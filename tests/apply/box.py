@@ -125,7 +125,7 @@ class Box:
         self.answer("pfctl -s info", "Status: Enabled for 0 days")
         relays = [a for r in plan.relays for a in (*r.listen, *r.source)]
         lans = [i.ip for p in site.ports if p.role.value == "lan" for i in p.addresses]
-        self._jail("tor", ["127.0.0.2", *relays])
+        self._jail("exitisp_relays", ["127.0.0.2", *relays])
         self._jail("local_unbound", ["127.0.0.1", "127.0.0.53", "::1", *lans, *plan.resolver])
 
     def _jail(self, name: str, addresses: list[object]) -> None:

@@ -46,7 +46,7 @@ def test_services_come_up_in_order_and_the_ports_last(box: Box) -> None:
     told = Told()
     apply_site(example(), box.machine, told)
     assert box.started() == [service.name for service in SERVICES]
-    order = ["netif", "pf", "exitisp_ports", "local_unbound", "tor", "openbgpd"]
+    order = ["netif", "pf", "exitisp_ports", "local_unbound", "exitisp_relays", "openbgpd"]
     assert [name for name in box.started() if name in order] == order
     assert box.calls[-1] == "service exitisp_ports raise"
     assert told[-1] == "The transit and exchange ports are up."
@@ -163,17 +163,17 @@ def test_what_runs_before_a_box_is_configured_is_started_anew(box: Box) -> None:
     box.programs.up.add("syslogd")
     apply_site(example(), box.machine, Told())
     assert box.calls.index("service syslogd stop") < box.calls.index("service syslogd start")
-    assert "service tor stop" not in box.calls
+    assert "service exitisp_relays stop" not in box.calls
 
 
 def test_what_did_not_come_up_does_with_the_next_change(box: Box) -> None:
-    box.fail("service tor start", "no tor")
+    box.fail("service exitisp_relays start", "no tor")
     with pytest.raises(Refusal):
         apply_site(example(), box.machine, Told())
     box.programs.failures.clear()
     box.forget()
     applied(box, PEER)
-    assert box.started() == ["tor", "openbgpd"]
+    assert box.started() == ["exitisp_relays", "openbgpd"]
     assert box.calls[-1] == "service exitisp_ports raise"
 
 
@@ -249,11 +249,11 @@ def test_more_relays_get_their_addresses_first(box: Box) -> None:
     configured(box)
     applied(box, ("count: 16", "count: 17"))
     adding = "ifconfig lo1 inet6 2001:db8:ee::1:11/128 alias"
-    assert box.calls.index(adding) < box.calls.index("service tor start")
+    assert box.calls.index(adding) < box.calls.index("service exitisp_relays start")
     box.forget()
     applied(box)
     removing = "ifconfig lo1 inet6 2001:db8:ee::1:11 -alias"
-    assert box.calls.index(removing) > box.calls.index("service tor start")
+    assert box.calls.index(removing) > box.calls.index("service exitisp_relays start")
     assert not (box.root / "etc/local/tor/torrc@relay17").exists()
 
 
@@ -276,7 +276,7 @@ def test_what_is_not_installed_is_told_and_left_out(box: Box) -> None:
     told = Told()
     apply_site(example(), box.machine, told)
     assert "Not installed: relays (/usr/local/bin/tor)." in told
-    assert "tor" not in box.started()
+    assert "exitisp_relays" not in box.started()
     assert "openbgpd" not in box.started()
 
 

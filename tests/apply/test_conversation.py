@@ -84,10 +84,10 @@ def test_what_a_daemon_refuses_is_asked_again_with_nothing_changed(box: Box, sit
 
 
 def test_a_service_that_does_not_come_up_leaves_a_configured_box(box: Box, sit: Sit) -> None:
-    box.fail("service tor start", "no tor")
+    box.fail("service exitisp_relays start", "no tor")
     person = sit(whole(SITE))
     assert conversation.setup(box.machine) == 1
-    assert "service tor: expected a running relays, found no tor" in person.screen
+    assert "service exitisp_relays: expected a running relays, found no tor" in person.screen
     assert box.machine.running() is not None
     assert "service exitisp_ports raise" not in box.calls
 

@@ -128,7 +128,7 @@ def test_the_status_of_a_box_that_is_as_it_has_to_be(box: Box) -> None:
 
 def test_the_status_names_what_is_not_as_it_has_to_be(box: Box) -> None:
     configured(box)
-    box.programs.up.discard("tor")
+    box.programs.up.discard("exitisp_relays")
     box.answer("pfctl -s info", "Status: Disabled")
     told = Told()
     assert daytwo.status(box.machine, told) is False

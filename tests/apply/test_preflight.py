@@ -36,7 +36,7 @@ Destination        Gateway            Flags         Netif Expire
 @pytest.fixture
 def facts(box: Box) -> Facts:
     """Of a box on which everything is as it has to be."""
-    box.programs.up |= {"local_unbound", "tor", "openbgpd"}
+    box.programs.up |= {"local_unbound", "exitisp_relays", "openbgpd"}
     return dataclasses.replace(observe(box.machine), sockets=SOCKETS, routes=ROUTES)
 
 
@@ -92,15 +92,20 @@ def test_each_thing_that_could_leak_is_seen(
 
 def test_a_jail_with_another_address_is_seen(facts: Facts) -> None:
     wanted = files(facts)
-    more = {**facts.jails, "tor": facts.jails["tor"].replace("127.0.0.2", "127.0.0.2,203.0.113.10")}
+    more = {
+        **facts.jails,
+        "exitisp_relays": facts.jails["exitisp_relays"].replace(
+            "127.0.0.2", "127.0.0.2,203.0.113.10"
+        ),
+    }
     (found,) = reasons(dataclasses.replace(facts, jails=more), wanted)
-    assert found == "the jail of tor differs from the plan: 203.0.113.10"
+    assert found == "the jail of exitisp_relays differs from the plan: 203.0.113.10"
 
 
 def test_a_service_outside_of_its_jail_is_seen(facts: Facts) -> None:
-    none = {**facts.jails, "tor": 'jls: jail "svcj-tor" not found'}
+    none = {**facts.jails, "exitisp_relays": 'jls: jail "svcj-exitisp_relays" not found'}
     (found,) = reasons(dataclasses.replace(facts, jails=none), files(facts))
-    assert "the jail of tor differs from the plan" in found
+    assert "the jail of exitisp_relays differs from the plan" in found
 
 
 def test_what_does_not_run_is_named(facts: Facts) -> None:

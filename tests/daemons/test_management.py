@@ -243,7 +243,7 @@ def test_jails_share_no_address_and_have_none_of_a_port_towards_strangers(name: 
     site = example(name)
     jails = [
         variables(files(site, overlay)[path].text, service)[f"{service}_svcj_ipaddrs"].split()
-        for overlay, service in (("unbound", "local_unbound"), ("tor", "tor"))
+        for overlay, service in (("unbound", "local_unbound"), ("tor", "exitisp_relays"))
         for path in (f"etc/rc.conf.d/{service}",)
     ]
     together = [address for jail in jails for address in jail]

@@ -186,7 +186,8 @@ def test_tor_reads_the_contact_that_the_site_gives(
 def test_family_keys_are_for_a_tor_that_knows_them_and_fingerprints_for_all() -> None:
     site = example("two-transits-and-an-exchange")
     new, old = torrc(site, 1), torrc(site, 1, replace(BOX, tor=(0, 4, 8)))
-    assert values(new, "FamilyId") == list(site.relays.family.ids)
+    assert site.relays.family.ids
+    assert values(new, "FamilyId") == ["*"]
     assert values(new, "MyFamily") == values(old, "MyFamily") == list(site.relays.family.members)
     assert {name for name, _ in options(new)} - {name for name, _ in options(old)} == {
         "FamilyId",
@@ -197,14 +198,14 @@ def test_family_keys_are_for_a_tor_that_knows_them_and_fingerprints_for_all() ->
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_jail_has_the_relays_addresses_and_no_port_s(name: str) -> None:
     site = example(name)
-    set_to = variables(files(site, "tor")["etc/rc.conf.d/tor"].text, "tor")
+    set_to = variables(files(site, "tor")["etc/rc.conf.d/exitisp_relays"].text, "exitisp_relays")
     plan = allot(site)
-    addresses = set_to["tor_svcj_ipaddrs"].split()
+    addresses = set_to["exitisp_relays_svcj_ipaddrs"].split()
     own = {str(one) for relay in plan.relays for one in (*relay.listen, *relay.source)}
     assert set(addresses) == own | {"127.0.0.2"}
     assert not set(addresses) & {str(one.ip) for port in site.ports for one in port.addresses}
     assert not set(addresses) & {str(one) for one in (*plan.resolver, *plan.router)}
-    assert set_to["tor_svcj"] == "YES"
+    assert set_to["exitisp_relays_svcj"] == "YES"
     assert addresses[-1] == str(plan.relays[0].listen.v4)
 
 
@@ -212,16 +213,14 @@ def test_the_jail_has_the_relays_addresses_and_no_port_s(name: str) -> None:
 def test_rc_starts_every_relay_with_its_file_and_its_directory(name: str) -> None:
     site = example(name)
     made = files(site, "tor")
-    set_to = variables(made["etc/rc.conf.d/tor"].text, "tor")
-    instances = [instance.split(":") for instance in set_to["tor_instances"].split()]
-    assert len(instances) == site.relays.count
-    for label, conf, user, group, pidfile, data in instances:
-        text = made[conf.removeprefix("/usr/local/etc/").join(["etc/local/", ""])].text
-        assert values(text, "DataDirectory") == [data]
-        assert values(text, "User") == [user] == [group]
-        assert pidfile == f"/var/run/tor/{label}.pid"
-        assert data in set_to["tor_setup"].split()
-    assert set_to["tor_disable_default_instance"] == set_to["tor_setuid"] == "YES"
+    set_to = variables(made["etc/rc.conf.d/exitisp_relays"].text, "exitisp_relays")
+    relays = set_to["exitisp_relays_list"].split()
+    assert len(relays) == site.relays.count
+    for relay in relays:
+        text = made[f"{FOLDER}/torrc@{relay}"].text
+        assert values(text, "DataDirectory") == [f"/data/tor/{relay}"]
+        assert values(text, "User") == ["_tor"]
+        assert f"/data/tor/{relay}" in set_to["exitisp_relays_setup"].split()
 
 
 class _Page(HTMLParser):

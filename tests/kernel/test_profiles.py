@@ -135,7 +135,7 @@ def test_a_box_that_passes_packets_on_is_tuned_for_it() -> None:
 def test_values_follow_the_machine() -> None:
     site = example(TWO)
     small, large = values(site, Machine(2, 2048)), values(site, Machine(32, 131072))
-    assert small["kern.ipc.maxsockbuf"] == 4 << 20
+    assert small["kern.ipc.maxsockbuf"] == 8 << 20
     assert large["kern.ipc.maxsockbuf"] == 16 << 20
     assert small["net.inet.ip.intr_queue_maxlen"] == 1024
     assert large["net.inet.ip.intr_queue_maxlen"] == 4096

@@ -93,9 +93,9 @@ CHANGES = [
     ("pf.conf", r"\Z", "nat on ix0 from any to any -> 198.51.100.1\n", "never translated"),
     ("pf.conf", r"\Z", "pass out on ix0 from any nat-to 198.51.100.1\n", "never translated"),
     # Services and ports
-    ("rc.conf.d/tor", 'tor_svcj="YES"', 'tor_svcj="NO"', "tor runs outside of a jail"),
-    ("rc.conf.d/tor", r'tor_svcj_ipaddrs="[^"]*"', "", "has every address of the box"),
-    ("rc.conf.d/tor", 'tor_svcj_ipaddrs="', 'tor_svcj_ipaddrs="203.0.113.10 ', "towards strangers"),
+    ("rc.conf.d/exitisp_relays", '_svcj="YES"', '_svcj="NO"', "relays runs outside of a jail"),
+    ("rc.conf.d/exitisp_relays", r'\w+_svcj_ipaddrs="[^"]*"', "", "has every address of the box"),
+    ("rc.conf.d/exitisp_relays", '_ipaddrs="', '_ipaddrs="203.0.113.10 ', "towards strangers"),
     ("rc.conf.d/local_unbound", r'(svcj_ipaddrs=")', r"\g<1>192.0.2.200 ", "not in the own scopes"),
     ("rc.conf.d/syslogd", 'flags="-ss', 'flags="-s', "has a socket of the network"),
     ("rc.conf.local", 'network_interfaces="', 'network_interfaces="ix2 ', "netif would raise"),
