@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -149,18 +147,6 @@ def test_the_same_packages_make_the_same_bytes(tmp_path: Path) -> None:
     assert first == second
     assert first[96:100] == bytes(4)
     assert first != database([unpacked(tmp_path, TOOL)], (), NOW)
-
-
-@pytest.fixture(scope="module")
-def pkg() -> str:
-    """The program of that name that manages packages."""
-    found = os.environ.get("EXITISP_PKG") or shutil.which("pkg")
-    if found is None:
-        pytest.skip("no pkg(8) to ask: name one in EXITISP_PKG")
-    told = subprocess.run([found, "-v"], capture_output=True, text=True)
-    if not re.fullmatch(r"\d+(\.\d+)+\n", told.stdout):
-        pytest.skip(f"{found} is another program than pkg(8)")
-    return found
 
 
 NAMES = ("openbgpd-7.7", "tor-0.4.9.11", "fixture-base-1.0", "fixture-tool-1.2_1")
