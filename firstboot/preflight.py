@@ -194,6 +194,9 @@ def _listening(site: Site, plan: Plan, sockets: str) -> str:
         address = _address(host.strip("[]").partition("%")[0])
         if address is not None and address.is_loopback:
             continue
+        # Tor asks the resolver from a socket for all addresses, which are those of its jail.
+        if command == "tor" and host == "*" and protocol.startswith("udp"):
+            continue
         program, ports = allowed.get(address, ("", None))
         # sockstat(1) cuts names off.
         if not program.startswith(command) or (ports is not None and port not in ports):

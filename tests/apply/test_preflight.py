@@ -21,6 +21,7 @@ unbound local-unbo 1569  8 udp4  198.51.100.2:40111    *:*
 _tor    tor        1600  8 tcp4  198.51.100.11:443     *:*
 _tor    tor        1600  9 tcp4  198.51.100.12:80      *:*
 _tor    tor        1600  9 tcp4  127.0.0.2:9101        *:*
+_tor    tor        1600 12 udp4  *:38136               *:*
 root    bgpd       1700  9 tcp4  203.0.113.10:179      *:*
 root    bgpd       1700  9 tcp6  [2001:db8:200::10]:179 *:*
 """
@@ -76,6 +77,7 @@ def test_a_box_that_is_as_planned_passes(facts: Facts) -> None:
         ("sockets", "192.0.2.194:22", "198.51.100.1:22", "sshd listens on 198.51.100.1 port 22"),
         ("sockets", "127.0.0.1:53 ", "*:53 ", "local-unbo listens on * port 53"),
         ("sockets", "127.0.0.1:53 ", "192.0.2.2:53 ", "local-unbo listens on 192.0.2.2 port 53"),
+        ("sockets", "198.51.100.11:443", "*:443", "tor listens on * port 443"),
         ("sockets", "198.51.100.11:443", "192.0.2.2:443", "tor listens on 192.0.2.2 port 443"),
         ("sockets", "[2001:db8:ee::1]:123", "[fe80::1%ix0]:123", "ntpd listens on [fe80::1%ix0]"),
     ],
