@@ -15,7 +15,7 @@ from firstboot.document import Document
 from firstboot.findings import Examined, examine_text
 from firstboot.generations import Content, Generation
 from firstboot.keeping import keep
-from firstboot.lint import lint
+from firstboot.lint import judged
 from firstboot.machine import Machine, site_of
 from firstboot.plan import allot
 from firstboot.planting import changes, plant
@@ -64,17 +64,7 @@ def prepare(
     """A new generation of `site`, judged and complete, that nothing leads to yet. Raises
     Refusal."""
     check_devices(site, machine)
-    files = render(site.value, machine.box(), overlays())
-    flaws = lint(site.value, files)
-    if flaws:
-        for flaw in flaws:
-            say(str(flaw))
-        raise Refusal(
-            f"/{flaws[0].path}:{flaws[0].line}",
-            expected="a configuration that neither leaks nor records",
-            found=f"{len(flaws)} flaws, told above",
-            remedy="correct the site's values; nothing has changed",
-        )
+    files = judged(site.value, render(site.value, machine.box(), overlays()), say)
     say(f"Rendered {len(files)} files. The daemons' own checks:")
     judge(site, files, machine, say)
     say("Every file was accepted.")

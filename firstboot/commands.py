@@ -9,16 +9,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from firstboot.document import quote
-from firstboot.findings import Examined, Severity, examine, told
-from firstboot.lint import lint
+from firstboot.findings import Examined, Severity, examine, refused, told
+from firstboot.lint import judged
+from firstboot.masking import masked
 from firstboot.refusal import Refusal
 from firstboot.render import Box, Rendered, render
 from firstboot.site import Site
 
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
 """What a site is rendered for where no box is named."""
-
-MASK = "********"
 
 
 def report(examined: Examined) -> str:
@@ -39,7 +38,7 @@ def check_sites(paths: Iterable[Path]) -> None:
         say(report(examined[-1]))
     wrong = [one for one in examined if one.errors]
     if wrong:
-        raise _refused(wrong[0], "correct them and check again")
+        raise refused(wrong[0], "correct them and check again")
 
 
 def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> None:
@@ -49,7 +48,7 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
     with any.
     """
     site = _sound(path)
-    files = _judged(site, render(site, box, overlays))
+    files = judged(site, render(site, box, overlays), say)
     if output is not None:
         write(files, output)
     say(table(files))
@@ -58,11 +57,9 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
 def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:
     """Print how the files of two sites differ, with their secrets masked. Raises Refusal."""
     before, after = _sound(old), _sound(new)
-    new_files = _judged(after, render(after, box, overlays))
+    new_files = judged(after, render(after, box, overlays), say)
     text = difference(render(before, box, overlays), new_files)
-    for secret in sorted({*secrets(before), *secrets(after)}, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    say(text or "no file changes")
+    say(masked(text, before, after) or "no file changes")
 
 
 def difference(before: Sequence[Rendered], after: Sequence[Rendered]) -> str:
@@ -81,11 +78,6 @@ def difference(before: Sequence[Rendered], after: Sequence[Rendered]) -> str:
             lineterm="",
         )
     return "\n".join(lines)
-
-
-def secrets(site: Site) -> list[str]:
-    """Texts of the site that nobody but the box and the peer may see."""
-    return [peer.md5 for peer in site.peers if peer.md5]
 
 
 def write(files: Iterable[Rendered], folder: Path) -> None:
@@ -165,42 +157,8 @@ def _sound(path: Path) -> Site:
     examined = examine(path)
     if examined.site is None or examined.errors:
         say(report(examined))
-        raise _refused(examined, "correct them and render again")
+        raise refused(examined, "correct them and render again")
     return examined.site.value
-
-
-def _refused(examined: Examined, remedy: str) -> Refusal:
-    many = "1 error" if examined.errors == 1 else f"{examined.errors} errors"
-    return Refusal(
-        examined.name,
-        expected="a site without errors",
-        found=f"{many} (see above)",
-        remedy=remedy,
-    )
-
-
-def _judged(site: Site, files: list[Rendered]) -> list[Rendered]:
-    """`files`, if nothing in them leaks. Raises Refusal for a file with a secret in it that is not
-    its owner's alone, and, after all flaws are told, for a configuration that has any."""
-    flaws = lint(site, files)
-    for flaw in flaws:
-        say(str(flaw))
-    if flaws:
-        raise Refusal(
-            f"/{flaws[0].path}:{flaws[0].line}",
-            expected="a configuration that neither leaks nor records",
-            found=f"{len(flaws)} flaws, told above",
-            remedy="correct the template, or the site's own values",
-        )
-    for file in files:
-        if file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
-            raise Refusal(
-                f"/{file.path}",
-                expected="mode 0600 for a file with a secret in it",
-                found=f"{file.mode:04o}",
-                remedy="correct the template's mode in its index.yaml",
-            )
-    return files
 
 
 def _facts(file: Rendered) -> str:

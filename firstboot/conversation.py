@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from firstboot.apply import apply_site, site_of_running
+from firstboot.apply import prepare, site_of_running, take_on
 from firstboot.draft import Draft
 from firstboot.keeping import keep
 from firstboot.keyboard import Interrupted, LineLost
@@ -79,8 +79,12 @@ def _until_applied(machine: Machine, draft: Draft, terminal: Terminal, stick: Pa
 
 
 def _apply(machine: Machine, saved: Saved) -> None:
-    keep_password(machine, saved.root_password)
-    apply_site(saved.site, machine, say)
+    """The password is kept once the daemons have accepted the site, and before it runs: what is
+    refused has changed nothing, and a box that is configured lets its operator in."""
+    with machine.alone():
+        generation = prepare(saved.site, machine, say)
+        keep_password(machine, saved.root_password)
+        take_on(generation, machine, say)
 
 
 def keep_password(machine: Machine, hashed: str) -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from firstboot import preflight
 from firstboot.apply import Applied, Say, apply_site, prepare, site_of_running, take_on, whole
-from firstboot.commands import MASK, difference, report, secrets
+from firstboot.commands import difference, report
 from firstboot.compose import compose
 from firstboot.document import read
-from firstboot.findings import Examined, examine, examine_text
+from firstboot.findings import Examined, examine, examine_text, refused
 from firstboot.generations import Content, Generation
 from firstboot.machine import Machine, site_of
+from firstboot.masking import masked
 from firstboot.refusal import Refusal
 from firstboot.render import Rendered, render
 from firstboot.resources import overlays
@@ -21,7 +22,7 @@ from firstboot.site import Site
 def show(machine: Machine, say: Say) -> None:
     """Print the site that the box runs, its secrets masked. Raises Refusal if it runs none."""
     site = site_of_running(machine).value
-    say(_masked(compose(site), site).rstrip("\n"))
+    say(masked(compose(site), site).rstrip("\n"))
 
 
 def diff(other: str, machine: Machine, say: Say) -> None:
@@ -115,13 +116,7 @@ def sound(examined: Examined, say: Say) -> Site:
     """The site, after its findings are told. Raises Refusal if there are errors among them."""
     say(report(examined))
     if examined.site is None or examined.errors:
-        many = "1 error" if examined.errors == 1 else f"{examined.errors} errors"
-        raise Refusal(
-            examined.name,
-            expected="a site without errors",
-            found=f"{many}, told above",
-            remedy="correct them; nothing has changed",
-        )
+        raise refused(examined, "correct them; nothing has changed")
     return examined.site.value
 
 
@@ -158,11 +153,4 @@ def _difference(before: Content, old: Site, after: Content, new: Site) -> str:
         for content in (before, after)
     ]
     text = difference([sites[0], *before.files], [sites[1], *after.files])
-    return _masked(text, old, new)
-
-
-def _masked(text: str, *sites: Site) -> str:
-    hidden = {secret for site in sites for secret in secrets(site)}
-    for secret in sorted(hidden, key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return text
+    return masked(text, old, new)

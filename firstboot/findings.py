@@ -6,6 +6,7 @@ from pathlib import Path
 
 from firstboot import document
 from firstboot.document import Document, Faulty, Key, spell
+from firstboot.refusal import Refusal
 from firstboot.rules import (
     addresses,
     dns,
@@ -24,7 +25,7 @@ from firstboot.rules import (
 from firstboot.rules.remark import Remark, Rule, Severity
 from firstboot.site import SCHEMA, Site
 
-__all__ = ["RULES", "Examined", "Finding", "Severity", "check", "examine", "told"]
+__all__ = ["RULES", "Examined", "Finding", "Severity", "check", "examine", "refused", "told"]
 
 RULES: tuple[Rule, ...] = (
     waivers.check,
@@ -115,6 +116,17 @@ def of_faults(faulty: Faulty) -> tuple[Finding, ...]:
         for fault in faulty.faults
     )
     return tuple(_plain(remark, line) for remark, line in remarks)
+
+
+def refused(examined: Examined, remedy: str) -> Refusal:
+    """The refusal of a site with errors, once they are told."""
+    many = "1 error" if examined.errors == 1 else f"{examined.errors} errors"
+    return Refusal(
+        examined.name,
+        expected="a site without errors",
+        found=f"{many}, told above",
+        remedy=remedy,
+    )
 
 
 def told(name: str, finding: Finding) -> str:

@@ -5,7 +5,7 @@ their circuits, bgpd its sessions. `reads` are files that a running daemon takes
 when told; after a change of one in `fixed` it has to start anew.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -128,14 +128,7 @@ SERVICES = (
 )
 """In order."""
 
-AFTER_RESTART = ("etc/rc.conf.d/exitisp_ports",)
-"""Files whose change takes a restart of the box: ports cannot be moved from under a running BGP
-and its relays, and a boot brings everything up in order, behind the gate."""
-
 
 def _any(paths: Iterable[str], patterns: Iterable[str]) -> bool:
     wanted = tuple(patterns)
     return any(fnmatch(path, pattern) for path in paths for pattern in wanted)
-
-
-Say = Callable[[str], None]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from firstboot.document import Document
 from firstboot.machine import Machine, Ran
+from firstboot.masking import masked
 from firstboot.provenance import origin
 from firstboot.refusal import Refusal
 from firstboot.render import Rendered
@@ -136,7 +137,7 @@ def _refused(
     return Refusal(
         f"/{file.path}:{line}" if line else f"/{file.path}",
         expected=f"a file that {checker.name} accepts",
-        found=_masked(site.value, " / ".join(_telling(told)))[:LONGEST] or f"status {said.status}",
+        found=masked(" / ".join(_telling(told)), site.value)[:LONGEST] or f"status {said.status}",
         remedy=f"correct {came}" if came else "correct the site; nothing has changed",
     )
 
@@ -148,13 +149,6 @@ def _telling(text: str) -> list[str]:
     plain = [re.sub(r"^\w+ \d+ [\d:.]+ \[\w+\] ", "", line) for line in lines]
     wrong = [line for line in plain if re.search(r"Failed to|error|:\d+:|line \d+", line)]
     return wrong or plain
-
-
-def _masked(site: Site, text: str) -> str:
-    for peer in site.peers:
-        if peer.md5:
-            text = text.replace(peer.md5, "********")
-    return text
 
 
 def _line(told: str, file: Rendered) -> int | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from firstboot.apply import Say, prepare
 from firstboot.document import LARGEST
 from firstboot.draft import Draft
-from firstboot.findings import examine_text, told
+from firstboot.findings import examine_text, refused, told
 from firstboot.keeping import keep, settle
 from firstboot.machine import Machine
 from firstboot.refusal import Refusal
@@ -37,12 +37,8 @@ def take(stick: Path, machine: Machine, say: Say) -> None:
         say(line)
     try:
         if examined.site is None or examined.errors:
-            many = "1 error" if examined.errors == 1 else f"{examined.errors} errors"
-            raise Refusal(
-                f"{SITE} on the stick",
-                expected="a site without errors",
-                found=f"{many}, told above",
-                remedy="answer the wizard, or correct the file and start the box again",
+            raise refused(
+                examined, "answer the wizard, or correct the file and start the box again"
             )
         generation = prepare(examined.site, machine, say, data=data)
     except Refusal as refusal:

@@ -11,7 +11,9 @@ from fnmatch import fnmatch
 
 from firstboot.lint import bgpd, pf, services, sshd, tor, unbound
 from firstboot.lint.truth import Flaw, Truth
+from firstboot.masking import secrets
 from firstboot.plan import allot
+from firstboot.refusal import Refusal
 from firstboot.render import Rendered
 from firstboot.site import Site
 
@@ -40,7 +42,31 @@ def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
         for file in matching:
             flaws.extend(check(file, truth))
     flaws.extend(services.check_together(rendered))
+    flaws.extend(_exposed(site, rendered))
     return sorted(flaws, key=lambda flaw: (flaw.path, flaw.line))
 
 
-__all__ = ["Flaw", "lint"]
+def judged(site: Site, files: list[Rendered], say: Callable[[str], None]) -> list[Rendered]:
+    """`files`, if there is nothing wrong with them. Raises Refusal once all flaws are told."""
+    flaws = lint(site, files)
+    for flaw in flaws:
+        say(str(flaw))
+    if flaws:
+        raise Refusal(
+            f"/{flaws[0].path}:{flaws[0].line}",
+            expected="a configuration that neither leaks nor records",
+            found=f"{len(flaws)} flaws, told above",
+            remedy="correct the template, or the site's own values; nothing has changed",
+        )
+    return files
+
+
+def _exposed(site: Site, files: list[Rendered]) -> Iterator[Flaw]:
+    for file in files:
+        if file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
+            yield Flaw(
+                file.path, 1, f"has a secret in it and mode {file.mode:04o}; expected mode 0600"
+            )
+
+
+__all__ = ["Flaw", "judged", "lint"]

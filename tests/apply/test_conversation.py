@@ -80,6 +80,8 @@ def test_what_a_daemon_refuses_is_asked_again_with_nothing_changed(box: Box, sit
     assert "Nothing has changed" in person.screen
     assert box.machine.generations.all() == []
     assert box.started() == []
+    assert not (box.machine.cfg / "accounts").exists()
+    assert not any("usermod" in call for call in box.calls)
     assert Draft.open(box.machine.cfg / "draft.yaml").begun
 
 
@@ -89,6 +91,7 @@ def test_a_service_that_does_not_come_up_leaves_a_configured_box(box: Box, sit: 
     assert conversation.setup(box.machine) == 1
     assert "service exitisp_relays: expected a running relays, found no tor" in person.screen
     assert box.machine.running() is not None
+    assert matches(PASSWORD, (box.machine.cfg / "accounts/root").read_text().strip())
     assert "service exitisp_ports raise" not in box.calls
 
 

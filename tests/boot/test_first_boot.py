@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.commands import secrets
 from firstboot.compose import compose
+from firstboot.masking import secrets
 from firstboot.render import Box, render
 from firstboot.site import PortRole, Site
 from image import gpt, overlay

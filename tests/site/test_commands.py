@@ -37,7 +37,8 @@ templates:
 def overlays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An overlay with a file for the site, one with secrets, and one for each relay: no whole
     configuration, so that there is nothing to judge."""
-    monkeypatch.setattr("firstboot.commands.lint", lambda *_: [])
+    monkeypatch.setattr("firstboot.lint.CHECKS", ())
+    monkeypatch.setattr("firstboot.lint.services.check_together", lambda _: [])
     folder = tmp_path / "overlays" / "small" / "templates"
     folder.mkdir(parents=True)
     (folder / "index.yaml").write_text(INDEX)
@@ -115,11 +116,16 @@ def test_a_faulty_file_is_not_rendered(tmp_path: Path, overlays: Path) -> None:
         render_site(wrong, None, BOX, overlays)
 
 
-def test_a_secret_in_a_file_that_others_may_read_is_refused(tmp_path: Path, overlays: Path) -> None:
+def test_a_secret_in_a_file_that_others_may_read_is_refused(
+    tmp_path: Path, overlays: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     index = overlays / "small" / "templates" / "index.yaml"
     index.write_text(INDEX.replace('mode: "0600", ', 'mode: "0640", '))
-    with pytest.raises(Refusal, match=r"/etc/peers: expected mode 0600 .* found 0640"):
+    with pytest.raises(Refusal, match=r"/etc/peers:1: expected a configuration that neither"):
         render_site(ONE, tmp_path / "out", BOX, overlays)
+    told = capsys.readouterr().out
+    assert "etc/peers:1: has a secret in it and mode 0640; expected mode 0600" in told
+    assert SECRET not in told
     assert not (tmp_path / "out").exists()
 
 

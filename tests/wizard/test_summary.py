@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from firstboot import plain
-from firstboot.commands import secrets
 from firstboot.drawing import draw
+from firstboot.masking import secrets
 from firstboot.site import Site, load
 from firstboot.summary import WIDTH, summary
 from tests.site.sites import EXAMPLES, SITES, TWO
