@@ -9,10 +9,10 @@ from firstboot import conversation
 from firstboot.draft import Draft
 from firstboot.passwords import matches
 from firstboot.terminal import Terminal
+from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn
+from qemu.lab.conversation import conversation as whole
 from tests.apply.box import Box, example
 from tests.apply.test_apply import applied, configured
-from tests.wizard.script import BEGIN, PASSWORD, SAVE, Turn
-from tests.wizard.script import conversation as whole
 from tests.wizard.talk import Person, machine
 
 Sit = Callable[[list[Turn]], Person]

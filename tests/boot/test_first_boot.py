@@ -22,14 +22,15 @@ from image import gpt, overlay
 from image.flash import esp
 from image.layout import Layout
 from qemu.disk import Disk
+from qemu.lab import conversation
+from qemu.lab.serial import Serial
 from qemu.machine import Machine
 from qemu.signs import CRASHES, LOGIN, PASSWORD
 from qemu.wire import Nic
 from tests.boot.conftest import BOOT, PACKAGES, ROOT, STICK, make, transcripts
-from tests.boot.serial import Serial
 from tests.boot.test_rendered import example, on_qemu
 from tests.freeze.made import frozen_for_freebsd
-from tests.wizard import script
+from tests.wizard.script import trying
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("first-boot")]
 
@@ -41,7 +42,7 @@ QUESTION = 120.0
 
 WHOLE = on_qemu(example("two-transits-and-an-exchange"))
 FEW = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=2))
-TURNS, SITE = script.trying(FEW)
+TURNS, SITE = trying(FEW)
 CUT = next(at for at, turn in enumerate(TURNS) if turn[0] == "Your prefixes")
 """The question at which the power goes."""
 
@@ -75,7 +76,7 @@ class Lab:
         """What the console said until it offered a login, or the wizard."""
         self.machine.shell.send_line("shutdown -r now")
         self.machine.console.expect("Trying to mount root", timeout=BOOT)
-        seen = self.machine.console.expect(LOGIN, script.BEGIN[0], timeout=APPLIED)
+        seen = self.machine.console.expect(LOGIN, conversation.BEGIN[0], timeout=APPLIED)
         self.machine.shell.open_shell(timeout=BOOT)
         return seen.before
 
@@ -127,21 +128,21 @@ def box(image: Path) -> Iterator[Lab]:
     disk = Disk(image, size=STICK)
     with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="wizard") as machine:
         console = machine.console
-        console.expect(script.BEGIN[0], timeout=BOOT)
+        console.expect(conversation.BEGIN[0], timeout=BOOT)
         machine.shell.open_shell(timeout=BOOT)
         lab = Lab(machine)
         lab.is_silent()
         console.send_line()
         serial = Serial(console, QUESTION)
-        script.play(serial, TURNS[1:CUT])
+        conversation.play(serial, TURNS[1:CUT])
         serial.expect([TURNS[CUT][0]])
         machine.cut_power()
         machine.start()
         serial = Serial(machine.console, QUESTION)
-        machine.console.expect(script.BEGIN[0], timeout=BOOT, failures=CRASHES)
+        machine.console.expect(conversation.BEGIN[0], timeout=BOOT, failures=CRASHES)
         serial.send("")
         serial.expect(["goes on where it was"])
-        script.play(serial, TURNS[CUT:])
+        conversation.play(serial, TURNS[CUT:])
         machine.console.expect(UP, timeout=APPLIED)
         machine.shell.open_shell(timeout=BOOT)
         yield lab
@@ -168,7 +169,7 @@ def test_root_has_the_password_that_was_chosen(box: Lab) -> None:
     console.expect(LOGIN, timeout=BOOT)
     console.send_line("root")
     console.expect(PASSWORD, timeout=QUESTION)
-    console.send_line(script.PASSWORD)
+    console.send_line(conversation.PASSWORD)
     console.expect("# ", timeout=QUESTION)
     console.send_line("exit")
 
@@ -176,7 +177,7 @@ def test_root_has_the_password_that_was_chosen(box: Lab) -> None:
 def test_no_secret_is_in_the_transcript(box: Lab) -> None:
     text = (transcripts() / "wizard.com1.txt").read_text(errors="replace")
     assert "Example Onion Cooperative" in text
-    for secret in (script.PASSWORD, *secrets(SITE)):
+    for secret in (conversation.PASSWORD, *secrets(SITE)):
         assert secret not in text
 
 
@@ -236,7 +237,7 @@ def wrong(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
         machine = Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="unattended")
         stack.enter_context(machine)
         machine.console.expect("peers[1].asn: expected an ASN", timeout=BOOT)
-        machine.console.expect(script.BEGIN[0], timeout=BOOT)
+        machine.console.expect(conversation.BEGIN[0], timeout=BOOT)
         machine.console.send_line("")
         machine.console.expect("Its AS number", timeout=QUESTION)
         machine.shell.open_shell(timeout=BOOT)

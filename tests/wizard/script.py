@@ -1,51 +1,17 @@
-"""A conversation as data: what is asked, what is answered. It drives the wizard in a process of its
-own, in a pseudo-terminal, frozen, and on the serial line of a real box."""
+"""What people do in the wizard besides answering: mistakes, steps back, pastes."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Protocol
 
-from firstboot.site import Peer, PeerRole, Port, PortRole, Site
-from firstboot.terminal import MORE
+from firstboot.site import Peer, PeerRole, Site
 from firstboot.values import Asn
-
-Turn = tuple[str, str]
-"""A part of a prompt, and the line that is typed after it."""
-
-PASSWORD = "korund-Flieder-77-tausend"
+from qemu.lab.conversation import Turn, conversation
 
 CONTROL_C = "\x03"
 """As an answer: the key. With Enter after it, the question whether to leave is answered too: no."""
 
 MEMBERS = 40
 """Peers that are pasted."""
-
-BEGIN: Turn = ("Press Enter to begin", "")
-SAVE: Turn = ("save, change, start over or quit", "save")
-
-
-class Expecter(Protocol):
-    """The far end of a terminal."""
-
-    def expect(self, texts: Sequence[str]) -> int:
-        """Wait until one of `texts` is printed, and say which."""
-
-    def send(self, line: str) -> None:
-        """Type `line` and Enter."""
-
-
-def play(expecter: Expecter, script: Iterable[Turn]) -> None:
-    """Answer everything in `script`, and turn the pages in between."""
-    for prompt, answer in script:
-        while expecter.expect([prompt, MORE]) == 1:
-            expecter.send("")
-        expecter.send(answer)
-
-
-def conversation(site: Site) -> list[Turn]:
-    """All that a person types to make `site` on a new box, to the end."""
-    return [BEGIN, *questions(site), SAVE]
 
 
 def trying(site: Site) -> tuple[list[Turn], Site]:
@@ -85,106 +51,3 @@ def many() -> list[Peer]:
         Peer(f"member-{n}", Asn(196800 + n), PeerRole.PEER, (ip_address(f"203.0.113.{100 + n}"),))
         for n in range(1, MEMBERS + 1)
     ]
-
-
-def questions(site: Site) -> list[Turn]:
-    """All questions and the answers that make `site`, without the beginning and the end."""
-    operator, relays = site.operator, site.relays
-    turns: list[Turn] = [
-        ("Name of the operator", operator.name),
-        ("Mail address for complaints", operator.abuse),
-        ("Mail address for other operators", operator.contact),
-        ("Web page of the operator", operator.url),
-        ("Country whose law applies", operator.jurisdiction),
-        ("Your AS number", str(site.asn)),
-    ]
-    if "documentation" in site.waivers:
-        turns += [("Your AS number", "waive"), ("Why may that be", site.waivers["documentation"])]
-    turns.append(("Your prefixes", " ".join(map(str, site.scopes))))
-    for port in site.ports:
-        turns += [("add or done" if port is site.ports[0] else "add, change N", "add"), *of(port)]
-    turns.append(("add, change N, remove N or done", "done"))
-    for peer in site.peers:
-        prompt = "add, paste or done" if peer is site.peers[0] else "add, paste, change N"
-        turns += [(prompt, "add"), *about(peer)]
-    turns += [
-        ("add, paste, change N, remove N or done", "done"),
-        ("How many relays", str(relays.count)),
-        ("Their names", relays.nickname),
-        ("What the exits let out", relays.policy.value),
-    ]
-    if relays.rules:
-        turns += lines("Rules, one a line", relays.rules)
-    by_hand = bool(
-        site.router
-        or site.dns.addresses
-        or site.dns.cache_mib
-        or relays.or_addresses
-        or relays.exit_addresses
-    )
-    turns += [
-        ("Limit of each relay", said(relays.bandwidth_mbit)),
-        ("ContactInfo", said(relays.contact_info)),
-        ("Family ids", words(relays.family.ids)),
-        ("Fingerprints of your relays", words(relays.family.members)),
-        ("How strict the resolver is", site.dns.strictness.value),
-        ("Time servers", words(site.clock.servers)),
-        ("Where releases are announced", said(site.upgrade.url)),
-        *lines("SSH public keys", site.management.keys),
-        ("Networks that administrators come from", words(site.management.networks)),
-        ("Give some of them by hand", "yes" if by_hand else "no"),
-    ]
-    if by_hand:
-        turns += [
-            ("Addresses of the router", words(site.router)),
-            ("Addresses of the resolver", words(site.dns.addresses)),
-            ("Addresses where relays listen", words(relays.or_addresses)),
-            ("Addresses that exit traffic comes from", words(relays.exit_addresses)),
-            ("Memory for the resolver's answers", said(site.dns.cache_mib)),
-        ]
-    return [*turns, ("Password of root", PASSWORD), ("The same again", PASSWORD)]
-
-
-def of(port: Port) -> list[Turn]:
-    """The questions about a port."""
-    turns = [
-        ("Network card [", port.device) if port.device else ("Network card", ""),
-        ("What it leads to", port.role.value),
-        ("Name for this port", port.name),
-        ("VLAN tag", said(port.vlan)),
-        ("Addresses of this port", words(port.addresses)),
-    ]
-    if port.role is PortRole.MANAGEMENT:
-        turns.append(("Router of the management network", words(port.gateway)))
-    turns.append(("Largest packet", str(port.mtu)))
-    if port.role is PortRole.EXCHANGE:
-        turns.append(("Ethernet address for the exchange", said(port.mac)))
-    return turns
-
-
-def about(peer: Peer) -> list[Turn]:
-    """The questions about a peer."""
-    return [
-        ("What kind of peer", peer.role.value),
-        ("Name for this peer", peer.name),
-        ("Its AS number", str(peer.asn)),
-        ("Addresses of its router", words(peer.addresses)),
-        ("Secret of the session", said(peer.md5)),
-        ("Refuse packets from afar", "yes" if peer.gtsm else "no"),
-        ("Most routes that are taken", said(peer.max_prefix)),
-        ("Its object in a routing registry", said(peer.irr)),
-    ]
-
-
-def lines(prompt: str, values: Iterable[str]) -> list[Turn]:
-    """Values a line each, and the empty line that ends them."""
-    first, *more = values
-    return [(prompt, first), *(((">"), value) for value in more), (">", "")]
-
-
-def words(values: Iterable[object]) -> str:
-    return " ".join(map(str, values)) or "none"
-
-
-def said(value: object) -> str:
-    return "none" if value is None else str(value)

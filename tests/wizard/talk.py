@@ -11,8 +11,9 @@ from firstboot.nics import Nic
 from firstboot.terminal import MORE, Terminal
 from firstboot.turns import first_come
 from firstboot.wizard import INTRO, MachineView, Outcome, converse
+from qemu.lab.conversation import BEGIN, Turn
 from tests.site.sites import ROOT
-from tests.wizard.script import BEGIN, CONTROL_C, Turn
+from tests.wizard.script import CONTROL_C
 
 STAY: Turn = ("Leave?", "")
 

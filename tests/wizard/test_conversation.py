@@ -19,8 +19,9 @@ from firstboot.site import Site, load
 from firstboot.terminal import MORE
 from firstboot.wizard import Abandoned, Saved, Why, converse
 from firstboot.wizard.course import SECTIONS
+from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn, conversation
 from tests.site.sites import EXAMPLES, ONE, TWO, changed
-from tests.wizard.script import BEGIN, CONTROL_C, PASSWORD, SAVE, Turn, conversation, trying
+from tests.wizard.script import CONTROL_C, trying
 from tests.wizard.talk import NICS, Person, by_key, machine, talk
 
 LEAVE = "Leave?"

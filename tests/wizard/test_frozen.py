@@ -8,10 +8,11 @@ import pytest
 
 from firstboot.draft import Draft
 from firstboot.site import load
+from qemu.lab.conversation import play
 from tests.freeze.made import frozen_for_linux
 from tests.site.sites import TWO
 from tests.wizard.far import PATIENCE, Far
-from tests.wizard.script import play, trying
+from tests.wizard.script import trying
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from firstboot.draft import NOTES, Draft
 from firstboot.site import Site, load
 from firstboot.wizard import Saved
 from firstboot.wizard.peers import parse_line
+from qemu.lab.conversation import PASSWORD, SAVE, Turn
 from tests.site.sites import ONE
-from tests.wizard.script import CONTROL_C, PASSWORD, SAVE, Turn
+from tests.wizard.script import CONTROL_C
 from tests.wizard.talk import talk
 
 FORTY = [

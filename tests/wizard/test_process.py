@@ -15,9 +15,10 @@ import pytest
 from firstboot.draft import Draft
 from firstboot.site import load
 from firstboot.terminal import MORE
+from qemu.lab.conversation import BEGIN, Turn, conversation, play
 from tests.site.sites import ONE, ROOT, TWO
 from tests.wizard.far import PATIENCE, Far
-from tests.wizard.script import BEGIN, CONTROL_C, Turn, conversation, play, trying
+from tests.wizard.script import CONTROL_C, trying
 
 
 @contextmanager

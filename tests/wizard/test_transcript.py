@@ -7,8 +7,8 @@ import pytest
 from firstboot.draft import Draft
 from firstboot.site import Site
 from firstboot.wizard import Saved
+from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn
 from tests.site.sites import ROOT
-from tests.wizard.script import BEGIN, PASSWORD, SAVE, Turn
 from tests.wizard.talk import NICS, machine, talk
 
 PAGE = ROOT / "docs" / "first-boot.md"

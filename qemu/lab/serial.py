@@ -1,4 +1,4 @@
-"""The wizard's far end on a serial line, for the conversations of tests.wizard.script."""
+"""The wizard's far end on a serial line, for the conversations of qemu.lab.conversation."""
 
 from collections.abc import Sequence
 

@@ -1,0 +1,1 @@
+"""A rehearsal: an appliance in the simulated Internet, and what has to hold of it."""
