@@ -13,7 +13,7 @@ from firstboot import render
 from firstboot.render import Box
 from firstboot.site import PortRole
 from firstboot.values import Address
-from tests.live.net import Daemon, Party, need
+from qemu.world.net import Daemon, Party, need
 from tests.live.world import SITE, Surroundings
 
 OVERLAYS = Path(__file__).parents[2] / "overlays"

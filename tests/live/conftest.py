@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.live.net import Unable, World
+from qemu.world.net import Unable, World
 from tests.live.world import Surroundings
 
 

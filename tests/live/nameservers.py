@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from firstboot.values import Address
-from tests.live.net import Party, World, need
+from qemu.world.net import Party, World, need
 from tests.live.world import Surroundings
 
 ROOT = (ip_address("192.0.2.101"), ip_address("2001:db8:53::1"))

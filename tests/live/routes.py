@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from firstboot.site import PeerRole
 from firstboot.values import Network
-from tests.live.bird import Route
+from qemu.world.bird import Route
 
 ORIGIN = 4100001000
 TIER_1 = 3356

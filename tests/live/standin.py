@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from qemu.world.net import Party, need
 from tests.live.appliance import PF, rendered
-from tests.live.net import Party, need
 from tests.live.world import PLAN, SITE
 
 LISTENERS = "mld-listener-report, mld-listener-reduction, mld2-listener-report"

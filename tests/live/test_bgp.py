@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from firstboot.site import PeerRole
+from qemu.world.bird import Heard, Route, Router
 from tests.live import routes
 from tests.live.appliance import BGPD, Bgpd, changed, for_linux
-from tests.live.bird import Heard, Route, Router
 from tests.live.conftest import Worlds
 from tests.live.world import PLAN, SITE
 

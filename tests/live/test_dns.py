@@ -7,11 +7,11 @@ import pytest
 
 from firstboot.site import PortRole
 from firstboot.values import Address
+from qemu.world.packets import IPV4, IPV6, TCP, UDP, Packet
 from tests.live import nameservers
 from tests.live.appliance import UNBOUND, Answer, Unbound, changed, for_linux
 from tests.live.conftest import Worlds
 from tests.live.nameservers import ANSWER, LEAVES, ROOT, TOP
-from tests.live.packets import IPV4, IPV6, TCP, UDP, Packet
 from tests.live.world import PLAN, SITE, Surroundings
 
 MINIMISED = r"qname-minimisation: yes"

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import pytest
 
 from firstboot.site import PeerRole, PortRole
-from tests.live import nameservers, outside, routes
+from qemu.world.bird import Router
+from qemu.world.net import wait
+from qemu.world.packets import IPV4, IPV6, TCP, UDP, Frame
+from tests.live import nameservers, routes
 from tests.live.appliance import BGPD, UNBOUND, Bgpd, Unbound, changed, for_linux
-from tests.live.bird import Router
 from tests.live.conftest import Worlds
-from tests.live.net import wait
-from tests.live.packets import IPV4, IPV6, TCP, UDP, Frame
 from tests.live.standin import StandIn, hush
-from tests.live.world import PLAN, Surroundings
+from tests.live.world import PLAN, Surroundings, outside
 
 OUTSIDE = (PortRole.TRANSIT, PortRole.EXCHANGE)
 ZONES = ("signed", "unsigned")
@@ -93,7 +93,7 @@ class Lab:
 
     def strays(self) -> dict[PortRole, list[str]]:
         """By port, what left it and should not have."""
-        return {role: outside.rule(role).strays(self.left(role)) for role in OUTSIDE}
+        return {role: outside(role).strays(self.left(role)) for role in OUTSIDE}
 
     def ask(self) -> None:
         """Ask the resolver for names whose zones are behind both ports and in both families, and

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.net import Unable, World, wait
-from tests.live.packets import ARP, IPV6, SOLICITATION
+from qemu.world.net import Unable, World, wait
+from qemu.world.packets import ARP, IPV6, SOLICITATION
 
 ROOT = Path(__file__).parents[2]
 
 CRASH = """\
 import sys, time
 from pathlib import Path
-from tests.live.net import World
+from qemu.world.net import World
 with World(Path(sys.argv[1])) as world:
     party = world.party("somebody")
     party.start("daemon", "sleep", "86400")

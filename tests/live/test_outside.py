@@ -6,10 +6,10 @@ from ipaddress import ip_address
 import pytest
 
 from firstboot.site import PortRole
+from qemu.world.packets import ARP, IPV4, IPV6, Frame
 from tests.live import standin
 from tests.live.appliance import PF, rendered
-from tests.live.outside import rule
-from tests.live.packets import ARP, IPV4, IPV6, Frame
+from tests.live.world import outside
 
 MAC = "02:00:5e:10:00:0a"
 
@@ -65,7 +65,7 @@ STRANGER = "203.0.113.66"
     ids=str,
 )
 def test_may_leave(frame: Frame) -> None:
-    assert rule(PortRole.EXCHANGE).strays([frame]) == []
+    assert outside(PortRole.EXCHANGE).strays([frame]) == []
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_may_leave(frame: Frame) -> None:
     ids=str,
 )
 def test_must_not_leave(frame: Frame) -> None:
-    assert rule(PortRole.EXCHANGE).strays([frame]) != []
+    assert outside(PortRole.EXCHANGE).strays([frame]) != []
 
 
 @pytest.mark.parametrize("part", ["LEAK4", "LEAK6", "bgp-out", "nd-out"])

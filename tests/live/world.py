@@ -13,9 +13,10 @@ from firstboot import site as sites
 from firstboot.plan import allot
 from firstboot.site import PeerRole, PortRole, Site
 from firstboot.values import Address, Network
-from tests.live import bird
-from tests.live.bird import Route, Router
-from tests.live.net import Party, World
+from qemu.world import bird
+from qemu.world.bird import Route, Router
+from qemu.world.net import Party, World
+from qemu.world.outside import Rule, rule
 
 SITE = sites.load(Path(__file__).parent / "site.yaml").value
 PLAN = allot(SITE)
@@ -32,6 +33,11 @@ RFC_9234 = {
     PeerRole.ROUTE_SERVER: "rs_server",
 }
 """The role of a neighbour, as BIRD spells it."""
+
+
+def outside(role: PortRole) -> Rule:
+    """The rule for what may leave the site's port of this role."""
+    return next(rule(SITE, port) for port in SITE.ports if port.role is role)
 
 
 class Surroundings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from firstboot.values import Address
-from tests.live.net import Daemon, Party, need
+from qemu.world.net import Daemon, Party, need
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ Without root the world is a user namespace too, with the subordinate users and g
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,8 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.live import packets
-from tests.live.packets import Frame
+from firstboot.refusal import Refusal
+from qemu.world import packets
+from qemu.world.packets import Frame
 
 CAPTURE = Path(__file__).parent / "capture.py"
 
@@ -41,14 +43,23 @@ QUIET = {
 """Of every party: as the appliance's sysctl.conf, and no waiting for double addresses."""
 
 
-class Unable(Exception):
-    """This machine does not allow what a world needs; the message says what and why."""
+class Unable(Refusal):
+    """This machine does not allow what a world needs."""
+
+
+class Failed(Exception):
+    """A command of the world failed, or a daemon ended; the message has what it said."""
 
 
 def need(program: str, package: str) -> None:
     """Raises Unable, naming the Debian package, if there is no such program."""
     if shutil.which(program, path=_environment()["PATH"]) is None:
-        raise Unable(f"no {program}: Debian package {package}")
+        raise Unable(
+            program,
+            expected="the program in PATH",
+            found="none",
+            remedy=f"install the Debian package {package}",
+        )
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = START) -> None:
@@ -90,7 +101,12 @@ class World:
         if self._holder.stdout.readline() != "ready\n":
             said = self._holder.stderr.read().strip()
             self.close()
-            raise Unable(f"no namespaces on this machine: {said}")
+            raise Unable(
+                "namespaces",
+                expected="that this user may make them",
+                found=said,
+                remedy="become root, or allow user namespaces (user_namespaces(7))",
+            )
         self._init = _child(self._holder.pid)
         self.namespace = str(Path(f"/proc/{self._init}/ns/pid").readlink())
         return self
@@ -169,7 +185,7 @@ class Party:
         return self.world.inside("ip", "netns", "exec", self.name, *command)
 
     def run(self, *command: str | Path, given: str = "", check: bool = True) -> str:
-        """What `command` says. Raises AssertionError with what it complains of, if it fails."""
+        """What `command` says. Raises Failed with what it complains of, if it fails."""
         return _run(self.inside(*command), given, check)
 
     def port(self, device: str) -> "Port":
@@ -225,10 +241,11 @@ class Daemon:
         return self.log.read_text(errors="replace")
 
     def wait(self, what: str, ready: Callable[[], bool]) -> None:
-        """Until `ready`. Raises AssertionError with the log if the daemon ends before."""
+        """Until `ready`. Raises Failed with the log if the daemon ends before."""
 
         def alive_and_ready() -> bool:
-            assert self.process.poll() is None, f"{self.log.name} ended: {self.said()}"
+            if self.process.poll() is not None:
+                raise Failed(f"{self.log.name} ended: {self.said()}")
             return ready()
 
         wait(f"{what} ({self.log})", alive_and_ready)
@@ -293,6 +310,6 @@ def _run(command: list[str], given: str = "", check: bool = True) -> str:
     done = subprocess.run(
         command, input=given, capture_output=True, text=True, timeout=START, env=_environment()
     )
-    said = f"{command}: {done.stdout}{done.stderr}"
-    assert not check or done.returncode == 0, said
+    if check and done.returncode:
+        raise Failed(f"{shlex.join(command)}: {done.stdout}{done.stderr}")
     return done.stdout

@@ -4,9 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from firstboot.site import PortRole
+from firstboot.plan import allot
+from firstboot.site import Port, Site
 from firstboot.values import Address, Network
-from tests.live.packets import (
+from qemu.world.packets import (
     ADVERTISEMENT,
     ARP,
     ICMP6,
@@ -16,7 +17,6 @@ from tests.live.packets import (
     TCP,
     Frame,
 )
-from tests.live.world import PLAN, SITE
 
 BGP = 179
 LINK_LOCAL = ip_network("fe80::/10")
@@ -63,11 +63,11 @@ class Rule:
         return target in self.neighbours or target in self.own or target in LINK_LOCAL
 
 
-def rule(role: PortRole) -> Rule:
-    """The rule for the site's port of this role."""
-    sessions = [session for session in PLAN.sessions if session.port.role is role]
+def rule(site: Site, port: Port) -> Rule:
+    """The rule for a port of this site."""
+    sessions = [session for session in allot(site).sessions if session.port is port]
     return Rule(
-        SITE.scopes,
+        site.scopes,
         frozenset(session.local for session in sessions),
         frozenset(session.remote for session in sessions),
     )
