@@ -8,6 +8,7 @@ from firstboot.apply import Applied, Say, apply_site, prepare, site_of_running, 
 from firstboot.commands import difference, report
 from firstboot.compose import compose
 from firstboot.document import read
+from firstboot.drain import drained
 from firstboot.findings import Examined, examine, examine_text, refused
 from firstboot.generations import Content, Generation
 from firstboot.machine import Machine, site_of
@@ -105,6 +106,8 @@ def status(machine: Machine, say: Say) -> bool:
             up = machine.run(*service.ready).status == 0
             say(f"{'up' if up else 'DOWN'}: {service.what}")
             good = good and up
+    for name in drained(machine):
+        say(f"drained: {name} (exitisp undrain {name})")
     site = site_of_running(machine).value
     for verdict in preflight.judge(site, running.read().files, preflight.observe(machine)):
         say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")

@@ -135,6 +135,20 @@ def _raise(options: argparse.Namespace, machine: "Machine") -> int:
     return 0
 
 
+def _drain(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.drain import drain
+
+    drain(options.peer, machine, say)
+    return 0
+
+
+def _undrain(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.drain import undrain
+
+    undrain(options.peer, machine, say)
+    return 0
+
+
 def _boot(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.daytwo import renew
 
@@ -180,6 +194,10 @@ def _parser() -> argparse.ArgumentParser:
     command("check", _check, "say what is wrong with a site file").add_argument("file", type=Path)
     command("status", _status, "say how this box is; status 1 if something is not as it has to be")
     command("raise", _raise, "raise the transit and exchange ports if nothing can leak")
+    command("drain", _drain, "let traffic go around a peer before work on its link").add_argument(
+        "peer", help="its name in the site"
+    )
+    command("undrain", _undrain, "let traffic come back to a peer").add_argument("peer")
     command("boot", _boot, "for rc(8): render the site anew with this image")
     taking = command("unattended", _unattended, "for rc(8): take the site file in a folder")
     taking.add_argument("--finish", action="store_true", help="remove it: it was taken")

@@ -15,7 +15,7 @@ from tests.apply.test_apply import configured
 
 COMMANDS = (
     *("setup", "reconfigure", "show", "diff", "rollback", "apply", "check", "status", "raise"),
-    *("boot", "unattended"),
+    *("drain", "undrain", "boot", "unattended"),
 )
 
 

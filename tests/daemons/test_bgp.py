@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firstboot import drain
 from firstboot.plan import allot
 from firstboot.render import Box
 from firstboot.site import Peer, PeerRole, PortRole, Site
@@ -22,6 +23,8 @@ from tests.daemons.sites import BOX, EXAMPLES, ROOT, example, files, varied
 PATH = "etc/local/bgpd.conf"
 INCLUDED = "/var/db/rpki-client/openbgpd"
 SHIPPED = ROOT / "overlays" / "bgp" / "files" / INCLUDED[1:]
+DRAINED = f"/{drain.RULES}"
+NOBODY_DRAINED = ROOT / "overlays" / "bgp" / "files" / drain.RULES
 TWO_TRANSITS = "two-transits-and-an-exchange"
 
 
@@ -41,10 +44,12 @@ def conf(site: Site, box: Box = BOX) -> str:
     return files(site, "bgp", box)[PATH].text
 
 
-def complaints(bgpd: str, text: str, included: Path = SHIPPED) -> str:
+def complaints(
+    bgpd: str, text: str, included: Path = SHIPPED, drained: Path = NOBODY_DRAINED
+) -> str:
     """What bgpd has to say about the configuration `text`; nothing if it accepts it."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        file.write(text.replace(INCLUDED, str(included)))
+        file.write(text.replace(INCLUDED, str(included)).replace(DRAINED, str(drained)))
         file.flush()
         done = subprocess.run(
             [bgpd, "-n", "-f", file.name], capture_output=True, text=True, timeout=120
@@ -130,6 +135,20 @@ def test_bgpd_accepts_what_rpki_client_writes(bgpd: str, here: Box, tmp_path: Pa
     written = tmp_path / "openbgpd"
     written.write_text("roa-set {\n\t192.0.2.0/24 source-as 64496\n}\n")
     assert complaints(bgpd, conf(example(TWO_TRANSITS), here), written) == ""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_bgpd_accepts_that_peers_are_drained(
+    bgpd: str, here: Box, tmp_path: Path, name: str
+) -> None:
+    site = example(name)
+    written = tmp_path / "drained"
+    written.write_text(drain.rules(allot(site).sessions))
+    assert complaints(bgpd, conf(site, here), drained=written) == ""
+
+
+def test_the_image_brings_along_that_nobody_is_drained() -> None:
+    assert NOBODY_DRAINED.read_text() == drain.rules([])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

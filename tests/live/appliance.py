@@ -38,7 +38,7 @@ def for_linux(path: str, folder: Path) -> str:
 
     - Unbound has no user, no chroot and no syslog there; its folder is one of the test's, which
       has the keys of the test's root in place of IANA's, and the addresses of its servers;
-    - bgpd's list of what rpki-client validated is the test's.
+    - bgpd's list of what rpki-client validated is the test's, and nobody is drained.
     """
     text = rendered()[path]
     changes = {
@@ -49,7 +49,10 @@ def for_linux(path: str, folder: Path) -> str:
             (r'directory: ".*"', f'directory: "{folder}"\n  root-hints: "{folder}/root.hints"'),
             (r'"/var/unbound/root\.', f'"{folder}/root.'),
         ],
-        BGPD: [(r'"/var/db/rpki-client/openbgpd"', f'"{folder}/roas"')],
+        BGPD: [
+            (r'"/var/db/rpki-client/openbgpd"', f'"{folder}/roas"'),
+            (r'"/var/db/exitisp/drained"', '"/dev/null"'),
+        ],
     }
     for pattern, replacement in changes[path]:
         text = changed(text, pattern, replacement)
