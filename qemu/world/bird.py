@@ -2,19 +2,24 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from firstboot.values import Address
 from qemu.world.net import Daemon, Party, need
 
+OWN = "source = RTS_STATIC"
+"""The filter for what a router announces of itself."""
+
 
 @dataclass(frozen=True)
 class Route:
-    """A route and the path behind the router that announces it, nearest ASN first."""
+    """A route and the path behind the router that announces it, nearest ASN first. What comes for
+    it goes to `via`, or nowhere."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...] = ()
+    via: Address | None = None
 
     @classmethod
     def to(cls, prefix: str, *path: int) -> "Route":
@@ -31,80 +36,148 @@ class Session:
     neighbour: Address
     asn: int
     neighbour_asn: int
-    role: str | None
+    role: str | None = None
     transparent: bool = False
+    """Whether the neighbour is a client of a route server, which adds no ASN and leaves the next
+    hop as it is (RFC 7947)."""
+
     password: str | None = None
     gtsm: bool = False
+    exports: str = OWN
+    """Which routes are announced to it: an expression of BIRD's filters."""
+
+    hold: int = 240
+    """Seconds of silence after which the neighbour is gone (RFC 4271)."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A route as a router has it from a neighbour; of a very long path only the beginning."""
+    """A route as a router has it from a neighbour; of a very long path only the beginning.
+    `communities` are spelled as in 64511:1 or, large ones, 64511:1:1."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...]
+    communities: frozenset[str] = frozenset()
 
 
 class Router:
-    """A running BIRD."""
+    """A running BIRD. Those that route have what they hear in their kernel's table too."""
 
-    def __init__(self, party: Party, sessions: Iterable[Session], routes: Iterable[Route]) -> None:
+    def __init__(
+        self,
+        party: Party,
+        sessions: Iterable[Session],
+        routes: Iterable[Route],
+        routing: bool = False,
+    ) -> None:
         need("bird", "bird2")
-        self._party = party
+        self.party = party
         self._control = f"/run/bird.{party.name}"
-        self._sessions = tuple(sessions)
-        config = party.world.folder / f"{party.name}.bird.conf"
-        config.write_text(_config(self._sessions, tuple(routes)))
+        self._sessions = {session.name: session for session in sessions}
+        self._routes = tuple(routes)
+        self._more: tuple[Route, ...] = ()
+        self._routing = routing
+        self._config = party.world.folder / f"{party.name}.bird.conf"
+        self._write()
         self.daemon: Daemon = party.start(
-            "bird", "bird", "-f", "-c", config, "-s", self._control, "-P", f"{self._control}.pid"
+            *("bird", "bird", "-f", "-c", self._config),
+            *("-s", self._control, "-P", f"{self._control}.pid"),
         )
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        return tuple(self._sessions.values())
+
+    def wait(self) -> None:
+        """Until it runs."""
         self.daemon.wait("bird", lambda: "BIRD" in self._birdc("show status"))
 
-    def established(self) -> bool:
-        """Whether every session is up."""
-        return all(self.up())
+    @property
+    def asn(self) -> int:
+        return self.sessions[0].asn
+
+    def established(self, *sessions: str) -> bool:
+        """Whether these sessions are up; without any, all."""
+        return all(self._up(name) for name in sessions or self._sessions)
 
     def up(self) -> list[bool]:
         """Of each session, whether it is up."""
-        states = (self._birdc("show", "protocols", session.name) for session in self._sessions)
-        return ["Established" in state for state in states]
+        return [self._up(name) for name in self._sessions]
 
     def heard(self) -> dict[str, set[Heard]]:
         """By session, every route that its neighbour announces."""
-        return {session.name: self._heard(session.name) for session in self._sessions}
+        return {name: self._heard(name) for name in self._sessions}
+
+    def announce(self, routes: Iterable[Route]) -> None:
+        """These too, in place of those of the last time; none to take them back."""
+        self._more = tuple(routes)
+        self._renew()
+
+    def change(self, session: str, *, password: str | None) -> None:
+        """Speak with this neighbour with another secret from now on, or with none."""
+        self._sessions[session] = replace(self._sessions[session], password=password)
+        self._renew()
+
+    def shut(self, *sessions: str) -> None:
+        """End these sessions, as an administrator does; without any, all."""
+        for name in sessions or self._sessions:
+            self._birdc("disable", name)
+
+    def open(self, *sessions: str) -> None:
+        for name in sessions or self._sessions:
+            self._birdc("enable", name)
+
+    def _up(self, name: str) -> bool:
+        return "Established" in self._birdc("show", "protocols", name)
 
     def _heard(self, session: str) -> set[Heard]:
-        found: set[Heard] = set()
-        prefix = ""
+        found: list[Heard] = []
         for line in self._birdc("show", "route", "all", "protocol", session).splitlines():
             if start := re.match(r"([0-9a-f.:]+/[0-9]+) ", line):
-                prefix = start[1]
+                found.append(Heard(ip_network(start[1]), ()))
             elif path := re.match(r"\s+BGP\.as_path:\s*(.*)", line):
                 asns = tuple(int(word) for word in path[1].split() if word.isdecimal())
-                found.add(Heard(ip_network(prefix), asns))
-        return found
+                found[-1] = replace(found[-1], path=asns)
+            elif some := re.match(r"\s+BGP\.(?:large_)?community:\s*(.*)", line):
+                spelled = re.sub(r",\s*", ":", some[1]).strip("()").split(") (")
+                found[-1] = replace(found[-1], communities=found[-1].communities.union(spelled))
+        return set(found)
+
+    def _write(self) -> None:
+        self._config.write_text(_config(self.sessions, (*self._routes, *self._more), self._routing))
+
+    def _renew(self) -> None:
+        self._write()
+        self._birdc("configure")
 
     def _birdc(self, *command: str) -> str:
-        return self._party.run("birdc", "-s", self._control, *command, check=False)
+        return self.party.run("birdc", "-s", self._control, *command, check=False)
 
 
-def _config(sessions: tuple[Session, ...], routes: tuple[Route, ...]) -> str:
-    first = next(str(session.local) for session in sessions if session.local.version == 4)
-    parts = [f"log stderr all;\nrouter id {first};\nprotocol device {{}}\n"]
+def _config(sessions: tuple[Session, ...], routes: tuple[Route, ...], routing: bool) -> str:
+    first = next((session.local for session in sessions if session.local.version == 4), None)
+    parts = [f"log stderr all;\nrouter id {first or '192.0.0.8'};\nprotocol device {{}}\n"]
     for version in (4, 6):
         lines = [_static(route) for route in routes if route.prefix.version == version]
         feed = "\n".join(lines)
         parts.append(f"protocol static feed{version} {{\nipv{version};\n{feed}\n}}\n")
+        if routing:
+            parts.append(_kernel(version))
     parts += [_session(session) for session in sessions]
     return "".join(parts)
 
 
 def _static(route: Route) -> str:
     path = " ".join(f"bgp_path.prepend({asn});" for asn in reversed(route.path))
+    to = "blackhole" if route.via is None else f"via {route.via}"
+    return f"route {route.prefix} {to} {{ {path} }};" if path else f"route {route.prefix} {to};"
+
+
+def _kernel(version: int) -> str:
+    """What leads nowhere is only told."""
     return (
-        f"route {route.prefix} blackhole {{ {path} }};"
-        if path
-        else (f"route {route.prefix} blackhole;")
+        f"protocol kernel kernel{version} {{\n"
+        f"ipv{version} {{ import none; export where dest != RTD_BLACKHOLE; }};\n}}\n"
     )
 
 
@@ -122,12 +195,13 @@ protocol bgp {session.name} {{
   {gtsm}
   connect delay time 1;
   error wait time 1, 5;
+  hold time {session.hold};
   {password}
   {transparent}
   ipv{session.neighbour.version} {{
     import all;
-    export where source = RTS_STATIC;
-    next hop self;
+    export where {session.exports};
+    next hop {"keep" if session.transparent else "self"};
   }};
 }}
 """

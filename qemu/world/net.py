@@ -1,4 +1,4 @@
-"""Worlds of network namespaces: parties, wires, switches, daemons, captures.
+"""Worlds of network namespaces: parties, wires, switches, daemons.
 
 A world is a process that waits in new net, mount and process namespaces; whatever a test does is
 done in there, so nothing leaves the machine. The process reads a pipe that only the test holds:
@@ -14,7 +14,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,10 +21,8 @@ from types import TracebackType
 from typing import Self
 
 from firstboot.refusal import Refusal
-from qemu.world import packets
-from qemu.world.packets import Frame
 
-CAPTURE = Path(__file__).parent / "capture.py"
+CABLE = Path(__file__).parent / "cable.py"
 
 START = 60.0
 """Seconds for anything to get ready; a busy machine."""
@@ -139,14 +136,16 @@ class World:
         """What `command` says, in the world but at no party's."""
         return _run(self.inside(*command))
 
-    def party(self, name: str, forwarding: bool = False) -> "Party":
-        """A namespace of its own, with its loopback interface up."""
+    def party(self, name: str, forwarding: bool = False, silent: bool = False) -> "Party":
+        """A namespace of its own, with its loopback interface up. One that is `silent` has nothing
+        to say itself: no IPv6."""
         party = Party(self, name)
         self.run("ip", "netns", "add", name)
         settings = {
             **QUIET,
             "net.ipv4.ip_forward": int(forwarding),
             "net.ipv6.conf.all.forwarding": int(forwarding),
+            "net.ipv6.conf.default.disable_ipv6": int(silent),
         }
         lines = (f"echo {value} >/proc/sys/{k.replace('.', '/')}" for k, value in settings.items())
         party.run("sh", "-ec", "\n".join([*lines, "ip link set lo up"]))
@@ -160,17 +159,19 @@ class World:
             *("peer", "name", other.device, "netns", other.party.name),
         )
 
-    def switch(self, name: str, ports: Iterable["Port"]) -> "Party":
-        """A switch, each of whose ports has the name of the party at its other end."""
-        switch = self.party(name)
+    def switch(self, name: str, ports: Iterable["Port"]) -> list["Port"]:
+        """A switch with these ports at the other ends of its wires: its own, in their order."""
+        switch = self.party(name, silent=True)
         switch.run("ip", "link", "add", "fabric", "type", "bridge", "mcast_snooping", "0")
-        for port in ports:
-            end = switch.port(port.party.name)
+        ends = []
+        for number, port in enumerate(ports):
+            end = switch.port(f"port{number}")
             self.wire(end, port)
             switch.run("ip", "link", "set", end.device, "master", "fabric")
             end.up()
+            ends.append(end)
         switch.run("ip", "link", "set", "fabric", "up")
-        return switch
+        return ends
 
 
 class Party:
@@ -212,14 +213,13 @@ class Port:
         Without `nodad`, it takes the kernel a moment until an IPv6 address can be bound.
         """
         lines = [
-            f"ip address add {address} dev {self.device}{' nodad' if ':' in str(address) else ''}"
+            f"address add {address} dev {self.device}{' nodad' if ':' in str(address) else ''}\n"
             for address in addresses
         ]
-        self.party.run("sh", "-ec", "\n".join([*lines, f"ip link set {self.device} up"]))
+        self.party.run("ip", "-batch", "-", given="".join([*lines, f"link set {self.device} up\n"]))
 
-    def capture(self) -> "Capture":
-        """Record what comes out of the wire at this port, from now on."""
-        return Capture(self)
+    def down(self) -> None:
+        self.party.run("ip", "link", "set", self.device, "down")
 
 
 class Daemon:
@@ -255,38 +255,6 @@ class Daemon:
         if self.process.poll() is None:
             os.kill(_child(self.process.pid), signal.SIGTERM)
             self.process.wait(START)
-
-
-class Capture:
-    """The frames that came out of a wire, in a file that tcpdump and Wireshark read."""
-
-    def __init__(self, port: Port) -> None:
-        self._port = port
-        self._marks = 0
-        self.path = port.party.world.folder / f"{port.party.name}.{port.device}.pcap"
-        self._daemon = port.party.start(
-            f"{port.device}.capture", sys.executable, CAPTURE, port.device, self.path
-        )
-        self._daemon.wait("capture", lambda: "capturing" in self._daemon.said())
-
-    def frames(self) -> list[Frame]:
-        """All so far but our own marks."""
-        return [frame for frame in packets.read(self.path) if frame.ethertype != packets.MARK]
-
-    def settle(self, sender: Port) -> list[Frame]:
-        """All that `sender`, at the other end, had sent until now, and perhaps some later ones:
-        a mark is sent after them and waited for, since a wire keeps the order."""
-        self._marks += 1
-        mark = f"{self._port.device} {self._marks}".encode()
-        sender.party.run(sys.executable, CAPTURE, "--mark", sender.device, mark.decode())
-        self._daemon.wait(
-            "mark",
-            lambda: any(
-                frame.ethertype == packets.MARK and frame.payload.startswith(mark + b"\0")
-                for frame in packets.read(self.path)
-            ),
-        )
-        return self.frames()
 
 
 def _environment() -> dict[str, str]:

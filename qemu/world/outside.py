@@ -33,6 +33,7 @@ class Rule:
     scopes: tuple[Network, ...]
     own: frozenset[Address]
     neighbours: frozenset[Address]
+    vlan: int | None
 
     def strays(self, frames: Collection[Frame]) -> list[str]:
         """What breaks the rule, each told once."""
@@ -45,6 +46,8 @@ class Rule:
         )
 
     def allows(self, frame: Frame) -> bool:
+        if frame.vlan != self.vlan:
+            return False
         if frame.ethertype == ARP:
             speaker, sought, answers = frame.arp
             return speaker in self.own and (answers or sought in self.neighbours)
@@ -70,4 +73,5 @@ def rule(site: Site, port: Port) -> Rule:
         site.scopes,
         frozenset(session.local for session in sessions),
         frozenset(session.remote for session in sessions),
+        port.vlan,
     )

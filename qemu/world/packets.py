@@ -1,15 +1,17 @@
-"""Frames of a capture, as far as these tests look into them."""
+"""Frames of a capture, as far as anybody here looks into them."""
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-IPV4, ARP, IPV6, MARK = 0x0800, 0x0806, 0x86DD, 0x88B5
+IPV4, ARP, IPV6, VLAN, MARK = 0x0800, 0x0806, 0x86DD, 0x8100, 0x88B5
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
 """ICMPv6 types of neighbour discovery (RFC 4861)."""
+
+ENHANCED, INBOUND = 6, 1
+"""The type of a pcapng block that has a frame; its flag for one that came in."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class Frame:
     source: str
     ethertype: int
     payload: bytes
+    vlan: int | None = None
+    inbound: bool = True
+    """Whether it came out of the wire, and was not put into it."""
 
     @property
     def arp(self) -> tuple[IPv4Address, IPv4Address, bool]:
@@ -64,17 +69,41 @@ class Frame:
         return _packet(data[8:24], data[24:40], data[6], data[40:])
 
 
-def read(path: Path) -> Iterator[Frame]:
-    """The whole frames that are in a libpcap file so far."""
-    data = path.read_bytes()
-    at = 24
-    while at + 16 <= len(data):
-        (length,) = struct.unpack_from("<I", data, at + 8)
-        frame = data[at + 16 : at + 16 + length]
-        at += 16 + length
-        if len(frame) == length:
-            (ethertype,) = struct.unpack_from("!H", frame, 12)
-            yield Frame(frame[6:12].hex(":"), ethertype, frame[14:])
+class Reader:
+    """Reads a file of pcapng, as qemu/world/cable.py writes it, while it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._at = 0
+
+    def more(self) -> list[Frame]:
+        """The whole frames since the last time."""
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            data = file.read()
+        found, at = [], 0
+        while at + 8 <= len(data):
+            kind, length = struct.unpack_from("<II", data, at)
+            if at + length > len(data):
+                break
+            if kind == ENHANCED:
+                found.append(_frame(data[at : at + length]))
+            at += length
+        self._at += at
+        return found
+
+
+def _frame(block: bytes) -> Frame:
+    (length,) = struct.unpack_from("<I", block, 20)
+    (flags,) = struct.unpack_from("<I", block, len(block) - 12)
+    data = block[28 : 28 + length]
+    (ethertype,) = struct.unpack_from("!H", data, 12)
+    vlan, start = None, 14
+    if ethertype == VLAN:
+        tag, ethertype = struct.unpack_from("!HH", data, 14)
+        vlan, start = tag & 0xFFF, 18
+    inbound = flags & 3 == INBOUND
+    return Frame(data[6:12].hex(":"), ethertype, data[start:], vlan, inbound)
 
 
 def _packet(source: bytes, destination: bytes, protocol: int, data: bytes) -> Packet:

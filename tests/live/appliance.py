@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from firstboot import render
+from firstboot import site as sites
 from firstboot.render import Box
 from firstboot.site import PortRole
 from firstboot.values import Address
 from qemu.world.net import Daemon, Party, need
-from tests.live.world import SITE, Surroundings
+from tests.live.world import SITE, SITE_FILE, Surroundings
 
 OVERLAYS = Path(__file__).parents[2] / "overlays"
 
@@ -27,12 +28,12 @@ PF = "etc/pf.conf"
 
 
 @cache
-def rendered() -> dict[str, str]:
+def rendered(site: Path = SITE_FILE) -> dict[str, str]:
     """Every file of the site, by its path on the box."""
-    return {file.path: file.text for file in render.render(SITE, BOX, OVERLAYS)}
+    return {file.path: file.text for file in render.render(sites.load(site).value, BOX, OVERLAYS)}
 
 
-def for_linux(path: str, folder: Path) -> str:
+def for_linux(path: str, folder: Path, site: Path = SITE_FILE) -> str:
     """A rendered file with the changes, all of them here, that a Linux test machine needs; `folder`
     stands for the daemon's own.
 
@@ -40,7 +41,7 @@ def for_linux(path: str, folder: Path) -> str:
       has the keys of the test's root in place of IANA's, and the addresses of its servers;
     - bgpd's list of what rpki-client validated is the test's, and nobody is drained.
     """
-    text = rendered()[path]
+    text = rendered(site)[path]
     changes = {
         UNBOUND: [
             (r'username: "unbound"', 'username: ""'),

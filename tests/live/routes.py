@@ -4,13 +4,10 @@ The policy refuses documentation's prefixes and ASNs, so ordinary routes cannot 
 from 11.0.0.0/8, 2d00::/12 and 4100000000 onwards, and never leave the namespaces.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-
 from firstboot.site import PeerRole
-from firstboot.values import Network
 from qemu.world.bird import Route
+from qemu.world.routes import ORIGIN, thousands
 
-ORIGIN = 4100001000
 TIER_1 = 3356
 
 ROAS = f"""\
@@ -22,22 +19,9 @@ roa-set {{
 """What rpki-client writes for two prefixes with one origin."""
 
 
-def _thousands() -> list[Route]:
-    v4: list[Network] = [
-        IPv4Network((int(IPv4Address("11.0.0.0")) + (n << 8), 24)) for n in range(3000)
-    ]
-    v6: list[Network] = [
-        IPv6Network((int(IPv6Address("2d00::")) + (n << 80), 48)) for n in range(1000)
-    ]
-    return [
-        Route(prefix, (ORIGIN + n % 300, ORIGIN + 300 + n % 700))
-        for n, prefix in enumerate(v4 + v6)
-    ]
-
-
 ORDINARY: dict[PeerRole, list[Route]] = {
     PeerRole.TRANSIT: [
-        *_thousands(),
+        *thousands(),
         Route.to("12.0.0.0/8", ORIGIN),
         Route.to("12.1.0.0/24", *(ORIGIN + n for n in range(62))),
         Route.to("12.2.0.0/24", ORIGIN, TIER_1),

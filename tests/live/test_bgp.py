@@ -63,7 +63,7 @@ def own(router: Router) -> dict[str, set[Heard]]:
     """By session, what a neighbour has to hear of us: the own scopes of its family, no more."""
     return {
         session: {
-            Heard(scope, (SITE.asn,))
+            Heard(scope, (SITE.asn,), frozenset({f"{SITE.asn}:1:1"}))
             for scope in SITE.scopes
             if session.endswith(str(scope.version))
         }

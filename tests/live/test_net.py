@@ -9,6 +9,7 @@ import pytest
 
 from qemu.world.net import Unable, World, wait
 from qemu.world.packets import ARP, IPV6, SOLICITATION
+from qemu.world.recording import Capture
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +70,7 @@ def test_a_capture_has_the_first_frame(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         one, other = (world.party(name).port("eth0") for name in ("one", "other"))
         world.wire(one, other)
-        capture = other.capture()
+        capture = Capture(other)
         other.up("192.0.2.2/30", "2001:db8::2/64")
         one.up("192.0.2.1/30", "2001:db8::1/64")
         one.party.run(sys.executable, "-c", SEND, "192.0.2.2", "2001:db8::2")

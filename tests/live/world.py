@@ -17,8 +17,10 @@ from qemu.world import bird
 from qemu.world.bird import Route, Router
 from qemu.world.net import Party, World
 from qemu.world.outside import Rule, rule
+from qemu.world.recording import Capture
 
-SITE = sites.load(Path(__file__).parent / "site.yaml").value
+SITE_FILE = Path(__file__).parent / "site.yaml"
+SITE = sites.load(SITE_FILE).value
 PLAN = allot(SITE)
 
 STRANGER = (ip_interface("203.0.113.66/24"), ip_interface("2001:db8:200::66/64"))
@@ -56,7 +58,7 @@ class Surroundings:
         self.upstream_port = self.upstream.port("eth0")
         world.wire(self.ports[PortRole.TRANSIT], self.upstream_port)
         members = [party for role, party in self.peers.items() if role is not PeerRole.TRANSIT]
-        self.switch = world.switch(
+        (switched, *_) = world.switch(
             "switch",
             [
                 self.ports[PortRole.EXCHANGE],
@@ -65,8 +67,8 @@ class Surroundings:
         )
         world.wire(self.ports[PortRole.LAN], self.rack.port("eth0"))
         self.captures = {
-            PortRole.TRANSIT: self.upstream_port.capture(),
-            PortRole.EXCHANGE: self.switch.port(self.appliance.name).capture(),
+            PortRole.TRANSIT: Capture(self.upstream_port),
+            PortRole.EXCHANGE: Capture(switched),
         }
         for session in PLAN.sessions:
             network = next(i.network for i in session.port.addresses if session.remote in i.network)

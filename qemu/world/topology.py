@@ -1,0 +1,207 @@
+"""Who there is in the simulated Internet around a site, and how they are connected. Pure data.
+
+                      backbone ---- distant hosts
+                     /    |    \\
+            transit A  transit B  peer, member     behind each: more hosts
+                 |        |          |
+                 +--- the appliance -+ (the exchange, with its route servers)
+
+Every peer of the site is a router with the ASN and the addresses that the site has for it. Behind
+them is one backbone that all but route servers are customers of, so that what is behind an
+exchange is reached without it too. At each exchange there is a member who speaks with its route
+servers alone, and a stranger who speaks with nobody. Hosts are networks of their own behind one of
+the routers.
+
+What the world has for itself, besides the root servers' addresses, is from 11.0.0.0/8 and
+2d0f::/16, with ASNs from 4100000000 on: what a site's policy takes for somebody's.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
+
+from firstboot.plan import Session, allot
+from firstboot.site import Peer, PeerRole, Port, PortRole, Site
+from firstboot.values import Address, Interface, Network
+
+BACKBONE, ADMINISTRATOR = "backbone", "administrator"
+BACKBONE_ASN, MEMBER_ASN, HOST_ASN = 4100000000, 4100000001, 4100000100
+
+ROOT_SERVERS = {
+    "a": ("198.41.0.4", "2001:503:ba3e::2:30"),
+    "b": ("170.247.170.2", "2801:1b8:10::b"),
+    "c": ("192.33.4.12", "2001:500:2::c"),
+    "d": ("199.7.91.13", "2001:500:2d::d"),
+    "e": ("192.203.230.10", "2001:500:a8::e"),
+    "f": ("192.5.5.241", "2001:500:2f::f"),
+    "g": ("192.112.36.4", "2001:500:12::d0d"),
+    "h": ("198.97.190.53", "2001:500:1::53"),
+    "i": ("192.36.148.17", "2001:7fe::53"),
+    "j": ("192.58.128.30", "2001:503:c27::2:30"),
+    "k": ("193.0.14.129", "2001:7fd::1"),
+    "l": ("199.7.83.42", "2001:500:9f::42"),
+    "m": ("202.12.27.33", "2001:dc3::35"),
+}
+"""The letters of root-servers.net, as IANA lists them (https://www.iana.org/domains/root/servers)."""
+
+OLD_ROOT_SERVERS = ("199.9.14.201", "2001:500:200::b")
+"""Of b until 2023, which resolvers of that time still ask first."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A party behind a router, with a network of its own."""
+
+    name: str
+    asn: int
+    home: str
+    prefixes: tuple[Network, ...]
+    addresses: tuple[Address, ...]
+
+    def v4(self, at: int = 0) -> IPv4Address:
+        return [one for one in self.addresses if isinstance(one, IPv4Address)][at]
+
+    def v6(self, at: int = 0) -> IPv6Address:
+        return [one for one in self.addresses if isinstance(one, IPv6Address)][at]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A wire between a router and one of its customers; the n-th has the n-th networks."""
+
+    number: int
+    above: str
+    below: str
+
+    @property
+    def above_ends(self) -> tuple[Interface, ...]:
+        return tuple(ip_interface(f"{net[1]}/{net.prefixlen}") for net in self._networks)
+
+    @property
+    def below_ends(self) -> tuple[Interface, ...]:
+        return tuple(ip_interface(f"{net[2]}/{net.prefixlen}") for net in self._networks)
+
+    @property
+    def device(self) -> str:
+        return f"link{self.number}"
+
+    @property
+    def _networks(self) -> tuple[Network, Network]:
+        n = self.number
+        return ip_network(f"11.255.{n}.0/30"), ip_network(f"2d0f:ffff:{n:x}::/64")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An exchange's network, and who is there besides the site's peers."""
+
+    port: Port
+    route_servers: tuple[Session, ...]
+    asn: int
+    """Of the member."""
+
+    member_ends: tuple[Interface, ...]
+    """The addresses of the member; none where there is no route server."""
+
+    stranger_ends: tuple[Interface, ...]
+
+    @property
+    def member(self) -> str:
+        return f"member-{self.port.name}"
+
+    @property
+    def stranger(self) -> str:
+        return f"stranger-{self.port.name}"
+
+
+@dataclass(frozen=True)
+class Topology:
+    site: Site
+    sessions: tuple[Session, ...]
+    hosts: tuple[Host, ...]
+    links: tuple[Link, ...]
+    exchanges: tuple[Exchange, ...]
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """The site's peers that are beside one of its ports."""
+        return _peers(self.sessions)
+
+    def host(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
+
+    def at(self, port: Port) -> tuple[Peer, ...]:
+        """The peers beside `port`."""
+        return _peers(session for session in self.sessions if session.port is port)
+
+    def links_of(self, above: str) -> tuple[Link, ...]:
+        return tuple(link for link in self.links if link.above == above)
+
+    def link_to(self, below: str) -> Link:
+        return next(link for link in self.links if link.below == below)
+
+
+def lay_out(site: Site) -> Topology:
+    """The Internet around `site`."""
+    sessions = allot(site).sessions
+    ports = (port for port in site.ports if port.role is PortRole.EXCHANGE)
+    exchanges = tuple(_exchange(site, port, MEMBER_ASN + n) for n, port in enumerate(ports))
+    peers = _peers(sessions)
+    members = [exchange.member for exchange in exchanges if exchange.member_ends]
+    customers = [peer.name for peer in peers if peer.role is not PeerRole.ROUTE_SERVER]
+    near = [p.name for p in peers if p.role is PeerRole.PEER and _families(sessions, p) == {4, 6}]
+    hosts = tuple(_hosts(near=[*near, BACKBONE][0], across=[*members, BACKBONE][0]))
+    pairs = [
+        *((BACKBONE, name) for name in (*customers, *members)),
+        *((host.home, host.name) for host in hosts),
+    ]
+    links = tuple(Link(n, above, below) for n, (above, below) in enumerate(pairs, 1))
+    return Topology(site, sessions, hosts, links, exchanges)
+
+
+def _peers(sessions: Iterable[Session]) -> tuple[Peer, ...]:
+    return tuple(dict.fromkeys(session.peer for session in sessions))
+
+
+def _families(sessions: tuple[Session, ...], peer: Peer) -> set[int]:
+    return {session.remote.version for session in sessions if session.peer is peer}
+
+
+def _exchange(site: Site, port: Port, asn: int) -> Exchange:
+    """Its member and its stranger have the last addresses that nobody at the site knows of."""
+    sessions = [session for session in allot(site).sessions if session.port is port]
+    servers = tuple(s for s in sessions if s.peer.role is PeerRole.ROUTE_SERVER)
+    member: list[Interface] = []
+    stranger: list[Interface] = []
+    for interface in port.addresses:
+        net = interface.network
+        known = {interface.ip, *(address for peer in site.peers for address in peer.addresses)}
+        free = (net[-n] for n in itertools.count(2) if net[-n] not in known)
+        for ends in (member, stranger):
+            ends.append(ip_interface(f"{next(free)}/{net.prefixlen}"))
+    return Exchange(port, servers, asn, tuple(member) if servers else (), tuple(stranger))
+
+
+def _hosts(near: str, across: str) -> Iterator[Host]:
+    """`near` is the router of a peer of the site, `across` the member's, else the backbone."""
+    roots = [
+        ip_address(text) for pair in (*ROOT_SERVERS.values(), OLD_ROOT_SERVERS) for text in pair
+    ]
+    lengths = {4: 24, 6: 48}
+    nets = (ip_network(f"{one}/{lengths[one.version]}", strict=False) for one in roots)
+    yield Host("roots", HOST_ASN, BACKBONE, tuple(dict.fromkeys(nets)), tuple(roots))
+    for n, (name, home, size) in enumerate(
+        (
+            ("registry", BACKBONE, 1),
+            ("zones", near, 2),
+            ("web", BACKBONE, 1),
+            ("authorities", BACKBONE, 3),
+            ("relays", across, 5),
+            ("client", BACKBONE, 1),
+        ),
+        1,
+    ):
+        v4, v6 = ip_network(f"11.250.{n}.0/24"), ip_network(f"2d0f:{n:x}::/48")
+        addresses = (net[10 + at] for net in (v4, v6) for at in range(size))
+        yield Host(name, HOST_ASN + n, home, (v4, v6), tuple(addresses))

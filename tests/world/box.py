@@ -1,0 +1,47 @@
+"""A stand-in for the appliance: its daemons, natively, plugged in where a machine would be."""
+
+from pathlib import Path
+
+from firstboot import site as sites
+from firstboot.plan import allot
+from firstboot.site import PeerRole
+from qemu.world.internet import Internet
+from qemu.world.recording import Cable
+from tests.live.appliance import BGPD, Bgpd, for_linux
+from tests.live.standin import hush
+
+SITE_FILE = Path(__file__).parents[2] / "examples" / "two-transits-and-an-exchange.yaml"
+SITE = sites.load(SITE_FILE).value
+PLAN = allot(SITE)
+
+
+class Box:
+    """Its ports, up, with the addresses of the site. The kernel's routes are static, since
+    OpenBGPD does not touch Linux's: all to the first transit but what is nearer elsewhere."""
+
+    def __init__(self, internet: Internet) -> None:
+        self.internet = internet
+        world = internet.world
+        self.party = world.party("appliance")
+        hush(self.party)
+        ends = world.party("appliance-cables", silent=True)
+        self.party.port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in PLAN.addresses))
+        self.cables = {}
+        for number, port in enumerate(SITE.ports):
+            end, far = ends.port(f"port{number}"), self.party.port(port.device)
+            world.wire(end, far)
+            plug = internet.plugs[port.name]
+            self.cables[port.name] = Cable(f"box-{port.name}", end, far, plug, port.vlan)
+            far.up(*port.addresses)
+        transit = next(s.peer for s in PLAN.sessions if s.peer.role is PeerRole.TRANSIT)
+        for session in PLAN.sessions:
+            if session.peer is transit:
+                self.route("default", str(session.remote))
+
+    def route(self, to: str, via: str) -> None:
+        self.party.run("ip", "route", "replace", to, "via", via)
+
+    def bgpd(self, roas: str = "") -> Bgpd:
+        folder = self.internet.world.folder
+        (folder / "roas").write_text(roas)
+        return Bgpd(self.party, for_linux(BGPD, folder, SITE_FILE), folder)
