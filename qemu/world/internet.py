@@ -1,6 +1,6 @@
 """The simulated Internet around a site, running.
 
-    with Internet(site, folder) as internet:
+    with Internet(site, folder, trust.make(keys, site)) as internet:
         nics = [Nic(mac, plug) for plug in internet.plugs.values()]
 
 Every port of the site has a plug for the card of a virtual machine; the machine itself is in no
@@ -19,10 +19,13 @@ from firstboot.values import Address
 from qemu.wire import Plug, Wire
 from qemu.world import bird
 from qemu.world.bird import Heard, Route, Router
+from qemu.world.nameservers import Nameservers
 from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
 from qemu.world.topology import BACKBONE, BACKBONE_ASN, Exchange, Link, lay_out
+from qemu.world.trust import Trust
+from qemu.world.web import Web
 
 ROLES = {
     PeerRole.TRANSIT: "provider",
@@ -42,8 +45,10 @@ class Internet:
     """Parties, wires and daemons, all of which are gone with the `with` block, or with this
     process. Raises Unable if this machine does not allow it."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
+    def __init__(self, site: Site, folder: Path, trust: Trust) -> None:
+        """`trust` is of the same site (`qemu.world.trust.make`)."""
         self.site = site
+        self.trust = trust
         self.topology = lay_out(site)
         self.world = World(folder)
         self.parties: dict[str, Party] = {}
@@ -60,6 +65,8 @@ class Internet:
         with ExitStack() as stack:
             stack.enter_context(self.world)
             self._connect(stack)
+            self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
+            self.web = Web(self.parties["web"])
             self._route()
             for router in self.routers.values():
                 router.wait()

@@ -50,7 +50,7 @@ class Failed(Exception):
 
 def need(program: str, package: str) -> None:
     """Raises Unable, naming the Debian package, if there is no such program."""
-    if shutil.which(program, path=_environment()["PATH"]) is None:
+    if shutil.which(program, path=environment()["PATH"]) is None:
         raise Unable(
             program,
             expected="the program in PATH",
@@ -91,7 +91,7 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env=_environment(),
+            env=environment(),
         )
         assert self._holder.stdout is not None
         assert self._holder.stderr is not None
@@ -134,7 +134,7 @@ class World:
 
     def run(self, *command: str | Path) -> str:
         """What `command` says, in the world but at no party's."""
-        return _run(self.inside(*command))
+        return run(self.inside(*command))
 
     def party(self, name: str, forwarding: bool = False, silent: bool = False) -> "Party":
         """A namespace of its own, with its loopback interface up. One that is `silent` has nothing
@@ -187,7 +187,7 @@ class Party:
 
     def run(self, *command: str | Path, given: str = "", check: bool = True) -> str:
         """What `command` says. Raises Failed with what it complains of, if it fails."""
-        return _run(self.inside(*command), given, check)
+        return run(self.inside(*command), given, check)
 
     def port(self, device: str) -> "Port":
         return Port(self, device)
@@ -234,7 +234,7 @@ class Daemon:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_environment(),
+                env=environment(),
             )
 
     def said(self) -> str:
@@ -257,7 +257,7 @@ class Daemon:
             self.process.wait(START)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Of every process: daemons are where Debian does not let ordinary users look."""
     return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
@@ -274,10 +274,20 @@ def _child(process: int) -> int:
     return int(children.read_text().split()[0])
 
 
-def _run(command: list[str], given: str = "", check: bool = True) -> str:
+def run(
+    command: Iterable[str | Path], given: str = "", check: bool = True, folder: Path | None = None
+) -> str:
+    """What `command` says, run in `folder`. Raises Failed with all of it, if it fails."""
+    words = list(map(str, command))
     done = subprocess.run(
-        command, input=given, capture_output=True, text=True, timeout=START, env=_environment()
+        words,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=START,
+        env=environment(),
+        cwd=folder,
     )
     if check and done.returncode:
-        raise Failed(f"{shlex.join(command)}: {done.stdout}{done.stderr}")
+        raise Failed(f"{shlex.join(words)}: {done.stdout}{done.stderr}")
     return done.stdout

@@ -10,6 +10,9 @@ ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
 """ICMPv6 types of neighbour discovery (RFC 4861)."""
 
+SYN, ACK = 0x02, 0x10
+"""Flags of TCP (RFC 9293)."""
+
 ENHANCED, INBOUND = 6, 1
 """The type of a pcapng block that has a frame; its flag for one that came in."""
 
@@ -17,7 +20,8 @@ ENHANCED, INBOUND = 6, 1
 @dataclass(frozen=True)
 class Packet:
     """An IP packet. `ports` of TCP and UDP: source, destination; else two zeros. `kind` is the
-    type of an ICMP message, else zero. `payload` is what follows the header of UDP and ICMP."""
+    type of an ICMP message, else zero. `payload` is what follows the header of UDP and ICMP.
+    `opens`: whether it is the first of a connection of TCP."""
 
     source: IPv4Address | IPv6Address
     destination: IPv4Address | IPv6Address
@@ -25,6 +29,7 @@ class Packet:
     ports: tuple[int, int]
     kind: int
     payload: bytes
+    opens: bool = False
 
     @property
     def question(self) -> str:
@@ -108,9 +113,12 @@ def _frame(block: bytes) -> Frame:
 
 def _packet(source: bytes, destination: bytes, protocol: int, data: bytes) -> Packet:
     ports, kind, payload = (0, 0), 0, b""
+    opens = protocol == TCP and data[13] & (SYN | ACK) == SYN
     if protocol in (TCP, UDP):
         ports = struct.unpack_from("!HH", data)
         payload = data[8:] if protocol == UDP else b""
     elif protocol in (ICMP, ICMP6):
         kind, payload = data[0], data[4:]
-    return Packet(ip_address(source), ip_address(destination), protocol, ports, kind, payload)
+    return Packet(
+        ip_address(source), ip_address(destination), protocol, ports, kind, payload, opens
+    )

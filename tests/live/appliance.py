@@ -80,25 +80,27 @@ class Answer:
 
 
 class Unbound:
-    """The resolver, with `text` as its configuration, and who asks it: a machine on the LAN."""
+    """The resolver of `party`, with `text` as its configuration; `asker` asks it at `address`."""
 
-    def __init__(self, surroundings: Surroundings, text: str) -> None:
+    def __init__(self, party: Party, text: str, asker: Party, address: Address) -> None:
         need("unbound", "unbound")
         need("drill", "ldnsutils")
-        self._config = surroundings.world.folder / "unbound.conf"
+        self._config = party.world.folder / "unbound.conf"
         self._config.write_text(text)
-        self._party, self._rack = surroundings.appliance, surroundings.rack
-        (lan,) = (port for port in SITE.ports if port.role is PortRole.LAN)
-        self._address = lan.addresses[0].ip
-        self.daemon: Daemon = self._party.start(
-            "unbound", "unbound", "-d", "-p", "-c", self._config
-        )
+        self._party, self._asker, self._address = party, asker, address
+        self.daemon: Daemon = party.start("unbound", "unbound", "-d", "-p", "-c", self._config)
         self.daemon.wait("unbound", lambda: "start of service" in self.daemon.said())
+
+    @classmethod
+    def among(cls, surroundings: Surroundings, text: str) -> "Unbound":
+        """The appliance's, asked by a machine on the LAN."""
+        (lan,) = (port for port in SITE.ports if port.role is PortRole.LAN)
+        return cls(surroundings.appliance, text, surroundings.rack, lan.addresses[0].ip)
 
     def ask(self, name: str, *options: str) -> Answer:
         """For the IPv4 addresses of `name`; `options` are drill's. Raises AssertionError if there
         is no answer at all."""
-        said = self._rack.run(*self.question(name, *options), check=False)
+        said = self._asker.run(*self.question(name, *options), check=False)
         status = re.search(r"rcode: (\w+)", said)
         flags = re.search(r"flags: ([a-z ]*);", said)
         assert status, f"no answer for {name}: {said}"

@@ -32,7 +32,7 @@ class Lab:
         text = for_linux(UNBOUND, zones)
         for pattern, replacement in without:
             text = changed(text, pattern, replacement)
-        return cls(surroundings, Unbound(surroundings, text))
+        return cls(surroundings, Unbound.among(surroundings, text))
 
     def questions(self) -> list[Packet]:
         """Every packet to port 53 that left the ports so far."""

@@ -80,7 +80,7 @@ class Lab:
         text = for_linux(UNBOUND, zones)
         for pattern, replacement in without:
             text = changed(text, pattern, replacement)
-        unbound = Unbound(surroundings, text)
+        unbound = Unbound.among(surroundings, text)
         (folder / "roas").write_text(routes.ROAS)
         bgpd = Bgpd(appliance, for_linux(BGPD, folder), folder)
         for router in routers:

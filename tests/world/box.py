@@ -1,5 +1,7 @@
 """A stand-in for the appliance: its daemons, natively, plugged in where a machine would be."""
 
+import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 from firstboot import site as sites
@@ -7,12 +9,21 @@ from firstboot.plan import allot
 from firstboot.site import PeerRole
 from qemu.world.internet import Internet
 from qemu.world.recording import Cable
-from tests.live.appliance import BGPD, Bgpd, for_linux
+from tests.live.appliance import BGPD, UNBOUND, Bgpd, Unbound, changed, for_linux
 from tests.live.standin import hush
 
 SITE_FILE = Path(__file__).parents[2] / "examples" / "two-transits-and-an-exchange.yaml"
 SITE = sites.load(SITE_FILE).value
 PLAN = allot(SITE)
+
+
+FETCH = """\
+import http.client, sys
+server, source = sys.argv[1:]
+connection = http.client.HTTPConnection(server, 80, timeout=2, source_address=(source, 0))
+connection.request("GET", "/")
+print(connection.getresponse().read().decode())
+"""
 
 
 class Box:
@@ -40,6 +51,20 @@ class Box:
 
     def route(self, to: str, via: str) -> None:
         self.party.run("ip", "route", "replace", to, "via", via)
+
+    def fetches(self, server: str, source: str = str(PLAN.router.v4)) -> bool:
+        """Whether it gets a page over HTTP from there, asking from this address of its own."""
+        return "far away" in self.party.run(
+            sys.executable, "-c", FETCH, server, source, check=False
+        )
+
+    def unbound(self) -> Unbound:
+        """With the world's key of the root, and the root servers' addresses that it was built with;
+        asked by the box itself."""
+        folder = self.internet.world.folder
+        (folder / "root.key").write_text(self.internet.trust.anchor)
+        text = changed(for_linux(UNBOUND, folder, SITE_FILE), "  root-hints: .*\n", "")
+        return Unbound(self.party, text, self.party, ip_address("127.0.0.1"))
 
     def bgpd(self, roas: str = "") -> Bgpd:
         folder = self.internet.world.folder

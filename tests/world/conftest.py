@@ -1,23 +1,35 @@
-"""One Internet for a module's tests: skipped, with the reason, where this machine has none."""
+"""One Internet for all of these tests: skipped, with the reason, where this machine has none."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from qemu.world import trust
 from qemu.world.internet import Internet
 from qemu.world.net import Unable
+from tests.live.appliance import Bgpd
 from tests.world.box import SITE, Box
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
+    keys, folder = (tmp_path_factory.mktemp(name) for name in ("trust", "internet"))
     try:
-        with Internet(SITE, tmp_path_factory.mktemp("internet")) as internet:
+        with Internet(SITE, folder, trust.make(keys, SITE)) as internet:
             yield internet
     except Unable as reason:
         pytest.skip(str(reason))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def box(internet: Internet) -> Box:
     return Box(internet)
+
+
+@pytest.fixture(scope="session")
+def bgpd(internet: Internet, box: Box) -> Bgpd:
+    """Speaking with everybody."""
+    bgpd = box.bgpd(internet.trust.roas)
+    bgpd.daemon.wait("sessions with everybody", internet.established)
+    bgpd.daemon.wait("an empty queue", bgpd.idle)
+    return bgpd

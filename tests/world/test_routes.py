@@ -9,17 +9,9 @@ from qemu.world.outside import rule
 from qemu.world.packets import ARP, IPV4, IPV6
 from qemu.world.routes import thousands
 from tests.live.appliance import Bgpd
-from tests.world.box import PLAN, SITE, Box
+from tests.world.box import PLAN, SITE
 
-pytestmark = pytest.mark.xdist_group("world-routes")
-
-
-@pytest.fixture(scope="module")
-def bgpd(internet: Internet, box: Box) -> Bgpd:
-    bgpd = box.bgpd()
-    bgpd.daemon.wait("sessions with everybody", internet.established)
-    bgpd.daemon.wait("an empty queue", bgpd.idle)
-    return bgpd
+pytestmark = pytest.mark.xdist_group("world")
 
 
 def test_every_peer_hears_the_own_scopes_of_its_families(internet: Internet, bgpd: Bgpd) -> None:

@@ -1,0 +1,109 @@
+"""What somebody has to believe to live in the simulated Internet: keys and lists that are the
+world's here and IANA's, the Tor Project's and the registries' elsewhere.
+
+They are made once, before there is a world, so that they can be put into an image; from the same
+folder come the same ones again.
+"""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from firstboot.site import Site
+from firstboot.values import Network
+from qemu.world.net import need, run
+from qemu.world.topology import lay_out
+from qemu.world.zones import make_keys
+
+OR_PORT, DIR_PORT = 9001, 9030
+
+
+@dataclass(frozen=True)
+class Authority:
+    """One of Tor's directory authorities."""
+
+    nickname: str
+    keys: Path
+    """Folder of its keys, as it has it in its DataDirectory."""
+
+    v4: IPv4Address
+    v6: IPv6Address
+    identity: str
+    """Of the key that signs its votes' keys: 40 hexadecimal digits."""
+
+    fingerprint: str
+    """As a relay."""
+
+    @property
+    def line(self) -> str:
+        """As torrc(5) has it."""
+        return (
+            f"DirAuthority {self.nickname} orport={OR_PORT} v3ident={self.identity} "
+            f"ipv6=[{self.v6}]:{OR_PORT} {self.v4}:{DIR_PORT} {self.fingerprint}\n"
+        )
+
+
+@dataclass(frozen=True)
+class Trust:
+    root_keys: Path
+    """Folder of the root zone's keys, as ldns-keygen(1) writes them."""
+
+    anchor: str
+    """The DS record of the root: Unbound's trust-anchor-file."""
+
+    authorities: tuple[Authority, ...]
+    roas: str
+    """What rpki-client(8) writes for bgpd.conf(5): the origins of the site's scopes and of all
+    hosts."""
+
+    @property
+    def torrc(self) -> str:
+        """Lines that make a Tor part of this network."""
+        return "TestingTorNetwork 1\n" + "".join(one.line for one in self.authorities)
+
+
+def make(folder: Path, site: Site) -> Trust:
+    """Read it from `folder`, or make it there. Raises Unable without Tor and ldns's programs."""
+    need("tor", "tor")
+    need("tor-gencert", "tor")
+    root = folder / "root"
+    if not root.exists():
+        make_keys(root, ".")
+    (anchor,) = root.glob("*.ds")
+    host = lay_out(site).host("authorities")
+    with ThreadPoolExecutor() as pool:
+        authorities = pool.map(
+            lambda at: _authority(folder / f"authority{at + 1}", host.v4(at), host.v6(at)), range(3)
+        )
+    return Trust(root, anchor.read_text(), tuple(authorities), _roas(site))
+
+
+def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
+    keys = folder / "keys"
+    if not keys.exists():
+        keys.mkdir(parents=True)
+        folder.chmod(0o700)
+        keys.chmod(0o700)
+        files = ("-i", "authority_identity_key", "-s", "authority_signing_key")
+        address = ("-a", f"{v4}:{DIR_PORT}", "-m", "12")
+        certificate = ("-c", "authority_certificate", "--passphrase-fd", "0")
+        make = ["tor-gencert", "--create-identity-key", *address, *files, *certificate]
+        run(make, given="nobody's secret\n", folder=keys)
+    known = (keys / "authority_certificate").read_text()
+    identity = re.search(r"(?m)^fingerprint ([0-9A-F]{40})$", known)
+    assert identity, known
+    if not (folder / "fingerprint").exists():
+        nobody = ("--dirauthority", f"nobody 127.0.0.1:1 {'0' * 40}", "--orport", str(OR_PORT))
+        nothing = ("--quiet", "--ignore-missing-torrc", "-f", "/dev/null", "--datadirectory", ".")
+        run(["tor", "--list-fingerprint", *nobody, *nothing], folder=folder)
+    _, fingerprint = (folder / "fingerprint").read_text().split()
+    return Authority(folder.name, keys, v4, v6, identity[1], fingerprint)
+
+
+def _roas(site: Site) -> str:
+    known: list[tuple[Network, int]] = [(scope, site.asn) for scope in site.scopes]
+    known += [(prefix, host.asn) for host in lay_out(site).hosts for prefix in host.prefixes]
+    lines = (f"  {net} maxlen {net.prefixlen} source-as {asn}\n" for net, asn in known)
+    return f"roa-set {{\n{''.join(lines)}}}\n"
