@@ -312,6 +312,29 @@ def diff(_: Context, old: str, new: str) -> None:
 
 
 @task(
+    positional=["version"],
+    help={
+        "version": "what the release is called, such as 2026.11",
+        "key": "the key that signs it: a private one, or the public one of a key in your agent",
+        "previous": "the release before: its manifest, or its image with the manifest beside it",
+        "output": "folder to make (dist/exitisp-VERSION)",
+    },
+)
+@refusing
+def release(_: Context, version: str, key: str, previous: str = "", output: str = "") -> None:
+    """Build what is committed and pinned twice, compare, and lay out a signed release.
+
+    Example: ./exitisp release 2026.11 --key ~/.ssh/exitisp-release --previous exitisp-2026.10.json
+    """
+    from image.release.release import release as make
+
+    place = Path(output or f"dist/exitisp-{version}")
+    names = make(ROOT, version, place, Path(key), Path(previous) if previous else None)
+    for name in names:
+        print(f"{place / name}: {(place / name).stat().st_size} bytes")
+
+
+@task(
     help={
         "image": f"the image, plain or compressed with xz or zstd ({IMAGE})",
         "device": "the disk to write to, such as /dev/sdb; without it, disks are listed",

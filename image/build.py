@@ -33,7 +33,7 @@ from image.progress import step
 from image.root import Additions
 from image.store import Unpacked
 from image.tree import Tree
-from image.writing import settle, writing
+from image.writing import settle, sync, writing
 
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
 """Under which the identifiers of disks are derived."""
@@ -219,11 +219,6 @@ def check_place(output: Path, beside: Sequence[Path]) -> None:
                 remedy="give another one",
             )
         output.parent.mkdir(parents=True, exist_ok=True)
-
-
-def sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager

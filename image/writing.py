@@ -40,14 +40,18 @@ def replace(path: Path, data: bytes) -> None:
 def settle(part: Path, path: Path) -> None:
     """Rename the finished file `part` to `path`, in such a way that a power cut loses neither."""
     with writing(path):
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
+        sync(part)
         part.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has the file or the folder at `path`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def place(file: int, offset: int, data: bytes) -> None:

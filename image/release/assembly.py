@@ -11,7 +11,7 @@ from image.flash import source
 from image.progress import step
 from image.release import bmap, checksums, notes, signature
 from image.release.compression import Kind, compress
-from image.writing import writing
+from image.writing import sync, writing
 
 BILL = ".cdx.json"
 """The bill of materials beside an image, if there is one."""
@@ -32,23 +32,34 @@ def assemble(
     such folder.
     """
     check_version(version)
+    check_output(output)
     part = output.with_name(f".{output.name}.new")
     with writing(output):
-        if output.exists():
-            raise Refusal(
-                output,
-                expected="a folder that is not there yet",
-                found="one",
-                remedy="remove it, or name another one",
-            )
         try:
+            shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             _fill(part, image, version, key, previous, changes)
             names = sorted(path.name for path in part.iterdir())
+            for name in names:
+                sync(part / name)
+            sync(part)
+            signature.verify(part, signature.public_of(key))
             part.rename(output)
+            sync(output.parent)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return names
+
+
+def check_output(output: Path) -> None:
+    """Raises Refusal if there is something already where a release is to go."""
+    if output.exists():
+        raise Refusal(
+            output,
+            expected="a folder that is not there yet",
+            found="one",
+            remedy="remove it, or name another one",
+        )
 
 
 def check_version(version: str) -> None:

@@ -62,6 +62,19 @@ def verify(folder: Path, key: PublicKey) -> dict[str, str]:
     return sums
 
 
+def public_of(key: Path) -> PublicKey:
+    """The public key that is in the file `key`, or beside it. Raises Refusal."""
+    path = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
+    if not path.is_file():
+        raise Refusal(
+            path,
+            expected="the public key of the release's key",
+            found="no such file",
+            remedy=f"write it there: ssh-keygen -y -f {key} > {path}",
+        )
+    return read_key(path)
+
+
 def read_key(path: Path) -> PublicKey:
     """The public key in the file at `path`. Raises Refusal."""
     text = _read(path, LARGEST).decode("utf-8", "replace")

@@ -1,0 +1,63 @@
+"""A release, from a clean checkout to a folder that can be published."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from image.progress import step
+from image.release import checkout, conditions, signature
+from image.release.assembly import assemble, check_output, check_version
+from image.release.twice import build_twice
+from image.writing import writing
+
+LOCK = "image/hardenedbsd.lock.yaml"
+CHANGES = "CHANGELOG.md"
+
+
+def release(
+    root: Path,
+    version: str,
+    output: Path,
+    key: Path,
+    previous: Path | None = None,
+    arguments: Sequence[str] = (),
+) -> list[str]:
+    """Make the new folder `output` with the release `version` of the checkout `root`; the names of
+    its files.
+
+    `key` signs it: a private key with its public one beside it, or the public one of a key in an
+    agent. `previous` is the manifest or image of the release before. `arguments` are for
+    `./exitisp build`. Raises Refusal, and then there is no such folder.
+    """
+    check_version(version)
+    check_output(output)
+    commit = checkout.clean_commit(root)
+    conditions.check_lock(root / LOCK)
+    signature.public_of(key)
+    before = (version_of(previous), previous) if previous else None
+    changes = [*changes_of((root / CHANGES).read_text(), version), f"Made of commit `{commit}`."]
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".release-", dir=output.parent))
+    try:
+        with step("Build twice, and compare"):
+            image = build_twice(root, work, arguments)
+        conditions.check_manifest(image.with_suffix(".json"))
+        return assemble(image, version, output, key, before, changes)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def version_of(previous: Path) -> str:
+    """The version in the name of a file of a release; for another file, its name."""
+    found = re.fullmatch(r"exitisp-(.+?)(\.img(\.zst|\.xz)?|\.json)", previous.name)
+    return found[1] if found else previous.name
+
+
+def changes_of(text: str, version: str) -> list[str]:
+    """What the section of `version` of a changelog says, if it has one."""
+    section = re.search(rf"(?ms)^## {re.escape(version)}(?![\w.+-])[^\n]*\n(.*?)(?=^## |\Z)", text)
+    said = section[1].strip() if section else ""
+    return [said] if said else []
