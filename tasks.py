@@ -38,6 +38,7 @@ TESTED_WITH = {
     "newuidmap": "uidmap",
     "mcopy": "mtools",
     "bmaptool": "bmap-tools",
+    "git": "git",
 }
 """Programs that judge what is made here, and the Debian packages that have them."""
 

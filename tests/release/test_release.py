@@ -21,6 +21,8 @@ from tests import sets
 from tests.base.upstream import Keys
 from tests.command import ROOT, exitisp
 
+pytestmark = pytest.mark.xdist_group("release")
+
 ARGUMENTS = ("--packages", "none")
 """For builds: packages in miniature have no Python to freeze the wizard with."""
 
@@ -40,7 +42,8 @@ class Checkout:
     def git(self, *arguments: str) -> str:
         who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
         command = ["git", "-C", str(self.root), *who, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        alone = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=alone).stdout
 
     def commit(self) -> None:
         self.git("add", "--all")
@@ -58,14 +61,9 @@ class Checkout:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("release")
     root = folder / "exitisp"
-    names = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "image", "firstboot", "overlays", "*.py", "*.toml"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in (one for one in names if one and not one.startswith("tests/")):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in ("image", "firstboot", "overlays"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tasks.py", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
     (root / "CHANGELOG.md").write_text(CHANGES)
     (root / ".gitignore").write_text("__pycache__/\n")
