@@ -24,6 +24,7 @@ from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
 from qemu.world.topology import BACKBONE, BACKBONE_ASN, Exchange, Link, lay_out
+from qemu.world.tor import Network
 from qemu.world.trust import Trust
 from qemu.world.web import Web
 
@@ -65,11 +66,11 @@ class Internet:
         with ExitStack() as stack:
             stack.enter_context(self.world)
             self._connect(stack)
+            self._route()
+            self.tor = Network(self.topology, self.parties, self.trust)
             self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
             self.web = Web(self.parties["web"])
-            self._route()
-            for router in self.routers.values():
-                router.wait()
+            self.tor.wait()
             self._stack = stack.pop_all()
         return self
 

@@ -279,15 +279,18 @@ def run(
 ) -> str:
     """What `command` says, run in `folder`. Raises Failed with all of it, if it fails."""
     words = list(map(str, command))
-    done = subprocess.run(
-        words,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=START,
-        env=environment(),
-        cwd=folder,
-    )
+    try:
+        done = subprocess.run(
+            words,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=START,
+            env=environment(),
+            cwd=folder,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{shlex.join(words)}: not within {START:.0f} s") from None
     if check and done.returncode:
         raise Failed(f"{shlex.join(words)}: {done.stdout}{done.stderr}")
     return done.stdout

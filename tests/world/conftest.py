@@ -1,6 +1,7 @@
 """One Internet for all of these tests: skipped, with the reason, where this machine has none."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,16 @@ from tests.world.box import SITE, Box
 
 
 @pytest.fixture(scope="session")
-def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
-    keys, folder = (tmp_path_factory.mktemp(name) for name in ("trust", "internet"))
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where keys are made and kept."""
+    return tmp_path_factory.mktemp("trust")
+
+
+@pytest.fixture(scope="session")
+def internet(tmp_path_factory: pytest.TempPathFactory, trusted: Path) -> Iterator[Internet]:
+    folder = tmp_path_factory.mktemp("internet")
     try:
-        with Internet(SITE, folder, trust.make(keys, SITE)) as internet:
+        with Internet(SITE, folder, trust.make(trusted, SITE)) as internet:
             yield internet
     except Unable as reason:
         pytest.skip(str(reason))
