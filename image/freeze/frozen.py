@@ -41,9 +41,16 @@ class Frozen:
 
     @property
     def sha256(self) -> str:
-        """Stands for every path, mode and byte of it, in hexadecimal."""
-        lines = (f"{path}\0{mode:o}\0{digest}\n" for path, (mode, digest) in self.files.items())
+        """Stands for every path and byte of it, and for the modes that `plant` gives, in
+        hexadecimal. Those of the folder follow whoever froze it."""
+        lines = (
+            f"{path}\0{_planted(mode):o}\0{digest}\n" for path, (mode, digest) in self.files.items()
+        )
         return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _planted(mode: int) -> int:
+    return 0o555 if mode & 0o111 else 0o444
 
 
 def plant(tree: Tree, frozen: Frozen, time: int) -> None:
@@ -64,7 +71,7 @@ def plant(tree: Tree, frozen: Frozen, time: int) -> None:
         here = frozen.folder / path
         size = here.stat().st_size
         content = Content(size, (Extent(0, size, here),) if size else ())
-        tree[f"{FOLDER}/{path}"] = file(content, 0o555 if mode & 0o111 else 0o444, mtime=time)
+        tree[f"{FOLDER}/{path}"] = file(content, _planted(mode), mtime=time)
     tree[COMMAND] = symlink(f"../{FOLDER.removeprefix('usr/local/')}/{PROGRAM}", mtime=time)
 
 

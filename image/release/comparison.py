@@ -1,9 +1,12 @@
 """Whether two builds are the same to the bit; if not, where the first difference is."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from firstboot.refusal import Refusal
-from image import diff, gpt
+from image import gpt
 from image.build import BESIDE
 from image.progress import Advance, step
 
@@ -12,12 +15,16 @@ CHUNK = 1 << 20
 
 def compare(first: Path, second: Path) -> None:
     """Raises Refusal unless the images `first` and `second`, and what lies beside them, are the
-    same. It names the first file of the system that differs, else the first byte."""
+    same. It names the first fact or file that the manifests tell differently, and the first
+    byte."""
     size = first.stat().st_size
     with step("Compare the two images", size) as tell:
         at = _difference(first, second, tell)
     if at is not None:
-        raise _differ(first, f"{_file(first, second)}{_place(first, at)}")
+        one, other = (
+            json.loads(path.with_suffix(".json").read_bytes()) for path in (first, second)
+        )
+        raise _differ(first, ", ".join([*_fact(one, other), _place(first, at)]))
     for end in BESIDE:
         at = _difference(first.with_suffix(end), second.with_suffix(end))
         if at is not None:
@@ -40,11 +47,16 @@ def _difference(first: Path, second: Path, tell: Advance = lambda _: None) -> in
             tell(len(data))
 
 
-def _file(first: Path, second: Path) -> str:
-    """The first path whose facts or content the manifests tell differently, if there is one."""
-    one, other = diff.load(first).files, diff.load(second).files
-    paths = (path for path in sorted({*one, *other}) if one.get(path) != other.get(path))
-    return next((f"{path}, " for path in paths), "")
+def _fact(one: Any, other: Any) -> Iterator[str]:
+    """The keys that lead to the first thing that two manifests tell differently."""
+    if isinstance(one, list) and isinstance(other, list):
+        one, other = dict(enumerate(one)), dict(enumerate(other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*one, *other]:
+            if one.get(key) != other.get(key):
+                yield str(key)
+                yield from _fact(one.get(key), other.get(key))
+                return
 
 
 def _place(image: Path, at: int) -> str:

@@ -40,7 +40,7 @@ def release(
     changes = [*changes_of((root / CHANGES).read_text(), version), f"Made of commit `{commit}`."]
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".release-", dir=output.parent))
+        work = Path(tempfile.mkdtemp(prefix=".release-", dir=output.parent.resolve()))
     try:
         with step("Build twice, and compare"):
             image = build_twice(root, work, arguments)

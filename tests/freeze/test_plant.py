@@ -76,14 +76,21 @@ def test_it_does_not_go_below_a_file(tmp_path: Path) -> None:
         plant(tree, frozen(tmp_path), TIME)
 
 
-def test_its_digest_is_that_of_paths_modes_and_bytes(tmp_path: Path) -> None:
+def test_its_digest_is_that_of_what_is_planted(tmp_path: Path) -> None:
     first = frozen(tmp_path / "one")
     assert frozen(tmp_path / "two").sha256 == first.sha256
-    for change in (b"exitisp2", b"exitisp"):
-        (tmp_path / "one/exitisp").write_bytes(change)
-        (tmp_path / "one/exitisp").chmod(0o555)
+    program = tmp_path / "one/exitisp"
+    for mode, content, same in (
+        (0o700, b"exitisp", True),
+        (0o555, b"exitisp", True),
+        (0o644, b"exitisp", False),
+        (0o555, b"exitisp2", False),
+    ):
+        program.write_bytes(content)
+        program.chmod(mode)
         files = shelf.listing(tmp_path / "one")
-        assert Frozen(Target.FREEBSD, tmp_path / "one", files, ()).sha256 != first.sha256
+        again = Frozen(Target.FREEBSD, tmp_path / "one", files, ())
+        assert (again.sha256 == first.sha256) is same
 
 
 def test_it_is_saved_in_place_of_an_older_one(tmp_path: Path) -> None:

@@ -63,7 +63,16 @@ def test_the_file_is_named_where_the_manifests_tell_it(pair: tuple[Path, Path]) 
     other = tree()
     other["etc/rc.conf"] = replace(other["etc/rc.conf"], uid=5)
     pair[1].with_suffix(".json").write_text(listing.render(manifest(other)))
-    with pytest.raises(Refusal, match=r"in /etc/rc\.conf, partition rootA, byte 99;"):
+    with pytest.raises(Refusal, match=r"in files, /etc/rc\.conf, owner, partition rootA, byte 99;"):
+        compare(*pair)
+
+
+def test_so_is_a_fact_from_which_others_follow(pair: tuple[Path, Path]) -> None:
+    flip(pair[1], 528)
+    wizard = {"sha256": "cc", "modules": [{"name": "jinja2", "version": "3.1"}]}
+    other = listing.render(manifest(tree(), wizard=wizard, disk={"identifier": "another"}))
+    pair[1].with_suffix(".json").write_text(other)
+    with pytest.raises(Refusal, match=r"the first difference in wizard, sha256, byte 528"):
         compare(*pair)
 
 

@@ -108,7 +108,9 @@ def two(made: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     """A release, and the next one, before which a setting was changed."""
     folder = tmp_path_factory.mktemp("dist")
     first, second = folder / "exitisp-1.0", folder / "exitisp-2.0"
-    made.release("1.0", first)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made.release("1.0", Path(first.name))
     settings = made.root / "overlays/base/files/boot/loader.conf"
     settings.write_text(settings.read_text().replace(*SETTING))
     made.commit()
@@ -198,7 +200,7 @@ def test_what_a_build_takes_from_its_surroundings_is_found_and_named(
         + '    tree["etc/timezone"] = file(os.environ["TZ"].encode())\n'
     )
     checkout.commit()
-    with pytest.raises(Refusal, match=r"the first difference in /etc/timezone, partition "):
+    with pytest.raises(Refusal, match=r"the first difference in files, /etc/timezone, "):
         checkout.release("1.0", tmp_path / "exitisp-1.0")
     assert list(tmp_path.iterdir()) == []
 
