@@ -1,6 +1,7 @@
 """BIRD as anybody's router: it announces given routes and keeps whatever it is told."""
 
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -61,7 +62,8 @@ class Heard:
 
 
 class Router:
-    """A running BIRD. Those that route have what they hear in their kernel's table too."""
+    """A running BIRD. Those that route have what they hear in their kernel's table too. A route of
+    a neighbour that is about to go away is the last choice (RFC 8326)."""
 
     def __init__(
         self,
@@ -126,6 +128,14 @@ class Router:
     def open(self, *sessions: str) -> None:
         for name in sessions or self._sessions:
             self._birdc("enable", name)
+
+    def flap(self, times: int, seconds: float = 1) -> None:
+        """End all sessions and begin them again, so often, each for so long."""
+        for _ in range(times):
+            self.shut()
+            time.sleep(seconds)
+            self.open()
+            time.sleep(seconds)
 
     def _up(self, name: str) -> bool:
         return "Established" in self._birdc("show", "protocols", name)
@@ -199,7 +209,7 @@ protocol bgp {session.name} {{
   {password}
   {transparent}
   ipv{session.neighbour.version} {{
-    import all;
+    import filter {{ if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; }};
     export where {session.exports};
     next hop {"keep" if session.transparent else "self"};
   }};

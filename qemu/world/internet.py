@@ -7,6 +7,7 @@ Every port of the site has a plug for the card of a virtual machine; the machine
 namespace. `folder` keeps logs and what went over the cables.
 """
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -35,8 +36,7 @@ ROLES = {
 }
 """The role of a peer of the site, as BIRD spells those of RFC 9234."""
 
-HOLD = 15
-"""Seconds after which the site's peers take it for gone, and it them."""
+MISLEAD = Path(__file__).parent / "mislead.py"
 
 REAL = f"{bird.OWN} && dest != RTD_BLACKHOLE"
 """Of a router's own routes, those that lead somewhere."""
@@ -46,9 +46,20 @@ class Internet:
     """Parties, wires and daemons, all of which are gone with the `with` block, or with this
     process. Raises Unable if this machine does not allow it."""
 
-    def __init__(self, site: Site, folder: Path, trust: Trust) -> None:
-        """`trust` is of the same site (`qemu.world.trust.make`)."""
+    def __init__(
+        self,
+        site: Site,
+        folder: Path,
+        trust: Trust,
+        routes: tuple[int, int] = (3000, 1000),
+        hold: int = 90,
+    ) -> None:
+        """`trust` is of the same site (`qemu.world.trust.make`). `routes` is how many a transit
+        makes up of each family; `hold` the seconds of silence after which a peer of the site takes
+        it for gone, and it the peer."""
         self.site = site
+        self._feed = thousands(*routes)
+        self._hold = hold
         self.trust = trust
         self.topology = lay_out(site)
         self.world = World(folder)
@@ -99,6 +110,32 @@ class Internet:
             for router in [self.routers[peer.name]]
         )
 
+    def advertise(self, peer: str) -> None:
+        """Have a peer say to everybody on its link that it is the router for all of IPv6, once
+        (RFC 4861, 4.2)."""
+        for session in self._beside_site(peer, 6):
+            self._mislead(session, "advertise")
+
+    def redirect(self, peer: str, destination: Address) -> None:
+        """Have a peer tell the site to send to it what is for `destination`, once (RFC 792; RFC
+        4861, 4.5)."""
+        for session in self._beside_site(peer, destination.version):
+            self._mislead(session, "redirect", destination)
+
+    def _beside_site(self, peer: str, version: int) -> list[Session]:
+        sessions = (one for one in self.topology.sessions if one.peer.name == peer)
+        return [session for session in sessions if session.remote.version == version]
+
+    def _mislead(self, session: Session, what: str, *destination: Address) -> None:
+        told = map(str, (session.remote, session.local, *destination))
+        self.parties[session.peer.name].run(
+            sys.executable, MISLEAD, what, self._device(session.port), *told
+        )
+
+    def _device(self, port: SitePort) -> str:
+        """Of every party that is beside a port of the site."""
+        return f"port{self.site.ports.index(port)}"
+
     def _connect(self, stack: ExitStack) -> None:
         topology = self.topology
         routing = [BACKBONE, *(link.below for link in topology.links_of(BACKBONE))]
@@ -118,8 +155,8 @@ class Internet:
             )
             self._default(host.name, host.v4(), host.v6(), topology.link_to(host.name))
         ends = self.world.party("cables", silent=True)
-        for number, port in enumerate(self.site.ports):
-            end = ends.port(f"port{number}")
+        for port in self.site.ports:
+            end = ends.port(self._device(port))
             far = self._beside(port, end)
             wire = stack.enter_context(Wire())
             self.plugs[port.name] = wire.a
@@ -171,7 +208,8 @@ class Internet:
 
     def _route(self) -> None:
         for peer in self.topology.peers:
-            self._start(peer.name, self._sessions(peer), _feed(peer.role))
+            feed = self._feed if peer.role is PeerRole.TRANSIT else []
+            self._start(peer.name, self._sessions(peer), feed)
         for exchange in self.topology.exchanges:
             if exchange.member_ends:
                 self._start(exchange.member, self._member(exchange), thousands(20, 10))
@@ -207,7 +245,7 @@ class Internet:
                 password=peer.md5,
                 gtsm=peer.gtsm and session.remote.version == 4,
                 exports=_to_site(peer.role, session.remote.version),
-                hold=HOLD,
+                hold=self._hold,
             )
             for session in self.topology.sessions
             if session.peer is peer
@@ -273,10 +311,6 @@ def _name(session: Session) -> str:
 def _end(exchange: Exchange, session: Session) -> Address:
     """The member's address in the family of a session."""
     return next(i.ip for i in exchange.member_ends if i.version == session.remote.version)
-
-
-def _feed(role: PeerRole) -> list[Route]:
-    return thousands() if role is PeerRole.TRANSIT else []
 
 
 def _to_site(role: PeerRole, version: int) -> str:

@@ -35,11 +35,13 @@ HIDDEN = "127.0.0.2"
 
 @dataclass(frozen=True)
 class Question:
-    """What a name server was asked. `name` is in lower case, with its dot; None of a connection."""
+    """What a name server was asked. `name` is in lower case, with its dot; None of a connection.
+    `kind` is the type that was asked for, as IANA numbers them: 1 of A, 28 of AAAA."""
 
     server: Address
     source: Address
-    name: str | None
+    name: str | None = None
+    kind: int = 0
 
 
 class Nameserver:
@@ -53,7 +55,7 @@ class Nameserver:
         """All so far: each datagram, and each connection."""
         packets = [f.packet for f in self._capture.inbound() if f.ethertype in (IPV4, IPV6)]
         return [
-            Question(p.destination, p.source, p.question if p.protocol == UDP else None)
+            Question(p.destination, p.source, *(p.question if p.protocol == UDP else ()))
             for p in packets
             if p.ports[1] == DNS and (p.protocol == UDP or p.opens)
         ]

@@ -32,14 +32,15 @@ class Packet:
     opens: bool = False
 
     @property
-    def question(self) -> str:
-        """The name that a DNS question in UDP asks for, in lower case, with its dot at the end
-        (RFC 1035, 4.1.2)."""
+    def question(self) -> tuple[str, int]:
+        """The name that a DNS question in UDP asks for, in lower case, with its dot at the end, and
+        the type (RFC 1035, 4.1.2)."""
         labels, at = [], 12
         while length := self.payload[at]:
             labels.append(self.payload[at + 1 : at + 1 + length].decode("ascii").lower())
             at += 1 + length
-        return ".".join(labels) + "."
+        (kind,) = struct.unpack_from("!H", self.payload, at + 1)
+        return ".".join(labels) + ".", kind
 
     @property
     def target(self) -> IPv6Address:

@@ -1,11 +1,22 @@
-"""Routes by the thousand, as anybody's table has them."""
+"""Routes by the thousand, as anybody's table has them, and those that nobody should take."""
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
+from firstboot.site import PortRole, Site
 from firstboot.values import Network
 from qemu.world.bird import Route
 
 ORIGIN = 4100001000
+
+VALIDATED = (ip_network("11.200.0.0/16"), ip_network("2d0f:200::/32"))
+"""Networks that ORIGIN alone may announce, each as it is, says RPKI. It does not do it."""
+
+BOGONS = (
+    *("10.0.0.0/8", "10.1.2.0/24", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.7.0/24", "198.18.0.0/15", "240.0.0.0/8"),
+    *("2001:10::/28", "2002::/16", "4000:1::/32", "fd00:1::/32"),
+)
 
 
 def thousands(v4: int = 3000, v6: int = 1000) -> list[Route]:
@@ -18,3 +29,25 @@ def thousands(v4: int = 3000, v6: int = 1000) -> list[Route]:
         Route(prefix, (ORIGIN + n % 300, ORIGIN + 300 + n % 700))
         for n, prefix in enumerate(prefixes)
     ]
+
+
+def unwanted(site: Site) -> dict[str, list[Route]]:
+    """Routes that `site` has to refuse of anybody, by what is wrong with them."""
+    exchanges = (port for port in site.ports if port.role is PortRole.EXCHANGE)
+    halves = (half for scope in site.scopes for half in scope.subnets())
+    return {
+        "hijacks of the own scopes": _routes([*site.scopes, *halves]),
+        "default routes": _routes(map(ip_network, ("0.0.0.0/0", "::/0"))),
+        "bogons": _routes(map(ip_network, BOGONS)),
+        "networks of exchanges": _routes(i.network for port in exchanges for i in port.addresses),
+        "prefixes that are too long": _routes(map(ip_network, ("12.3.0.0/25", "2d03::/49"))),
+        "paths with an ASN that is nobody's": [
+            Route.to("12.5.0.0/24", ORIGIN, 23456, ORIGIN),
+            Route.to("2d05::/32", ORIGIN, 4200000000, ORIGIN),
+        ],
+        "origins that RPKI calls invalid": [Route(prefix, (ORIGIN + 7,)) for prefix in VALIDATED],
+    }
+
+
+def _routes(prefixes: Iterable[Network]) -> list[Route]:
+    return [Route(prefix, (ORIGIN,)) for prefix in prefixes]

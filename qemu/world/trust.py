@@ -14,6 +14,7 @@ from pathlib import Path
 from firstboot.site import Site
 from firstboot.values import Network
 from qemu.world.net import need, run
+from qemu.world.routes import ORIGIN, VALIDATED
 from qemu.world.topology import lay_out
 from qemu.world.zones import make_keys
 
@@ -55,8 +56,8 @@ class Trust:
 
     authorities: tuple[Authority, ...]
     roas: str
-    """What rpki-client(8) writes for bgpd.conf(5): the origins of the site's scopes and of all
-    hosts."""
+    """What rpki-client(8) writes for bgpd.conf(5): the origins of the site's scopes, of all
+    hosts, and of `qemu.world.routes.VALIDATED`."""
 
     @property
     def torrc(self) -> str:
@@ -105,5 +106,6 @@ def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
 def _roas(site: Site) -> str:
     known: list[tuple[Network, int]] = [(scope, site.asn) for scope in site.scopes]
     known += [(prefix, host.asn) for host in lay_out(site).hosts for prefix in host.prefixes]
+    known += [(prefix, ORIGIN) for prefix in VALIDATED]
     lines = (f"  {net} maxlen {net.prefixlen} source-as {asn}\n" for net, asn in known)
     return f"roa-set {{\n{''.join(lines)}}}\n"

@@ -157,6 +157,10 @@ class Bgpd:
         """Prefix and path of every route of others that passed the policy."""
         return {(prefix, path) for prefix, path in self._routes() if path}
 
+    def clear(self, neighbour: Address) -> None:
+        """Begin the session anew."""
+        self._party.run("bgpctl", "neighbor", str(neighbour), "clear")
+
     def _neighbours(self) -> list[dict[str, Any]]:
         found = self._show("neighbor").get("neighbors", [])
         return [one for one in found if "stats" in one]

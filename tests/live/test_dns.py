@@ -49,7 +49,7 @@ class Lab:
     def asked(self, servers: tuple[Address, ...]) -> list[str]:
         """The names that these servers were asked for, in order."""
         return [
-            packet.question
+            packet.question[0]
             for packet in self.questions()
             if packet.destination in servers and packet.protocol == UDP
         ]
