@@ -42,6 +42,11 @@ def undrain(name: str, machine: Machine, say: Say) -> None:
         say(f"{name} is used again.")
 
 
+def drain_all(machine: Machine) -> None:
+    """Let traffic go around this box. Raises Refusal."""
+    _follow((one.peer.name for one in allot(site_of_running(machine).value).sessions), machine)
+
+
 def drained(machine: Machine) -> list[str]:
     """The names of the peers that are drained. Raises Refusal if the box runs no site."""
     text = (machine.root / RULES).read_text() if (machine.root / RULES).exists() else ""

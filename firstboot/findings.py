@@ -93,7 +93,7 @@ def examine_text(data: bytes, name: str) -> Examined:
     try:
         site = document.parse(data, name, Site)
     except Faulty as faulty:
-        newer = _schema(data)
+        newer = schema_of(data)
         if newer is not None and newer > SCHEMA:
             remarks = waivers.check_schema(newer)
             return Examined(name, None, tuple(_plain(remark, 1) for remark in remarks))
@@ -150,7 +150,7 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _schema(data: bytes) -> int | None:
+def schema_of(data: bytes) -> int | None:
     """The version that a file says it has, whatever else is in it."""
     found = re.search(rb"^schema:[ \t]*([0-9]{1,9})\b", data[: document.LARGEST], re.MULTILINE)
     return int(found[1]) if found else None

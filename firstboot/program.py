@@ -99,10 +99,14 @@ def _diff(options: argparse.Namespace, machine: "Machine") -> int:
 
 
 def _rollback(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.changeover import back
     from firstboot.daytwo import rollback
 
     with undisturbed():
-        rollback(options.number, machine, say)
+        if options.slot:
+            back(machine, say)
+        else:
+            rollback(options.number, machine, say)
     return 0
 
 
@@ -125,6 +129,29 @@ def _status(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.daytwo import status
 
     return 0 if status(machine, say) else 1
+
+
+def _upgrade(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.changeover import upgrade
+
+    with undisturbed():
+        upgrade(options.source, machine, say)
+    return 0
+
+
+def _slots(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.slots import held, table
+
+    with machine.alone():
+        say(table(held(machine)))
+    return 0
+
+
+def _confirm(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.changeover import stand
+
+    stand(machine, say)
+    return 0
 
 
 def _raise(options: argparse.Namespace, machine: "Machine") -> int:
@@ -188,16 +215,22 @@ def _parser() -> argparse.ArgumentParser:
     command("show", _show, "print the present site, its secrets masked")
     differing = command("diff", _diff, "print what differs from another generation or a site file")
     differing.add_argument("other", nargs="?", default="", help="its number, or the file")
-    back = command("rollback", _rollback, "run an earlier generation of the configuration")
-    back.add_argument("number", nargs="?", type=int, help="which; the one before the present one")
+    back = command("rollback", _rollback, "run an earlier generation, or the system before")
+    which = back.add_mutually_exclusive_group()
+    which.add_argument("number", nargs="?", type=int, help="which; the one before the present one")
+    which.add_argument("--slot", action="store_true", help="restart into the other slot's system")
     command("apply", _apply, "make a site file what this box runs").add_argument("file", type=Path)
     command("check", _check, "say what is wrong with a site file").add_argument("file", type=Path)
     command("status", _status, "say how this box is; status 1 if something is not as it has to be")
+    upgrading = command("upgrade", _upgrade, "verify another system, and restart into it")
+    upgrading.add_argument("source", metavar="FILE|URL", help="exitisp-VERSION.upgrade")
+    command("slots", _slots, "say which system each slot holds")
     command("raise", _raise, "raise the transit and exchange ports if nothing can leak")
     command("drain", _drain, "let traffic go around a peer before work on its link").add_argument(
         "peer", help="its name in the site"
     )
     command("undrain", _undrain, "let traffic come back to a peer").add_argument("peer")
+    command("confirm", _confirm, "for rc(8): keep the slot once the box does what it did before")
     command("boot", _boot, "for rc(8): render the site anew with this image")
     taking = command("unattended", _unattended, "for rc(8): take the site file in a folder")
     taking.add_argument("--finish", action="store_true", help="remove it: it was taken")

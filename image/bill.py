@@ -66,12 +66,16 @@ class Bill:
 
 
 def base_sets(sets: BaseSets, base: Tree) -> tuple[BaseSet, ...]:
-    """Both sets, as a bill has them. `base` is the tree of the base system, in which
-    freebsd-version(1) says which version it is."""
-    script = base.get("bin/freebsd-version")
-    said = _USERLAND.search(script.content.read()) if script else None
-    version = said[1].decode() if said else ""
+    """Both sets, as a bill has them. `base` is the tree of the base system."""
+    version = userland(base)
     return tuple(
         BaseSet(one.path.name, version, one.sha256, one.provenance, sets.build)
         for one in (sets.base, sets.kernel)
     )
+
+
+def userland(base: Tree) -> str:
+    """Which version the base system in a tree is, as freebsd-version(1) says; "" if it does not."""
+    script = base.get("bin/freebsd-version")
+    said = _USERLAND.search(script.content.read()) if script else None
+    return said[1].decode() if said else ""

@@ -30,6 +30,7 @@ from image.packages.reviewed import NOTHING, Reviewed
 from image.packages.solver import base_shlibs
 from image.packages.source import Given, Obtained, Pinned, obtain
 from image.progress import step
+from image.release.stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
 from image.store import Unpacked
 from image.tree import Tree
@@ -63,13 +64,15 @@ class Freezing(Enum):
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What an image is made of: the base system, the overlays in their order, where packages come
-    from (none without) and what of them was reviewed, and the wizard, if there is to be one."""
+    from (none without) and what of them was reviewed, and the wizard, if there is to be one; and
+    which release it is."""
 
     sets: BaseSets
     overlays: list[Overlay]
     packages: Given | Pinned | None = None
     reviewed: Document[Reviewed] = NOTHING
     wizard: Frozen | Freezing | None = None
+    release: Release = UNRELEASED
 
 
 def build(
@@ -81,6 +84,7 @@ def build(
     packages: Given | Pinned | None = None,
     reviewed: Document[Reviewed] = NOTHING,
     wizard: Frozen | Freezing | None = None,
+    release: Release = UNRELEASED,
     size_mib: int = layout.SMALLEST_MIB,
     time: int | None = None,
 ) -> Built:
@@ -94,7 +98,7 @@ def build(
     places = [output, *(output.with_suffix(one) if output.name else output for one in BESIDE)]
     check_place(output, places[1:])
     layout.check_size(size_mib)
-    inputs = Inputs(sets, overlays, packages, reviewed, wizard)
+    inputs = Inputs(sets, overlays, packages, reviewed, wizard, release)
     with assembling(inputs, cache, time) as made:
         plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
@@ -146,7 +150,7 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
         obtained, wizard, frozen_with = provide(inputs, tree, cache)
         packages = unpack_all(obtained.packages, cache)
         with verifying(*(one.unpacked for one in packages)) as settle_packages:
-            additions = Additions(packages, inputs.reviewed, wizard)
+            additions = Additions(packages, inputs.reviewed, wizard, inputs.release)
             root.finish(tree, accounts, inputs.overlays, time, additions)
             check_names(tree, inputs.overlays)
 
@@ -194,6 +198,7 @@ def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
         *(one.sha256 for one in made.obtained.packages),
         reviewed,
         made.wizard.sha256 if made.wizard else "-",
+        inputs.release,
         made.time,
         size_mib,
     )
@@ -308,6 +313,7 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
     """The manifest but for its list of files: what the image was made of."""
     return {
         "time": made.time,
+        "release": stamp_of(inputs.release, made.tree).facts,
         "base": {
             "build": inputs.sets.build,
             "sets": [

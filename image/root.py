@@ -17,6 +17,8 @@ from image.packages.contents import Contents
 from image.packages.install import copy_samples, detours, install
 from image.packages.reviewed import NOTHING, Reviewed, add_accounts, review
 from image.plant import plant
+from image.release import stamp
+from image.release.stamp import UNRELEASED, Release
 from image.store import Unpacked
 from image.tree import Entry, Tree, directory, file, parents
 
@@ -37,11 +39,12 @@ its text is replaced."""
 @dataclass(frozen=True, slots=True)
 class Additions:
     """What is between the base and the overlays: packages, as `reviewed` allows, and the frozen
-    wizard."""
+    wizard; and which release it is."""
 
     packages: tuple[Contents, ...] = ()
     reviewed: Document[Reviewed] = NOTHING
     wizard: Frozen | None = None
+    release: Release = UNRELEASED
 
 
 def make_tree(
@@ -84,6 +87,7 @@ def finish(
     if samples := [sample for script in scripts for sample in script.samples]:
         copy_samples(tree, samples, ways, overlay.rendered(overlays))
     register(tree, additions.packages, overlays, time)
+    stamp.plant(tree, additions.release, time)
     for text, entry in texts.items():
         if tree.get(text) is not entry:
             tree.pop(DATABASES[text], None)

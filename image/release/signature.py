@@ -19,13 +19,13 @@ SUFFIX = ".sig"
 LARGEST = 1 << 16
 
 
-def sign(path: Path, key: Path) -> Path:
+def sign(path: Path, key: Path, namespace: str = NAMESPACE) -> Path:
     """Sign the file at `path` with `key`: a private key, or the public one of a key in an agent.
 
     The signature lies beside it. Raises Refusal.
     """
     signature = path.with_name(path.name + SUFFIX)
-    command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", NAMESPACE]
+    command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
     with writing(signature):
         part = signature.with_name(f".{signature.name}.new")
         try:

@@ -11,3 +11,17 @@ if slot ~= nil then
 else
 	print("exitisp: " .. tostring(loader.getenv("currdev")) .. " is no slot")
 end
+
+-- A slot without a kernel that can be loaded is given up, where the loader would wait for somebody
+-- at its prompt: gptboot takes the other slot then, if there is one to go back to.
+local config = require("config")
+local load = config.loadelf
+config.loadelf = function(...)
+	local loaded = load(...)
+	if loader.getenv("kernelname") == nil then
+		print("exitisp: there is no kernel to start; starting anew")
+		loader.delay(5000000)
+		loader.perform("reboot")
+	end
+	return loaded
+end

@@ -1,0 +1,109 @@
+"""The upgrade of a release: the slot of its image, in the form of `firstboot.upgrade_file`.
+
+What is free in the slot's file system is left out. The same image and the same key of a kind that
+signs deterministically, such as Ed25519, give the same bytes.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from firstboot.refusal import Refusal
+from firstboot.stamp import NAMESPACE, Stamp
+from firstboot.upgrade_file import Manifest, Piece, Span, begin, render
+from image import diff
+from image.flash import source
+from image.flash.source import Image
+from image.flash.spans import chunks, union
+from image.progress import step
+from image.release import signature
+from image.release.compression import ZSTD_LEVEL
+from image.writing import settle, writing
+
+SLOT = "rootA"
+CHUNK = 1 << 20
+
+
+def write(image: Path, output: Path, key: Path) -> None:
+    """Write the upgrade to what `image` holds, signed with `key` (see `image.release.signature`).
+
+    The image's manifest lies beside it. Raises Refusal, and then `output` is what it was.
+    """
+    facts = _facts(image)
+    work = output.with_name(f".{output.name}.{os.getpid()}")
+    with writing(output):
+        try:
+            work.mkdir()
+            with source.opened(image) as opened:
+                manifest = _pack(opened, facts, work / "packed")
+            (work / "manifest").write_bytes(render(manifest))
+            signed = signature.sign(work / "manifest", key, NAMESPACE)
+            part = work / "part"
+            with part.open("xb") as into, (work / "packed").open("rb") as packed:
+                into.write(begin((work / "manifest").read_bytes(), signed.read_bytes()))
+                shutil.copyfileobj(packed, into, CHUNK)
+            settle(part, output)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _facts(image: Path) -> tuple[Stamp, dict[str, str]]:
+    """What the image's manifest says of the release, and of its files."""
+    beside = diff.beside(image)
+    try:
+        told: Any = json.loads(beside.read_bytes())
+        files = {
+            path: str(one["sha256"]) for path, one in told["files"].items() if one["kind"] == "file"
+        }
+        return Stamp.parse(told["release"]), files
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Refusal(
+            beside,
+            expected="the manifest of an image, with its release and its files",
+            found=f"something else ({error})",
+            remedy="build the image again",
+        ) from error
+
+
+def _pack(opened: Image, facts: tuple[Stamp, dict[str, str]], output: Path) -> Manifest:
+    start, length = opened.disk.offset(SLOT), opened.disk.length(SLOT)
+    found = opened.map()
+    spans = tuple(_within(union([*found.data, *found.zero]), start, start + length))
+    size = sum(end - first for first, end in spans)
+    content, packed = hashlib.sha256(), hashlib.sha256()
+    settings = zstandard.ZstdCompressionParameters.from_level(ZSTD_LEVEL, write_checksum=True)
+    zstd = zstandard.ZstdCompressor(compression_params=settings).compressobj(size=size)
+    with output.open("xb") as into, step(f"Compress {SLOT}", size) as tell:
+
+        def put(data: bytes) -> None:
+            packed.update(data)
+            into.write(data)
+
+        for at, amount in chunks(spans, CHUNK):
+            data = opened.read(at, amount)
+            content.update(data)
+            put(zstd.compress(data))
+            tell(amount)
+        put(zstd.flush())
+        written = into.tell()
+    stamp, files = facts
+    return Manifest(
+        stamp,
+        length,
+        tuple((first - start, end - start) for first, end in spans),
+        Piece(size, content.hexdigest()),
+        Piece(written, packed.hexdigest()),
+        files,
+    )
+
+
+def _within(spans: tuple[Span, ...], low: int, high: int) -> Iterator[Span]:
+    for first, end in spans:
+        if max(first, low) < min(end, high):
+            yield max(first, low), min(end, high)
