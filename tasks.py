@@ -102,6 +102,9 @@ def machine_needs() -> list[Any]:
         f"materials as .cdx.json ({IMAGE})",
         "overlay": "one more overlay folder; may be given several times",
         "disk": "size of the image in MiB, if it is to be more than it must be",
+        "version": "of the release that this is to be, such as 2026.11",
+        "release-key": "file of the public keys that may sign upgrades of this image; without it, "
+        "the image takes none",
     },
 )
 @refusing
@@ -114,6 +117,8 @@ def build(
     output: str = IMAGE,
     overlay: list[str] | None = None,
     disk: int = 0,
+    version: str = "",
+    release_key: str = "",
 ) -> None:
     """Make the image.
 
@@ -127,7 +132,9 @@ def build(
     from image.overlay import load, load_all
     from image.packages.reviewed import load as load_reviewed
     from image.packages.source import source
+    from image.release.stamp import release
 
+    named = release(version, Path(release_key) if release_key else None)
     folder = cache_folder()
     age = source_date_epoch()
     overlays = [*load_all(OVERLAYS), *(load(Path(extra)) for extra in overlay or ())]
@@ -141,6 +148,7 @@ def build(
         packages=repository,
         reviewed=load_reviewed(OVERLAYS / "packages.yaml"),
         wizard=Freezing.PACKAGED if wizard and repository else None,
+        release=named,
         size_mib=disk or layout.SMALLEST_MIB,
         time=age,
     )

@@ -84,8 +84,8 @@ def _relays(site: Site, machine: Machine) -> Iterator[str]:
 
 
 def _sessions(machine: Machine) -> Iterator[str]:
-    """In `bgpctl show`, an established session has a number of routes in place of a state."""
-    for line in machine.run("bgpctl", "show", patience=PATIENCE).text.splitlines():
+    """In `bgpctl show summary`, an established session has a number of routes in place of a state."""
+    for line in machine.run("bgpctl", "show", "summary", patience=PATIENCE).text.splitlines():
         words = line.split()
         if len(words) >= 7 and re.fullmatch(r"[0-9]+(/[0-9]+)?", words[-1]):
             yield f"BGP with {' '.join(words[:-6])} is established"
@@ -103,7 +103,8 @@ def remembered(machine: Machine) -> frozenset[str]:
         told = json.loads(_place(machine).read_text())
     except (OSError, ValueError):
         return frozenset()
-    return frozenset(one for one in told if isinstance(one, str)) if told else frozenset()
+    found = told if isinstance(told, list) else []
+    return frozenset(one for one in found if isinstance(one, str))
 
 
 def _place(machine: Machine) -> Path:

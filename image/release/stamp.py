@@ -10,6 +10,7 @@ from firstboot.site import SCHEMA
 from firstboot.stamp import NAMESPACE, PRINCIPAL, SIGNERS, Stamp
 from image.base.signature import PublicKey
 from image.bill import userland
+from image.release.assembly import check_version
 from image.tree import Tree, directory, file, parents
 
 HARDENED = "usr/sbin/hbsdcontrol"
@@ -44,6 +45,14 @@ def plant(tree: Tree, release: Release, time: int) -> None:
             if above not in tree:
                 tree[above] = directory(mtime=time)
         tree[path] = file(data, mtime=time)
+
+
+def release(version: str, keys: Path | None) -> Release:
+    """The release of that version, or the unreleased one without; `keys` is a file of its public
+    keys. Raises Refusal."""
+    if version:
+        check_version(version)
+    return Release(version or VERSION, read_keys(keys) if keys else ())
 
 
 def read_keys(path: Path) -> tuple[PublicKey, ...]:

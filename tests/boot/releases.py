@@ -1,0 +1,147 @@
+"""Upgrades to try on a real box: a good one, and some that nobody should ever have released."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from unittest import mock
+from uuid import UUID
+
+from image import build, disk, layout, listing, overlay, ufs2
+from image.base.cache import cache_folder
+from image.base.source import obtain
+from image.freeze import Frozen
+from image.layout import lay_out
+from image.packages import reviewed
+from image.packages.source import Given
+from image.release import upgrade
+from image.release.stamp import Release, read_keys, stamp_of
+from image.tree import Content, Extent, Tree, directory, file
+from tests.boot.conftest import LOCK, ROOT, SHELL
+
+OLD, NEW = "1.0", "1.1"
+Change = Callable[[Tree], None]
+
+
+def nothing(tree: Tree) -> None:
+    """A good one."""
+
+
+def no_kernel(tree: Tree) -> None:
+    del tree["boot/kernel/kernel"]
+
+
+def hanging_rc(tree: Tree) -> None:
+    patient(tree, 60)
+    put(tree, "conf/base/etc/rc.d/hang", HANG)
+
+
+def panicking(tree: Tree) -> None:
+    put(tree, "conf/base/etc/rc.d/hang", HANG.replace("sleep 100000", "sysctl debug.kdb.panic=1"))
+
+
+def no_rules(tree: Tree) -> None:
+    """Its pf.conf, which every boot lays anew, is one that pfctl(8) does not take."""
+    patient(tree, 400)
+    put(tree, "conf/base/etc/rc.d/worse", worse("echo nonsense >/etc/pf.conf"))
+
+
+def no_relays(tree: Tree) -> None:
+    patient(tree, 400)
+    put(tree, "conf/base/etc/rc.d/worse", worse("echo Nonsense 1 >>/etc/local/tor/torrc@relay1"))
+
+
+HANG = """#!/bin/sh
+# PROVIDE: hang
+# REQUIRE: FILESYSTEMS
+# BEFORE: NETWORKING
+sleep 100000
+"""
+
+
+def worse(command: str) -> bytes:
+    return f"""#!/bin/sh
+# PROVIDE: worse
+# REQUIRE: exitisp_site
+# BEFORE: FILESYSTEMS
+{command}
+""".encode()
+
+
+def patient(tree: Tree, seconds: int) -> None:
+    """A trial of that many seconds."""
+    put(tree, "boot/loader.conf.d/trial.conf", f'exitisp.trial="{seconds}"\n')
+
+
+def put(tree: Tree, path: str, data: bytes | str, mode: int = 0o555) -> None:
+    content = data.encode() if isinstance(data, str) else data
+    tree[path] = file(content, mode, mtime=tree.root.mtime)
+
+
+def make_key(folder: Path) -> Path:
+    """A key that signs; its public half is beside it."""
+    key = folder / "release"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    return key
+
+
+def make_releases(
+    sets: Path,
+    folder: Path,
+    changes: Iterable[Change],
+    *more: overlay.Overlay,
+    packages: Given | None,
+    wizard: Frozen,
+) -> tuple[Path, Path]:
+    """An image of the old release, and a disk with an upgrade to the new one for each of `changes`,
+    by name. `more` overlays are in all of them."""
+    key = make_key(folder)
+    keys = read_keys(key.with_suffix(".pub"))
+    verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
+    overlays = [*overlay.load_all(ROOT / "overlays"), overlay.load(SHELL), *more]
+    read = reviewed.load(ROOT / "overlays" / "packages.yaml")
+    image = folder / "old.img"
+    build.build(
+        verified,
+        overlays,
+        image,
+        cache,
+        packages=packages,
+        reviewed=read,
+        wizard=wizard,
+        release=Release(OLD, keys),
+    )
+    release = Release(NEW, keys)
+    inputs = build.Inputs(verified, overlays, packages, read, wizard, release)
+    carried = []
+    with build.assembling(inputs, cache, None) as made:
+        for change in changes:
+            tree = Tree(made.tree.root)
+            for path in made.tree:
+                tree[path] = made.tree[path]
+            change(tree)
+            new = folder / "new.img"
+            disk.write(new, lay_out(layout.SMALLEST_MIB, UUID(int=1)), tree, made.time)
+            facts = {"release": stamp_of(release, tree).facts, **listing.describe(tree)}
+            new.with_suffix(".json").write_text(listing.render(facts))
+            with mock.patch.object(upgrade, "ZSTD_LEVEL", 1):
+                upgrade.write(new, folder / change.__name__, key)
+            new.unlink()
+            carried.append(folder / change.__name__)
+    return image, carry(folder / "carried.img", carried)
+
+
+def carry(path: Path, files: Iterable[Path]) -> Path:
+    """A disk with `files` in it."""
+    tree = Tree(directory(mtime=1))
+    for one in files:
+        size = one.stat().st_size
+        tree[one.name] = file(Content(size, (Extent(0, size, one),)), mtime=1)
+    size = (64 << 20) + tree.content_size * 5 // 4 // 4096 * 4096
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    try:
+        os.ftruncate(descriptor, size)
+        ufs2.write(descriptor, 0, size, tree, time=1)
+    finally:
+        os.close(descriptor)
+    return path

@@ -1,0 +1,224 @@
+"""A box with two slots, on a real kernel: a good release, and bad ones that it comes back from.
+
+By default one box takes the cheap ones, one after the other. `./exitisp test --full` has all of
+them, on both firmwares, with the power cut at ten moments: more than an hour.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from firstboot.compose import compose
+from image import overlay
+from qemu.disk import Bus, Disk
+from qemu.firmware import Firmware
+from qemu.machine import Machine
+from qemu.signs import CRASHES, text
+from qemu.wire import Nic
+from tests.boot import releases
+from tests.boot.conftest import BOOT, PACKAGES, STICK, transcripts
+from tests.boot.test_first_boot import APPLIED, SITE
+from tests.freeze.made import frozen_for_freebsd
+
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("upgrade")]
+
+full = pytest.mark.skipif(
+    "EXITISP_FULL" not in os.environ, reason="takes an hour: ./exitisp test --full"
+)
+
+REFUSED = text("exitisp: ")
+TRIED = "rootB is on trial."
+CONFIRMED = "rootB is confirmed."
+BACK = "rootB failed, so this is rootA"
+
+WRITTEN = 1200.0
+"""Seconds to verify and write an upgrade, on an emulated processor that others use too."""
+
+TRIAL = 2000.0
+
+
+@dataclass
+class Box:
+    machine: Machine
+
+    def said(self, command: str, timeout: float = 240.0) -> str:
+        return self.machine.shell.run(command, timeout).text.rstrip("\n")
+
+    def ready(self) -> None:
+        """After a start, with the disk of upgrades there."""
+        self.machine.shell.open_shell(timeout=APPLIED)
+        self.said("mount -t ufs -o ro /dev/vtbd0 /mnt")
+
+    def upgrade(self, name: str) -> None:
+        """Up to the moment at which the box restarts into it."""
+        self.machine.shell.send_line(f"exitisp upgrade /mnt/{name} >/dev/console 2>&1")
+        failures = (*CRASHES, REFUSED)
+        self.machine.console.expect("Restarting.", timeout=WRITTEN, failures=failures)
+
+    def comes_back(self) -> None:
+        """To the old slot, by itself."""
+        self.machine.console.expect(BACK, timeout=TRIAL, failures=())
+        self.ready()
+        assert self.slots() == {
+            "rootA": f"{releases.OLD} running, confirmed",
+            "rootB": f"{releases.NEW} failed",
+        }
+
+    def slots(self) -> dict[str, str]:
+        """Version and state of each."""
+        lines = self.said("exitisp slots").splitlines()[1:]
+        rows = (line.split(None, 2) for line in lines)
+        return {label: f"{version} {rest.split('  ')[-1]}" for label, version, rest in rows}
+
+
+@dataclass(frozen=True)
+class Made:
+    image: Path
+    carried: Path
+
+
+def bare(sets: Path, folder: Path, *changes: releases.Change) -> Made:
+    """Releases without packages, for boxes that are not configured."""
+    wizard = frozen_for_freebsd()
+    return Made(*releases.make_releases(sets, folder, changes, packages=None, wizard=wizard))
+
+
+@pytest.fixture(scope="module")
+def few(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("releases")
+    return bare(sets, folder, releases.no_kernel, releases.hanging_rc, releases.nothing)
+
+
+def box(made: Made, firmware: Firmware, name: str, *nics: Nic, memory: int = 1024) -> Machine:
+    bus = Bus.SATA if firmware is Firmware.BIOS else Bus.NVME
+    disks = (Disk(made.image, bus, size=STICK), Disk(made.carried))
+    return Machine(
+        *disks, folder=transcripts(), firmware=firmware, nics=nics, memory=memory, name=name
+    )
+
+
+def test_a_box_comes_back_from_bad_releases_and_keeps_a_good_one(few: Made) -> None:
+    with box(few, Firmware.BIOS, "upgrade") as machine:
+        one = Box(machine)
+        one.ready()
+        assert one.slots() == {
+            "rootA": f"{releases.OLD} running, confirmed",
+            "rootB": "- empty",
+        }
+        refuses(one)
+        for bad in ("no_kernel", "hanging_rc"):
+            one.upgrade(bad)
+            one.comes_back()
+        keeps(one)
+
+
+def refuses(one: Box) -> None:
+    """A file that ends early, and one that somebody changed: nothing happens."""
+    one.said("head -c 9000000 /mnt/nothing >/data/short")
+    one.said("sed 's/15\\.1-STABLE/15.9-STABLE/' /mnt/nothing >/data/other")
+    for name, reason in (("short", "bytes of content"), ("other", "a signature by the key")):
+        told = one.machine.shell.run(f"exitisp upgrade /data/{name}", WRITTEN, check=False)
+        assert told.status == 1
+        assert reason in told.text
+    one.said("rm /data/short /data/other")
+    assert one.slots()["rootB"] == "- empty"
+
+
+def keeps(one: Box) -> None:
+    one.upgrade("nothing")
+    one.machine.console.expect(TRIED, timeout=BOOT)
+    one.machine.console.expect(CONFIRMED, timeout=TRIAL)
+    one.ready()
+    assert one.slots() == {
+        "rootA": f"{releases.OLD} kept",
+        "rootB": f"{releases.NEW} running, confirmed",
+    }
+    assert one.said("kenv exitisp.slot") == "rootB"
+    assert one.said("pgrep -x watchdogd")
+
+
+# All of it.
+
+
+@pytest.fixture(scope="module")
+def many(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Releases with packages, and a site to configure a box with."""
+    if PACKAGES is None:
+        pytest.skip("no packages to run relays and BGP with")
+    folder = tmp_path_factory.mktemp("releases")
+    there = folder / "site" / "files" / "testdata"
+    there.mkdir(parents=True)
+    (there / "site.yaml").write_text(compose(SITE))
+    (folder / "site" / "overlay.yaml").write_text("description: A site.\n")
+    changes = (
+        releases.no_kernel,
+        releases.hanging_rc,
+        releases.panicking,
+        releases.no_rules,
+        releases.no_relays,
+        releases.nothing,
+    )
+    made = releases.make_releases(
+        sets,
+        folder,
+        changes,
+        overlay.load(folder / "site"),
+        packages=PACKAGES,
+        wizard=frozen_for_freebsd(),
+    )
+    return Made(*made)
+
+
+@full
+@pytest.mark.parametrize("firmware", Firmware)
+def test_whatever_is_wrong_with_a_release_the_box_serves(many: Made, firmware: Firmware) -> None:
+    nics = [Nic(f"02:00:5e:10:03:{at:02x}") for at in range(len(SITE.ports))]
+    name = f"upgrade-{firmware.value}"
+    with box(many, firmware, name, *nics, memory=1536) as machine:
+        one = Box(machine)
+        one.ready()
+        one.said("exitisp apply /testdata/site.yaml", APPLIED)
+        kept = one.said("cd /data/tor && find . -type f -name '*secret*' | sort | xargs sha256")
+        for bad in ("no_kernel", "hanging_rc", "panicking", "no_rules", "no_relays"):
+            one.upgrade(bad)
+            one.comes_back()
+            serves(one)
+        keeps(one)
+        serves(one)
+        machine.shell.send_line("exitisp rollback --slot >/dev/console 2>&1")
+        machine.console.expect("rootA is confirmed.", timeout=TRIAL)
+        one.ready()
+        serves(one)
+        now = one.said("cd /data/tor && find . -type f -name '*secret*' | sort | xargs sha256")
+        assert now == kept
+
+
+def serves(one: Box) -> None:
+    end = time.monotonic() + APPLIED
+    while True:
+        told = one.machine.shell.run("exitisp status", 400.0, check=False)
+        if told.status == 0 or time.monotonic() > end:
+            break
+    assert told.status == 0, told.text
+
+
+@full
+@pytest.mark.parametrize("firmware", Firmware)
+def test_the_power_may_go_at_any_moment(many: Made, firmware: Firmware) -> None:
+    with box(many, firmware, f"power-{firmware.value}") as machine:
+        one = Box(machine)
+        one.ready()
+        begun = time.monotonic()
+        one.upgrade("no_kernel")
+        whole = time.monotonic() - begun
+        one.comes_back()
+        for moment in range(10):
+            machine.shell.send_line("exitisp upgrade /mnt/no_kernel >/dev/console 2>&1")
+            time.sleep(whole * moment / 10)
+            machine.cut_power()
+            machine.start()
+            one.ready()
+            assert one.slots()["rootA"] == f"{releases.OLD} running, confirmed", moment
