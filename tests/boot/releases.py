@@ -20,11 +20,15 @@ from image.tree import Content, Extent, Tree, directory, file
 from tests.boot.conftest import LOCK, ROOT, SHELL
 
 OLD, NEW = "1.0", "1.1"
+
+WEIGHT = ("boot/firmware/", "usr/share/i18n/", "usr/share/misc/", "usr/share/vt/", "usr/share/man/")
+"""What no box of the tests misses; an emulated processor hashes 10 MB a second."""
+
 Change = Callable[[Tree], None]
 
 
-def nothing(tree: Tree) -> None:
-    """A good one."""
+def good(tree: Tree) -> None:
+    """As it is built."""
 
 
 def no_kernel(tree: Tree) -> None:
@@ -118,7 +122,8 @@ def make_releases(
         for change in changes:
             tree = Tree(made.tree.root)
             for path in made.tree:
-                tree[path] = made.tree[path]
+                if not path.startswith(WEIGHT):
+                    tree[path] = made.tree[path]
             change(tree)
             new = folder / "new.img"
             disk.write(new, lay_out(layout.SMALLEST_MIB, UUID(int=1)), tree, made.time)

@@ -89,7 +89,7 @@ def bare(sets: Path, folder: Path, *changes: releases.Change) -> Made:
 @pytest.fixture(scope="module")
 def few(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("releases")
-    return bare(sets, folder, releases.no_kernel, releases.hanging_rc, releases.nothing)
+    return bare(sets, folder, releases.no_kernel, releases.hanging_rc, releases.good)
 
 
 def box(made: Made, firmware: Firmware, name: str, *nics: Nic, memory: int = 1024) -> Machine:
@@ -117,8 +117,8 @@ def test_a_box_comes_back_from_bad_releases_and_keeps_a_good_one(few: Made) -> N
 
 def refuses(one: Box) -> None:
     """A file that ends early, and one that somebody changed: nothing happens."""
-    one.said("head -c 9000000 /mnt/nothing >/data/short")
-    one.said("sed 's/15\\.1-STABLE/15.9-STABLE/' /mnt/nothing >/data/other")
+    one.said("head -c 9000000 /mnt/good >/data/short")
+    one.said("sed 's/files/filed/' /mnt/good >/data/other")
     for name, reason in (("short", "bytes of content"), ("other", "a signature by the key")):
         told = one.machine.shell.run(f"exitisp upgrade /data/{name}", WRITTEN, check=False)
         assert told.status == 1
@@ -128,7 +128,7 @@ def refuses(one: Box) -> None:
 
 
 def keeps(one: Box) -> None:
-    one.upgrade("nothing")
+    one.upgrade("good")
     one.machine.console.expect(TRIED, timeout=BOOT)
     one.machine.console.expect(CONFIRMED, timeout=TRIAL)
     one.ready()
@@ -159,7 +159,7 @@ def many(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
         releases.panicking,
         releases.no_rules,
         releases.no_relays,
-        releases.nothing,
+        releases.good,
     )
     made = releases.make_releases(
         sets,

@@ -49,6 +49,9 @@ NOT_RUN = {
 NOT_RUN_ON_THE_BOX = {
     "setup": "a conversation: tests/wizard",
     "reconfigure": "a conversation: tests/wizard",
+    "upgrade": "writes to a disk: tests/upgrade, tests/boot/test_upgrade.py",
+    "slots": "of a disk with two slots: tests/upgrade",
+    "rollback --slot": "restarts: tests/upgrade, tests/boot/test_upgrade.py",
 }
 
 OTHERS = {
@@ -225,7 +228,7 @@ class TestBox:
             if command == ("--version",):
                 with pytest.raises(SystemExit, match="0"):
                     program.main(arguments)
-            elif command[0] not in NOT_RUN_ON_THE_BOX:
+            elif not " ".join(command).startswith(tuple(NOT_RUN_ON_THE_BOX)):
                 assert program.main(arguments) == 0, capsys.readouterr().err
                 tried.add(command[0])
         daily = {"apply", "check", "diff", "raise", "rollback", "show", "status"}
@@ -234,7 +237,7 @@ class TestBox:
     @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)
     def test_those_that_are_not_run_exist(self, name: str) -> None:
         with pytest.raises(SystemExit) as ended:
-            program.main([name, "--help"])
+            program.main([*name.split(), "--help"])
         assert ended.value.code == 0
 
     def test_a_command_that_is_none_is_not_understood(self) -> None:
