@@ -84,7 +84,7 @@ def _relays(site: Site, machine: Machine) -> Iterator[str]:
 
 
 def _sessions(machine: Machine) -> Iterator[str]:
-    """In `bgpctl show summary`, an established session has a number of routes in place of a state."""
+    """In `bgpctl show summary`, a session that is established has no state, but its routes."""
     for line in machine.run("bgpctl", "show", "summary", patience=PATIENCE).text.splitlines():
         words = line.split()
         if len(words) >= 7 and re.fullmatch(r"[0-9]+(/[0-9]+)?", words[-1]):
