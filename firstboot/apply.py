@@ -101,9 +101,10 @@ def take_on(generation: Generation, machine: Machine, say: Say) -> Applied:
         return Applied(generation, restart=True)
     else:
         changed = changes(before.files, after.files)
+        up = {service.name for service in SERVICES if _is_up(machine, service)}
         _add_addresses(machine, before, after)
         _lay(machine, generation, before.files, after.files)
-        _bring_up_changed(machine, changed, say)
+        _bring_up_changed(machine, changed, up, say)
         _remove_addresses(machine, before, after)
     gate(machine, say)
     return Applied(generation, restart=False)
@@ -198,8 +199,8 @@ def _bring_up_all(machine: Machine, say: Say) -> None:
             _start(machine, service, say)
 
 
-def _bring_up_changed(machine: Machine, changed: set[str], say: Say) -> None:
-    """Every service takes on what changed of its own, and what does not run is started."""
+def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Say) -> None:
+    """Every service takes on what changed of its own, and what was not `up` is started."""
     for service in SERVICES:
         touched = service.rereads(changed) or service.restarts(changed)
         if not (touched or service.ready):
@@ -207,11 +208,12 @@ def _bring_up_changed(machine: Machine, changed: set[str], say: Say) -> None:
         if not _runnable(machine, service, say):
             if touched and machine.has(service.program):
                 machine.run(*service.stop)
-        elif service.restarts(changed) or not _is_up(machine, service):
+        elif service.restarts(changed) or service.name not in up:
             _start(machine, service, say)
         elif touched:
             say(f"Changing as it runs: {service.what}.")
-            _reload(machine, service, changed)
+            if service.reload:
+                _do(machine, service, service.reload)
             _await(machine, service)
 
 
@@ -226,37 +228,6 @@ def _start(machine: Machine, service: Service, say: Say) -> None:
 
 def _is_up(machine: Machine, service: Service) -> bool:
     return not service.ready or machine.run(*service.ready).status == 0
-
-
-def _reload(machine: Machine, service: Service, changed: set[str]) -> None:
-    if service.name == "exitisp_relays":
-        torrcs = {path for path in changed if "torrc@" in path}
-        shared = any(service.rereads([path]) for path in changed - torrcs)
-        every = (machine.root / "var/run/tor").glob("*.pid")
-        names = (p.stem for p in every) if shared else (p.rpartition("@")[2] for p in torrcs)
-        for name in sorted(names):
-            _hang_up(machine, name)
-    elif service.reload:
-        _do(machine, service, service.reload)
-
-
-def _hang_up(machine: Machine, relay: str) -> None:
-    """SIGHUP for a relay, as soon as it is ready for one: until Tor has read all of its files, the
-    signal would end it (procstat(1) shows C where it is caught)."""
-    try:
-        process = (machine.root / f"var/run/tor/{relay}.pid").read_text().strip()
-    except OSError:
-        return
-    end = time.monotonic() + READY
-    while True:
-        for line in machine.run("procstat", "-i", process).text.splitlines():
-            words = line.split()
-            if len(words) >= 4 and words[-2] == "HUP" and "C" in words[-1]:
-                machine.run("kill", "-HUP", process)
-                return
-        if time.monotonic() >= end:
-            return
-        time.sleep(PAUSE)
 
 
 def _runnable(machine: Machine, service: Service, say: Say) -> bool:

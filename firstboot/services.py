@@ -112,8 +112,8 @@ SERVICES = (
         "exitisp_relays",
         "relays",
         "/usr/local/bin/tor",
-        reads=("etc/local/tor/*",),
-        fixed=("etc/rc.conf.d/exitisp_relays",),
+        reads=("etc/local/tor/*", "etc/rc.conf.d/exitisp_relays"),
+        reload=("service", "exitisp_relays", "reload"),
         ready=("service", "exitisp_relays", "status"),
     ),
     Service(

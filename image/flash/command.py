@@ -6,7 +6,7 @@ from pathlib import Path
 
 from firstboot import document
 from firstboot.commands import report, say
-from firstboot.findings import examine_text
+from firstboot.findings import examine_text, refused
 from firstboot.refusal import Refusal
 from image.flash import esp, medium, source
 from image.flash.devices import Device, Host, find
@@ -57,12 +57,7 @@ def checked_site(path: Path) -> bytes:
     if examined.findings:
         say(report(examined))
     if examined.site is None or examined.errors:
-        raise Refusal(
-            path,
-            expected="a site without errors",
-            found="1 error (see above)" if examined.errors == 1 else "errors (see above)",
-            remedy="correct them and run the same command again",
-        )
+        raise refused(examined, "correct them and run the same command again")
     return data
 
 

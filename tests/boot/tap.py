@@ -31,11 +31,6 @@ class Packet:
     payload: bytes = b""
 
     @property
-    def target_port(self) -> int | None:
-        ported = self.protocol in (TCP, UDP)
-        return int.from_bytes(self.payload[2:4], "big") if ported else None
-
-    @property
     def finds_neighbours(self) -> bool:
         kinds = (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
         return self.protocol == ICMPV6 and self.payload[0] in kinds

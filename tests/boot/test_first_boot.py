@@ -47,7 +47,8 @@ CUT = next(at for at, turn in enumerate(TURNS) if turn[0] == "Your prefixes")
 """The question at which the power goes."""
 
 PEERS = (*SITE.peers[:-1], dataclasses.replace(SITE.peers[-1], name="renamed-peer"))
-CHANGED = dataclasses.replace(SITE, peers=PEERS)
+SLOWER = dataclasses.replace(SITE.relays, bandwidth_mbit=700)
+CHANGED = dataclasses.replace(SITE, peers=PEERS, relays=SLOWER)
 MORE_RELAYS = dataclasses.replace(SITE, relays=dataclasses.replace(SITE.relays, count=3))
 OUTSIDE = [port.interface for port in SITE.ports if port.role.outside]
 MANAGEMENT = next(port for port in SITE.ports if port.role is PortRole.MANAGEMENT)
@@ -87,7 +88,7 @@ class Lab:
         megabytes = int(self.said("sysctl -n hw.physmem")) >> 20
         box = Box(1, megabytes, unbound=(1, 25), openbgpd=(7, 7), tor=(0, 4, 9))
         files = {file.path: file for file in render(site, box, ROOT / "overlays")}
-        for path in ("etc/local/bgpd.conf", "etc/pf.conf", "etc/local/tor/exit-notice.html"):
+        for path in ("etc/local/bgpd.conf", "etc/pf.conf", "etc/local/tor/torrc@relay1"):
             assert self.said(f"cat /{path}") == files[path].text.rstrip("\n"), path
         for interface in OUTSIDE:
             assert self.is_up(interface), interface
@@ -209,11 +210,13 @@ def test_a_change_is_taken_on_and_back(box: Lab) -> None:
 
 
 def test_more_relays_come_up_with_their_addresses(box: Lab) -> None:
+    running = box.said("cat /var/run/tor/relay1.pid /var/run/tor/relay2.pid")
     box.said("exitisp apply /testdata/sites/more.yaml", APPLIED)
     box.runs(MORE_RELAYS)
     box.said("exitisp rollback 1", APPLIED)
     box.runs(SITE)
     assert "2001:db8:ee::1:3" not in box.said("ifconfig lo1")
+    assert box.said("pgrep -x tor").split() == running.split()
 
 
 def test_a_damaged_generation_is_not_run(box: Lab) -> None:

@@ -30,19 +30,20 @@ def test_every_page_is_in_the_table_of_the_readme() -> None:
     assert {page.name for page in pages() if page.name != "README.md"} <= linked
 
 
-def paths() -> list[Code]:
-    """Paths of this repository in code within sentences; a word in capitals stands for any."""
+def words(pattern: re.Pattern[str]) -> list[Code]:
+    """Words that match, in code within sentences."""
     return [
         Code(span.page, span.line, word)
         for page in pages()
         for span in page.spans()
         for word in span.text.split()
-        if REPOSITORY.fullmatch(word)
+        if pattern.fullmatch(word)
     ]
 
 
-@pytest.mark.parametrize("path", paths(), ids=str)
+@pytest.mark.parametrize("path", words(REPOSITORY), ids=str)
 def test_every_file_that_is_named_exists(path: Code) -> None:
+    # A word in capitals stands for any.
     pattern = re.sub(r"\b[A-Z]{2,}\b", "*", path.text.rstrip("/"))
     assert list(ROOT.glob(pattern)) or list(ROOT.glob(f"{pattern}.py"))
 
@@ -63,17 +64,7 @@ def source() -> str:
     return "\n".join([*map(str, files), *texts])
 
 
-def on_the_box() -> list[Code]:
-    return [
-        Code(span.page, span.line, word)
-        for page in pages()
-        for span in page.spans()
-        for word in span.text.split()
-        if ON_THE_BOX.fullmatch(word)
-    ]
-
-
-@pytest.mark.parametrize("path", on_the_box(), ids=str)
+@pytest.mark.parametrize("path", words(ON_THE_BOX), ids=str)
 def test_files_of_the_box_are_such_that_something_makes_or_reads(path: Code) -> None:
     whole = path.text.rstrip("0123456789").partition("/*")[0]
     name = whole.rpartition("/")[2]

@@ -174,33 +174,32 @@ class TestPowerCut:
             assert stick.data[:BLOCK] == ZEROS
 
 
+def worn(at: int) -> Stick:
+    """Its byte `at` never comes back as it was written."""
+
+    class Worn(Stick):
+        def read(self, place: int, length: int) -> bytes:
+            data = bytearray(super().read(place, length))
+            if place <= at < place + length:
+                data[at - place] ^= 1
+            return bytes(data)
+
+    return Worn.used(8 * MIB)
+
+
 class TestReadBack:
     @pytest.mark.parametrize("at", [MIB + BLOCK, 3 * MIB - 1, 4 * MIB, 5 * MIB - 1])
     def test_a_byte_that_does_not_come_back_is_told_and_the_stick_does_not_start(
         self, at: int
     ) -> None:
-        class Worn(Stick):
-            def read(self, place: int, length: int) -> bytes:
-                data = bytearray(super().read(place, length))
-                if place <= at < place + length:
-                    data[at - place] ^= 1
-                return bytes(data)
-
-        stick = Worn.used(8 * MIB)
+        stick = worn(at)
         with pytest.raises(Refusal, match=f"something else at byte {at}; the disk does not start"):
             flash(stick)
         assert stick.data[:MIB] == bytes(MIB)
 
     @pytest.mark.parametrize("at", [0, 511, BLOCK, MIB - 1, 6 * MIB - 1, 8 * MIB - 1])
     def test_so_is_one_at_the_ends(self, at: int) -> None:
-        class Worn(Stick):
-            def read(self, place: int, length: int) -> bytes:
-                data = bytearray(super().read(place, length))
-                if place <= at < place + length:
-                    data[at - place] ^= 1
-                return bytes(data)
-
-        stick = Worn.used(8 * MIB)
+        stick = worn(at)
         with pytest.raises(Refusal, match=f"something else at byte {at}; the disk does not start"):
             flash(stick)
         assert stick.data[:BLOCK] == ZEROS

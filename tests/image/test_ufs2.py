@@ -82,7 +82,6 @@ SIZES = st.one_of(
         [BLOCK - 1, BLOCK, BLOCK + 1, 12 * BLOCK - 1, 12 * BLOCK, 12 * BLOCK + 1, 13 * BLOCK + 5]
     ),
 )
-TARGETS = st.text(st.characters(codec="ascii", min_codepoint=33), min_size=1, max_size=200)
 FACTS = {
     "mode": st.integers(0, PERMISSIONS),
     "uid": st.integers(0, 2**32 - 1),
