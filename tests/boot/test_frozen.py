@@ -127,3 +127,11 @@ def test_it_needs_no_page_that_is_writable_and_executable(box: Box) -> None:
     told = box.said(f"env -i {PROGRAM} check /testdata/sites/{SITE}")
     box.said("sysctl kern.elf64.allow_wx=1")
     assert "0 errors" in told
+
+
+def test_the_second_serial_line_offers_the_wizard_too(box: Box) -> None:
+    """Where many boards have their serial-over-LAN. The tests' shell makes room for it."""
+    line = box.machine.shell
+    line.send_line("sed -i '' '/^ttyu1/s/off/onifexists/' /etc/ttys")
+    line.send_line("pkill -f 'daemon.*ttyu1'; kill -HUP 1; exit")
+    line.expect(BEGIN[0], timeout=BOOT)
