@@ -12,6 +12,7 @@ from image.freeze.carried import put
 from image.freeze.frozen import COMMAND, FOLDER
 from qemu.disk import Bus
 from qemu.firmware import Firmware
+from qemu.lab.conversation import BEGIN
 from qemu.machine import Machine
 from tests.boot.conftest import BOOT, ROOT, machine, make, transcripts
 from tests.freeze import compiled
