@@ -1,0 +1,117 @@
+"""A box becomes an ISP by a file on its FAT partition, and goes through what comes after.
+
+The file is wrong at first. Then: changes, the way back, and a damaged generation.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from firstboot.compose import compose
+from firstboot.masking import secrets
+from image import gpt
+from image.flash import esp
+from image.layout import Layout
+from qemu.disk import Disk
+from qemu.lab import conversation
+from qemu.machine import Machine
+from tests.boot import isp
+from tests.boot.conftest import BOOT, STICK, transcripts
+from tests.boot.isp import (
+    APPLIED,
+    CHANGED,
+    MORE_RELAYS,
+    OUTSIDE,
+    QUESTION,
+    SITE,
+    Isp,
+    nics,
+)
+
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("day-two")]
+
+
+@pytest.fixture(scope="module")
+def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
+    """After its first boot, with an error in the site file on its FAT partition."""
+    image = isp.image(sets, tmp_path_factory.mktemp("day-two"))
+    put(image, compose(SITE).replace("asn: 64499", "asn: 64511000000").encode())
+    disk = Disk(image, size=STICK)
+    with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="day-two") as machine:
+        machine.console.expect("peers[1].asn: expected an ASN", timeout=BOOT)
+        machine.console.expect(conversation.BEGIN[0], timeout=BOOT)
+        machine.console.send_line("")
+        machine.console.expect("Its AS number", timeout=QUESTION)
+        machine.shell.open_shell(timeout=BOOT)
+        yield Isp(machine)
+
+
+def put(image: Path, data: bytes) -> None:
+    """Write site.yaml into the FAT partition of `image`."""
+    table = Layout(gpt.read(image))
+    start, size = table.offset("efi"), table.length("efi")
+    with image.open("r+b") as file:
+
+        def read(offset: int, length: int) -> bytes:
+            return os.pread(file.fileno(), length, start + offset)
+
+        for at, piece in esp.put(read, size, "site.yaml", data, 1_700_000_000):
+            os.pwrite(file.fileno(), piece, start + at)
+
+
+def test_a_wrong_site_file_leads_to_the_wizard_and_is_reported(box: Isp) -> None:
+    box.said(
+        "mkdir /tmp/fat; umount /var/run/exitisp/stick; mount -t msdosfs /dev/gpt/efi /tmp/fat"
+    )
+    findings = box.said("cat /tmp/fat/site-findings.txt")
+    assert "peers[1].asn" in findings
+    assert "Not taken" in findings
+    assert box.said("ls /tmp/fat").split() == ["EFI", "site-findings.txt", "site.yaml"]
+    box.is_silent()
+
+
+def test_the_corrected_file_is_taken_without_a_question(box: Isp) -> None:
+    box.said("cp /testdata/sites/site.yaml /tmp/fat/site.yaml && umount /tmp/fat")
+    said = box.restart()
+    assert "The site file was taken: generation 1." in said
+    box.machine.shell.run("true")
+    box.runs(SITE)
+    box.said("mkdir /tmp/fat; mount -t msdosfs -o ro /dev/gpt/efi /tmp/fat")
+    assert box.said("ls /tmp/fat").split() == ["EFI", "site-findings.txt"]
+    assert not any(secret in box.said("cat /tmp/fat/site-findings.txt") for secret in secrets(SITE))
+    box.said("umount /tmp/fat")
+    assert box.said("pw usershow root").startswith("root:*:")
+
+
+def test_a_change_is_taken_on_and_back(box: Isp) -> None:
+    pids = box.said("pgrep -x tor; pgrep -x local-unbound; pgrep -o -x bgpd")
+    box.said("exitisp apply /testdata/sites/changed.yaml", APPLIED)
+    difference = box.said("exitisp diff")
+    assert "+  - name: renamed-peer" in difference
+    assert not any(secret in difference for secret in secrets(SITE))
+    box.runs(CHANGED)
+    box.said("exitisp rollback", APPLIED)
+    box.runs(SITE)
+    assert box.said("pgrep -x tor; pgrep -x local-unbound; pgrep -o -x bgpd") == pids
+
+
+def test_more_relays_come_up_with_their_addresses(box: Isp) -> None:
+    running = box.said("cat /var/run/tor/relay1.pid /var/run/tor/relay2.pid")
+    box.said("exitisp apply /testdata/sites/more.yaml", APPLIED)
+    box.runs(MORE_RELAYS)
+    box.said("exitisp rollback 1", APPLIED)
+    box.runs(SITE)
+    assert "2001:db8:ee::1:3" not in box.said("ifconfig lo1")
+    assert set(box.said("pgrep -x tor").split()) == set(running.split())
+
+
+def test_a_damaged_generation_is_not_run(box: Isp) -> None:
+    box.said("exitisp apply /testdata/sites/changed.yaml", APPLIED)
+    box.said("echo pass all > /cfg/current/files/etc/pf.conf")
+    said = box.restart()
+    assert "generation 0004 is damaged" in said
+    assert "Configuration: generation 0003." in said
+    assert box.status("exitisp status") == 1
+    assert box.is_up(OUTSIDE[0])
