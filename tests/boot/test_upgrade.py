@@ -20,7 +20,7 @@ from qemu.signs import CRASHES, text
 from qemu.wire import Nic
 from tests.boot import releases
 from tests.boot.conftest import BOOT, PACKAGES, STICK, transcripts
-from tests.boot.test_first_boot import APPLIED, SITE
+from tests.boot.isp import APPLIED, SITE
 from tests.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("upgrade")]
