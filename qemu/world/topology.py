@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
 from firstboot.plan import Session, allot
+from firstboot.refusal import Refusal
 from firstboot.site import Peer, PeerRole, Port, PortRole, Site
 from firstboot.values import Address, Interface, Network
 
-BACKBONE, ADMINISTRATOR = "backbone", "administrator"
+BACKBONE = "backbone"
 BACKBONE_ASN, MEMBER_ASN, HOST_ASN = 4100000000, 4100000001, 4100000100
 
 ROOT_SERVERS = {
@@ -143,7 +144,8 @@ class Topology:
 
 
 def lay_out(site: Site) -> Topology:
-    """The Internet around `site`."""
+    """The Internet around `site`. Raises Refusal if it has addresses that are the world's own, or a
+    peer with the name of a party."""
     sessions = allot(site).sessions
     ports = (port for port in site.ports if port.role is PortRole.EXCHANGE)
     exchanges = tuple(_exchange(site, port, MEMBER_ASN + n) for n, port in enumerate(ports))
@@ -157,7 +159,31 @@ def lay_out(site: Site) -> Topology:
         *((host.home, host.name) for host in hosts),
     ]
     links = tuple(Link(n, above, below) for n, (above, below) in enumerate(pairs, 1))
+    _check(site, hosts, links)
     return Topology(site, sessions, hosts, links, exchanges)
+
+
+def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None:
+    taken = [prefix for host in hosts for prefix in host.prefixes]
+    taken += [end.network for link in links for end in link.above_ends]
+    hers = [*site.scopes, *(i.network for port in site.ports for i in port.addresses)]
+    for one, other in itertools.product(hers, taken):
+        if one.overlaps(other):
+            raise Refusal(
+                one,
+                expected="networks of the site that the simulated Internet does not have itself",
+                found=f"{other}, which it has",
+                remedy="take others for a rehearsal",
+            )
+    names = {BACKBONE, *(host.name for host in hosts)}
+    for peer in site.peers:
+        if peer.name in names:
+            raise Refusal(
+                peer.name,
+                expected="a name for the peer that no party of the simulated Internet has",
+                found=", ".join(sorted(names)),
+                remedy="give it another",
+            )
 
 
 def _peers(sessions: Iterable[Session]) -> tuple[Peer, ...]:

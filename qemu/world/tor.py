@@ -18,6 +18,7 @@ from typing import Self
 from firstboot.values import Address
 from qemu.world.net import Daemon, Failed, Party, environment, need
 from qemu.world.resolver import resolve
+from qemu.world.services import ECHO
 from qemu.world.topology import Topology
 from qemu.world.trust import DIR_PORT, OR_PORT, Trust
 
@@ -47,7 +48,7 @@ INSIDE = "ExitPolicy reject *:*\n"
 INTERVAL = 20
 """Seconds from one consensus to the next."""
 
-SOONEST = 9
+SOONEST = 11
 """Seconds until the first, of which four are for voting: by then relays have told of themselves."""
 
 AUTHORITY = f"""\
@@ -168,7 +169,7 @@ class Client:
 
     def hold(self, host: str, exit: str | None = None) -> Stream:
         """A connection to the echo service of `host`. Raises Failed."""
-        return Stream(self._party.inside(*self._through("hold", host, 7, exit)))
+        return Stream(self._party.inside(*self._through("hold", host, ECHO, exit)))
 
     def _through(self, what: str, host: str, port: int, last: str | None) -> list[str | Path]:
         leave = [] if last is None else [last]

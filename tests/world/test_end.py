@@ -1,5 +1,6 @@
 """Nothing is left of an Internet, however it ends."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ def test_a_process_that_is_killed_takes_everybody_with_it(
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN, SITE_FILE, tmp_path, trusted],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     )
