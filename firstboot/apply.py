@@ -105,7 +105,6 @@ def take_on(generation: Generation, machine: Machine, say: Say) -> Applied:
         _add_addresses(machine, before, after)
         _lay(machine, generation, before.files, after.files)
         _bring_up_changed(machine, changed, up, say)
-        _remove_addresses(machine, before, after)
     gate(machine, say)
     return Applied(generation, restart=False)
 
@@ -173,24 +172,15 @@ def _addresses(content: Content) -> tuple[Address, ...]:
     return allot(site).addresses if site else ()
 
 
-def _alias(machine: Machine, address: Address, verb: str) -> None:
-    family = "inet6" if address.version == 6 else "inet"
-    length = f"/{address.max_prefixlen}" if verb == "alias" else ""
-    machine.run("ifconfig", "lo1", family, f"{address}{length}", verb)
-
-
 def _add_addresses(machine: Machine, before: Content, after: Content) -> None:
+    """Those that nobody has any more stay until the next boot: OpenBGPD ends on FreeBSD when an
+    IPv6 address is removed (openbgpd-portable issue 108)."""
     old = _addresses(before)
     for address in _addresses(after):
         if address not in old:
-            _alias(machine, address, "alias")
-
-
-def _remove_addresses(machine: Machine, before: Content, after: Content) -> None:
-    new = _addresses(after)
-    for address in _addresses(before):
-        if address not in new:
-            _alias(machine, address, "-alias")
+            family = "inet6" if address.version == 6 else "inet"
+            length = address.max_prefixlen
+            machine.run("ifconfig", "lo1", family, f"{address}/{length}", "alias")
 
 
 def _bring_up_all(machine: Machine, say: Say) -> None:
