@@ -9,9 +9,12 @@ from firstboot.refusal import Refusal
 from image import diff
 from image.flash import source
 from image.progress import step
-from image.release import bmap, checksums, notes, signature
+from image.release import bmap, checksums, notes, signature, upgrade
 from image.release.compression import Kind, compress
 from image.writing import sync, writing
+
+UPGRADE = ".upgrade"
+"""The end of the name of what boxes take, see `firstboot.upgrade_file`."""
 
 BILL = ".cdx.json"
 """The bill of materials beside an image, if there is one."""
@@ -88,6 +91,7 @@ def _fill(
         wanted = opened.map()
         with step("Hash the blocks of the image", wanted.size) as tell:
             named(base, ".bmap").write_text(bmap.render(wanted, opened.read, tell))
+    upgrade.write(image, named(base, UPGRADE), key)
     for kind in Kind:
         compress(image, named(base, f".img{kind.value}"))
     shutil.copyfile(diff.beside(image), named(base, ".json"))

@@ -42,8 +42,11 @@ def release(
         output.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".release-", dir=output.parent.resolve()))
     try:
+        trusted = work / "release.pub"
+        trusted.write_text(f"{signature.public_of(key)}\n")
+        named = ("--version", version, "--release-key", str(trusted))
         with step("Build twice, and compare"):
-            image = build_twice(root, work, arguments)
+            image = build_twice(root, work, (*arguments, *named))
         conditions.check_manifest(image.with_suffix(".json"))
         return assemble(image, version, output, key, before, changes)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.refusal import Refusal
+from firstboot.stamp import Stamp
 from image import listing
 from image.release import signature
 from image.release.assembly import assemble
@@ -16,7 +17,7 @@ from tests.base.upstream import Keys
 from tests.flash.images import MIB, Small, make, used_stick
 from tests.flash.test_flash import flashed, judge
 
-ENDS = (".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md")
+ENDS = (".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", ".upgrade")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
 
 def write_manifest(image: Small, place: Path, **packages: str) -> None:
     named = [{"name": name, "version": version} for name, version in packages.items()]
-    place.write_text(listing.render({"packages": named, **listing.describe(image.tree)}))
+    facts = {"release": Stamp("2.0", "FreeBSD 15.1-STABLE", 1).facts, "packages": named}
+    place.write_text(listing.render(facts | listing.describe(image.tree)))
 
 
 @pytest.fixture(scope="module")

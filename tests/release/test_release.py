@@ -133,7 +133,7 @@ def verified(folder: Path, key: Path) -> bool:
 
 def test_a_release_is_whole(two: tuple[Path, Path], made: Checkout) -> None:
     for version, folder in zip(("1.0", "2.0"), two, strict=True):
-        ends = (".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md")
+        ends = (".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", ".upgrade")
         names = {f"exitisp-{version}{end}" for end in ends}
         assert {path.name for path in folder.iterdir()} == {*names, "SHA256SUMS", "SHA256SUMS.sig"}
         assert verified(folder, made.key)
@@ -163,7 +163,7 @@ def test_notes_say_what_was_written_and_what_changed(
 
 
 @pytest.mark.parametrize(
-    "end", [".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", "SHA256SUMS"]
+    "end", [".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", ".upgrade", "SHA256SUMS"]
 )
 def test_a_changed_file_is_found_by_the_commands_of_the_notes(
     two: tuple[Path, Path], made: Checkout, tmp_path: Path, end: str
