@@ -16,7 +16,7 @@ from image import overlay
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from qemu.signs import CRASHES, text
+from qemu.signs import CRASHES, sign
 from qemu.wire import Nic
 from tests.boot import releases
 from tests.boot.conftest import BOOT, PACKAGES, STICK, transcripts
@@ -29,7 +29,7 @@ full = pytest.mark.skipif(
     "EXITISP_FULL" not in os.environ, reason="takes an hour: ./exitisp test --full"
 )
 
-REFUSED = text("exitisp: ")
+REFUSED = sign("a refusal", r"exitisp: .*: expected ")
 TRIED = "rootB is on trial."
 CONFIRMED = "rootB is confirmed."
 BACK = "rootB failed, so this is rootA"
