@@ -414,10 +414,11 @@ def lint(context: Context) -> None:
     help={
         "only": "what pytest is to run, as it takes it: tests/image, 'tests/image -k gpt'",
         "boot": "also boot real base sets, where there are any",
+        "full": "also what takes an hour: every kind of bad upgrade, and power cuts in them",
     },
 )
 @refusing
-def test(context: Context, only: str = "tests", boot: bool = True) -> None:
+def test(context: Context, only: str = "tests", boot: bool = True, full: bool = False) -> None:
     """Lint, then test. Boots virtual machines where there are base sets to boot.
 
     Example: ./exitisp test --only 'tests/image -k ufs2'
@@ -427,7 +428,11 @@ def test(context: Context, only: str = "tests", boot: bool = True) -> None:
     ensure([*machine_needs(), *(program(*one) for one in TESTED_WITH.items())])
     marks = "" if boot else " -m 'not boot'"
     with context.cd(ROOT):
-        context.run(f"pytest -n auto --dist loadgroup{marks} {only}", pty=sys.stdout.isatty())
+        context.run(
+            f"pytest -n auto --dist loadgroup{marks} {only}",
+            pty=sys.stdout.isatty(),
+            env={"EXITISP_FULL": "yes"} if full else {},
+        )
 
 
 @task(
