@@ -53,15 +53,17 @@ def install(source: str, machine: Machine, say: Say) -> None:
     idle = slots(machine).idle
     ensure_keys(machine)
     path = fetch(source, machine, say) if "://" in source else Path(source)
-    with verified(path, machine, say) as upgrade:
-        judge(upgrade, machine)
-        forget(idle, machine)
-        say(f"Writing version {upgrade.manifest.stamp.version} into {idle.label}.")
-        write(upgrade, idle, machine)
-        say("Checking what was written.")
-        check(upgrade.manifest, idle, machine)
-    if "://" in source:
-        path.unlink()
+    try:
+        with verified(path, machine, say) as upgrade:
+            judge(upgrade, machine)
+            forget(idle, machine)
+            say(f"Writing version {upgrade.manifest.stamp.version} into {idle.label}.")
+            write(upgrade, idle, machine)
+            say("Checking what was written.")
+            check(upgrade.manifest, idle, machine)
+    finally:
+        if "://" in source:
+            path.unlink(missing_ok=True)
 
 
 def ensure_keys(machine: Machine) -> None:
@@ -333,7 +335,8 @@ def check(manifest: Manifest, slot: Slot, machine: Machine) -> None:
         _check_structure(slot, machine)
         _check_files(manifest, slot, machine)
     except Refusal:
-        void(slot, machine)
+        with contextlib.suppress(OSError):
+            void(slot, machine)
         raise
 
 

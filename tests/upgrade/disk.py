@@ -32,7 +32,7 @@ class Disk:
     calls: list[str] = field(default_factory=list)
     answers: dict[str, Ran] = field(default_factory=dict)
     steps: int = 0
-    on_fetch: Callable[["Disk"], None] = lambda _: None
+    on_fetch: Callable[["Disk"], object] = lambda _: None
     cut_before: int | None = None
     """The power goes before this step: a change of the partition table, or a write."""
 

@@ -432,11 +432,23 @@ def test_an_address_is_fetched_and_removed_afterwards(box: Disk, new: Made) -> N
     assert box.start() == "rootB"
 
 
-def test_a_download_that_ends_early_can_go_on(box: Disk, new: Made) -> None:
-    box.answers["env fetch"] = Ran("fetch: transfer timed out", 1)
-    address = "https://releases.example.net/exitisp-1.1.upgrade"
-    with pytest.raises(Refusal, match="run the same command again, which goes on from there"):
-        changeover.upgrade(address, box.machine, quiet)
+def test_a_download_that_is_damaged_is_not_gone_on_with(box: Disk) -> None:
+    path = box.root / "data/upgrade/exitisp-1.1.upgrade"
+    box.on_fetch = lambda _: path.write_bytes(b"<html>not found")
+    with pytest.raises(Refusal, match="expected an upgrade, found another file"):
+        changeover.upgrade("https://releases.example.net/exitisp-1.1.upgrade", box.machine, quiet)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("reason", ["transfer timed out", "No space left on device"])
+def test_a_download_that_ends_early_can_go_on(box: Disk, reason: str) -> None:
+    path = box.root / "data/upgrade/exitisp-1.1.upgrade"
+    path.parent.mkdir()
+    path.write_bytes(b"exitisp-up")
+    box.answers["env fetch"] = Ran(f"fetch: {reason}", 1)
+    with pytest.raises(Refusal, match=f"found fetch: {reason}; run the same command again"):
+        changeover.upgrade("https://releases.example.net/exitisp-1.1.upgrade", box.machine, quiet)
+    assert path.exists()
 
 
 @pytest.mark.parametrize(
