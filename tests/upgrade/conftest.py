@@ -60,7 +60,9 @@ def release(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Releases:
         plant(tree, Release(version, (keys.public,)), WHEN)
         told = replace(Stamp(version, SYSTEM, 1), **facts)  # type: ignore[arg-type]
         tree[stamp.PLACE] = file(stamp.render(told), mtime=WHEN)
-        tree["version"] = file(version.encode() * 5000, mtime=WHEN)
+        # Far from each other on the disk.
+        for path in ("a", "z"):
+            tree[path] = file(version.encode() * 5000, mtime=WHEN)
         at, length = small.layout.offset("rootA"), small.layout.length("rootA")
         with small.path.open("r+b") as image:
             image.seek(at)

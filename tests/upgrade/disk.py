@@ -54,11 +54,11 @@ class Disk:
             if "bootonce" in marks and "bootme" not in marks:
                 marks.symmetric_difference_update({"bootonce", "bootfailed"})
         for label in LABELS:
-            if {"bootme", "bootonce"} <= self.marks[label] and self._starts(label):
+            if {"bootme", "bootonce"} <= self.marks[label] and self.holds_a_system(label):
                 self.marks[label].discard("bootme")
                 return self._run(label)
         for label in LABELS:
-            if "bootme" in self.marks[label] and self._starts(label):
+            if "bootme" in self.marks[label] and self.holds_a_system(label):
                 return self._run(label)
         return None
 
@@ -68,7 +68,7 @@ class Disk:
         unpack(self.read(label), self.root)
         return label
 
-    def _starts(self, label: str) -> bool:
+    def holds_a_system(self, label: str) -> bool:
         try:
             self.read(label)
         except Exception:

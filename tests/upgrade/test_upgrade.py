@@ -315,6 +315,8 @@ def test_a_power_cut_leaves_the_old_system_or_the_whole_new_one(
     seen = set()
     for disk in at_every_step(prepare, lambda disk: do(disk, new.upgrade)):
         assert has(disk, "rootA", old)
+        if disk.holds_a_system("rootB"):
+            assert has(disk, "rootB", old) or has(disk, "rootB", new)
         started = disk.start()
         assert started in ("rootA", "rootB")
         assert started == "rootA" or has(disk, "rootB", new)
