@@ -129,12 +129,21 @@ class Bgpd:
 
     def __init__(self, party: Party, text: str, folder: Path) -> None:
         need("bgpd", "openbgpd")
-        config = folder / "bgpd.conf"
-        config.touch(mode=0o600)
-        config.write_text(text)
+        self._config = folder / "bgpd.conf"
+        self._config.touch(mode=0o600)
+        self._config.write_text(text)
         self._party = party
         party.run("mkdir", "-p", "/run/openbgpd")
-        self.daemon: Daemon = party.start("bgpd", "bgpd", "-d", "-v", "-f", config)
+        self.daemon: Daemon = party.start("bgpd", "bgpd", "-d", "-v", "-f", self._config)
+
+    def reload(self, *more: str) -> None:
+        """Take on its configuration with more lines at the end; none to be as it was."""
+        before = self._config.read_text()
+        self._config.write_text("\n".join([before, *more, ""]))
+        try:
+            self._party.run("bgpctl", "reload")
+        finally:
+            self._config.write_text(before)
 
     def received(self) -> int:
         """Routes that neighbours announce at the moment, refused ones among them."""

@@ -90,6 +90,14 @@ def test_a_transit_without_a_wire_is_not_used(internet: Internet, bgpd: Bgpd, bo
             cables[down.name].plug()
 
 
+def test_a_way_that_is_about_to_go_is_the_last_choice(internet: Internet, bgpd: Bgpd) -> None:
+    for peer, other in ((A, B), (B, A)):
+        drained = (f"match to {one} set community GRACEFUL_SHUTDOWN" for one in peer.addresses)
+        bgpd.reload(*drained)
+        wait("the other way", lambda other=other: ways_back(internet) == {other.name})  # type: ignore[misc]
+    bgpd.reload()
+
+
 def test_sessions_flap(internet: Internet, bgpd: Bgpd) -> None:
     router: Router = internet.routers[B.name]
     before = bgpd.daemon.said().count("Cease")
