@@ -11,6 +11,7 @@ from firstboot.keyboard import Interrupted, LineLost
 from firstboot.machine import Machine
 from firstboot.program import say, undisturbed
 from firstboot.refusal import Refusal
+from firstboot.restoring import offer, opened, read, take_over
 from firstboot.stick import mounted
 from firstboot.terminal import Terminal, console
 from firstboot.turns import first_come
@@ -23,7 +24,31 @@ def setup(machine: Machine) -> int:
     """Ask, on the first of the consoles that comes, until the box is configured."""
     if machine.running() is not None:
         return 0
-    return _talk(machine, lambda: Draft.open(machine.cfg / DRAFT), again=False)
+    path = machine.cfg / DRAFT
+
+    def draft(terminal: Terminal) -> Draft:
+        kept = Draft.open(path)
+        return kept if kept.begun else offer(terminal, machine, path, _view(machine, None)) or kept
+
+    return _talk(machine, draft, again=False)
+
+
+def restore(file: Path, machine: Machine) -> int:
+    """Make this box the one that the backup `file` is of. Raises Refusal if it is configured."""
+    if machine.running() is not None:
+        raise Refusal(
+            "this box",
+            expected="one that is not configured",
+            found="a configuration",
+            remedy="restore on a freshly flashed one; exitisp apply takes another site",
+        )
+    path = machine.cfg / DRAFT
+
+    def draft(terminal: Terminal) -> Draft:
+        files = opened(terminal, machine, file.name, read(file))
+        return take_over(terminal, machine, files, path, _view(machine, None))
+
+    return _talk(machine, draft, again=True)
 
 
 def reconfigure(machine: Machine) -> int:
@@ -35,13 +60,13 @@ def reconfigure(machine: Machine) -> int:
     password = place.read_text().strip() if place.exists() else None
     path = machine.cfg / f"draft-{running.number:04d}.yaml"
 
-    def draft() -> Draft:
+    def draft(_: Terminal) -> Draft:
         return Draft.open(path) if path.exists() else Draft.from_site(path, site, password)
 
     return _talk(machine, draft, again=True)
 
 
-def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
+def _talk(machine: Machine, draft: Callable[[Terminal], Draft], *, again: bool) -> int:
     machine.state.mkdir(parents=True, exist_ok=True)
     name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
     with console() as terminal:
@@ -50,8 +75,9 @@ def _talk(machine: Machine, draft: Callable[[], Draft], *, again: bool) -> int:
             with first_come(machine.state / "conversation", terminal, name, greeting):
                 if machine.running() is not None and not again:
                     return 0
+                answers = draft(terminal)
                 with mounted(machine) as stick:
-                    return _until_applied(machine, draft(), terminal, stick)
+                    return _until_applied(machine, answers, terminal, stick)
         except (Interrupted, LineLost):
             return 1
 

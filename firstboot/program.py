@@ -118,6 +118,19 @@ def _apply(options: argparse.Namespace, machine: "Machine") -> int:
     return 0
 
 
+def _backup(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.storing import store
+
+    store(options.file, machine)
+    return 0
+
+
+def _restore(options: argparse.Namespace, machine: "Machine") -> int:
+    from firstboot.conversation import restore
+
+    return restore(options.file, machine)
+
+
 def _check(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.commands import check_sites
 
@@ -220,6 +233,10 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("number", nargs="?", type=int, help="which; the one before the present one")
     which.add_argument("--slot", action="store_true", help="restart into the other slot's system")
     command("apply", _apply, "make a site file what this box runs").add_argument("file", type=Path)
+    keeping = command("backup", _backup, "write what makes this box, sealed with a passphrase")
+    keeping.add_argument("file", help="the file, - for standard output, or stick for a USB stick")
+    back = command("restore", _restore, "make this new box the one that a backup is of")
+    back.add_argument("file", type=Path)
     command("check", _check, "say what is wrong with a site file").add_argument("file", type=Path)
     command("status", _status, "say how this box is; status 1 if something is not as it has to be")
     upgrading = command("upgrade", _upgrade, "verify another system, and restart into it")

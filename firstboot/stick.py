@@ -6,17 +6,22 @@ from pathlib import Path
 
 from firstboot.machine import Machine
 
-DEVICES = ("/dev/gpt/efi", "/dev/msdosfs/EXITISP")
+OWN = "/dev/gpt/efi"
+PLUGGED_IN = "/dev/msdosfs/EXITISP"
+DEVICES = (OWN, PLUGGED_IN)
 """By the label of the partition, or of the file system on it. rc.d/exitisp_site has them too."""
 
 
 @contextlib.contextmanager
-def mounted(machine: Machine) -> Iterator[Path | None]:
-    """The folder in which it can be read, or None if there is none."""
+def mounted(
+    machine: Machine, devices: tuple[str, ...] = DEVICES, how: str = "ro"
+) -> Iterator[Path | None]:
+    """The folder in which the first of `devices` that is there can be read, or None. With `how`
+    "sync" it can be written to."""
     folder = machine.state / "stick"
     folder.mkdir(parents=True, exist_ok=True)
-    for device in DEVICES:
-        command = ("mount", "-t", "msdosfs", "-o", "ro,noexec,nosuid", device, str(folder))
+    for device in devices:
+        command = ("mount", "-t", "msdosfs", "-o", f"{how},noexec,nosuid", device, str(folder))
         if machine.run(*command).status == 0:
             break
     else:

@@ -75,6 +75,18 @@ class _Role:
         return situation.here("role") == self._role.value
 
 
+DEVICE = Question(
+    ("device",),
+    "Network card",
+    "The card as the system names it, or its number in the list. To find out which is "
+    "which, type find: then you unplug a cable, and the card that lost its link is it.\n"
+    "Example: ix0",
+    above=_cards,
+    default=_next_card,
+    note=_unknown,
+    aids={"find": _identify},
+)
+
 SECTION = Section(
     "ports",
     "The ports",
@@ -82,17 +94,7 @@ SECTION = Section(
     "that leads out (transit or exchange), and one for management, so that you still reach the box "
     "when BGP is down.",
     (
-        Question(
-            ("device",),
-            "Network card",
-            "The card as the system names it, or its number in the list. To find out which is "
-            "which, type find: then you unplug a cable, and the card that lost its link is it.\n"
-            "Example: ix0",
-            above=_cards,
-            default=_next_card,
-            note=_unknown,
-            aids={"find": _identify},
-        ),
+        DEVICE,
         Question(
             ("role",),
             "What it leads to",

@@ -63,7 +63,7 @@ class Box:
 
     @property
     def machine(self) -> Machine:
-        return _Standin(self.root, "", self.programs)
+        return _Standin(self.root, os.defpath, self.programs)
 
     @property
     def calls(self) -> list[str]:

@@ -15,7 +15,7 @@ from tests.apply.test_apply import configured
 
 COMMANDS = (
     *("setup", "reconfigure", "show", "diff", "rollback", "apply", "check", "status", "raise"),
-    *("drain", "undrain", "boot", "unattended"),
+    *("drain", "undrain", "backup", "restore", "boot", "unattended"),
 )
 
 

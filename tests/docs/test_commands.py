@@ -52,6 +52,8 @@ NOT_RUN_ON_THE_BOX = {
     "upgrade": "writes to a disk: tests/upgrade, tests/boot/test_upgrade.py",
     "slots": "of a disk with two slots: tests/upgrade",
     "rollback --slot": "restarts: tests/upgrade, tests/boot/test_upgrade.py",
+    "backup": "asks for a passphrase: tests/apply/test_backup.py",
+    "restore": "a conversation: tests/apply/test_backup.py",
 }
 
 OTHERS = {
@@ -64,6 +66,8 @@ OTHERS = {
     "pfctl": "of the box: asks pf",
     "service": "of the box: stops relays",
     "shutdown": "of the box",
+    "openssl": "opens a backup: tests/apply/test_backup.py",
+    "ssh": "reaches the box",
 }
 """Other people's programs in blocks of commands, and what for."""
 
