@@ -6,7 +6,9 @@ domains, and below `example.`
 - `expired` has signatures of two months ago that held for one;
 - `slow` is signed, and its server takes its time.
 
-`www` in each, as in `example.net`, is the web server.
+`www` in each, as in `example.net`, is the web server, and so is every name below `deep` in the first
+two. A resolver may make up what is below it in `good` from one answer (RFC 8198), and has to ask
+for each name in `unsigned`.
 """
 
 import sys
@@ -109,7 +111,7 @@ def _leaves(folder: Path, zones: Host, web: Host) -> list[Signed]:
         sign(folder, zone)
         for zone in (
             Zone("good.example.", usual, www + deep),
-            Zone("unsigned.example.", usual, www, age=None),
+            Zone("unsigned.example.", usual, www + deep, age=None),
             Zone("bogus.example.", usual, addresses("www", web.v4())),
             Zone("expired.example.", usual, www, age=60 * DAY),
             Zone("slow.example.", _slow(zones), www),

@@ -70,6 +70,15 @@ def test_the_servers_say_what_they_were_asked_and_by_whom(
     assert not any("good" in str(name) for name in tops)
 
 
+def test_every_new_name_of_an_unsigned_zone_is_asked_for(
+    internet: Internet, unbound: Unbound
+) -> None:
+    names = {f"{label}.deep.unsigned.example." for label in ("one", "other")}
+    for name in names:
+        assert unbound.ask(name).rcode == "NOERROR"
+    assert names <= {question.name for question in internet.nameservers.zones.questions()}
+
+
 def test_a_server_that_blackholes_an_address_answers_others(internet: Internet) -> None:
     client, zones = internet.topology.host("client"), internet.topology.host("zones")
     question = ("drill", f"@{zones.v4()}", "www.good.example", "A")
