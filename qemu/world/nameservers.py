@@ -6,9 +6,9 @@ domains, and below `example.`
 - `expired` has signatures of two months ago that held for one;
 - `slow` is signed, and its server takes its time.
 
-`www` in each, as in `example.net`, is the web server, and so is every name below `deep` in the first
-two. A resolver may make up what is below it in `good` from one answer (RFC 8198), and has to ask
-for each name in `unsigned`.
+`www` in each, as in `example.net`, is the web server, and so is every name below `deep` in the
+first two. A resolver may make up what is below it in `good` from one answer (RFC 8198), and has to
+ask for each name in `unsigned`.
 """
 
 import sys
