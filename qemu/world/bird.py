@@ -102,10 +102,6 @@ class Router:
         """Whether these sessions are up; without any, all."""
         return all(self._up(name) for name in sessions or self._sessions)
 
-    def up(self) -> list[bool]:
-        """Of each session, whether it is up."""
-        return [self._up(name) for name in self._sessions]
-
     def heard(self) -> dict[str, set[Heard]]:
         """By session, every route that its neighbour announces."""
         return {name: self._heard(name) for name in self._sessions}

@@ -132,10 +132,6 @@ class Topology:
     def host(self, name: str) -> Host:
         return next(host for host in self.hosts if host.name == name)
 
-    def at(self, port: Port) -> tuple[Peer, ...]:
-        """The peers beside `port`."""
-        return _peers(session for session in self.sessions if session.port is port)
-
     def links_of(self, above: str) -> tuple[Link, ...]:
         return tuple(link for link in self.links if link.above == above)
 
