@@ -42,6 +42,11 @@ TESTED_WITH = {
 }
 """Programs that judge what is made here, and the Debian packages that have them."""
 
+WORLD_NEEDS = {
+    name: TESTED_WITH[name] for name in ("bird", "nsd", "ldns-signzone", "tor", "ip", "newuidmap")
+}
+"""Programs that the simulated Internet is made of."""
+
 
 def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
     """Ends a task that says no with its one sentence, and exit status 1."""
@@ -189,6 +194,38 @@ def boot(
     boot_interactively(
         Path(image), firmware=Firmware(firmware), memory=memory, persistent=persistent
     )
+
+
+@task(
+    help={
+        "base": "hardenedbsd or rehearsal",
+        "fault": "try this fault too, or all; without a name of one, they are listed",
+        "keep": "leave it running at the end, with the console in this terminal",
+        "image": "the image, as it was built; default: the one that build makes of this base",
+        "output": "folder for the report",
+    },
+)
+@refusing
+def lab(
+    _: Context,
+    base: str = "hardenedbsd",
+    fault: str = "",
+    keep: bool = False,
+    image: str = "",
+    output: str = "dist",
+) -> None:
+    """Run an image in a simulated Internet; exit status 1 if something does not hold.
+
+    Example: ./exitisp lab --fault bgpd-killed
+    """
+    from image.host import ensure, program
+    from qemu.lab.rehearsal import rehearse
+    from qemu.lab.systems import system
+
+    ensure([*machine_needs(), *(program(*one) for one in WORLD_NEEDS.items())])
+    on = system(base)
+    if not rehearse(Path(image or on.image), on, fault, keep, ROOT / "build/lab", Path(output)):
+        raise Exit(code=1)
 
 
 @task(

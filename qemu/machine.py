@@ -141,6 +141,14 @@ class Machine:
         """Start the processor anew. The serial ports stay connected."""
         self._monitor.execute("system_reset")
 
+    def unplug(self, nic: int) -> None:
+        """Pull the cable out of a network card, the first of which is 0: it has no carrier."""
+        self._monitor.execute("set_link", name=f"net{nic}", up=False)
+
+    def plug(self, nic: int) -> None:
+        """Put it in again."""
+        self._monitor.execute("set_link", name=f"net{nic}", up=True)
+
     def wait_until_off(self, timeout: float) -> None:
         """Wait until the guest has switched itself off. Raises MachineFailure after `timeout`."""
         assert self._process is not None

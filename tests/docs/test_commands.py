@@ -37,6 +37,7 @@ NOT_RUN = {
     r"build\b": "makes images of base sets: tests/image/test_build.py, tests/boot",
     r"boot\b": "a console for people: tests/qemu/test_terminal.py",
     r"test\b": "is what runs this",
+    r"lab\b": "takes minutes: tests/lab",
     r"bench\b": "takes minutes: tests/test_bench.py",
     r"release\b": "builds twice: tests/release/test_release.py",
     r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/freeze",

@@ -172,6 +172,22 @@ def test_a_network_card_sends_its_frames_into_its_wire(tmp_path: Path) -> None:
 
 
 @needs_qemu
+@needs_ovmf
+def test_a_network_card_without_its_cable_sends_nothing(tmp_path: Path) -> None:
+    with Wire() as wire, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as far:
+        far.bind(str(wire.b.local))
+        nic = Nic(MAC, wire.a)
+        with Machine(folder=tmp_path, firmware=Firmware.UEFI, nics=[nic]) as machine:
+            machine.unplug(0)
+            machine.console.expect(NOT_BOOTABLE, timeout=PATIENCE)
+            with pytest.raises(BlockingIOError):
+                far.recv(65536, socket.MSG_DONTWAIT)
+            machine.plug(0)
+            with pytest.raises(MonitorFailure, match="set_link"):
+                machine.unplug(1)
+
+
+@needs_qemu
 def test_machines_on_one_wire_come_and_go_in_any_order(tmp_path: Path) -> None:
     with Wire() as wire:
         one = Machine(folder=tmp_path, nics=[Nic(MAC, wire.a)], name="one")

@@ -1,0 +1,195 @@
+"""What has to hold of an appliance in the simulated Internet, judged from what others saw of it.
+
+Every check is a function from observations to a `Verdict`: what neighbours were told, what servers
+were asked, the frames on the wires. Nothing is taken on the appliance's word that somebody else can
+see.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from firstboot.values import Address, Network
+from qemu.world.outside import Rule
+from qemu.world.packets import ARP, IPV4, IPV6, Frame
+from qemu.world.web import Visit
+
+MOST = 5
+"""Things of a kind that an evidence names."""
+
+ETHERTYPES = {IPV4: "IPv4", ARP: "ARP", IPV6: "IPv6"}
+"""What exchanges permit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether something holds; `evidence` is what was seen that says so."""
+
+    name: str
+    holds: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to a name server: the zone that the server is for, the name, and who asked."""
+
+    zone: str
+    name: str
+    source: Address
+
+
+def announced(heard: Mapping[str, Collection[Network]], scopes: Collection[Network]) -> Verdict:
+    """`heard` has the prefixes of one family by session; "peer 4" or "peer 6", say."""
+    faults = []
+    for session, prefixes in sorted(heard.items()):
+        wanted = {scope for scope in scopes if session.endswith(str(scope.version))}
+        if missing := wanted - set(prefixes):
+            faults.append(f"{session} lacks {several(missing)}")
+        if more := set(prefixes) - wanted:
+            faults.append(f"{session} hears {several(more)}")
+    if not heard:
+        faults.append("nobody listens")
+    return _judged(
+        "announced",
+        faults,
+        f"{len(heard)} sessions hear {several(scopes)}, each those of its family, and nothing else",
+    )
+
+
+def fetched(
+    page: str, expected: str, visits: Iterable[Visit], path: str, exits: Collection[Address]
+) -> Verdict:
+    """`page` is what a Tor client got for `path` through one of our relays, "" for nothing."""
+    sources = {visit.source for visit in visits if visit.path == path}
+    faults = []
+    if expected not in page:
+        faults.append(f"the client got {page[:80]!r}" if page else "the client got nothing")
+    if strangers := sources - set(exits):
+        faults.append(f"the server saw {several(strangers)}")
+    if not sources:
+        faults.append("the server saw nobody")
+    return _judged("fetched", faults, f"the server saw {several(sources)}, and the client its page")
+
+
+def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address]) -> Verdict:
+    """The questions that were asked on the way to `name`, its dot at the end: who asked, and how
+    much of the name servers above its zone learnt (RFC 9156: a label more than theirs has)."""
+    about = [one for one in questions if name == one.name or name.endswith(f".{one.name}")]
+    last = max((depth(one.zone) for one in about), default=0)
+    faults = []
+    if strangers := {one.source for one in about} - set(resolver):
+        faults.append(f"{several(strangers)} asked")
+    for one in about:
+        if depth(one.zone) < last and depth(one.name) > depth(one.zone) + 1:
+            faults.append(f"{one.zone} was asked for {one.name}")
+    if name not in {one.name for one in about}:
+        faults.append(f"nobody asked for {name}")
+    told = dict.fromkeys(f"{one.zone} for {one.name}" for one in about)
+    who = several({one.source for one in about})
+    return _judged("resolved", faults, f"{who} asked {', '.join(told)}")
+
+
+def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:
+    """`wires` has what the appliance sent, by port, and what may leave there."""
+    faults = [
+        f"{port}: {stray}"
+        for port, (rule, frames) in sorted(wires.items())
+        for stray in rule.strays(frames)
+    ]
+    counts = (f"{len(frames)} on {port}" for port, (_, frames) in sorted(wires.items()))
+    return _judged("contained", faults, f"no stray among {', '.join(counts)}")
+
+
+def permitted(frames: Collection[Frame]) -> Verdict:
+    """`frames` is what the appliance sent to the exchange."""
+    kinds = Counter(frame.ethertype for frame in frames)
+    faults = [f"{kinds[kind]} of {kind:#06x}" for kind in sorted(kinds) if kind not in ETHERTYPES]
+    senders = {frame.source for frame in frames}
+    if len(senders) > 1:
+        faults.append(f"from {', '.join(sorted(senders))}")
+    told = ", ".join(f"{kinds[kind]} {name}" for kind, name in ETHERTYPES.items() if kinds[kind])
+    return _judged("permitted", faults, f"{told or 'no frame'}, from {several(senders)}")
+
+
+def refused(
+    came: Collection[Network],
+    taken: Collection[Network],
+    bad: Mapping[str, Collection[Network]],
+    good: Collection[Network],
+) -> Verdict:
+    """`came` are the prefixes that neighbours announced to the appliance, `taken` those that it
+    uses; `bad` by kind what it has to refuse, `good` some of what it has to take."""
+    faults = []
+    for kind, prefixes in bad.items():
+        if unsent := set(prefixes) - set(came):
+            faults.append(f"{kind}: {several(unsent)} did not come")
+        if wrong := set(prefixes) & set(taken):
+            faults.append(f"{kind}: {several(wrong)} taken")
+    if missing := set(good) - set(taken):
+        faults.append(f"{several(missing)} not taken")
+    kinds = ", ".join(f"{len(prefixes)} of {kind}" for kind, prefixes in bad.items())
+    return _judged("refused", faults, f"none of {kinds}; {len(taken)} others taken")
+
+
+def moved(
+    name: str, used: Iterable[tuple[str, Collection[str], bool]], gone: str, back: bool
+) -> Verdict:
+    """`used` tells of each moment what it was, the ports by which a page was asked for then, and
+    whether it came: before, while the port `gone` was out of use, and after. `back` says whether
+    the last one has to use that port again."""
+    moments = list(used)
+    faults = [f"no page {moment}" for moment, _, came in moments if not came]
+    (first, before, _), (middle, during, _), (last, after, _) = moments
+    if gone not in before:
+        faults.append(f"{first} it was not by {gone}")
+    if gone in during:
+        faults.append(f"{middle} it was by {gone}")
+    if not during:
+        faults.append(f"{middle} it was by none")
+    if back and gone not in after:
+        faults.append(f"{last} it was not by {gone}")
+    told = "; ".join(f"{moment} by {several(ports)}" for moment, ports, _ in moments)
+    return _judged(name, faults, told)
+
+
+def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
+    """`echoes` tells of each moment whether a stream that was open all the time answered."""
+    faults = [f"no answer {moment}" for moment, came in echoes.items() if not came]
+    if not echoes:
+        faults.append("nobody looked")
+    return _judged(name, faults, f"one stream answered {', '.join(echoes)}")
+
+
+def silent(name: str, wires: Mapping[str, Collection[Frame]]) -> Verdict:
+    """That nothing at all was sent on these ports."""
+    faults = [f"{len(frames)} frames on {port}" for port, frames in wires.items() if frames]
+    return _judged(name, faults, f"no frame on {several(wires)}")
+
+
+def said(
+    name: str, text: str, *, wanted: Iterable[str] = (), unwanted: Iterable[str] = ()
+) -> Verdict:
+    """That what the appliance said has all of `wanted` and nothing of `unwanted`."""
+    faults = [f"not said: {one}" for one in wanted if one not in text]
+    faults += [f"said: {one}" for one in unwanted if one in text]
+    lines = [line.strip() for line in text.splitlines()]
+    shown = [line for line in lines if any(one in line for one in wanted)]
+    return _judged(name, faults, "; ".join(shown[:MOST]) or "as it has to be")
+
+
+def depth(name: str) -> int:
+    """Labels of a name whose dot is at its end: the root has none."""
+    return len([label for label in name.split(".") if label])
+
+
+def several(things: Iterable[object]) -> str:
+    """The first few of `things`, in order."""
+    told = sorted(map(str, things))
+    more = f" and {len(told) - MOST} more" if len(told) > MOST else ""
+    return ", ".join(told[:MOST]) + more
+
+
+def _judged(name: str, faults: list[str], evidence: str) -> Verdict:
+    shown = faults[:MOST] + ([f"and {len(faults) - MOST} more"] if len(faults) > MOST else [])
+    return Verdict(name, not faults, "; ".join(shown) if faults else evidence)

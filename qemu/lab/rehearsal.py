@@ -1,0 +1,105 @@
+"""A whole lab: the appliance comes up, checks are made, faults tried, and all of it reported."""
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from firstboot.refusal import Refusal
+from qemu import accelerator
+from qemu.console import CommandFailed, ConsoleFailure
+from qemu.lab.checks import Verdict
+from qemu.lab.examination import CHECKS, Check
+from qemu.lab.faults import Fault, named
+from qemu.lab.laboratory import Lab, laboratory
+from qemu.lab.progress import Progress
+from qemu.lab.report import Report, Trial, save, table
+from qemu.lab.systems import System
+from qemu.lab.wires import traffic
+from qemu.world.net import Failed
+
+UNFIT = (CommandFailed, ConsoleFailure, Failed, TimeoutError)
+"""What ends a check, and only that one."""
+
+
+def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
+    """Bring the appliance with `image` up in the simulated Internet, make every check, then try
+    `fault` ("" for none, "all"), and write the report into `dist`; whether everything holds.
+
+    With `keep`, the console is handed to the terminal at the end, until Ctrl-] is typed. Raises
+    Refusal, and whatever `laboratory` raises.
+    """
+    faults = named(fault) if fault else ()
+    if keep and not sys.stdin.isatty():
+        raise Refusal(
+            "--keep",
+            expected="a terminal for the console",
+            found="a file or a pipe",
+            remedy="run it in a terminal, or without --keep",
+        )
+    progress = Progress()
+    with laboratory(image, system, folder, progress) as lab:
+        trials = [sound(lab)]
+        print(table(trials[0]), flush=True)
+        for one in faults:
+            trials.append(tried(one, lab))
+            print(table(trials[-1]), flush=True)
+        report = reported(lab, image, trials)
+        for path in save(report, lab.site, dist):
+            print(path)
+        if keep:
+            attach(lab)
+    return report.holds
+
+
+def sound(lab: Lab) -> Trial:
+    """Every check, with nothing wrong."""
+    return Trial("sound", "Nothing is wrong.", made(CHECKS.values(), lab))
+
+
+def tried(fault: Fault, lab: Lab) -> Trial:
+    """What holds while `fault` lasts, and after it."""
+    with lab.progress.stage(fault.name):
+        fault.inflict(lab)
+        during = made(fault.holds, lab)
+        fault.undo(lab)
+        after = made(fault.after, lab)
+    afterwards = (Verdict(f"{one.name} again", one.holds, one.evidence) for one in after)
+    return Trial(fault.name, fault.what, (*during, *afterwards))
+
+
+def made(some: Iterable[Check], lab: Lab) -> tuple[Verdict, ...]:
+    return tuple(attempt(check, lab) for check in some)
+
+
+def attempt(check: Check, lab: Lab) -> Verdict:
+    """The verdict of `check`; that it does not hold, if it cannot be made."""
+    name = getattr(check, "__name__", "told")
+    try:
+        with lab.progress.stage(f"  {name}"):
+            return check(lab)
+    except UNFIT as failure:
+        return Verdict(name, False, str(failure).strip().splitlines()[0])
+
+
+def reported(lab: Lab, image: Path, trials: Iterable[Trial]) -> Report:
+    with image.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Report(
+        image.name,
+        digest,
+        lab.appliance.system.base,
+        accelerator.best().name,
+        tuple(lab.progress.stages),
+        tuple(trials),
+        tuple(traffic(name, cable.frames()) for name, cable in lab.internet.cables.items()),
+    )
+
+
+def attach(lab: Lab) -> None:
+    """Hand the console to the terminal; say how to reach everybody else meanwhile."""
+    print("The appliance's console, where root is logged in; Ctrl-] ends the lab.")
+    print("In another terminal, a shell at any party of the world:")
+    for name in sorted(lab.internet.parties):
+        print(f"  {name}: {' '.join(lab.internet.parties[name].inside('sh'))}")
+    lab.appliance.machine.console.interact()

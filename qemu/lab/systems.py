@@ -1,0 +1,58 @@
+"""What differs between the systems that an image can have, as far as a lab has to know."""
+
+from dataclasses import dataclass
+
+from firstboot.refusal import Refusal
+
+PORTS = 4
+"""Of the rehearsed site."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """`devices` is how it names QEMU's network cards. `anchor`, `origins` and `torrc` are where
+    daemons read what the world replaces, `owner` who has the first. `resolver`, `relays`, `clock`
+    and `bgp` are the commands that `stop`, `start` or `reload` them. `memory` is in MiB."""
+
+    base: str
+    image: str
+    devices: tuple[str, ...]
+    memory: int
+    anchor: str
+    owner: str
+    origins: str
+    torrc: str
+    resolver: str
+    relays: str
+    bgp: str
+    clock: str
+
+
+HARDENEDBSD = System(
+    base="hardenedbsd",
+    image="dist/exitisp.img",
+    devices=tuple(f"vtnet{n}" for n in range(PORTS)),
+    memory=1536,
+    anchor="/var/unbound/root.key",
+    owner="unbound:unbound",
+    origins="/var/db/rpki-client/openbgpd",
+    torrc="/etc/local/tor/torrc@relay{number}",
+    resolver="service local_unbound",
+    relays="service exitisp_relays",
+    bgp="bgpctl",
+    clock="service ntpd",
+)
+
+SYSTEMS = {one.base: one for one in (HARDENEDBSD,)}
+
+
+def system(base: str) -> System:
+    """What images of this base have. Raises Refusal."""
+    if base not in SYSTEMS:
+        raise Refusal(
+            base,
+            expected="the base of an image",
+            found="none of that name",
+            remedy=f"name one of {', '.join(SYSTEMS)}",
+        )
+    return SYSTEMS[base]

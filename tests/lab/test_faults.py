@@ -1,0 +1,53 @@
+"""The table of faults, and the docs that show it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firstboot.refusal import Refusal
+from qemu.lab.examination import CHECKS
+from qemu.lab.faults import FAULTS, SEALED, Fault, named
+from qemu.lab.picture import draw
+from qemu.lab.rehearsed import SITE
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def row(fault: Fault) -> tuple[str, str]:
+    return fault.name, fault.what
+
+
+def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
+    assert len(FAULTS) >= 12
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert "all" not in {fault.name for fault in FAULTS}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_nothing_leaks_whatever_happens(fault: Fault) -> None:
+    assert set(SEALED) <= set(fault.holds)
+    assert fault.what.endswith(".")
+
+
+def test_they_are_found_by_name() -> None:
+    assert named("all") == FAULTS
+    assert [fault.name for fault in named("power-cut")] == ["power-cut"]
+    with pytest.raises(Refusal, match="name all, or one of resolver-everywhere, "):
+        named("nonsense")
+
+
+def test_the_page_has_all_faults() -> None:
+    page = (DOCS / "lab.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+?) \|", page, re.MULTILINE)
+    assert [found for found in rows if found[0] not in CHECKS] == [row(one) for one in FAULTS]
+
+
+def test_the_page_has_all_checks() -> None:
+    page = (DOCS / "lab.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)
+    assert [name for name in rows if name in CHECKS] == list(CHECKS)
+
+
+def test_the_picture_of_the_page_is_the_site_of_the_lab() -> None:
+    assert (DOCS / "lab.svg").read_text() == draw(SITE) + "\n"
