@@ -14,12 +14,11 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from firstboot.refusal import Refusal
+from image.made import BILL, IMAGE, REHEARSAL
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 OVERLAYS = ROOT / "overlays"
-IMAGE = "dist/exitisp.img"
-BILL = "dist/exitisp.cdx.json"
 
 TESTED_WITH = {
     "sgdisk": "gdisk",
@@ -97,6 +96,8 @@ def machine_needs() -> list[Any]:
 @task(
     iterable=["overlay"],
     help={
+        "base": "hardenedbsd, or rehearsal: Debian's packages on Linux; default: the latter only "
+        "where no sets are given, cached or reachable",
         "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
         "packages": "folder or address of a package repository, or none for an image without "
         "packages; default: what the lock pins",
@@ -104,7 +105,7 @@ def machine_needs() -> list[Any]:
         "default: those of the base",
         "wizard": "freeze the wizard with the repository's Python, and put it into the image",
         "output": "where the image goes; its manifest lies beside it as .json, its bill of "
-        f"materials as .cdx.json ({IMAGE})",
+        f"materials as .cdx.json ({IMAGE}, {REHEARSAL})",
         "overlay": "one more overlay folder; may be given several times",
         "disk": "size of the image in MiB, if it is to be more than it must be",
         "version": "of the release that this is to be, such as 2026.11",
@@ -115,11 +116,12 @@ def machine_needs() -> list[Any]:
 @refusing
 def build(
     _: Context,
+    base: str = "",
     sets: str = "",
     packages: str = "",
     package_keys: str = "",
     wizard: bool = True,
-    output: str = IMAGE,
+    output: str = "",
     overlay: list[str] | None = None,
     disk: int = 0,
     version: str = "",
@@ -128,27 +130,32 @@ def build(
     """Make the image.
 
     Example: ./exitisp build --sets ~/sets --packages ~/packages
+    Example: ./exitisp build --base rehearsal
     """
     from image import layout
     from image.base.cache import cache_folder
-    from image.base.source import obtain
+    from image.base.choice import choose, parse
     from image.build import Freezing
     from image.build import build as make
     from image.overlay import load, load_all
     from image.packages.reviewed import load as load_reviewed
     from image.packages.source import source
+    from image.rehearsal.build import build as rehearse
     from image.release.stamp import release
 
     named = release(version, Path(release_key) if release_key else None)
     folder = cache_folder()
     age = source_date_epoch()
-    overlays = [*load_all(OVERLAYS), *(load(Path(extra)) for extra in overlay or ())]
+    more = [load(Path(extra)) for extra in overlay or ()]
     repository = source(packages, package_keys, LOCK, first=not sets)
-    base = obtain(Path(sets) if sets else None, LOCK, folder)
+    chosen = choose(parse(base), Path(sets) if sets else None, LOCK, folder)
+    if chosen is None:
+        print(rehearse(more, Path(output or REHEARSAL), folder.parent, size_mib=disk, time=age))
+        return
     built = make(
-        base,
-        overlays,
-        Path(output),
+        chosen,
+        [*load_all(OVERLAYS), *more],
+        Path(output or IMAGE),
         folder.parent,
         packages=repository,
         reviewed=load_reviewed(OVERLAYS / "packages.yaml"),
@@ -157,7 +164,7 @@ def build(
         size_mib=disk or layout.SMALLEST_MIB,
         time=age,
     )
-    for one in (base.base, base.kernel):
+    for one in (chosen.base, chosen.kernel):
         print(f"{one.path.name}: {one.provenance}")
     for package in built.obtained.packages:
         print(f"{package.listed.package.full_name}: {package.provenance}")
@@ -168,7 +175,7 @@ def build(
 
 @task(
     help={
-        "image": f"the image ({IMAGE})",
+        "image": "the image (the one in dist/ that was built last)",
         "firmware": "uefi or bios",
         "memory": "of the machine, in MiB",
         "persistent": "keep what the machine writes to the image",
@@ -177,7 +184,7 @@ def build(
 @refusing
 def boot(
     _: Context,
-    image: str = IMAGE,
+    image: str = "",
     firmware: str = "uefi",
     memory: int = 1024,
     persistent: bool = False,
@@ -187,12 +194,16 @@ def boot(
     Example: ./exitisp boot --firmware bios
     """
     from image.host import ensure
+    from image.made import newest
     from qemu.attach import boot_interactively
     from qemu.firmware import Firmware
 
     ensure(machine_needs())
     boot_interactively(
-        Path(image), firmware=Firmware(firmware), memory=memory, persistent=persistent
+        Path(image) if image else newest(),
+        firmware=Firmware(firmware),
+        memory=memory,
+        persistent=persistent,
     )
 
 

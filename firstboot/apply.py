@@ -23,7 +23,7 @@ from firstboot.preflight import lower, raise_ports
 from firstboot.refusal import Refusal
 from firstboot.render import Rendered, render
 from firstboot.resources import overlays
-from firstboot.services import SERVICES, Service
+from firstboot.services import Service
 from firstboot.site import Site
 from firstboot.trial import judge
 from firstboot.values import Address
@@ -74,7 +74,7 @@ def prepare(
 
 def check_devices(site: Document[Site], machine: Machine) -> None:
     """Raises Refusal for a port whose device this box does not have."""
-    there = machine.devices()
+    there = machine.system.devices(machine)
     for at, port in enumerate(site.value.ports):
         if there and port.device not in there:
             raise Refusal(
@@ -101,7 +101,7 @@ def take_on(generation: Generation, machine: Machine, say: Say) -> Applied:
         return Applied(generation, restart=True)
     else:
         changed = changes(before.files, after.files)
-        up = {service.name for service in SERVICES if _is_up(machine, service)}
+        up = {service.name for service in machine.system.services if _is_up(machine, service)}
         _add_addresses(machine, before, after)
         _lay(machine, generation, before.files, after.files)
         _bring_up_changed(machine, changed, up, say)
@@ -178,20 +178,18 @@ def _add_addresses(machine: Machine, before: Content, after: Content) -> None:
     old = _addresses(before)
     for address in _addresses(after):
         if address not in old:
-            family = "inet6" if address.version == 6 else "inet"
-            length = address.max_prefixlen
-            machine.run("ifconfig", "lo1", family, f"{address}/{length}", "alias")
+            machine.run(*machine.system.alias(address))
 
 
 def _bring_up_all(machine: Machine, say: Say) -> None:
-    for service in SERVICES:
+    for service in machine.system.services:
         if _runnable(machine, service, say):
             _start(machine, service, say)
 
 
 def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Say) -> None:
     """Every service takes on what changed of its own, and what was not `up` is started."""
-    for service in SERVICES:
+    for service in machine.system.services:
         touched = service.rereads(changed) or service.restarts(changed)
         if not (touched or service.ready):
             continue

@@ -126,10 +126,18 @@ def keep_password(machine: Machine, hashed: str) -> None:
             found=error.strerror or str(error),
             remedy="look at the file system of the configuration",
         ) from error
-    machine.run("pw", "-R", str(machine.root), "usermod", "root", "-H", "0", given=f"{hashed}\n")
+    machine.run(*machine.system.password(machine.root), given=f"{hashed}\n")
 
 
 def _view(machine: Machine, stick: Path | None) -> MachineView:
     box = machine.box()
     versions = {"tor": ".".join(map(str, box.tor)), "unbound": ".".join(map(str, box.unbound))}
-    return MachineView(box.cores, box.memory_mib, stick, versions)
+    system = machine.system
+    return MachineView(
+        box.cores,
+        box.memory_mib,
+        stick,
+        versions,
+        raised=system.raised,
+        kind=system.kind,
+    )

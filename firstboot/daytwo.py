@@ -3,7 +3,6 @@ an upgrade does."""
 
 from pathlib import Path
 
-from firstboot import preflight
 from firstboot.apply import Applied, Say, apply_site, prepare, site_of_running, take_on, whole
 from firstboot.commands import difference, report
 from firstboot.compose import compose
@@ -16,7 +15,6 @@ from firstboot.masking import masked
 from firstboot.refusal import Refusal
 from firstboot.render import Rendered, render
 from firstboot.resources import overlays
-from firstboot.services import SERVICES
 from firstboot.site import Site
 
 
@@ -87,6 +85,10 @@ def renew(machine: Machine, say: Say) -> None:
 
 def status(machine: Machine, say: Say) -> bool:
     """Print how the box is; whether everything is as it has to be."""
+    if machine.system.notice:
+        say(machine.system.notice)
+    for lacking in machine.system.lacks:
+        say(f"not in a rehearsal: {lacking}")
     running = machine.running()
     if running is None:
         say("not configured: answer the questions of exitisp setup")
@@ -99,7 +101,7 @@ def status(machine: Machine, say: Say) -> bool:
     for damaged in (one for one in machine.generations.all() if not one.sound):
         say(f"damaged: generation {damaged.number}")
         good = False
-    for service in SERVICES:
+    for service in machine.system.services:
         if not machine.has(service.program):
             say(f"not installed: {service.what}")
         elif service.ready and not _off(service.name, service.may_be_off, machine):
@@ -109,7 +111,7 @@ def status(machine: Machine, say: Say) -> bool:
     for name in drained(machine):
         say(f"drained: {name} (exitisp undrain {name})")
     site = site_of_running(machine).value
-    for verdict in preflight.judge(site, running.read().files, preflight.observe(machine)):
+    for verdict in machine.system.verdicts(site, running.read().files, machine):
         say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")
         good = good and verdict.holds
     return good

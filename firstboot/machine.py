@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot import profiles
+from firstboot import profiles, systems
 from firstboot.commands import BOX
 from firstboot.generations import Damaged, Generation, Generations
 from firstboot.refusal import Refusal
 from firstboot.render import Box, Version
+from firstboot.systems import System
 
 SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 """Where programs are on the box, whatever the environment says."""
@@ -41,6 +42,10 @@ class Machine:
 
     root: Path = Path("/")
     search: str = SEARCH
+
+    @property
+    def system(self) -> System:
+        return systems.of(self.root)
 
     @property
     def cfg(self) -> Path:
@@ -122,11 +127,6 @@ class Machine:
 
     def _beside(self) -> list[str]:
         return [] if self.root == Path("/") else ["-r", str(self.root)]
-
-    def devices(self) -> tuple[str, ...]:
-        """Network devices, as ifconfig(8) names them, without those that are made by software."""
-        said = self.run("ifconfig", "-l", "ether")
-        return tuple(said.text.split()) if said.status == 0 else ()
 
     def running(self) -> Generation | None:
         """The generation that was laid into memory, if any."""

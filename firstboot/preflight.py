@@ -29,6 +29,10 @@ PAUSE = 3.0
 BGP, SSH, DNS = 179, 22, 53
 
 
+Socket = tuple[str, str, str, int]
+"""Whose it is, its protocol, its address or *, and its port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether one thing holds; `reason` says why it does not, and is "" if it does."""
@@ -95,10 +99,12 @@ def judge(site: Site, files: Iterable[Rendered], facts: Facts) -> tuple[Verdict,
     interfaces = _interfaces(facts.interfaces)
     return (
         Verdict("pf guards every port towards strangers", _unguarded(site, facts)),
-        Verdict("the box has its own addresses", _missing(plan, interfaces)),
-        Verdict("ports have the addresses of the site and no others", _strange(site, interfaces)),
+        Verdict("the box has its own addresses", missing(plan, interfaces)),
+        Verdict("ports have the addresses of the site and no others", strange(site, interfaces)),
         Verdict("no default route but that of management", _default(facts.routes)),
-        Verdict("everybody listens where the plan says", _listening(site, plan, facts.sockets)),
+        Verdict(
+            "everybody listens where the plan says", listening(site, plan, _sockets(facts.sockets))
+        ),
         Verdict("jails have their own addresses alone", _unconfined(files, facts.jails)),
         Verdict(
             "the resolver, the relays and BGP run",
@@ -140,7 +146,7 @@ def _failed(site: Site, machine: Machine, tries: int) -> list[Verdict]:
     for attempt in range(tries):
         if attempt:
             time.sleep(PAUSE)
-        failed = [v for v in judge(site, files, observe(machine)) if not v.holds]
+        failed = [v for v in machine.system.verdicts(site, files, machine) if not v.holds]
         if not failed:
             break
     return failed
@@ -160,12 +166,12 @@ def _unguarded(site: Site, facts: Facts) -> str:
     return ""
 
 
-def _missing(plan: Plan, interfaces: dict[str, set[Address]]) -> str:
+def missing(plan: Plan, interfaces: dict[str, set[Address]]) -> str:
     missing = [str(one) for one in plan.addresses if one not in interfaces.get("lo1", set())]
     return f"lo1 lacks {', '.join(missing)}" if missing else ""
 
 
-def _strange(site: Site, interfaces: dict[str, set[Address]]) -> str:
+def strange(site: Site, interfaces: dict[str, set[Address]]) -> str:
     for port in site.ports:
         if port.interface not in interfaces:
             return f"there is no {port.interface}"
@@ -187,11 +193,11 @@ def _default(routes: str) -> str:
     return ""
 
 
-def _listening(site: Site, plan: Plan, sockets: str) -> str:
+def listening(site: Site, plan: Plan, sockets: Iterable[Socket]) -> str:
     allowed: dict[Address | None, tuple[str, set[int] | None]] = dict(_places(site, plan))
-    for command, protocol, host, port in _sockets(sockets):
+    for command, protocol, host, port in sockets:
         where = f"{command} listens on {host} port {port} ({protocol})"
-        address = _address(host.strip("[]").partition("%")[0])
+        address = address_of(host.strip("[]").partition("%")[0])
         if address is not None and address.is_loopback:
             continue
         # Tor asks the resolver from a socket for all addresses, which are those of its jail.
@@ -223,8 +229,8 @@ def _places(site: Site, plan: Plan) -> Iterator[tuple[Address, tuple[str, set[in
                 yield interface.ip, ("sshd", {SSH})
 
 
-def _sockets(text: str) -> Iterator[tuple[str, str, str, int]]:
-    """Command, protocol, address or *, and port of sockstat(1)'s lines."""
+def _sockets(text: str) -> Iterator[Socket]:
+    """Those of sockstat(1)'s lines."""
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 6 and words[4].startswith(("tcp", "udp")):
@@ -242,7 +248,7 @@ def _unconfined(files: Iterable[Rendered], jails: dict[str, str]) -> str:
     for service, told in jails.items():
         expected = {ip_address(word) for word in wanted.get(f"{service}_svcj_ipaddrs", "").split()}
         words = re.split(r"[\s,]+", told.strip())
-        found = {address for word in words if (address := _address(word)) is not None}
+        found = {address for word in words if (address := address_of(word)) is not None}
         if found != expected:
             differing = ", ".join(sorted(map(str, found ^ expected)))
             return f"the jail of {service} differs from the plan: {differing}"
@@ -258,13 +264,13 @@ def _interfaces(text: str) -> dict[str, set[Address]]:
             name = head[1]
             found[name] = set()
         elif match := re.match(r"\s+inet6? (\S+)", line):
-            address = _address(match[1].partition("%")[0].partition("/")[0])
+            address = address_of(match[1].partition("%")[0].partition("/")[0])
             if name and address is not None:
                 found[name].add(address)
     return found
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)
     except ValueError:

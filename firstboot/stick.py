@@ -21,7 +21,10 @@ def mounted(
     folder = machine.state / "stick"
     folder.mkdir(parents=True, exist_ok=True)
     for device in devices:
-        command = ("mount", "-t", "msdosfs", "-o", f"{how},noexec,nosuid", device, str(folder))
+        command = (
+            *("mount", "-t", machine.system.fat),
+            *("-o", f"{how},noexec,nosuid", device, str(folder)),
+        )
         if machine.run(*command).status == 0:
             break
     else:

@@ -79,7 +79,7 @@ def judge(
         folder = Path(name)
         _lay(files, folder)
         _host_key(machine, folder)
-        for checker in CHECKERS:
+        for checker in machine.system.checkers:
             matching = [file for file in files if fnmatch(file.path, checker.pattern)]
             if not matching:
                 continue

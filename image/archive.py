@@ -1,10 +1,10 @@
 """Reading a base set or a package: one streaming pass over the archive, contents into a store.
 
 A set is a tar archive, compressed with xz, as FreeBSD's `make packagesystem` writes it: names
-start with ``./``. A package is one that is compressed with zstd or xz, or not at all, as pkg(8)
-writes it: names start with ``/``, but for those of its manifests, ``+MANIFEST``. In both, file
-flags are in the pax record `SCHILY.fflags`, extended attributes in `SCHILY.xattr.NAMESPACE.NAME`
-or `LIBARCHIVE.xattr.NAMESPACE.NAME` (tar(5), libarchive-formats(5)).
+start with ``./``; so do those of a package of Debian (deb(5)). A package is one that is compressed
+with zstd or xz, or not at all, as pkg(8) writes it: names start with ``/``, but for those of its
+manifests, ``+MANIFEST``. File flags are in the pax record `SCHILY.fflags`, extended attributes in
+`SCHILY.xattr.NAMESPACE.NAME` or `LIBARCHIVE.xattr.NAMESPACE.NAME` (tar(5), libarchive-formats(5)).
 """
 
 import base64
@@ -60,6 +60,7 @@ class Form(Enum):
 
     SET = "a whole tar archive compressed with xz"
     PACKAGE = "a whole tar archive compressed with zstd or xz"
+    DEB = "a whole package of Debian"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def _name(archive: Path, name: str, form: Form) -> str:
         raise Refusal(
             f"{archive}: {name!r}",
             expected="entries that stay below the root"
-            + (" of the archive" if form is Form.SET else ", with absolute paths"),
+            + (", with absolute paths" if form is Form.PACKAGE else " of the archive"),
             found=f"{'an absolute' if absolute else 'a relative'} path"
             if strange
             else "a path that leaves it",

@@ -22,6 +22,7 @@ BLOCK = 512
 """Bytes in a block, the unit of every address and size here."""
 
 EFI = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+BIOS_BOOT = UUID("21686148-6449-6e6f-744e-656564454649")
 FREEBSD_BOOT = UUID("83bd6b9d-7f41-11dc-be0b-001560b84f0f")
 FREEBSD_SWAP = UUID("516e7cb5-6ecf-11d6-8ff8-00022d09712b")
 FREEBSD_UFS = UUID("516e7cb6-6ecf-11d6-8ff8-00022d09712b")

@@ -232,11 +232,12 @@ class _Conversation:
         if section.about_cards and not self._raised:
             self._until_the_end.enter_context(self._machine.raised())
             self._raised = True
-        heading = f"--- {section.title} "
+        kind = f"{self._machine.kind}: " if self._machine.kind else ""
+        heading = f"--- {kind}{section.title} "
         if section in SECTIONS:
             heading += f"({SECTIONS.index(section) + 1} of {len(SECTIONS)}) "
         if step.question and section.item:
-            heading = f"--- {section.item.capitalize()} {int(step.base[1]) + 1} "
+            heading = f"--- {kind}{section.item.capitalize()} {int(step.base[1]) + 1} "
         if heading == self._heading:
             return
         self._heading = heading

@@ -18,7 +18,8 @@ class MachineView:
     """What the conversation may know of the machine.
 
     `stick` is the folder where the stick's FAT partition can be read, if there is one. `nics` looks
-    at the cards, `raised` has them up for as long as that is of use.
+    at the cards, `raised` has them up for as long as that is of use. `kind` is empty on the box
+    itself, and stands in every heading elsewhere.
     """
 
     cores: int
@@ -27,6 +28,7 @@ class MachineView:
     versions: Mapping[str, str] = field(default_factory=dict)
     nics: Callable[[], tuple[Nic, ...]] = find
     raised: Callable[[], AbstractContextManager[None]] = up
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ REDIRECTS = 5
 Result = TypeVar("Result")
 
 
+class Unreachable(Refusal):
+    """No server answered, so nothing is known of what it has."""
+
+
 class _Fault(Exception):
     """Something that may be better at the next attempt; the text says what was found."""
 
@@ -182,7 +186,7 @@ class Client:
                 found=f"{found}, at the last of {len(self._patience.pauses) + 1} attempts",
                 remedy=f"try again later, what came so far is kept; or {self._instead}",
             )
-        return Refusal(
+        return Unreachable(
             server,
             expected=f"a server that this machine can reach within {self._patience.answer:g} s",
             found=found,

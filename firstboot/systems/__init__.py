@@ -1,0 +1,64 @@
+"""The systems that a box may run, and which one a root has."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firstboot.machine import Machine
+    from firstboot.preflight import Verdict
+    from firstboot.render import Rendered
+    from firstboot.services import Command, Service
+    from firstboot.site import Site
+    from firstboot.trial import Checker
+    from firstboot.values import Address
+
+REHEARSAL = "usr/local/share/exitisp/rehearsal"
+"""What only the root of a rehearsal has."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """What the box's own programs have to know of the system they are on.
+
+    `kind` is in every heading of the wizard; `notice` and `lacks`, what there is not to be seen,
+    are told by status. All are empty on the real one.
+    """
+
+    services: "tuple[Service, ...]"
+    checkers: "tuple[Checker, ...]"
+    verdicts: "Callable[[Site, Iterable[Rendered], Machine], tuple[Verdict, ...]]"
+    """What must hold before a port goes up, and whether it does."""
+
+    devices: "Callable[[Machine], tuple[str, ...]]"
+    """Network devices, without those that are made by software."""
+
+    alias: "Callable[[Address, bool], Command]"
+    """The command that gives the box an address of its own, or takes it away."""
+
+    sticks: "Callable[[Machine], Iterable[Command]]"
+    """Commands that mount the partition a person can write to, but for the folder at their end, in
+    the order in which they are tried."""
+
+    password: "Callable[[Path], Command]"
+    """The command that reads root's new password, hashed, from standard input; of the root PATH."""
+
+    raised: "Callable[[], AbstractContextManager[None]]"
+    """Has the network cards up, for as long as a person looks which have a link."""
+
+    kind: str = ""
+    notice: str = ""
+    lacks: tuple[str, ...] = ()
+
+
+def of(root: Path) -> System:
+    """The system in `root`."""
+    if (root / REHEARSAL).exists():
+        from firstboot.systems.rehearsal import SYSTEM as REHEARSING
+
+        return REHEARSING
+    from firstboot.systems.freebsd import SYSTEM as REAL
+
+    return REAL

@@ -1,0 +1,172 @@
+"""The pipeline of the rehearsal: Debian's packages and the wizard in, a disk image out."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image import listing, overlay
+from image.build import NAMESPACE, check_place, uninterrupted
+from image.freeze import Frozen, Target, freeze
+from image.freeze.program import ROOT, Program
+from image.layout import Layout
+from image.made import check_name
+from image.overlay import Overlay
+from image.progress import step
+from image.rehearsal import apt, cpio, disk, grub, modules, tools, unpacked
+from image.rehearsal.root import assemble
+from image.rehearsal.wanted import PACKAGES, TOOLS
+from image.tree import Content
+from image.writing import settle, sync, writing
+
+FOLDER = ROOT / "rehearsal"
+"""The overlay that makes Debian's programs this box."""
+
+SYSTEM = "Debian's packages on Linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a build made: the image, its manifest, and the disk size in MiB; and of what."""
+
+    image: Path
+    manifest: Path
+    size_mib: int
+    packages: Sequence[apt.Package]
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.packages)} packages of Debian: signed by the archive, as apt verifies it\n"
+            f"{self.image}: a REHEARSAL, for disks of {self.size_mib} MiB and more"
+        )
+
+
+def build(
+    overlays: Sequence[Overlay],
+    output: Path,
+    cache: Path,
+    *,
+    size_mib: int = 0,
+    time: int | None = None,
+) -> Rehearsed:
+    """Make the image `output` of a rehearsal, and beside it its manifest (`.json`).
+
+    `overlays` are laid over the rehearsal's own. `time`, in seconds since 1970, is the age of all
+    that is new; None takes that of the youngest file of the packages. `size_mib` is 0 for the
+    smallest. Same packages, same bytes. Raises Refusal, and then `output` is what it was.
+    """
+    check_name(output)
+    manifest = output.with_suffix(".json")
+    check_place(output, [manifest])
+    packages = apt.obtain(PACKAGES, cache / "debian")
+    parts = unpacked.unpack(packages, cache)
+    for part in parts:
+        if not part.fresh:
+            part.verify()
+    size_mib = size_mib or disk.SMALLEST_MIB
+    if time is None:
+        time = max(member.mtime for part in parts for member in part.members)
+    debian = unpacked.tree_of(parts)
+    wizard = freeze(Target.LINUX, cache / "freeze", program=program())
+    laid = [overlay.load(FOLDER), *overlays]
+    tree = assemble(debian, packages, wizard, laid, ROOT, time)
+    plan = disk.lay_out(
+        size_mib, uuid.uuid5(NAMESPACE, identity(packages, wizard, laid, time, size_mib))
+    )
+    with step("Pack the root"):
+        root = cpio.compressed(tree, time)
+    version = modules.kernel(debian)
+    files: Mapping[str, bytes | Content] = {
+        grub.KERNEL: debian[f"boot/vmlinuz-{version}"].content,
+        grub.ROOT: root,
+    }
+    halves = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
+    with (
+        writing(output),
+        tools.unpacked(debian, TOOLS, grub.FOLDERS) as programs,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        listed = thread.submit(listing.describe, tree)
+        try:
+            disk.write(halves[0], plan, programs, files, time)
+            facts = describe(packages, version, wizard, laid, plan, time) | listed.result()
+            halves[1].write_text(listing.render(facts), encoding="utf-8")
+            for half in halves:
+                sync(half)
+            with uninterrupted():
+                settle(halves[0], output)
+                settle(halves[1], manifest)
+        finally:
+            for half in halves:
+                half.unlink(missing_ok=True)
+    return Rehearsed(output, manifest, size_mib, packages)
+
+
+def program() -> Program:
+    """The wizard with the rehearsal's templates among those of the overlays."""
+    own = Program.read()
+    templates = {
+        f"overlays/rehearsal/templates/{path.name}": path.read_bytes()
+        for path in sorted((FOLDER / "templates").iterdir())
+    }
+    return Program({**own.files, **templates})
+
+
+def identity(
+    packages: Sequence[apt.Package],
+    wizard: Frozen,
+    overlays: Sequence[Overlay],
+    time: int,
+    size_mib: int,
+) -> str:
+    """Stands for all that decides what an image is."""
+    hashes = hashlib.sha256("\n".join(one.chosen.sha256 for one in packages).encode())
+    parts = (hashes.hexdigest(), overlay.digest(overlays), wizard.sha256, time, size_mib)
+    return " ".join(map(str, ("rehearsal", *parts)))
+
+
+def describe(
+    packages: Sequence[apt.Package],
+    kernel: str,
+    wizard: Frozen,
+    overlays: Sequence[Overlay],
+    plan: Layout,
+    time: int,
+) -> dict[str, Any]:
+    """The manifest but for its list of files."""
+    return {
+        "time": time,
+        "base": {"rehearsal": True, "system": SYSTEM, "kernel": kernel},
+        "packages": [
+            {
+                "name": one.chosen.name,
+                "version": one.chosen.version,
+                "size": one.chosen.size,
+                "sha256": one.chosen.sha256,
+                "trust": "signed by the archive, as apt verifies it",
+            }
+            for one in packages
+        ],
+        "wizard": {
+            "sha256": wizard.sha256,
+            "modules": [one._asdict() for one in wizard.modules],
+        },
+        "overlays": [one.name for one in overlays],
+        "disk": {
+            "bytes": plan.size,
+            "identifier": str(plan.table.identifier),
+            "partitions": [
+                {
+                    "label": one.label,
+                    "first_block": one.first_lba,
+                    "blocks": one.blocks,
+                    "identifier": str(one.identifier),
+                }
+                for one in plan.table.partitions
+            ],
+        },
+    }

@@ -1,0 +1,47 @@
+"""A package of Debian as an archive: that of its files, inside an ar archive (deb(5))."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from firstboot.refusal import Refusal
+
+MAGIC = b"!<arch>\n"
+HEADER = 60
+"""Bytes before each member (ar(5)): name, times, ids, mode, the size in decimal at 48, an end."""
+
+END = b"`\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Deb:
+    """The package in the file `path`, as `image.archive.Source` has it."""
+
+    path: Path
+
+    def open(self) -> IO[bytes]:
+        """Its files, compressed as they are. Raises Refusal for anything but a package."""
+        return io.BytesIO(member(self.path.read_bytes(), "data.tar", self.path))
+
+
+def member(archive: bytes, prefix: str, subject: object) -> bytes:
+    """The first member of an ar archive whose name begins with `prefix`. Raises Refusal."""
+    at = len(MAGIC)
+    while archive.startswith(MAGIC) and at + HEADER <= len(archive):
+        header = archive[at : at + HEADER]
+        size = header[48:58].strip()
+        if header[58:] != END or not size.isdigit():
+            break
+        end = at + HEADER + int(size)
+        if end > len(archive):
+            break
+        if header[:16].decode("ascii", "replace").startswith(prefix):
+            return archive[at + HEADER : end]
+        at = end + end % 2
+    raise Refusal(
+        subject,
+        expected=f"a package of Debian with a {prefix}",
+        found="none, or a damaged one",
+        remedy="remove the file and run the same command again",
+    )
