@@ -35,12 +35,12 @@ SERVICES = (
     Service("syslogd", "log", "/usr/bin/syslogd", ready=("service", "syslogd", "status")),
     Service("netif", "addresses", "/usr/bin/ip"),
     Service(
-        "exitisp_guard",
+        "nftables",
         "guard of the ports, by nftables",
         "/usr/sbin/nft",
         reads=(GUARD,),
-        reload=("service", "exitisp_guard", "reload"),
-        ready=("service", "exitisp_guard", "status"),
+        reload=("service", "nftables", "reload"),
+        ready=("service", "nftables", "status"),
     ),
     Service("exitisp_ports", "transit and exchange ports, still down", "/usr/bin/ip"),
     Service(
