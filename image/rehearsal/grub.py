@@ -22,7 +22,7 @@ REST_AT = BLOCK - 12
 NO_CHECK = b"\x90\x90"
 
 COMMON = ("part_gpt", "fat", "search", "search_fs_uuid", "linux", "echo", "serial", "terminal")
-MODULES = {"i386-pc": ("biosdisk", *COMMON), "x86_64-efi": COMMON}
+MODULES = {"i386-pc": ("biosdisk", *COMMON), "x86_64-efi": ("all_video", *COMMON)}
 
 FOLDERS = tuple(f"usr/lib/grub/{kind}" for kind in MODULES)
 MKIMAGE = "usr/bin/grub-mkimage"
