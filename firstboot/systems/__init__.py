@@ -35,12 +35,11 @@ class System:
     devices: "Callable[[Machine], tuple[str, ...]]"
     """Network devices, without those that are made by software."""
 
-    alias: "Callable[[Address, bool], Command]"
-    """The command that gives the box an address of its own, or takes it away."""
+    alias: "Callable[[Address], Command]"
+    """The command that gives the box an address of its own."""
 
-    sticks: "Callable[[Machine], Iterable[Command]]"
-    """Commands that mount the partition a person can write to, but for the folder at their end, in
-    the order in which they are tried."""
+    fat: str
+    """What mount(8) calls the file system of the partition that a person can write to."""
 
     password: "Callable[[Path], Command]"
     """The command that reads root's new password, hashed, from standard input; of the root PATH."""

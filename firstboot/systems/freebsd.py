@@ -1,6 +1,6 @@
 """HardenedBSD and FreeBSD, which the box is for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from firstboot import nics, preflight
@@ -9,7 +9,6 @@ from firstboot.preflight import Verdict
 from firstboot.render import Rendered
 from firstboot.services import SERVICES, Command
 from firstboot.site import Site
-from firstboot.stick import DEVICES
 from firstboot.systems import System
 from firstboot.trial import CHECKERS
 from firstboot.values import Address
@@ -25,15 +24,9 @@ def devices(machine: Machine) -> tuple[str, ...]:
     return tuple(said.text.split()) if said.status == 0 else ()
 
 
-def alias(address: Address, present: bool) -> Command:
+def alias(address: Address) -> Command:
     family = "inet6" if address.version == 6 else "inet"
-    length = f"/{address.max_prefixlen}" if present else ""
-    return "ifconfig", "lo1", family, f"{address}{length}", "alias" if present else "-alias"
-
-
-def sticks(machine: Machine) -> Iterator[Command]:
-    for device in DEVICES:
-        yield "mount", "-t", "msdosfs", "-o", "ro,noexec,nosuid", device
+    return "ifconfig", "lo1", family, f"{address}/{address.max_prefixlen}", "alias"
 
 
 def password(root: Path) -> Command:
@@ -46,7 +39,7 @@ SYSTEM = System(
     verdicts=verdicts,
     devices=devices,
     alias=alias,
-    sticks=sticks,
+    fat="msdosfs",
     password=password,
     raised=nics.raised,
 )

@@ -190,14 +190,10 @@ def devices(machine: Machine) -> tuple[str, ...]:
     return tuple(nic.device for nic in nics.read_linux(machine.root / "sys/class/net"))
 
 
-def alias(address: Address, present: bool) -> Command:
+def alias(address: Address) -> Command:
     one = f"{address}/{address.max_prefixlen}"
-    nodad = ("nodad",) if present and address.version == 6 else ()
-    return "ip", "address", "replace" if present else "delete", one, "dev", "lo1", *nodad
-
-
-def sticks(machine: Machine) -> Iterator[Command]:
-    yield "mount", "-t", "vfat", "-o", "ro,noexec,nosuid,nodev", "/dev/gpt/efi"
+    nodad = ("nodad",) if address.version == 6 else ()
+    return "ip", "address", "replace", one, "dev", "lo1", *nodad
 
 
 def password(root: Path) -> Command:
@@ -228,7 +224,7 @@ SYSTEM = System(
     verdicts=verdicts,
     devices=devices,
     alias=alias,
-    sticks=sticks,
+    fat="vfat",
     password=password,
     raised=raised,
     kind="REHEARSAL",
