@@ -5,16 +5,17 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
-from firstboot.site import Peer, PeerRole, PortRole
+from firstboot.site import Peer, PeerRole, Port, PortRole
 from firstboot.values import Network
 from qemu.lab import checks
 from qemu.lab.checks import Asked, Verdict
 from qemu.lab.laboratory import Lab, until_holds, wait
 from qemu.world.bird import Route
-from qemu.world.outside import rule
+from qemu.world.outside import Rule, rule
 from qemu.world.routes import ORIGIN, unwanted
 from qemu.world.tor import Stream
 
@@ -103,8 +104,20 @@ def _asked(lab: Lab) -> list[list[Asked]]:
 
 def contained(lab: Lab) -> Verdict:
     """No packet left a port towards strangers from a foreign address, since the first one."""
-    ports = lab.outside
-    return checks.contained({p.name: (rule(lab.site, p), lab.sent(p.name)) for p in ports})
+    return checks.contained(
+        {port.name: (_rule(lab, port), lab.sent(port.name)) for port in lab.outside}
+    )
+
+
+def _rule(lab: Lab, port: Port) -> Rule:
+    """With the members that the exchange's route servers tell of."""
+    ends = (
+        end.ip
+        for exchange in lab.internet.topology.exchanges
+        if exchange.port is port
+        for end in exchange.member_ends
+    )
+    return replace(rule(lab.site, port), hops=frozenset(ends))
 
 
 def permitted(lab: Lab) -> Verdict:

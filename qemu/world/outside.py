@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from firstboot.plan import allot
 from firstboot.site import Port, Site
@@ -27,13 +27,15 @@ NOBODY = ip_address("::")
 @dataclass(frozen=True)
 class Rule:
     """Whatever leaves a port, leaves from the scopes; and from the port's own addresses only BGP
-    to neighbours, the search for them, and answers to those who search for the port (ARP,
-    neighbour discovery)."""
+    to neighbours, the search for them and for next hops, and what tells those who search for the
+    port where it is (ARP, neighbour discovery)."""
 
     scopes: tuple[Network, ...]
     own: frozenset[Address]
     neighbours: frozenset[Address]
     vlan: int | None
+    hops: frozenset[Address] = frozenset()
+    """Members of an exchange that its route servers give as next hops."""
 
     def strays(self, frames: Collection[Frame]) -> list[str]:
         """What breaks the rule, each told once."""
@@ -50,7 +52,7 @@ class Rule:
             return False
         if frame.ethertype == ARP:
             speaker, sought, answers = frame.arp
-            return speaker in self.own and (answers or sought in self.neighbours)
+            return speaker in self.own and (answers or self._known(sought))
         if frame.ethertype not in (IPV4, IPV6):
             return False
         packet = frame.packet
@@ -62,8 +64,9 @@ class Rule:
         bgp = packet.protocol == TCP and BGP in packet.ports
         return bgp and packet.source in self.own and packet.destination in self.neighbours
 
-    def _known(self, target: IPv6Address) -> bool:
-        return target in self.neighbours or target in self.own or target in LINK_LOCAL
+    def _known(self, target: Address) -> bool:
+        """Whether the port may speak of it; of itself it tells when it comes up (RFC 5227)."""
+        return target in (self.neighbours | self.own | self.hops) or target in LINK_LOCAL
 
 
 def rule(site: Site, port: Port) -> Rule:

@@ -1,6 +1,7 @@
 """The rule for what may leave a port, frame by frame, and the stand-in for pf."""
 
 import struct
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -57,6 +58,7 @@ STRANGER = "203.0.113.66"
         tcp(OWN, PEER, 4096, 179),
         tcp(OWN6, PEER6, 179, 4096),
         arp(1, OWN, PEER),
+        arp(1, OWN, OWN),
         arp(2, OWN, STRANGER),
         icmp6(OWN6, "ff02::1:ff00:20", 135, PEER6),
         icmp6("fe80::1", PEER6, 136, OWN6),
@@ -95,6 +97,12 @@ def test_may_leave(frame: Frame) -> None:
 )
 def test_must_not_leave(frame: Frame) -> None:
     assert outside(PortRole.EXCHANGE).strays([frame]) != []
+
+
+def test_a_next_hop_that_is_no_neighbour_is_sought_and_not_spoken_to() -> None:
+    known = replace(outside(PortRole.EXCHANGE), hops=frozenset({ip_address(STRANGER)}))
+    assert known.strays([arp(1, OWN, STRANGER)]) == []
+    assert known.strays([tcp(OWN, STRANGER, 4096, 179)]) != []
 
 
 @pytest.mark.parametrize("part", ["LEAK4", "LEAK6", "bgp-out", "nd-out"])
