@@ -74,7 +74,7 @@ def made(some: Iterable[Check], lab: Lab) -> tuple[Verdict, ...]:
 
 def attempt(check: Check, lab: Lab) -> Verdict:
     """The verdict of `check`; that it does not hold, if it cannot be made."""
-    name = getattr(check, "__name__", "told")
+    name = check.__name__
     try:
         with lab.progress.stage(f"  {name}"):
             return check(lab)

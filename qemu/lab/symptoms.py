@@ -25,6 +25,7 @@ def told(*wanted: str) -> Check:
 
         return until_holds(look, PATIENCE)
 
+    check.__name__ = "told"
     return check
 
 
@@ -61,6 +62,7 @@ def gone(role: PeerRole) -> Check:
 
         return until_holds(look, PATIENCE)
 
+    check.__name__ = "gone"
     return check
 
 
