@@ -23,7 +23,7 @@ from image.rehearsal.wanted import PACKAGES, TOOLS
 from image.tree import Content
 from image.writing import settle, sync, writing
 
-FOLDER = ROOT / "rehearsal"
+FOLDER = ROOT / "image" / "rehearsal" / "overlay"
 """The overlay that makes Debian's programs this box."""
 
 SYSTEM = "Debian's packages on Linux"

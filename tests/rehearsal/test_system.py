@@ -74,7 +74,9 @@ def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
 
 
 def test_the_overlay_has_what_says_so() -> None:
-    assert (Path(__file__).parents[2] / "rehearsal" / "files" / REHEARSAL).exists()
+    assert (
+        Path(__file__).parents[2] / "image" / "rehearsal" / "overlay" / "files" / REHEARSAL
+    ).exists()
 
 
 def test_everything_holds_of_a_healthy_box(tmp_path: Path) -> None:
@@ -119,7 +121,9 @@ def test_a_service_that_is_down_is_told(tmp_path: Path, name: str) -> None:
 
 
 def test_every_service_has_a_script() -> None:
-    scripts = Path(__file__).parents[2] / "rehearsal" / "files" / "etc" / "init.d"
+    scripts = (
+        Path(__file__).parents[2] / "image" / "rehearsal" / "overlay" / "files" / "etc" / "init.d"
+    )
     assert all((scripts / service.name).exists() for service in rehearsal.SERVICES)
 
 
