@@ -134,5 +134,5 @@ def test_the_second_serial_line_offers_the_wizard_too(box: Box) -> None:
     """Where many boards have their serial-over-LAN. The tests' shell makes room for it."""
     line = box.machine.shell
     line.send_line("sed -i '' '/^ttyu1/s/off/onifexists/' /etc/ttys")
-    line.send_line("pkill -f 'daemon: /usr/libexec/getty'; kill -HUP 1; exit")
+    line.send_line("pkill -a -x daemon; kill -HUP 1; exit")  # -a: from among its ancestors
     line.expect(BEGIN[0], timeout=BOOT)
