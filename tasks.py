@@ -486,20 +486,36 @@ def test(context: Context, only: str = "tests", boot: bool = True, full: bool = 
 @task(
     help={
         "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
-        "output": "where the figures go",
+        "boot": "measure how long an image takes from power-on to its prompt, and where the time "
+        "goes, against a stock installation of the sets",
+        "image": f"the image for --boot ({IMAGE})",
+        "output": "where the figures go (dist/bench.json, or dist/bench-boot.json)",
     },
 )
 @refusing
-def bench(_: Context, sets: str = "", output: str = "dist/bench.json") -> None:
-    """Measure builds against the least that any build must do, in the same run.
+def bench(
+    _: Context, sets: str = "", boot: bool = False, image: str = IMAGE, output: str = ""
+) -> None:
+    """Measure builds against the least that any build must do, or starts against a stock system.
 
     Example: ./exitisp bench --sets ~/sets
+    Example: ./exitisp bench --boot --sets ~/sets
     """
     from image.bench import measure
     from image.host import ensure, program
 
+    folder = Path(sets) if sets else None
+    if boot:
+        from image.stock import made
+        from qemu.boottime import measure as measure_starts
+
+        ensure(machine_needs())
+        with made(folder, LOCK) as stock:
+            images = {"stock": stock, "exitisp": Path(image)}
+            measure_starts(images, Path(output or "dist/bench-boot.json"))
+        return
     ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
-    measure(ROOT, Path(sets) if sets else None, Path(output))
+    measure(ROOT, folder, Path(output or "dist/bench.json"))
 
 
 @task

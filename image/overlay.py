@@ -11,6 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Self
 
@@ -117,6 +118,67 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class SetId:
+    """A program of the base that runs as its owner or group, and whether it still does here."""
+
+    path: str
+    reason: str
+    keeps: bool = False
+
+
+class Place(Enum):
+    """Addresses of a configured box by what they are for."""
+
+    LOOPBACK = "loopback"
+    ROUTER = "router"
+    RESOLVER = "resolver"
+    RELAYS = "relays"
+    EXITS = "exits"
+    MANAGEMENT = "management"
+    LAN = "lan"
+    SESSIONS = "sessions"
+    ANY = "any"
+    """No address: inside of a jail, those of the jail."""
+
+
+class Protocol(Enum):
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class On(Enum):
+    """Whether rc(8) runs a script when the box starts."""
+
+    ALWAYS = "always"
+    SITE = "site"
+    """Once a site is configured that has it."""
+
+    NEVER = "never"
+    """It is there for others to start, or to come after."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A script of rc.d(8) that the image has."""
+
+    name: str
+    on: On
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listens:
+    """A socket on which a program of a configured box takes what it did not ask for: `program` as
+    sockstat(1) names it, the kind of address, and the port; without one, any."""
+
+    program: str
+    on: Place
+    protocol: Protocol
+    reason: str
+    port: int | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What `overlay.yaml` may say."""
 
@@ -131,6 +193,9 @@ class Recipe:
 
     memory: tuple[Memory, ...] = ()
     packages: tuple[Wanted, ...] = ()
+    setid: tuple[SetId, ...] = ()
+    services: tuple[Service, ...] = ()
+    listens: tuple[Listens, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,7 +212,7 @@ class Overlay:
 def load(folder: Path) -> Overlay:
     """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml."""
     recipe = document.load(folder / "overlay.yaml", Recipe)
-    for kind in ("drop", "directories", "files", "symlinks", "amend", "memory"):
+    for kind in ("drop", "directories", "files", "symlinks", "amend", "memory", "setid"):
         seen = set()
         for at, rule in enumerate(getattr(recipe.value, kind)):
             if rule.path in seen:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from firstboot.document import Document
 from firstboot.refusal import Refusal
-from image import overlay
+from image import overlay, services, setid
 from image.accounts import Accounts
 from image.freeze import frozen
 from image.freeze.frozen import Frozen
@@ -86,12 +86,15 @@ def finish(
     overlay.apply(overlays, tree, accounts, time, packaged)
     if samples := [sample for script in scripts for sample in script.samples]:
         copy_samples(tree, samples, ways, overlay.rendered(overlays))
+    services.leave_out(tree, overlays)
+    services.check(tree, overlays)
     register(tree, additions.packages, overlays, time)
     stamp.plant(tree, additions.release, time)
     for text, entry in texts.items():
         if tree.get(text) is not entry:
             tree.pop(DATABASES[text], None)
     lock_accounts(tree, accounts, overlays, time)
+    setid.settle(tree, overlays, (one.path for one in reviewed.value.setuid))
     keep_in_memory(tree, overlays, time)
     if tree.content_size > SLOT_MIB << 20:
         raise too_large(f"files of {tree.content_size >> 20} MiB")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.boot
 MOMENTS = {
     Firmware.BIOS: (
         "Loading kernel",
-        "Setting hostuuid",
+        "Mounting local filesystems",
         "Making /data",
         "resized",
         "Setting hostname",

@@ -22,12 +22,14 @@ from firstboot.site import Port, PortRole, Site
 from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
+from image.overlay import On
 from image.tree import Tree
 from qemu.disk import Disk
 from qemu.machine import Machine
 from qemu.signs import LOGIN
 from qemu.wire import Nic, Wire
 from tests.boot.conftest import BOOT, LOCK, ROOT, STICK, Real, transcripts
+from tests.boot.services import enabled, listed
 from tests.boot.tap import ARP, ICMP, ICMPV6, TCP, UDP, Packet, Tap, opening, solicitation, tapped
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("rendered")]
@@ -248,26 +250,67 @@ def test_every_tunable_of_the_loader_is_known(lab: Lab) -> None:
     lines = (line.split("=", 1) for line in lab.said("kenv").splitlines())
     environment = {name: value.strip('"') for name, value in lines}
     assert {name: environment.get(name) for name in tunables} == tunables
-    # Drivers make their names where their cards are: test_performance.py.
+    # Drivers make their names where their cards are: test_performance.py. PaX is HardenedBSD's.
     for name in tunables:
-        if not name.startswith("dev."):
+        if not name.startswith(("dev.", "hardening.", "hint.")):
             assert lab.said(f"sysctl -N {name}") == name
     assert lab.said("sysctl -n net.inet.tcp.tcbhashsize") == "524288"
 
 
 def test_modules_are_loaded(lab: Lab) -> None:
-    for module in ("pf", "tcpmd5", "fib_dxr", "coretemp"):
+    for module in ("pf", "tcpmd5", "fib_dxr", "coretemp", "mac_ntpd"):
         assert lab.status(f"kldstat -q -n {module}") == 0, module
 
 
 def test_services_are_those_of_the_site(lab: Lab) -> None:
-    enabled = [line.rpartition("/")[2] for line in lab.said("service -e").splitlines()]
-    assert "pf" in enabled
-    for off in ("dhclient", "sendmail", "rtsold", "pflog", "route6d"):
-        assert off not in enabled
+    # This image has no packages.
+    assert enabled(lab.box) == listed(On.ALWAYS, On.SITE) - {"openbgpd"}
     assert lab.said("sysrc -n network_interfaces") == "lo0 vtnet3"
     assert lab.said("sysrc -n gateway_enable") == "NO"
     assert lab.said("sysctl -n net.inet.ip.forwarding net.inet6.ip6.forwarding") == "0\n0"
+
+
+def test_services_start_in_an_order_that_guards_the_ports(lab: Lab) -> None:
+    order = lab.said("rcorder /etc/rc.d/* 2>/dev/null").splitlines()
+    names = [path.rpartition("/")[2] for path in order]
+    chain = (
+        "mountcritlocal exitisp_storage exitisp_site netif routing pf exitisp_ports NETWORKING",
+        "pf local_unbound NETWORKING DAEMON exitisp_relays LOGIN sshd",
+        "exitisp_accounts mountcritlocal",
+        "exitisp_site sysctl_lastload securelevel",
+        "ldconfig exitisp_relays",
+        "netif syslogd",
+    )
+    for places in (line.split() for line in chain):
+        assert sorted(places, key=names.index) == places
+
+
+def test_the_kernel_is_closed_last(lab: Lab) -> None:
+    assert lab.said("sysctl -n kern.securelevel") == "1"
+    assert lab.said("sysctl -n security.mac.ntpd.enabled") == "1"
+    assert lab.said("ps -o user= -p $(pgrep -x ntpd)") == "ntpd"
+    # What an administrator changes while it runs.
+    assert lab.said("service sysctl start 2>&1") == ""
+    lab.said("pfctl -q -f /etc/pf.conf && service ntpd restart && service syslogd restart")
+
+
+def test_sshd_speaks_nothing_that_is_old(lab: Lab) -> None:
+    told = lab.said("/usr/sbin/sshd -T -f /etc/ssh/sshd_config")
+    says = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
+    assert says["ciphers"].split(",") == [
+        "chacha20-poly1305@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-gcm@openssh.com",
+    ]
+    assert says["macs"].split(",") == [
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256-etm@openssh.com",
+    ]
+    assert says["hostkeyalgorithms"] == "ssh-ed25519"
+    kinds = ("mlkem768x25519", "sntrup761x25519", "curve25519")
+    assert all(one.startswith(kinds) for one in says["kexalgorithms"].split(","))
+    assert says["passwordauthentication"] == says["kbdinteractiveauthentication"] == "no"
+    assert says["permitrootlogin"] == "without-password"
 
 
 def test_ports_are_not_raised_without_the_packet_filter(lab: Lab) -> None:

@@ -185,7 +185,7 @@ class TestSlot:
         ("path", "mode", "uid", "gid", "flags", "mtime"),
         [
             ("bin/sh", 0o555, 0, 0, 0, 1_700_000_000),
-            ("usr/bin/su", 0o4555, 0, 0, 0x20800, 1_700_000_000),
+            ("usr/bin/su", 0o555, 0, 0, 0x20800, 1_700_000_000),
             ("libexec/ld-elf.so.1", 0o555, 0, 0, 0x20000, 1_700_000_000),
             ("tmp", 0o1777, 0, 0, 0, 1_700_000_000),
             ("var/unbound", 0o755, 59, 59, 0, 1_700_000_000),
@@ -333,7 +333,9 @@ class TestReproducibility:
 def test_stale_passwords_go_without_being_told(tmp_path: Path) -> None:
     """What the target would look users up in is made at its boot, from master.passwd."""
     (tmp_path / "locks").mkdir()
-    (tmp_path / "locks/overlay.yaml").write_text("description: only this\nlock: [root]\n")
+    (tmp_path / "locks/overlay.yaml").write_text(
+        "description: only this\nlock: [root]\nsetid: [{path: usr/bin/su, reason: nobody}]\n"
+    )
     tree = make(tmp_path, given(tmp_path / "sets"), [overlay.load(tmp_path / "locks")]).tree
     assert "usr/bin/clang" in tree
     assert not {"etc/pwd.db", "etc/spwd.db"} & set(tree)

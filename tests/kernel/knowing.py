@@ -1,8 +1,10 @@
-"""A kernel in miniature that knows whatever overlays name, for tests of something else."""
+"""A kernel in miniature that knows whatever overlays name but HardenedBSD's settings, for tests of
+something else."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from image.kernel.lint import HARDENED
 from image.kernel.mentions import ANY, Mention, Use, in_overlay
 from image.kernel.sysctl import TUNABLE
 from tests.kernel import objects
@@ -24,6 +26,8 @@ def _plan(named: list[Mention]) -> Plan:
     chips: dict[str, list[tuple[int, int]]] = {}
     for one in named:
         parts = one.name.split(".")
+        if parts[0] == HARDENED:
+            continue
         if one.use is Use.DRIVER:
             drivers.add(f"pci/{one.name}")
         elif one.use is Use.CHIP:

@@ -7,7 +7,7 @@ local slot = slots[(loader.getenv("currdev") or ""):match("p(%d+):?$")]
 if slot ~= nil then
 	loader.setenv("exitisp.slot", slot)
 	loader.setenv("vfs.root.mountfrom", "ufs:/dev/gpt/" .. slot)
-	loader.setenv("vfs.root.mountfrom.options", "ro")
+	loader.setenv("vfs.root.mountfrom.options", "ro,nosuid")
 else
 	print("exitisp: " .. tostring(loader.getenv("currdev")) .. " is no slot")
 end

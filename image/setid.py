@@ -1,0 +1,35 @@
+"""Programs that run as their owner or group (set-id, chmod(2)): those that are meant, no others.
+
+Every such file of the base is in the key `setid` of an overlay.yaml, with the reason why it keeps
+or loses these bits. One that is in no list stops the build: it came with a new base, and nobody
+has looked at it yet.
+"""
+
+from collections.abc import Iterable
+
+from firstboot.refusal import Refusal
+from image.overlay import Overlay, SetId
+from image.packages.reviewed import SET_ID
+from image.tree import Kind, Tree
+
+
+def settle(tree: Tree, overlays: Iterable[Overlay], reviewed: Iterable[str] = ()) -> None:
+    """Take the bits from every file of `tree` that a list says should lose them.
+
+    `reviewed` are paths of packages that may have them. Raises Refusal for a file in no list.
+    """
+    rules: dict[str, SetId] = {
+        rule.path: rule for one in overlays for rule in one.recipe.value.setid
+    }
+    allowed = {*reviewed, *(path for path, rule in rules.items() if rule.keeps)}
+    for path, entry in list(tree.items()):
+        if entry.kind is not Kind.FILE or not tree[path].mode & SET_ID or path in allowed:
+            continue
+        if path not in rules:
+            raise Refusal(
+                f"/{path}",
+                expected="no program that runs as its owner or group and is in no list",
+                found=f"mode {entry.mode:04o}",
+                remedy="list it in 'setid' of an overlay.yaml, with the reason to keep or lose it",
+            )
+        tree.amend(path, mode=tree[path].mode & ~SET_ID)

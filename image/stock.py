@@ -1,0 +1,48 @@
+"""A stock installation of the base sets, as the installer leaves one, to compare with: nothing is
+laid over it, and only what a start on a serial console needs is added."""
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from image import build, disk, layout, root
+from image.base.cache import cache_folder
+from image.base.sets import BaseSets
+from image.base.source import obtain
+from image.tree import Tree, file
+
+FILES = {
+    "boot/config": "-Dhn -S115200\n",
+    "boot/loader.conf": 'boot_multicons="YES"\nboot_serial="YES"\ncomconsole_speed="115200"\n',
+    "etc/fstab": "/dev/gpt/rootA\t/\tufs\trw\t1\t1\n",
+    "etc/rc.conf": 'hostname="stock"\n',
+}
+"""boot.config(5), loader.conf(5), fstab(5), rc.conf(5)."""
+
+
+@contextmanager
+def made(folder: Path | None, lock: Path) -> Iterator[Path]:
+    """The image of a disk, for as long as the context lasts, from the sets in `folder` or from
+    those that `lock` pins. Raises Refusal."""
+    with tempfile.TemporaryDirectory(prefix="stock-") as work:
+        image = Path(work) / "stock.img"
+        write(obtain(folder, lock, cache_folder()), image, cache_folder().parent)
+        yield image
+
+
+def write(sets: BaseSets, image: Path, cache: Path) -> None:
+    base, kernel = build.unpack(sets, [], cache)
+    with build.verifying(base, kernel) as settle_doubts:
+        tree, _ = root.plant_sets(base, kernel)
+        time = build.youngest(base, kernel)
+        add(tree, time)
+        plan = layout.lay_out(layout.SMALLEST_MIB, uuid.uuid5(build.NAMESPACE, "stock"))
+        disk.write(image, plan, tree, time)
+        settle_doubts()
+
+
+def add(tree: Tree, time: int) -> None:
+    for path, text in FILES.items():
+        tree[path] = file(text.encode(), mtime=time)
