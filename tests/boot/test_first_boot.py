@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from firstboot.masking import secrets
+from firstboot.plan import allot
+from image.overlay import On
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.lab.serial import Serial
@@ -17,6 +19,8 @@ from qemu.signs import CRASHES, LOGIN, PASSWORD
 from tests.boot import isp
 from tests.boot.conftest import BOOT, STICK, transcripts
 from tests.boot.isp import APPLIED, QUESTION, SITE, TURNS, UP, Isp, nics
+from tests.boot.listening import differences
+from tests.boot.services import enabled, listed
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("first-boot")]
 
@@ -53,6 +57,11 @@ def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
 
 def test_the_box_runs_what_was_answered(box: Isp) -> None:
     box.runs(SITE)
+
+
+def test_who_runs_and_who_listens_is_listed(box: Isp) -> None:
+    assert enabled(box.machine) == listed(On.ALWAYS, On.SITE)
+    assert differences(box.said("sockstat -46lqw"), SITE, allot(SITE)) == []
 
 
 def test_the_site_is_kept_and_the_answers_are_not(box: Isp) -> None:
