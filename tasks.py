@@ -489,12 +489,19 @@ def test(context: Context, only: str = "tests", boot: bool = True, full: bool = 
         "boot": "measure how long an image takes from power-on to its prompt, and where the time "
         "goes, against a stock installation of the sets",
         "image": f"the image for --boot ({IMAGE})",
+        "configured": "with --boot: the image with a site, as ./exitisp flash IMAGE FILE --site "
+        "makes one",
         "output": "where the figures go (dist/bench.json, or dist/bench-boot.json)",
     },
 )
 @refusing
 def bench(
-    _: Context, sets: str = "", boot: bool = False, image: str = IMAGE, output: str = ""
+    _: Context,
+    sets: str = "",
+    boot: bool = False,
+    image: str = IMAGE,
+    configured: str = "",
+    output: str = "",
 ) -> None:
     """Measure builds against the least that any build must do, or starts against a stock system.
 
@@ -511,7 +518,9 @@ def bench(
 
         ensure(machine_needs())
         with made(folder, LOCK) as stock:
-            images = {"stock": stock, "exitisp": Path(image)}
+            images = {"stock": stock, "unconfigured": Path(image)}
+            if configured:
+                images["configured"] = Path(configured)
             measure_starts(images, Path(output or "dist/bench-boot.json"))
         return
     ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
