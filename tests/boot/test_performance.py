@@ -132,12 +132,13 @@ def test_the_loader_passed_every_variable_on(running: Running) -> None:
 
 
 def test_what_the_loader_set_is_what_the_kernel_has(running: Running) -> None:
-    """Of hardware that is here; the drivers of other cards have made no names."""
+    """Of hardware that is here; the drivers of other cards have made no names, nor has PaX."""
     found = running.read("sysctl -ae 2>/dev/null | grep -E '^(dev.em|hw.|net.|machdep.|kern.)'")
     wanted = {
         name: value
         for name, value in loader_settings().items()
         if "." in name
+        and not name.startswith("hardening.")
         and (not name.startswith("dev.") or name.startswith(("dev.em.0.", "dev.em.1.")))
     }
     for name in ("dev.em.0.iflib.override_nrxds", "dev.em.1.iflib.override_ntxds"):
