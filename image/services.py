@@ -61,7 +61,7 @@ def leave_out(tree: Tree, overlays: Iterable[Overlay]) -> None:
 
 def check(tree: Tree, overlays: Iterable[Overlay]) -> None:
     """Raises Refusal for a script that no overlay lists, and for one that is on where the list
-    says it is off, or off where it says on."""
+    says it is off, or off where it says on. What a site turns on is in etc/rc.conf.d."""
     wanted = listed(overlays)
     settings = _settings(tree, DEFAULTS)
     for path in _scripts(tree, FOLDERS):
@@ -75,7 +75,9 @@ def check(tree: Tree, overlays: Iterable[Overlay]) -> None:
             )
         one = wanted[name]
         script = _text(tree, path)
-        own = _settings(tree, (f"etc/rc.conf.d/{_named(script)}",))
+        own = {}
+        if one.service.on is not On.SITE:
+            own = _settings(tree, (f"etc/rc.conf.d/{_named(script)}",))
         if is_on(script, settings | own) is not (one.service.on is On.ALWAYS):
             raise Refusal(
                 one.where,

@@ -78,6 +78,13 @@ def test_rc_conf_comes_after_the_defaults_and_rc_conf_d_last(tree: Tree, tmp_pat
     judge(tree, one)
 
 
+def test_a_site_may_turn_on_what_is_listed_for_one(tree: Tree, tmp_path: Path) -> None:
+    tree["etc/rc.conf.d/sshd"] = file(b'sshd_enable="YES"\n')
+    judge(tree, listing(tmp_path, "site", sshd="site"))
+    with pytest.raises(Refusal, match="expected sshd"):
+        judge(tree, listing(tmp_path, "never", sshd="never"))
+
+
 def test_a_default_in_the_script_counts_where_there_is_no_other(tree: Tree, tmp_path: Path) -> None:
     tree["etc/local/rc.d/tor"] = file(TOR, 0o555)
     judge(tree, listing(tmp_path, sshd="never", tor="always"))
