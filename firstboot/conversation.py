@@ -1,21 +1,27 @@
-"""The wizard on a console of the box, from the first question to a box that runs what was said."""
+"""The wizard on a console of the box, from the first question to a box that runs what was said.
+
+What takes long to load is loaded once somebody is there: both consoles of a slow processor greet
+as soon as they can.
+"""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from firstboot.apply import prepare, site_of_running, take_on
-from firstboot.draft import Draft
+from firstboot.greeting import INTRO
 from firstboot.keeping import keep
 from firstboot.keyboard import Interrupted, LineLost
 from firstboot.machine import Machine
 from firstboot.program import say, undisturbed
 from firstboot.refusal import Refusal
-from firstboot.restoring import offer, opened, read, take_over
 from firstboot.stick import mounted
 from firstboot.terminal import Terminal, console
 from firstboot.turns import first_come
-from firstboot.wizard import INTRO, Abandoned, MachineView, Saved, converse
+
+if TYPE_CHECKING:
+    from firstboot.draft import Draft
+    from firstboot.wizard import MachineView, Saved
 
 DRAFT = "draft.yaml"
 
@@ -26,7 +32,10 @@ def setup(machine: Machine) -> int:
         return 0
     path = machine.cfg / DRAFT
 
-    def draft(terminal: Terminal) -> Draft:
+    def draft(terminal: Terminal) -> "Draft":
+        from firstboot.draft import Draft
+        from firstboot.restoring import offer
+
         kept = Draft.open(path)
         return kept if kept.begun else offer(terminal, machine, path, _view(machine, None)) or kept
 
@@ -35,6 +44,8 @@ def setup(machine: Machine) -> int:
 
 def restore(file: Path, machine: Machine) -> int:
     """Make this box the one that the backup `file` is of. Raises Refusal if it is configured."""
+    from firstboot.restoring import opened, read, take_over
+
     if machine.running() is not None:
         raise Refusal(
             "this box",
@@ -44,7 +55,7 @@ def restore(file: Path, machine: Machine) -> int:
         )
     path = machine.cfg / DRAFT
 
-    def draft(terminal: Terminal) -> Draft:
+    def draft(terminal: Terminal) -> "Draft":
         files = opened(terminal, machine, file.name, read(file))
         return take_over(terminal, machine, files, path, _view(machine, None))
 
@@ -53,6 +64,9 @@ def restore(file: Path, machine: Machine) -> int:
 
 def reconfigure(machine: Machine) -> int:
     """Ask with the present site as the answers. Raises Refusal if the box is not configured."""
+    from firstboot.apply import site_of_running
+    from firstboot.draft import Draft
+
     site = site_of_running(machine).value
     running = machine.running()
     assert running is not None
@@ -66,7 +80,7 @@ def reconfigure(machine: Machine) -> int:
     return _talk(machine, draft, again=True)
 
 
-def _talk(machine: Machine, draft: Callable[[Terminal], Draft], *, again: bool) -> int:
+def _talk(machine: Machine, draft: "Callable[[Terminal], Draft]", *, again: bool) -> int:
     machine.state.mkdir(parents=True, exist_ok=True)
     name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
     with console() as terminal:
@@ -82,8 +96,10 @@ def _talk(machine: Machine, draft: Callable[[Terminal], Draft], *, again: bool) 
             return 1
 
 
-def _until_applied(machine: Machine, draft: Draft, terminal: Terminal, stick: Path | None) -> int:
+def _until_applied(machine: Machine, draft: "Draft", terminal: Terminal, stick: Path | None) -> int:
     """Converse and apply; what the daemons refuse is asked again."""
+    from firstboot.wizard import Abandoned, converse
+
     while True:
         outcome = converse(terminal, draft, _view(machine, stick))
         if isinstance(outcome, Abandoned):
@@ -104,9 +120,11 @@ def _until_applied(machine: Machine, draft: Draft, terminal: Terminal, stick: Pa
         return 0
 
 
-def _apply(machine: Machine, saved: Saved) -> None:
+def _apply(machine: Machine, saved: "Saved") -> None:
     """The password is kept once the daemons have accepted the site, and before it runs: what is
     refused has changed nothing, and a box that is configured lets its operator in."""
+    from firstboot.apply import prepare, take_on
+
     with machine.alone():
         generation = prepare(saved.site, machine, say)
         keep_password(machine, saved.root_password)
@@ -129,7 +147,9 @@ def keep_password(machine: Machine, hashed: str) -> None:
     machine.run(*machine.system.password(machine.root), given=f"{hashed}\n")
 
 
-def _view(machine: Machine, stick: Path | None) -> MachineView:
+def _view(machine: Machine, stick: Path | None) -> "MachineView":
+    from firstboot.wizard import MachineView
+
     box = machine.box()
     versions = {"tor": ".".join(map(str, box.tor)), "unbound": ".".join(map(str, box.unbound))}
     system = machine.system

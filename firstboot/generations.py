@@ -19,10 +19,13 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firstboot.keeping import settle, write
 from firstboot.refusal import Refusal
-from firstboot.render import Rendered
+
+if TYPE_CHECKING:
+    from firstboot.render import Rendered
 
 KEPT = 10
 """Generations; older ones are removed."""
@@ -44,7 +47,7 @@ class Content:
 
     identity: str
     site: bytes
-    files: tuple[Rendered, ...]
+    files: "tuple[Rendered, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Generation:
 
     def read(self) -> Content:
         """All of it. Raises Damaged if a byte of it is not as it was written."""
+        from firstboot.render import Rendered
+
         try:
             index = (self.folder / "index").read_bytes()
             seal = (self.folder / "seal").read_bytes()

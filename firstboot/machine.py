@@ -13,13 +13,15 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from firstboot import profiles, systems
-from firstboot.commands import BOX
+from firstboot import systems
 from firstboot.generations import Damaged, Generation, Generations
 from firstboot.refusal import Refusal
-from firstboot.render import Box, Version
 from firstboot.systems import System
+
+if TYPE_CHECKING:
+    from firstboot.render import Box, Version
 
 SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 """Where programs are on the box, whatever the environment says."""
@@ -87,9 +89,13 @@ class Machine:
         """Whether a program of the box is installed; `program` is its whole path."""
         return os.access(self.root / program.lstrip("/"), os.X_OK)
 
-    def box(self) -> Box:
+    def box(self) -> "Box":
         """What the templates have to know. What is not installed counts as the version that
         templates are written for."""
+        from firstboot.commands import BOX
+        from firstboot.profiles import parse_devices
+        from firstboot.render import Box
+
         versions = {"unbound": BOX.unbound, "openbgpd": BOX.openbgpd, "tor": BOX.tor}
         versions |= {
             name: version for name, version in self._packages().items() if name in versions
@@ -104,10 +110,10 @@ class Machine:
             unbound=versions["unbound"],
             openbgpd=versions["openbgpd"],
             tor=versions["tor"],
-            devices=profiles.parse_devices(self.run("sysctl", "dev").text),
+            devices=parse_devices(self.run("sysctl", "dev").text),
         )
 
-    def _packages(self) -> dict[str, Version]:
+    def _packages(self) -> "dict[str, Version]":
         """Versions of the packages in the image, which the build wrote down."""
         try:
             told = json.loads((self.root / "usr/local/share/exitisp/packages.json").read_text())
@@ -190,7 +196,7 @@ def site_of(generation: Generation) -> bytes:
         ) from damage
 
 
-def _version(text: str) -> Version:
+def _version(text: str) -> "Version":
     """The leading numbers of a version: (0, 4, 9, 11) of 0.4.9.11_1. Raises ValueError."""
     match = re.match(r"[0-9]{1,6}(\.[0-9]{1,6})*", text)
     if match is None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from firstboot.compose import compose
 from firstboot.draft import Draft
+from firstboot.greeting import INTRO
 from firstboot.keyboard import Interrupted, LineLost
 from firstboot.terminal import console
 from firstboot.turns import first_come
-from firstboot.wizard import INTRO, Saved, converse
+from firstboot.wizard import Saved, converse
 from tests.wizard.talk import machine
 
 

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from firstboot.draft import Draft
+from firstboot.greeting import INTRO
 from firstboot.keyboard import Hidden, Interrupted, LineLost, shown
 from firstboot.nics import Nic
 from firstboot.terminal import MORE, Terminal
 from firstboot.turns import first_come
-from firstboot.wizard import INTRO, MachineView, Outcome, converse
+from firstboot.wizard import MachineView, Outcome, converse
 from qemu.lab.conversation import BEGIN, Turn
 from tests.site.sites import ROOT
 from tests.wizard.script import CONTROL_C
