@@ -276,7 +276,8 @@ def test_services_start_in_an_order_that_guards_the_ports(lab: Lab) -> None:
     chain = (
         "mountcritlocal exitisp_storage exitisp_site netif routing pf exitisp_ports NETWORKING",
         "pf local_unbound NETWORKING DAEMON exitisp_relays LOGIN sshd",
-        "exitisp_accounts mountcritlocal",
+        "exitisp_guard sysctl devmatch mountcritlocal",
+        "exitisp_guard exitisp_accounts mountcritlocal",
         "exitisp_site sysctl_lastload securelevel",
         "ldconfig exitisp_relays",
         "netif syslogd",
