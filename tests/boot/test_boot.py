@@ -151,7 +151,7 @@ def test_the_kernel_is_closed(box: Machine) -> None:
     assert len(settings) > 10
     assert said(box, f"sysctl -n {' '.join(settings)}").splitlines() == [*settings.values()]
     assert said(box, "sysctl -n kern.securelevel") == "1"
-    assert box.shell.run("kldload -n mac_ntpd", check=False).status == 0
+    said(box, "kldstat -q -n mac_ntpd")
     assert box.shell.run("kldload accf_data", check=False).status != 0
     assert box.shell.run("kldunload mac_ntpd", check=False).status != 0
     assert box.shell.run("sysctl kern.securelevel=0", check=False).status != 0
@@ -170,7 +170,9 @@ def test_what_an_upgrade_does_to_the_idle_slot_works_at_this_level(box: Machine)
     said(box, "dd if=/dev/gpt/rootB of=/tmp/block bs=64k count=1 2>&1")
     said(box, "dd if=/tmp/block of=/dev/gpt/rootB bs=64k conv=notrunc 2>&1 && rm /tmp/block")
     disk = said(box, "glabel status -s | awk '$1 == \"gpt/rootB\" { print $3 }'").removesuffix("p4")
-    said(box, f"gpart set -a bootonce -i 4 {disk} && gpart unset -a bootonce -i 4 {disk}")
+    said(box, f"gpart set -a bootonce -i 4 {disk}")
+    # With it comes `bootme`.
+    said(box, f"gpart unset -a bootonce -i 4 {disk} && gpart unset -a bootme -i 4 {disk}")
 
 
 def test_what_runs_is_what_is_listed(box: Machine) -> None:

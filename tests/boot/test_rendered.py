@@ -271,12 +271,14 @@ def test_services_are_those_of_the_site(lab: Lab) -> None:
 
 
 def test_services_start_in_an_order_that_guards_the_ports(lab: Lab) -> None:
-    order = lab.said("rcorder /etc/rc.d/* 2>/dev/null").splitlines()
+    # Its status tells of scripts that the base's name and the image does not have.
+    order = lab.said("rcorder /etc/rc.d/* 2>/dev/null; true").splitlines()
     names = [path.rpartition("/")[2] for path in order]
     chain = (
         "mountcritlocal exitisp_storage exitisp_site netif routing pf exitisp_ports NETWORKING",
         "pf local_unbound NETWORKING DAEMON exitisp_relays LOGIN sshd",
-        "exitisp_guard sysctl devmatch mountcritlocal",
+        "exitisp_guard sysctl mountcritlocal",
+        "exitisp_guard devmatch netif",
         "exitisp_guard exitisp_accounts mountcritlocal",
         "exitisp_site sysctl_lastload securelevel",
         "ldconfig exitisp_relays",
