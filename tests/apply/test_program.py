@@ -131,6 +131,14 @@ def test_it_starts_with_nothing_in_its_environment(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+def test_a_console_greets_before_what_takes_long_is_loaded() -> None:
+    code = "import sys, firstboot.conversation; print(*{'jinja2', 'yaml'} & {*sys.modules})"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout) == (0, "\n")
+
+
 def test_programs_that_fail_hang_or_are_not_there_are_told_apart(tmp_path: Path) -> None:
     machine = Machine(tmp_path, os.environ["PATH"])
     assert machine.run("sh", "-c", "echo out; echo err >&2; exit 3").status == 3
