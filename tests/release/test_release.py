@@ -26,7 +26,7 @@ pytestmark = pytest.mark.xdist_group("release")
 ARGUMENTS = ("--packages", "none")
 """For builds: packages in miniature have no Python to freeze the wizard with."""
 
-SETTING = 'autoboot_delay="3"', 'autoboot_delay="4"'
+SETTING = 'autoboot_delay="-1"', 'autoboot_delay="4"'
 """Of boot/loader.conf, before and after the second release."""
 
 CHANGES = "# Changelog\n\n## 2.0\n\nIt boots faster.\n\n## 1.0\n\nIt boots.\n"
@@ -158,7 +158,7 @@ def test_notes_say_what_was_written_and_what_changed(
     assert "It boots faster.\n" in second
     assert f"Made of commit `{made.git('rev-parse', 'HEAD').strip()}`." in second
     assert "## What changed since 1.0" in second
-    assert '/boot/loader.conf, autoboot_delay: "3" becomes "4"' in second
+    assert '/boot/loader.conf, autoboot_delay: "-1" becomes "4"' in second
     assert "/boot/loader.conf: content" in second
 
 
