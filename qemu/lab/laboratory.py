@@ -13,7 +13,6 @@ from qemu.disk import Disk
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsed import on
 from qemu.lab.systems import System
 from qemu.machine import Machine
 from qemu.wire import Nic
@@ -108,14 +107,15 @@ class Lab:
 
 
 @contextmanager
-def laboratory(image: Path, system: System, folder: Path, progress: Progress) -> Iterator[Lab]:
-    """Start the Internet and the appliance with `image`, answer the wizard, and wait until BGP,
-    names and Tor work. `folder` keeps consoles, captures and logs.
+def laboratory(
+    image: Path, system: System, site: Site, folder: Path, progress: Progress
+) -> Iterator[Lab]:
+    """Start the Internet around `site` and the appliance with `image`, answer the wizard, and wait
+    until BGP, names and Tor work. `folder` keeps consoles, captures and logs.
 
     Raises Refusal for what this machine lacks, ConsoleFailure and TimeoutError with what did not
     come.
     """
-    site = on(list(system.devices))
     with ExitStack() as stack:
         with progress.stage("the Internet starts"):
             world = folder / "world"

@@ -13,6 +13,7 @@ from qemu.lab.examination import CHECKS, Check
 from qemu.lab.faults import Fault, named
 from qemu.lab.laboratory import Lab, laboratory
 from qemu.lab.progress import Progress
+from qemu.lab.rehearsed import on
 from qemu.lab.report import Report, Trial, save, table
 from qemu.lab.systems import System
 from qemu.lab.wires import traffic
@@ -38,7 +39,7 @@ def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, 
             remedy="run it in a terminal, or without --keep",
         )
     progress = Progress()
-    with laboratory(image, system, folder, progress) as lab:
+    with laboratory(image, system, on(list(system.devices)), folder, progress) as lab:
         trials = [sound(lab)]
         print(table(trials[0]), flush=True)
         for one in faults:

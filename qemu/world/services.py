@@ -4,7 +4,7 @@ imports nothing of ours.
     services.py
 
 It listens on ports 80 and 5222 of everything, and says who connected, a line each:
-`http SOURCE PATH` or `echo SOURCE`.
+`http SOURCE PATH` or `echo SOURCE`. Where PATH is a number, the page has so many bytes.
 """
 
 import http.server
@@ -21,10 +21,12 @@ PAGE = b"This page is far away.\n"
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         print("http", _plain(self.client_address[0]), self.path, flush=True)
+        size = self.path[1:]
+        page = bytes(int(size)) if size.isdecimal() else PAGE
         self.send_response(200)
-        self.send_header("Content-Length", str(len(PAGE)))
+        self.send_header("Content-Length", str(len(page)))
         self.end_headers()
-        self.wfile.write(PAGE)
+        self.wfile.write(page)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -1,0 +1,110 @@
+"""What the rendered configuration does to the speed of an exit ISP: one appliance in the simulated
+Internet, every part of it in turns as it is and as a system without it has it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from firstboot import profiles
+from firstboot import site as sites
+from firstboot.profiles import By
+from firstboot.site import Family, Site
+from image.writing import replace as write
+from image.writing import writing
+from qemu import accelerator
+from qemu.bench.circuits import circuits
+from qemu.bench.contest import PLACE, played
+from qemu.bench.figures import Sample, Side, ratios, render_json, table
+from qemu.bench.resolver import resolver
+from qemu.bench.routes import V6_SHARE, routes
+from qemu.bench.rules import rules
+from qemu.disk import Disk
+from qemu.lab.laboratory import PROCESSORS, STICK, Lab, laboratory
+from qemu.lab.progress import Progress
+from qemu.lab.systems import HARDENEDBSD
+from qemu.machine import Machine
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "one-port-of-each.yaml"
+"""It has a LAN, from which packets come and the resolver is asked."""
+
+SYSTEM = replace(HARDENEDBSD, memory=4096)
+"""A whole table of routes has room."""
+
+ROUNDS = 3
+BOOT = 900.0
+"""Seconds from power-on to a login; an emulated processor on a busy machine."""
+
+
+def measure(image: Path, stock: Path, count: int, output: Path) -> None:
+    """Measure the appliance with `image`; `stock` is the image of a system that nothing is laid
+    over, whose kernel is asked for its own settings. BGP has `count` routes of IPv4. Prints a
+    table, and writes all figures as JSON to `output`. Raises Refusal, and whatever `laboratory`
+    raises."""
+    progress = Progress()
+    samples: list[Sample] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        with progress.stage("the kernel's own settings"):
+            settings = own_settings(stock, Path(folder))
+        lab = stack.enter_context(laboratory(image, SYSTEM, site(), Path(folder), progress))
+        for sample in contests(lab, settings, count, progress):
+            samples.append(sample)
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    write(output, render_json(machine(image, count), samples).encode())
+    print(table(ratios(samples)))
+    print(f"{output}: all figures")
+
+
+def contests(lab: Lab, stock: dict[str, str], count: int, progress: Progress) -> Iterator[Sample]:
+    lab.appliance.said(f"mkdir -m 700 {PLACE}")
+    said = lab.appliance.said(f"sysctl -e {' '.join(stock)}")
+    settings = {Side.TUNED: parse(said), Side.STOCK: stock}
+    for contest in (resolver(lab), rules(lab), circuits(lab, settings), routes(lab, count)):
+        yield from played(contest, ROUNDS, progress)
+
+
+def site() -> Site:
+    """The example on QEMU's network cards, with one relay."""
+    read = sites.load(EXAMPLE).value
+    ports = (
+        replace(port, device=device)
+        for port, device in zip(read.ports, SYSTEM.devices, strict=True)
+    )
+    return replace(read, ports=tuple(ports), relays=replace(read.relays, count=1, family=Family()))
+
+
+def own_settings(stock: Path, folder: Path) -> dict[str, str]:
+    """What the kernel of `stock` has by itself, on the same machine, of what profiles set while it
+    runs."""
+    names = [
+        setting.name
+        for profile in profiles.load_all(ROOT / "overlays").values()
+        for setting in profile.value.settings
+        if profile.value.driver is None and setting.by is By.SYSCTL
+    ]
+    disk = Disk(stock, size=STICK)
+    with Machine(
+        disk, folder=folder, memory=SYSTEM.memory, processors=PROCESSORS, name="stock"
+    ) as machine:
+        machine.console.login("root", timeout=BOOT)
+        return parse(machine.console.run(f"sysctl -e {' '.join(names)}").text)
+
+
+def parse(said: str) -> dict[str, str]:
+    """What `sysctl -e` says: NAME=VALUE, a line each."""
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+
+
+def machine(image: Path, count: int) -> dict[str, object]:
+    """What it was measured on."""
+    return {
+        "image": image.name,
+        "accelerator": accelerator.best().name,
+        "processors": PROCESSORS,
+        "memory_mib": SYSTEM.memory,
+        "rounds": ROUNDS,
+        "routes": {"IPv4": count, "IPv6": int(count * V6_SHARE)},
+    }

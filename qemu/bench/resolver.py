@@ -1,0 +1,98 @@
+"""The resolver: as it is rendered, against the base's own configuration (local-unbound-setup(8)).
+
+A machine on the LAN asks by dnsperf(1). The base's own configuration listens to the box alone, and
+asks from any address; it is told to listen on the LAN too, and which address is its own, or pf
+would drop what it asks.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+
+from firstboot.site import PortRole
+from qemu.bench.contest import PLACE, Contest
+from qemu.bench.figures import Measure, Side, percentile
+from qemu.lab.laboratory import Lab
+from qemu.world.net import Failed, Party
+
+WARM, COLD = 200, 300
+"""Names that are in the cache, and how many are not."""
+
+SECONDS = 10
+OUTSTANDING = 20
+"""Questions that wait for an answer at a time."""
+
+HOME = "/var/unbound"
+SETUP = f"""\
+cp {HOME}/unbound.conf {HOME}/tuned.conf
+mkdir -p {HOME}/stock.d
+local-unbound-setup -n -u unbound -s local_unbound -c {HOME}/stock.conf -C {HOME}/stock.d \
+-f {HOME}/forward-stock.conf -o {HOME}/control-stock.conf -r {PLACE}/resolv.conf \
+-R {PLACE}/resolvconf.conf none
+"""
+REACHABLE = """\
+server:
+  interface: 127.0.0.1
+  interface: {listens}
+  access-control: {asked_by} allow
+  outgoing-interface: {asks}
+"""
+
+RATE = Measure("resolver, from its cache", "questions a second")
+LATE = Measure("resolver, from its cache: 99 % within", "ms", more=False)
+COLD_RATE = Measure("resolver, from name servers", "questions a second")
+COLD_LATE = Measure("resolver, from name servers: 99 % within", "ms", more=False)
+
+
+def resolver(lab: Lab) -> Contest:
+    (lan,) = (port for port in lab.site.ports if port.role is PortRole.LAN)
+    interface = next(one for one in lan.addresses if isinstance(one.ip, IPv4Address))
+    asker = lab.internet.parties[f"inside-{lan.name}"]
+    names = [lab.new_name() for _ in range(WARM)]
+    box = lab.appliance
+    box.said(SETUP)
+    box.put(
+        f"{HOME}/stock.d/reachable.conf",
+        REACHABLE.format(
+            listens=interface.ip, asked_by=interface.network, asks=lab.plan.resolver.v4
+        ),
+    )
+
+    def take(side: Side) -> None:
+        box.said(f"{box.system.resolver} stop")
+        box.said(f"cp {HOME}/{side.value}.conf {HOME}/unbound.conf")
+        box.said(f"{box.system.resolver} start")
+
+    def look() -> Mapping[Measure, float]:
+        server = str(interface.ip)
+        cold = ask(asker, server, (lab.new_name() for _ in range(COLD)), "-n", "1")
+        ask(asker, server, names, "-n", "3")
+        warm = ask(asker, server, names, "-l", str(SECONDS))
+        return {
+            RATE: warm[0],
+            LATE: warm[1],
+            COLD_RATE: cold[0],
+            COLD_LATE: cold[1],
+        }
+
+    return Contest("resolver", take, look)
+
+
+def ask(asker: Party, server: str, names: Iterable[str], *how: str) -> tuple[float, float]:
+    """Answers a second, and the milliseconds that 99 of 100 of them came in. Raises Failed if none
+    came."""
+    questions = asker.world.folder / "questions"
+    questions.write_text("".join(f"{name} A\n" for name in names))
+    return read(
+        asker.run("dnsperf", "-v", "-s", server, "-q", str(OUTSTANDING), "-d", questions, *how)
+    )
+
+
+def read(said: str) -> tuple[float, float]:
+    """What dnsperf says with -v: each answer and its seconds, and how long all of it took. Raises
+    Failed if nothing has an answer."""
+    took = re.search(r"Run time \(s\): +([0-9.]+)", said)
+    times = [float(one) for one in re.findall(r"(?m)^> NOERROR .* ([0-9.]+)$", said)]
+    if took is None or not times:
+        raise Failed(f"dnsperf had no answer: {said[-300:]}")
+    return len(times) / float(took[1]), 1000 * percentile(times, 99)

@@ -1,0 +1,99 @@
+"""The packet filter: the rules as they are rendered, against one that lets everything pass.
+
+Packets go through the appliance, from a LAN to a transit and on to a network where nobody is. They
+are handed to the card of the virtual machine itself, which takes the next one when it has room, so
+that whatever limits is behind the card. The kernel counts what it passed on.
+"""
+
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from firstboot.site import PortRole
+from qemu.bench.contest import PLACE, Contest
+from qemu.bench.figures import Measure, Side
+from qemu.lab.laboratory import MAC, Lab
+from qemu.world.packets import IPV4, UDP
+
+SECONDS = 10.0
+SIZE = 64
+"""Bytes of a packet, its IPv4 header among them: as small as questions and acknowledgements."""
+
+DISCARD = 9
+"""The port that nobody answers on (RFC 863)."""
+
+EVERYTHING = f"echo 'pass no state' > {PLACE}/pf.conf"
+"""pf's kernel is set to drop what no rule is about, so that no rule at all would let nothing
+pass."""
+
+FILES = {Side.TUNED: "/etc/pf.conf", Side.STOCK: f"{PLACE}/pf.conf"}
+FORWARDED = "netstat -s -p ip | awk '/packets forwarded/ {print $1}'"
+BUSY = "sysctl -n kern.cp_time kern.clockrate"
+
+RATE = Measure("packet filter", "packets a second")
+COST = Measure("packet filter: the processor's time", "us a packet", more=False)
+
+
+def rules(lab: Lab) -> Contest:
+    (lan,) = (port for port in lab.site.ports if port.role is PortRole.LAN)
+    at = lab.site.ports.index(lan)
+    interface = next(one for one in lan.addresses if isinstance(one.ip, IPv4Address))
+    nobody = lab.internet.topology.host("web").v4() + 100
+    packet = frame(MAC.format(at), interface.ip + 1, nobody)
+    card = lab.internet.plugs[lan.name].local
+    box = lab.appliance
+    box.said(EVERYTHING)
+
+    def take(side: Side) -> None:
+        box.said(f"pfctl -q -f {FILES[side]}")
+
+    def look() -> Mapping[Measure, float]:
+        counted, busy = int(box.said(FORWARDED)), spent(box.said(BUSY))
+        seconds = flood(card, packet, SECONDS)
+        spent_on = spent(box.said(BUSY)) - busy
+        passed = int(box.said(FORWARDED)) - counted
+        return {RATE: passed / seconds, COST: 1e6 * spent_on / passed}
+
+    return Contest("packet filter", take, look)
+
+
+def frame(to: str, source: IPv4Address, destination: IPv4Address) -> bytes:
+    """A datagram of UDP in an Ethernet frame for the card `to` (RFC 791, 768, 894)."""
+    length = SIZE - 20
+    fields = (0x45, 0, SIZE, 0, 0, 64, UDP, 0, source.packed, destination.packed)
+    header = struct.pack("!BBHHHBBH4s4s", *fields)
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    datagram = struct.pack("!HHHH", DISCARD, DISCARD, length, 0).ljust(length, b"\0")
+    ethernet = bytes.fromhex(to.replace(":", "")) + b"\x02" + bytes(5) + struct.pack("!H", IPV4)
+    return ethernet + header + datagram
+
+
+def checksum(header: bytes) -> int:
+    """Of the Internet (RFC 1071)."""
+    total: int = sum(word for (word,) in struct.iter_unpack("!H", header))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF - total
+
+
+def flood(card: Path, packet: bytes, seconds: float) -> float:
+    """Hand it to the card for so long, as often as that takes it; the seconds that it was."""
+    began = time.monotonic()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect(str(card))
+        while time.monotonic() - began < seconds:
+            for _ in range(64):
+                sock.send(packet)
+    return time.monotonic() - began
+
+
+def spent(said: str) -> float:
+    """Seconds that all processors together were not idle, of `kern.cp_time` (user, nice, system,
+    interrupt, idle, in ticks) and `kern.clockrate`, which has the ticks of a second as `stathz`."""
+    times, clock = said.splitlines()
+    *busy, _ = map(int, times.split())
+    ticks = int(clock.partition("stathz = ")[2].split()[0].rstrip(" ,}"))
+    return sum(busy) / ticks

@@ -1,0 +1,85 @@
+"""What is sent to the appliance, and how what programs say is read."""
+
+import re
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstboot import bogons
+from qemu.bench import network, resolver, routes, rules
+from qemu.lab.laboratory import ROUTES
+from qemu.world.net import Failed
+from qemu.world.packets import UDP, Frame
+from qemu.world.routes import thousands
+from qemu.world.topology import lay_out
+
+SAID = """\
+[Status] Testing complete (time limit)
+> NOERROR n0.example A 0.000298
+> SERVFAIL n1.example A 0.900000
+> T n2.example A
+> NOERROR n3.example A 0.002000
+
+Statistics:
+
+  Run time (s):         0.500000
+  Queries per second:   6.000000
+"""
+
+
+def test_only_answers_count_of_what_dnsperf_says() -> None:
+    assert resolver.read(SAID) == (4.0, 2.0)
+
+
+@pytest.mark.parametrize("said", ["", SAID.replace("NOERROR", "REFUSED")])
+def test_a_resolver_without_answers_is_a_failure(said: str) -> None:
+    with pytest.raises(Failed, match="no answer"):
+        resolver.read(said)
+
+
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4))
+def test_packets_are_what_a_router_passes_on(source: IPv4Address, destination: IPv4Address) -> None:
+    raw = rules.frame("02:00:5e:10:04:02", source, destination)
+    assert raw[:6] == bytes.fromhex("02005e100402")
+    assert len(raw) == 14 + rules.SIZE
+    assert rules.checksum(raw[14:34]) == 0
+    packet = Frame("", int.from_bytes(raw[12:14], "big"), raw[14:]).packet
+    assert (packet.source, packet.destination) == (source, destination)
+    assert (packet.protocol, packet.ports) == (UDP, (rules.DISCARD, rules.DISCARD))
+
+
+def test_the_processors_time_is_that_of_all_but_idling() -> None:
+    clock = "{ hz = 1000, tick = 1000, profhz = 8126, stathz = 127 }"
+    assert rules.spent(f"127 0 254 127 99999\n{clock}") == 4.0
+
+
+def test_the_table_is_of_networks_that_are_nobodys_and_no_bogons() -> None:
+    table = [route.prefix for route in routes.table(1_000)]
+    assert len(set(table)) == len(table) == 1_230
+    site = network.site()
+    taken = [prefix for host in lay_out(site).hosts for prefix in host.prefixes]
+    taken += [*bogons.of(site).prefixes, *(route.prefix for route in thousands(*ROUTES))]
+    for first, end in (
+        (table[0][0], routes.FIRST_V4 + (1_000_000 << 8)),
+        (table[-1][0], routes.FIRST_V6 + (230_000 << 80)),
+    ):
+        for one in taken:
+            if one.version == first.version:
+                assert int(one[-1]) < int(first) or end <= int(one[0]), one
+
+
+def test_what_takes_everything_is_what_is_before_the_policy() -> None:
+    root = Path(__file__).parents[1] / "golden" / "one-port-of-each"
+    rendered = (root / "etc/local/bgpd.conf").read_text()
+    before, filters, policy = rendered.partition(routes.FILTERS)
+    assert filters
+    assert not re.search(r"(?m)^(allow|deny|match)", before)
+    assert "neighbor 192.0.2.1 {" in before
+    assert "deny quick" in policy
+
+
+def test_settings_are_read_as_sysctl_says_them() -> None:
+    assert network.parse("a.b=1\nc=x = y\nsysctl: unknown oid 'd'\n") == {"a.b": "1", "c": "x = y"}
