@@ -488,10 +488,14 @@ def test(context: Context, only: str = "tests", boot: bool = True, full: bool = 
         "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
         "boot": "measure how long an image takes from power-on to its prompt, and where the time "
         "goes, against a stock installation of the sets",
-        "image": f"the image for --boot ({IMAGE})",
+        "network": "measure what the configuration does to the speed of resolver, packet filter, "
+        "BGP and Tor, against a stock system, in a simulated Internet",
+        "image": f"the image for --boot and --network ({IMAGE})",
         "configured": "with --boot: the image with a site, as ./exitisp flash IMAGE FILE --site "
         "makes one",
-        "output": "where the figures go (dist/bench.json, or dist/bench-boot.json)",
+        "routes": "with --network: routes of IPv4 that BGP has; 23 of IPv6 for 100 of them",
+        "output": "where the figures go (dist/bench.json, dist/bench-boot.json or "
+        "dist/bench-network.json)",
     },
 )
 @refusing
@@ -499,14 +503,17 @@ def bench(
     _: Context,
     sets: str = "",
     boot: bool = False,
+    network: bool = False,
     image: str = IMAGE,
     configured: str = "",
+    routes: int = 1_000_000,
     output: str = "",
 ) -> None:
-    """Measure builds against the least that any build must do, or starts against a stock system.
+    """Measure builds against the least that any build must do, or a box against a stock system.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
+    Example: ./exitisp bench --network --routes 20000 --sets ~/sets
     """
     from image.bench import measure
     from image.host import ensure, program
@@ -522,6 +529,15 @@ def bench(
             if configured:
                 images["configured"] = Path(configured)
             measure_starts(images, Path(output or "dist/bench-boot.json"))
+        return
+    if network:
+        from image.stock import made
+        from qemu.bench.network import measure as measure_network
+
+        needs = [program(*one) for one in (*WORLD_NEEDS.items(), ("dnsperf", "dnsperf"))]
+        ensure([*machine_needs(), *needs])
+        with made(folder, LOCK) as stock:
+            measure_network(Path(image), stock, routes, Path(output or "dist/bench-network.json"))
         return
     ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
     measure(ROOT, folder, Path(output or "dist/bench.json"))

@@ -2,7 +2,7 @@
 Internet, every part of it in turns as it is and as a system without it has it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from qemu.bench.resolver import resolver
 from qemu.bench.routes import V6_SHARE, routes
 from qemu.bench.rules import rules
 from qemu.disk import Disk
-from qemu.lab.laboratory import PROCESSORS, STICK, Lab, laboratory
+from qemu.lab.laboratory import PROCESSORS, STICK, laboratory
 from qemu.lab.progress import Progress
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine
@@ -45,25 +45,24 @@ def measure(image: Path, stock: Path, count: int, output: Path) -> None:
     raises."""
     progress = Progress()
     samples: list[Sample] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+        folder = Path(name)
         with progress.stage("the kernel's own settings"):
-            settings = own_settings(stock, Path(folder))
-        lab = stack.enter_context(laboratory(image, SYSTEM, site(), Path(folder), progress))
-        for sample in contests(lab, settings, count, progress):
-            samples.append(sample)
+            own = own_settings(stock, folder)
+        lab = stack.enter_context(laboratory(image, SYSTEM, site(), folder, progress))
+        lab.appliance.said(f"mkdir -m 700 {PLACE}")
+        tuned = {name: lab.appliance.said(f"sysctl -n {name}") for name in own}
+        settings = {Side.TUNED: tuned, Side.STOCK: own}
+        for contest in (resolver(lab), rules(lab), circuits(lab, settings), routes(lab, count)):
+            found = list(played(contest, ROUNDS, progress))
+            print(table(ratios(found)), flush=True)
+            samples += found
+    told = render_json(machine(image, count, settings), samples)
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
-    write(output, render_json(machine(image, count), samples).encode())
+    write(output, told.encode())
     print(table(ratios(samples)))
     print(f"{output}: all figures")
-
-
-def contests(lab: Lab, stock: dict[str, str], count: int, progress: Progress) -> Iterator[Sample]:
-    lab.appliance.said(f"mkdir -m 700 {PLACE}")
-    said = lab.appliance.said(f"sysctl -e {' '.join(stock)}")
-    settings = {Side.TUNED: parse(said), Side.STOCK: stock}
-    for contest in (resolver(lab), rules(lab), circuits(lab, settings), routes(lab, count)):
-        yield from played(contest, ROUNDS, progress)
 
 
 def site() -> Site:
@@ -90,21 +89,18 @@ def own_settings(stock: Path, folder: Path) -> dict[str, str]:
         disk, folder=folder, memory=SYSTEM.memory, processors=PROCESSORS, name="stock"
     ) as machine:
         machine.console.login("root", timeout=BOOT)
-        return parse(machine.console.run(f"sysctl -e {' '.join(names)}").text)
+        return {name: machine.console.run(f"sysctl -n {name}").text.strip() for name in names}
 
 
-def parse(said: str) -> dict[str, str]:
-    """What `sysctl -e` says: NAME=VALUE, a line each."""
-    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-
-
-def machine(image: Path, count: int) -> dict[str, object]:
-    """What it was measured on."""
+def machine(
+    image: Path, count: int, settings: Mapping[Side, Mapping[str, str]]
+) -> dict[str, object]:
+    """What it was measured on. `settings` are the kernel's that took turns."""
     return {
         "image": image.name,
         "accelerator": accelerator.best().name,
         "processors": PROCESSORS,
         "memory_mib": SYSTEM.memory,
-        "rounds": ROUNDS,
         "routes": {"IPv4": count, "IPv6": int(count * V6_SHARE)},
+        "settings": {side.value: dict(found) for side, found in settings.items()},
     }

@@ -23,17 +23,21 @@ FIRST_V4, FIRST_V6 = int(ip_address("12.0.0.0")), int(ip_address("2d04::"))
 """Of room for so many that are nobody else's in the simulated Internet, and no bogons."""
 
 CONFIG = "/etc/local/bgpd.conf"
-FILTERS = "deny from any\n"
-"""Where the policy begins."""
+FILTERS = "deny from any"
+"""The line that the policy begins with."""
 
-EVERYTHING = "allow from any\nallow to any\n"
+SETUP = f"""\
+cd {PLACE}
+cp {CONFIG} tuned.bgpd.conf
+sed '/^{FILTERS}$/,$d' {CONFIG} >stock.bgpd.conf
+echo allow from any >>stock.bgpd.conf
+echo allow to any >>stock.bgpd.conf
+"""
 
 LONGEST = 3600.0
 """Seconds for a whole table; an emulated processor."""
 
-RECEIVED = "awk '/^ *Prefixes/ {came = $3} /^ *End-of-Rib/ {print came * $3; exit}'"
-"""Routes that came, or 0 until the neighbour has said that it was all (RFC 4724)."""
-
+RECEIVED = "awk '/^ *Prefixes/ {print $3; exit}'"
 MEMORY = "ps -axo rss=,command= | awk '/bgpd: / && !/awk/ {sum += $1} END {print sum / 1024}'"
 
 CONVERGED = Measure("BGP: until a table is there", "s", more=False)
@@ -47,10 +51,7 @@ def routes(lab: Lab, count: int) -> Contest:
     router, own = lab.internet.routers[transit.name], lab.internet.of_site(transit.name)
     announced = {4: count, 6: int(count * V6_SHARE)}
     box = lab.appliance
-    rendered = box.said(f"cat {CONFIG}")
-    policy = {Side.TUNED: rendered, Side.STOCK: rendered.partition(FILTERS)[0] + EVERYTHING}
-    for side, text in policy.items():
-        box.put(f"{PLACE}/{side.value}.bgpd.conf", text)
+    box.said(SETUP)
     router.announce(table(count))
 
     def heard() -> bool:
