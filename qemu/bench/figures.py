@@ -73,13 +73,13 @@ def _ratio(measure: Measure, pairs: Sequence[tuple[float, float]]) -> Ratio:
     return Ratio(measure, tuned, stock, median(each), min(each), max(each))
 
 
-def percentile(values: Iterable[float], percent: float) -> float:
+def percentile(values: Iterable[float], percent: int) -> float:
     """The least of `values` that so many of a hundred are not above. Raises ValueError if there
     are none."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values")
-    return ordered[max(0, -int(-len(ordered) * percent // 100) - 1)]
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
 def table(found: Iterable[Ratio]) -> str:

@@ -66,15 +66,19 @@ def test_a_round_that_lacks_a_side_or_has_nothing_to_divide_by_does_not_count() 
     assert ratios([Sample(RATE, Side.STOCK, 0, 1.0)]) == ()
 
 
-@given(st.lists(VALUES, min_size=1), st.floats(min_value=1, max_value=100))
+@given(st.lists(VALUES, min_size=1), st.integers(1, 100))
 def test_a_percentile_is_the_least_value_that_enough_are_not_above(
-    values: list[float], percent: float
+    values: list[float], percent: int
 ) -> None:
     found = percentile(values, percent)
     assert found in values
     enough = math.ceil(len(values) * percent / 100)
     assert sum(value <= found for value in values) >= enough
     assert sum(value < found for value in values) < enough
+
+
+def test_of_two_hundred_the_99th_percentile_is_the_third_last() -> None:
+    assert percentile(range(200), 99) == 197
 
 
 def test_nothing_has_no_percentile() -> None:
