@@ -488,12 +488,11 @@ def test(context: Context, only: str = "tests", boot: bool = True, full: bool = 
         "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
         "boot": "measure how long an image takes from power-on to its prompt, and where the time "
         "goes, against a stock installation of the sets",
-        "network": "measure what the configuration does to the speed of resolver, packet filter, "
-        "BGP and Tor, against a stock system, in a simulated Internet",
+        "network": "measure what the configuration does to the speed of resolver, packet filter "
+        "and Tor, against a stock system, in a simulated Internet",
         "image": f"the image for --boot and --network ({IMAGE})",
         "configured": "with --boot: the image with a site, as ./exitisp flash IMAGE FILE --site "
         "makes one",
-        "routes": "with --network: routes of IPv4 that BGP has; 23 of IPv6 for 100 of them",
         "output": "where the figures go (dist/bench.json, dist/bench-boot.json or "
         "dist/bench-network.json)",
     },
@@ -506,14 +505,13 @@ def bench(
     network: bool = False,
     image: str = IMAGE,
     configured: str = "",
-    routes: int = 1_000_000,
     output: str = "",
 ) -> None:
     """Measure builds against the least that any build must do, or a box against a stock system.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
-    Example: ./exitisp bench --network --routes 20000 --sets ~/sets
+    Example: ./exitisp bench --network --sets ~/sets
     """
     from image.bench import measure
     from image.host import ensure, program
@@ -537,7 +535,7 @@ def bench(
         needs = [program(*one) for one in (*WORLD_NEEDS.items(), ("dnsperf", "dnsperf"))]
         ensure([*machine_needs(), *needs])
         with made(folder, LOCK) as stock:
-            measure_network(Path(image), stock, routes, Path(output or "dist/bench-network.json"))
+            measure_network(Path(image), stock, Path(output or "dist/bench-network.json"))
         return
     ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
     measure(ROOT, folder, Path(output or "dist/bench.json"))

@@ -1,20 +1,14 @@
 """What is sent to the appliance, and how what programs say is read."""
 
-import re
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot import bogons
-from qemu.bench import network, resolver, routes, rules
-from qemu.lab.laboratory import ROUTES
+from qemu.bench import resolver, rules
 from qemu.world.net import Failed
 from qemu.world.packets import UDP, Frame
-from qemu.world.routes import thousands
-from qemu.world.topology import lay_out
 
 SAID = """\
 [Status] Testing complete (time limit)
@@ -54,28 +48,3 @@ def test_packets_are_what_a_router_passes_on(source: IPv4Address, destination: I
 def test_the_processors_time_is_that_of_all_but_idling() -> None:
     clock = "{ hz = 1000, tick = 1000, profhz = 8126, stathz = 127 }"
     assert rules.spent(f"127 0 254 127 99999\n{clock}") == 4.0
-
-
-def test_the_table_is_of_networks_that_are_nobodys_and_no_bogons() -> None:
-    table = [route.prefix for route in routes.table(1_000)]
-    assert len(set(table)) == len(table) == 1_230
-    site = network.site()
-    taken = [prefix for host in lay_out(site).hosts for prefix in host.prefixes]
-    taken += [*bogons.of(site).prefixes, *(route.prefix for route in thousands(*ROUTES))]
-    for first, end in (
-        (table[0][0], routes.FIRST_V4 + (1_000_000 << 8)),
-        (table[-1][0], routes.FIRST_V6 + (230_000 << 80)),
-    ):
-        for one in taken:
-            if one.version == first.version:
-                assert int(one[-1]) < int(first) or end <= int(one[0]), one
-
-
-def test_what_takes_everything_is_what_is_before_the_policy() -> None:
-    root = Path(__file__).parents[1] / "golden" / "one-port-of-each"
-    rendered = (root / "etc/local/bgpd.conf").read_text()
-    before, filters, policy = rendered.partition(f"\n{routes.FILTERS}\n")
-    assert filters
-    assert not re.search(r"(?m)^(allow|deny|match)", before)
-    assert "neighbor 192.0.2.1 {" in before
-    assert "deny quick" in policy
