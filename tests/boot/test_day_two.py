@@ -48,8 +48,8 @@ def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
         yield Isp(machine)
 
 
-def put(image: Path, data: bytes) -> None:
-    """Write site.yaml into the FAT partition of `image`."""
+def put(image: Path, data: bytes, name: str = "site.yaml") -> None:
+    """Write the file `name` into the FAT partition of `image`."""
     table = Layout(gpt.read(image))
     start, size = table.offset("efi"), table.length("efi")
     with image.open("r+b") as file:
@@ -57,7 +57,7 @@ def put(image: Path, data: bytes) -> None:
         def read(offset: int, length: int) -> bytes:
             return os.pread(file.fileno(), length, start + offset)
 
-        for at, piece in esp.put(read, size, "site.yaml", data, 1_700_000_000):
+        for at, piece in esp.put(read, size, name, data, 1_700_000_000):
             os.pwrite(file.fileno(), piece, start + at)
 
 
