@@ -15,6 +15,7 @@ PACKAGES = (
     "grub-efi-amd64-bin",
     "grub-pc-bin",
     "iproute2",
+    "ldnsutils",
     "linux-image-amd64",
     "nftables",
     "openbgpd",
@@ -26,6 +27,7 @@ PACKAGES = (
 PROGRAMS = (
     "usr/bin/busybox",
     "usr/bin/dash",
+    "usr/bin/drill",
     "usr/bin/install",
     "usr/bin/ip",
     "usr/bin/ss",

@@ -44,7 +44,7 @@ FAULTS = (
         "The resolver is bound to every address there is, as many are.",
         root(
             f"cp -p {UNBOUND} {UNBOUND}.kept",
-            f"sed -i '' -E '/^  (outgoing-)?interface:/d' {UNBOUND}",
+            f"sed -E '/^  (outgoing-)?interface:/d' {UNBOUND}.kept > {UNBOUND}",
             f"printf 'server:\\n  interface: 0.0.0.0\\n  interface: ::0\\n' >> {UNBOUND}",
             RESOLVER_AGAIN,
         ),
@@ -59,7 +59,7 @@ FAULTS = (
     Fault(
         "resolver-killed",
         "The resolver is killed.",
-        root("pkill -9 -x local-unbound"),
+        root(f"pkill -9 -f {UNBOUND}"),
         root(RESOLVER_AGAIN),
         (symptoms.told("DOWN: resolver"), announced, *SEALED),
     ),
@@ -130,8 +130,8 @@ FAULTS = (
         "disk-full",
         "Nothing more fits on the partitions that keep the site and the relays' keys.",
         root(
-            "dd if=/dev/zero of=/data/filling bs=1m 2>/dev/null; sync",
-            "dd if=/dev/zero of=/cfg/filling bs=64k 2>/dev/null; "
+            "dd if=/dev/zero of=/data/filling bs=1048576 2>/dev/null; sync",
+            "dd if=/dev/zero of=/cfg/filling bs=65536 2>/dev/null; "
             "dd if=/dev/zero of=/cfg/filling2 bs=512 2>/dev/null; sync",
         ),
         root("rm -f /data/filling /cfg/filling /cfg/filling2"),

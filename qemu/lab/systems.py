@@ -1,6 +1,6 @@
 """What differs between the systems that an image can have, as far as a lab has to know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firstboot.refusal import Refusal
 
@@ -43,7 +43,16 @@ HARDENEDBSD = System(
     clock="service ntpd",
 )
 
-SYSTEMS = {one.base: one for one in (HARDENEDBSD,)}
+REHEARSAL = replace(
+    HARDENEDBSD,
+    base="rehearsal",
+    image="dist/exitisp-rehearsal.img",
+    devices=tuple(f"eth{n}" for n in range(PORTS)),
+    memory=1024,
+    clock="service chronyd",
+)
+
+SYSTEMS = {one.base: one for one in (HARDENEDBSD, REHEARSAL)}
 
 
 def system(base: str) -> System:
