@@ -16,6 +16,7 @@ from qemu.lab.examination import (
     resolved,
 )
 from qemu.lab.harm import PF, UNBOUND, Step, root
+from qemu.lab.systems import REHEARSAL, System
 
 SEALED = (contained, permitted)
 """Nothing leaks, whatever happens."""
@@ -28,7 +29,7 @@ RESOLVER_AGAIN, RELAYS_AGAIN = "{resolver} stop; {resolver} start", "{relays} st
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`what` is for people. Of the checks, `holds` must hold while the fault lasts, and `after`
-    once it is undone."""
+    once it is undone. `rehearsed` is whether a rehearsal has what it harms."""
 
     name: str
     what: str
@@ -36,6 +37,7 @@ class Fault:
     undo: Step
     holds: tuple[Check, ...]
     after: tuple[Check, ...] = (*WORKING, healthy)
+    rehearsed: bool = True
 
 
 FAULTS = (
@@ -55,6 +57,7 @@ FAULTS = (
             resolved,
             *SEALED,
         ),
+        rehearsed=False,
     ),
     Fault(
         "resolver-killed",
@@ -69,6 +72,7 @@ FAULTS = (
         root("pfctl -q -d"),
         root("pfctl -q -e"),
         (symptoms.told("NOT SO: pf guards", "pf is off"), announced, fetched, resolved, *SEALED),
+        rehearsed=False,
     ),
     Fault(
         "pf-missing",
@@ -76,6 +80,7 @@ FAULTS = (
         harm.restart("mount -u -o rw /", f"mv {PF} {PF}.away", "mount -u -o ro /"),
         harm.recover("mount -u -o rw /", f"mv {PF}.away {PF}", "mount -u -o ro /"),
         (symptoms.dark, symptoms.told("NOT SO: pf guards"), *SEALED),
+        rehearsed=False,
     ),
     Fault(
         "bgpd-killed",
@@ -168,14 +173,15 @@ FAULTS = (
 )
 
 
-def named(name: str) -> tuple[Fault, ...]:
-    """The fault of this name; all of them for "all". Raises Refusal."""
-    found = tuple(fault for fault in FAULTS if name in (fault.name, "all"))
+def named(name: str, system: System) -> tuple[Fault, ...]:
+    """The fault of this name that `system` can have; all of them for "all". Raises Refusal."""
+    possible = [fault for fault in FAULTS if fault.rehearsed or system != REHEARSAL]
+    found = tuple(fault for fault in possible if name in (fault.name, "all"))
     if not found:
         raise Refusal(
             name,
-            expected="the name of a fault",
+            expected=f"the name of a fault that the base {system.base} can have",
             found="none of that name",
-            remedy="name all, or one of " + ", ".join(fault.name for fault in FAULTS),
+            remedy="name all, or one of " + ", ".join(fault.name for fault in possible),
         )
     return found

@@ -30,7 +30,7 @@ def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, 
     With `keep`, the console is handed to the terminal at the end, until Ctrl-] is typed. Raises
     Refusal, and whatever `laboratory` raises.
     """
-    faults = named(fault) if fault else ()
+    faults = named(fault, system) if fault else ()
     if keep and not sys.stdin.isatty():
         raise Refusal(
             "--keep",

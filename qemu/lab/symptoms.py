@@ -68,10 +68,7 @@ def gone(role: PeerRole) -> Check:
 
 def steered(lab: Lab) -> Verdict:
     """That neither a route nor an address came of advertisements and redirects."""
-    routes = [line.split() for line in lab.appliance.said("setfib 0 netstat -rn").splitlines()]
-    taken = [words[0] for words in routes if len(words) > 2 and "D" in words[2]]
-    taken += [f"{words[0]} by {words[1]}" for words in routes if words[:1] == ["default"]]
-    taken += [word for word in lab.appliance.said("ifconfig").split() if word == "autoconf"]
+    taken = lab.appliance.ran(lab.appliance.system.steered).text.strip().splitlines()
     evidence = checks.several(taken) or "no default route, no redirected one, no other address"
     return Verdict("not steered", not taken, evidence)
 

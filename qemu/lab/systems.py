@@ -12,7 +12,9 @@ PORTS = 4
 class System:
     """`devices` is how it names QEMU's network cards. `anchor`, `origins` and `torrc` are where
     daemons read what the world replaces, `owner` who has the first. `resolver`, `relays`, `clock`
-    and `bgp` are the commands that `stop`, `start` or `reload` them. `memory` is in MiB."""
+    and `bgp` are the commands that `stop`, `start` or `reload` them. `steered` is one that prints
+    routes and addresses that come of router advertisements and redirects, and default routes that
+    are not management's. `memory` is in MiB."""
 
     base: str
     image: str
@@ -26,6 +28,7 @@ class System:
     relays: str
     bgp: str
     clock: str
+    steered: str
 
 
 HARDENEDBSD = System(
@@ -41,6 +44,7 @@ HARDENEDBSD = System(
     relays="service exitisp_relays",
     bgp="bgpctl",
     clock="service ntpd",
+    steered="setfib 0 netstat -rn | awk '$1 == \"default\" || $3 ~ /D/'; ifconfig | grep autoconf",
 )
 
 REHEARSAL = replace(
@@ -50,6 +54,9 @@ REHEARSAL = replace(
     devices=tuple(f"eth{n}" for n in range(PORTS)),
     memory=1024,
     clock="service chronyd",
+    steered="ip -4 route show default; ip -4 route show cache | grep redirect; "
+    "ip -6 route show default; ip -6 route show proto ra; ip -6 route show proto redirect; "
+    "ip -6 address show dynamic",
 )
 
 SYSTEMS = {one.base: one for one in (HARDENEDBSD, REHEARSAL)}

@@ -1,37 +1,64 @@
-"""The appliance end to end: the image that anybody gets, in the simulated Internet, once; every
-check of the lab, and faults that are cheap to undo."""
+"""The appliance end to end: an image that anybody gets, in the simulated Internet; every check of
+the lab, and faults.
+
+A rehearsal is tried wherever there is an apt. The real image takes half an hour, and all faults
+take another: `./exitisp test --full`.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from firstboot.refusal import Refusal
 from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.packages import reviewed
+from image.rehearsal import build as rehearsal
 from qemu.lab.examination import CHECKS
-from qemu.lab.faults import named
+from qemu.lab.faults import FAULTS, named
 from qemu.lab.laboratory import Lab, laboratory
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsal import attempt, reported, tried
 from qemu.lab.report import Trial, save, table
-from qemu.lab.systems import HARDENEDBSD
+from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
-from tests.boot.conftest import LOCK, PACKAGES, ROOT, transcripts
+from tests.boot.conftest import FULL, LOCK, PACKAGES, ROOT, full, transcripts
 from tests.freeze.made import frozen_for_freebsd
 
-pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("lab-boot")]
+pytestmark = [pytest.mark.boot]
 
-CHEAP = ("pf-disabled", "resolver-everywhere", "exchange-misleading", "bgpd-killed")
+CHEAP = ("bgpd-killed", "exchange-misleading")
+
+SYSTEMS = (
+    pytest.param(REHEARSAL, id="rehearsal", marks=pytest.mark.xdist_group("lab-rehearsal")),
+    pytest.param(HARDENEDBSD, id="hardenedbsd", marks=[pytest.mark.xdist_group("lab"), full]),
+)
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def system(request: pytest.FixtureRequest) -> System:
+    found: System = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
-def image(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image(
+    system: System, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """As it is built: nothing is in it for the test."""
+    made = tmp_path_factory.mktemp("lab") / "exitisp.img"
+    if system == REHEARSAL:
+        try:
+            return rehearsal.build([], made, cache_folder().parent).image
+        except Refusal as refusal:
+            if refusal.subject == "Debian's packages":
+                pytest.skip(str(refusal))
+            raise
+    sets: Path = request.getfixturevalue("sets")
     if PACKAGES is None:
         pytest.skip("no packages to run relays and BGP with")
-    made = tmp_path_factory.mktemp("lab") / "exitisp.img"
     build.build(
         obtain(sets, LOCK, cache_folder()),
         overlay.load_all(ROOT / "overlays"),
@@ -45,16 +72,16 @@ def image(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trials() -> list[Trial]:
-    """What was tried, for the report at the end."""
+def trials(system: System) -> list[Trial]:
+    """What was tried on `system`, for the report at the end."""
     return []
 
 
 @pytest.fixture(scope="module")
-def lab(image: Path, trials: list[Trial]) -> Iterator[Lab]:
-    folder = transcripts() / "lab"
+def lab(system: System, image: Path, trials: list[Trial]) -> Iterator[Lab]:
+    folder = transcripts() / f"lab-{system.base}"
     try:
-        with laboratory(image, HARDENEDBSD, folder, Progress()) as lab:
+        with laboratory(image, system, folder, Progress()) as lab:
             yield lab
             save(reported(lab, image, trials), lab.site, folder)
     except Unable as reason:
@@ -68,9 +95,13 @@ def test_it_holds(lab: Lab, trials: list[Trial], name: str) -> None:
     assert verdict.holds, verdict.evidence
 
 
-@pytest.mark.parametrize("name", CHEAP)
+@pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
 def test_what_must_hold_holds_whatever_is_wrong(lab: Lab, trials: list[Trial], name: str) -> None:
-    (fault,) = named(name)
+    if name not in CHEAP and not FULL:
+        pytest.skip("all faults take half an hour: ./exitisp test --full")
+    if name not in {fault.name for fault in named("all", lab.appliance.system)}:
+        pytest.skip(f"a {lab.appliance.system.base} lacks what would be harmed")
+    (fault,) = named(name, lab.appliance.system)
     trial = tried(fault, lab)
     trials.append(trial)
     assert trial.holds, table(trial)

@@ -4,7 +4,6 @@ By default one box takes the cheap ones, one after the other. `./exitisp test --
 them, on both firmwares, with the power cut at ten moments: more than an hour.
 """
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +18,11 @@ from qemu.machine import Machine
 from qemu.signs import CRASHES, sign
 from qemu.wire import Nic
 from tests.boot import releases
-from tests.boot.conftest import BOOT, PACKAGES, STICK, transcripts
+from tests.boot.conftest import BOOT, PACKAGES, STICK, full, transcripts
 from tests.boot.isp import APPLIED, SITE
 from tests.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("upgrade")]
-
-full = pytest.mark.skipif(
-    "EXITISP_FULL" not in os.environ, reason="takes an hour: ./exitisp test --full"
-)
 
 REFUSED = sign("a refusal", r"exitisp: .*: expected ")
 TRIED = "rootB is on trial."

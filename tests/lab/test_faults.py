@@ -10,6 +10,7 @@ from qemu.lab.examination import CHECKS
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
 from qemu.lab.picture import draw
 from qemu.lab.rehearsed import SITE
+from qemu.lab.systems import HARDENEDBSD, REHEARSAL
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -31,10 +32,21 @@ def test_nothing_leaks_whatever_happens(fault: Fault) -> None:
 
 
 def test_they_are_found_by_name() -> None:
-    assert named("all") == FAULTS
-    assert [fault.name for fault in named("power-cut")] == ["power-cut"]
+    assert named("all", HARDENEDBSD) == FAULTS
+    assert [fault.name for fault in named("power-cut", HARDENEDBSD)] == ["power-cut"]
     with pytest.raises(Refusal, match="name all, or one of resolver-everywhere, "):
-        named("nonsense")
+        named("nonsense", HARDENEDBSD)
+
+
+def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
+    possible = {fault.name for fault in named("all", REHEARSAL)}
+    assert {fault.name for fault in FAULTS} - possible == {
+        "pf-disabled",
+        "pf-missing",
+        "resolver-everywhere",
+    }
+    with pytest.raises(Refusal, match="a fault that the base rehearsal can have"):
+        named("pf-disabled", REHEARSAL)
 
 
 def test_the_page_has_all_faults() -> None:
