@@ -48,7 +48,7 @@ def image(
     system: System, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """As it is built: nothing is in it for the test."""
-    made = tmp_path_factory.mktemp("lab") / "exitisp.img"
+    made = tmp_path_factory.mktemp("lab") / Path(system.image).name
     if system == REHEARSAL:
         try:
             return rehearsal.build([], made, cache_folder().parent).image
