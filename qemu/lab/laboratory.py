@@ -108,10 +108,10 @@ class Lab:
 
 @contextmanager
 def laboratory(
-    image: Path, system: System, site: Site, folder: Path, progress: Progress
+    image: Path, system: System, site: Site, folder: Path, progress: Progress, *more: Disk
 ) -> Iterator[Lab]:
-    """Start the Internet around `site` and the appliance with `image`, answer the wizard, and wait
-    until BGP, names and Tor work. `folder` keeps consoles, captures and logs.
+    """Start the Internet around `site` and the appliance with `image` and `more` disks, answer the
+    wizard, and wait until BGP, names and Tor work. `folder` keeps consoles, captures and logs.
 
     Raises Refusal for what this machine lacks, ConsoleFailure and TimeoutError with what did not
     come.
@@ -129,6 +129,7 @@ def laboratory(
         ]
         machine = Machine(
             Disk(image, size=STICK),
+            *more,
             folder=folder,
             nics=nics,
             memory=system.memory,

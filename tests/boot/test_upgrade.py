@@ -14,9 +14,15 @@ from firstboot.compose import compose
 from image import overlay
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
+from qemu.lab.examination import CHECKS
+from qemu.lab.laboratory import Lab, laboratory, wait
+from qemu.lab.progress import Progress
+from qemu.lab.rehearsal import attempt
+from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine
 from qemu.signs import CRASHES, sign
 from qemu.wire import Nic
+from qemu.world.net import Unable
 from tests.boot import releases
 from tests.boot.conftest import BOOT, PACKAGES, STICK, full, transcripts
 from tests.boot.isp import APPLIED, SITE
@@ -64,9 +70,12 @@ class Box:
 
     def slots(self) -> dict[str, str]:
         """Version and state of each."""
-        lines = self.said("exitisp slots").splitlines()[1:]
-        rows = (line.split(None, 2) for line in lines)
-        return {label: f"{version} {rest.split('  ')[-1]}" for label, version, rest in rows}
+        return read_slots(self.said("exitisp slots"))
+
+
+def read_slots(text: str) -> dict[str, str]:
+    rows = (line.split(None, 2) for line in text.splitlines()[1:])
+    return {label: f"{version} {rest.split('  ')[-1]}" for label, version, rest in rows}
 
 
 @dataclass(frozen=True)
@@ -216,3 +225,58 @@ def test_the_power_may_go_at_any_moment(many: Made, firmware: Firmware) -> None:
             machine.start()
             one.ready()
             assert one.slots()["rootA"] == f"{releases.OLD} running, confirmed", moment
+
+
+@full
+def test_an_upgrade_is_kept_in_the_lab_if_the_network_is_as_before(
+    sets: Path, tmp_path: Path
+) -> None:
+    """Two releases, one after the other, among neighbours, names and a Tor network."""
+    if PACKAGES is None:
+        pytest.skip("no packages to run relays and BGP with")
+    changes = (releases.no_relays, releases.good)
+    wizard = frozen_for_freebsd()
+    made = Made(*releases.make_releases(sets, tmp_path, changes, packages=PACKAGES, wizard=wizard))
+    carried = Disk(made.carried, Bus.USB)
+    folder = transcripts() / "lab-upgrade"
+    try:
+        with laboratory(made.image, HARDENEDBSD, folder, Progress(), carried) as lab:
+            relays = lab.fingerprints
+            upgraded(lab, "no_relays")
+            lab.appliance.machine.console.expect(BACK, timeout=TRIAL, failures=())
+            assert taught(lab)["rootA"] == f"{releases.OLD} running, confirmed"
+            upgraded(lab, "good")
+            taught(lab)
+            wait("a slot that is confirmed", lambda: confirmed(lab), TRIAL)
+            assert states(lab)["rootA"] == f"{releases.OLD} kept"
+            assert tuple(lab.appliance.fingerprints()) == relays
+            wait("sessions with every neighbour", lab.internet.established)
+            for name, check in CHECKS.items():
+                verdict = attempt(check, lab)
+                assert verdict.holds, (name, verdict.evidence)
+    except Unable as reason:
+        pytest.skip(str(reason))
+
+
+def upgraded(lab: Lab, name: str) -> None:
+    """Until the box is about to start it. What works before it has to work after it."""
+    lab.appliance.said("mount -t ufs -o ro /dev/da0 /mnt")
+    console = lab.appliance.machine.console
+    console.send_line(f"exitisp upgrade /mnt/{name}")
+    console.expect("relay 2 has reached the network", timeout=WRITTEN, failures=CRASHES)
+    console.expect("Restarting.", timeout=BOOT, failures=CRASHES)
+
+
+def taught(lab: Lab) -> dict[str, str]:
+    """What the slots are, after daemons were told again whom to trust."""
+    lab.appliance.login()
+    lab.appliance.teach(lab.internet.trust)
+    return states(lab)
+
+
+def confirmed(lab: Lab) -> bool:
+    return states(lab)["rootB"] == f"{releases.NEW} running, confirmed"
+
+
+def states(lab: Lab) -> dict[str, str]:
+    return read_slots(lab.appliance.said("exitisp slots"))
