@@ -113,6 +113,9 @@ CHECKERS = (
 NAMES = {"unbound": "local-unbound", "chronyd": "ntpd"}
 """Of those who listen, as the plan calls them."""
 
+EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104
+"""How ss(8) writes what sockstat(1) calls *."""
+
 WATCHED = ("local_unbound", "exitisp_relays", "openbgpd")
 
 
@@ -183,7 +186,8 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         owner = re.search(r'\(\("([^"]+)"', line)
         name = owner[1] if owner else "somebody"
         if port.isdigit():
-            yield NAMES.get(name, name), words[0], host.partition("%")[0], int(port)
+            where = "*" if host in EVERYWHERE else host.partition("%")[0]
+            yield NAMES.get(name, name), words[0], where, int(port)
 
 
 def devices(machine: Machine) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ PACKAGES = (
     "nftables",
     "openbgpd",
     "openssh-server",
+    "procps",
     "tor",
     "unbound",
 )
@@ -30,6 +31,8 @@ PROGRAMS = (
     "usr/bin/drill",
     "usr/bin/install",
     "usr/bin/ip",
+    "usr/bin/pgrep",
+    "usr/bin/pkill",
     "usr/bin/ss",
     "usr/bin/ssh-keygen",
     "usr/bin/tor",

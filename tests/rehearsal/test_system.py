@@ -23,6 +23,7 @@ udp UNCONN 0 0 198.51.100.1:123 0.0.0.0:* users:(("chronyd",pid=90,fd=5))
 tcp LISTEN 0 5 192.0.2.2:179 0.0.0.0:* users:(("bgpd",pid=146,fd=8))
 tcp LISTEN 0 128 192.0.2.194:22 0.0.0.0:* users:(("sshd",pid=110,fd=3))
 tcp LISTEN 0 9 [2001:db8:ee::1:1]:443 [::]:* users:(("tor",pid=127,fd=9),("tor",pid=127,fd=4))
+udp UNCONN 0 0 0.0.0.0:56888 0.0.0.0:* users:(("tor",pid=127,fd=12))
 """
 
 
