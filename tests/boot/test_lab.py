@@ -1,8 +1,8 @@
 """The appliance end to end: an image that anybody gets, in the simulated Internet; every check of
 the lab, and faults.
 
-A rehearsal is tried wherever there is an apt. The real image takes half an hour, and all faults
-take another: `./exitisp test --full`.
+A rehearsal is tried wherever there is an apt. The real image takes half an hour, and faults take
+another: `./exitisp test --full`.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,10 @@ from qemu.lab.rehearsal import attempt, reported, tried
 from qemu.lab.report import Trial, save, table
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
-from tests.boot.conftest import FULL, LOCK, PACKAGES, ROOT, full, transcripts
+from tests.boot.conftest import LOCK, PACKAGES, ROOT, full, transcripts
 from tests.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot]
-
-CHEAP = ("bgpd-killed", "exchange-misleading")
 
 SYSTEMS = (
     pytest.param(REHEARSAL, id="rehearsal", marks=pytest.mark.xdist_group("lab-rehearsal")),
@@ -95,10 +93,9 @@ def test_it_holds(lab: Lab, trials: list[Trial], name: str) -> None:
     assert verdict.holds, verdict.evidence
 
 
+@full
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
 def test_what_must_hold_holds_whatever_is_wrong(lab: Lab, trials: list[Trial], name: str) -> None:
-    if name not in CHEAP and not FULL:
-        pytest.skip("all faults take half an hour: ./exitisp test --full")
     if name not in {fault.name for fault in named("all", lab.appliance.system)}:
         pytest.skip(f"a {lab.appliance.system.base} lacks what would be harmed")
     (fault,) = named(name, lab.appliance.system)
