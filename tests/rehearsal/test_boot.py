@@ -1,4 +1,4 @@
-"""The rehearsal on a real kernel: every way to start it, and a box from the wizard to a power cut."""
+"""The rehearsal on a real kernel: how it starts, and a box from the wizard to a power cut."""
 
 import re
 from collections.abc import Iterator
