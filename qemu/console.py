@@ -32,6 +32,10 @@ PIECE = 100
 """Characters of a command sent on one line: a terminal takes lines of 255 bytes at least
 (_POSIX_MAX_CANON), and a piece of nothing but quotes grows fivefold when it is quoted."""
 
+BURST, PAUSE = 64, 0.03
+"""Bytes typed at once, and seconds after them: a guest whose processors are busy elsewhere lets its
+serial port drop what is more."""
+
 _REFUSALS = (*CRASHES, LOGIN_INCORRECT)
 
 
@@ -153,8 +157,11 @@ class Console:
 
     def send(self, keys: str) -> None:
         """Type `keys` as they are; ``"\\r"`` is the return key. Raises HungUp."""
+        data = keys.encode(errors="surrogateescape")
         try:
-            self._line.send_bytes(keys.encode(errors="surrogateescape"))
+            for at in range(0, len(data), BURST):
+                self._line.send_bytes(data[at : at + BURST])
+                time.sleep(PAUSE)
         except OSError:
             raise HungUp("the machine has ended and takes no keys", self) from None
 

@@ -1,6 +1,7 @@
 """The appliance in the simulated Internet, up and running, and what can be asked of both."""
 
 import itertools
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -118,10 +119,7 @@ def laboratory(
     """
     with ExitStack() as stack:
         with progress.stage("the Internet starts"):
-            world = folder / "world"
-            world.mkdir(parents=True, exist_ok=True)
-            keys = folder / "keys"
-            keys.mkdir(exist_ok=True)
+            world, keys = emptied(folder / "world"), emptied(folder / "keys")
             trust = make(keys, site)
             internet = stack.enter_context(Internet(site, world, trust, ROUTES))
         nics = [
@@ -153,6 +151,13 @@ def laboratory(
             lab = replace(lab, fingerprints=tuple(appliance.fingerprints()))
             wait("the relays in the consensus", lambda: known(lab))
         yield lab
+
+
+def emptied(folder: Path) -> Path:
+    """The folder, without what another lab left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def resolves(lab: Lab) -> bool:

@@ -21,6 +21,7 @@ from qemu.lab.faults import FAULTS, named
 from qemu.lab.laboratory import Lab, laboratory
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsal import attempt, reported, tried
+from qemu.lab.rehearsed import on
 from qemu.lab.report import Trial, save, table
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
@@ -79,7 +80,7 @@ def trials(system: System) -> list[Trial]:
 def lab(system: System, image: Path, trials: list[Trial]) -> Iterator[Lab]:
     folder = transcripts() / f"lab-{system.base}"
     try:
-        with laboratory(image, system, folder, Progress()) as lab:
+        with laboratory(image, system, on(list(system.devices)), folder, Progress()) as lab:
             yield lab
             save(reported(lab, image, trials), lab.site, folder)
     except Unable as reason:
