@@ -28,6 +28,9 @@ BOOT = 240.0
 
 APPLIED = 400.0
 UP = "The transit and exchange ports are up."
+FAR = "11.1.1.1"
+"""An address that might be anybody's."""
+
 SITE = on_linux("two-transits-and-an-exchange")
 
 
@@ -97,10 +100,11 @@ def test_no_secret_is_in_the_transcript_and_headings_say_what_it_is(box: Box) ->
 def test_a_packet_with_a_foreign_source_does_not_leave(box: Box) -> None:
     """With a neighbour and a route that somebody made up, so that it gets as far as the port."""
     port, other = (one for one in SITE.ports if one.role is PortRole.TRANSIT)
-    source, neighbour = other.addresses[0].ip, port.addresses[0].ip + 1
+    source = other.addresses[0].ip
+    neighbour = next(one.remote for one in allot(SITE).sessions if one.port == port)
     box.said(f"ip neighbor replace {neighbour} lladdr 02:00:5e:10:99:01 dev {port.interface}")
-    box.said(f"ip route add 198.18.0.1 via {neighbour} dev {port.interface} onlink")
-    box.machine.shell.run(f"ping -c 2 -W 1 -I {source} 198.18.0.1", 60.0, check=False)
+    box.said(f"ip route add {FAR} via {neighbour}")
+    box.machine.shell.run(f"ping -c 2 -W 1 -I {source} {FAR}", 60.0, check=False)
     counted = box.said("nft list counter netdev exitisp leak4")
     assert re.search(r"packets [1-9]", counted), counted
 
