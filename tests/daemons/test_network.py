@@ -207,7 +207,9 @@ def test_firmware_that_speaks_lldp_is_told_not_to() -> None:
 
 def test_nothing_remembers_who_was_talked_to() -> None:
     found = sysctl(example(TWO_TRANSITS))
-    assert found["net.inet.tcp.hostcache.enable"] == found["kern.coredump"] == "0"
+    always = (ROOT / "overlays/hardening/files/etc/sysctl.conf.local").read_text()
+    assert found["net.inet.tcp.hostcache.enable"] == "0"
+    assert "\nkern.coredump=0\n" in always
 
 
 def loader_files() -> list[Path]:
