@@ -462,7 +462,7 @@ def lint(context: Context) -> None:
     help={
         "only": "what pytest is to run, as it takes it: tests/image, 'tests/image -k gpt'",
         "boot": "also boot real base sets, where there are any",
-        "full": "also what takes an hour: every kind of bad upgrade, and power cuts in them",
+        "full": "also what takes hours: every bad upgrade, the lab with every fault",
     },
 )
 @refusing

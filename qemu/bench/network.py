@@ -8,9 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from firstboot import profiles
-from firstboot import site as sites
 from firstboot.profiles import By
-from firstboot.site import Family, Site
 from image.writing import replace as write
 from image.writing import writing
 from qemu import accelerator
@@ -22,6 +20,7 @@ from qemu.bench.rules import rules
 from qemu.disk import Disk
 from qemu.lab.laboratory import PROCESSORS, STICK, laboratory
 from qemu.lab.progress import Progress
+from qemu.lab.rehearsed import on
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine
 
@@ -47,7 +46,8 @@ def measure(image: Path, stock: Path, output: Path) -> None:
         folder = Path(name)
         with progress.stage("the kernel's own settings"):
             own = own_settings(stock, folder)
-        lab = stack.enter_context(laboratory(image, SYSTEM, site(), folder, progress))
+        site = on(SYSTEM.devices, EXAMPLE, relays=1)
+        lab = stack.enter_context(laboratory(image, SYSTEM, site, folder, progress))
         lab.appliance.said(f"mkdir -m 700 {PLACE}")
         tuned = {name: lab.appliance.said(f"sysctl -n {name}") for name in own}
         settings = {Side.TUNED: tuned, Side.STOCK: own}
@@ -61,16 +61,6 @@ def measure(image: Path, stock: Path, output: Path) -> None:
     write(output, told.encode())
     print(table(ratios(samples)))
     print(f"{output}: all figures")
-
-
-def site() -> Site:
-    """The example on QEMU's network cards, with one relay."""
-    read = sites.load(EXAMPLE).value
-    ports = (
-        replace(port, device=device)
-        for port, device in zip(read.ports, SYSTEM.devices, strict=True)
-    )
-    return replace(read, ports=tuple(ports), relays=replace(read.relays, count=1, family=Family()))
 
 
 def own_settings(stock: Path, folder: Path) -> dict[str, str]:

@@ -39,7 +39,7 @@ def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, 
             remedy="run it in a terminal, or without --keep",
         )
     progress = Progress()
-    with laboratory(image, system, on(list(system.devices)), folder, progress) as lab:
+    with laboratory(image, system, on(system.devices), folder, progress) as lab:
         trials = [sound(lab)]
         print(table(trials[0]), flush=True)
         for one in faults:

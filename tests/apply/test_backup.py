@@ -206,7 +206,7 @@ class TestSeal:
         with pytest.raises(Refusal, match="the passphrase that it was sealed with"):
             unseal(sealed, phrase, machine.machine, "x")
 
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=12)
     @given(st.integers(0, 10**6), st.integers(0, 7))
     def test_what_was_changed_is_never_opened(
         self, machine: Box, sealed: bytes, at: int, bit: int
@@ -218,7 +218,7 @@ class TestSeal:
         with contextlib.suppress(Refusal):
             assert unseal(head + wrapped(bytes(data)) + tail, PHRASE, machine.machine, "x") == DATA
 
-    @settings(max_examples=8, deadline=None)
+    @settings(max_examples=8)
     @given(st.integers(0, 10**6))
     def test_a_part_of_it_is_refused(self, machine: Box, sealed: bytes, length: int) -> None:
         with pytest.raises(Refusal):

@@ -65,7 +65,7 @@ def test_nobody_but_root_reads_them(tmp_path: Path) -> None:
         assert path.is_dir() or path.stat().st_mode & 0o077 == 0, path
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_damage_is_seen_by_both_readers(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -81,7 +81,7 @@ def test_a_wrong_one_is_told_and_the_wizard_can_begin(box: Box, stick: Path, wro
     assert Draft.open(box.machine.cfg / "draft.yaml").site()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_whatever_is_on_the_stick_ends_in_a_refusal_or_a_generation(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

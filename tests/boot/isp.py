@@ -1,6 +1,7 @@
 """A box that becomes an ISP: the sites that tests try on it, its image, and what is looked at."""
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from firstboot.compose import compose
 from firstboot.render import Box, render
 from firstboot.site import Site
-from image import overlay
+from image import gpt, overlay
+from image.flash import esp
+from image.layout import Layout
 from qemu.lab import conversation
 from qemu.machine import Machine
 from qemu.signs import LOGIN
@@ -100,3 +103,16 @@ def image(sets: Path, folder: Path) -> Path:
     made = folder / "exitisp.img"
     make(sets, made, overlay.load(carrying), wizard=frozen_for_freebsd())
     return made
+
+
+def put(image: Path, data: bytes, name: str = "site.yaml") -> None:
+    """Write the file `name` into the FAT partition of `image`."""
+    table = Layout(gpt.read(image))
+    start, size = table.offset("efi"), table.length("efi")
+    with image.open("r+b") as file:
+
+        def read(offset: int, length: int) -> bytes:
+            return os.pread(file.fileno(), length, start + offset)
+
+        for at, piece in esp.put(read, size, name, data, 1_700_000_000):
+            os.pwrite(file.fileno(), piece, start + at)

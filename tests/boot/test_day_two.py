@@ -3,7 +3,6 @@
 The file is wrong at first. Then: changes, the way back, and a damaged generation.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,6 @@ import pytest
 
 from firstboot.compose import compose
 from firstboot.masking import secrets
-from image import gpt
-from image.flash import esp
-from image.layout import Layout
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.machine import Machine
@@ -28,6 +24,7 @@ from tests.boot.isp import (
     SITE,
     Isp,
     nics,
+    put,
 )
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("day-two")]
@@ -46,19 +43,6 @@ def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
         machine.console.expect("Its AS number", timeout=QUESTION)
         machine.shell.open_shell(timeout=BOOT)
         yield Isp(machine)
-
-
-def put(image: Path, data: bytes, name: str = "site.yaml") -> None:
-    """Write the file `name` into the FAT partition of `image`."""
-    table = Layout(gpt.read(image))
-    start, size = table.offset("efi"), table.length("efi")
-    with image.open("r+b") as file:
-
-        def read(offset: int, length: int) -> bytes:
-            return os.pread(file.fileno(), length, start + offset)
-
-        for at, piece in esp.put(read, size, name, data, 1_700_000_000):
-            os.pwrite(file.fileno(), piece, start + at)
 
 
 def test_a_wrong_site_file_leads_to_the_wizard_and_is_reported(box: Isp) -> None:

@@ -80,7 +80,7 @@ def trials(system: System) -> list[Trial]:
 def lab(system: System, image: Path, trials: list[Trial]) -> Iterator[Lab]:
     folder = transcripts() / f"lab-{system.base}"
     try:
-        with laboratory(image, system, on(list(system.devices)), folder, Progress()) as lab:
+        with laboratory(image, system, on(system.devices), folder, Progress()) as lab:
             yield lab
             save(reported(lab, image, trials), lab.site, folder)
     except Unable as reason:

@@ -21,17 +21,13 @@ from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.lab.serial import Serial
 from qemu.machine import Machine
-from qemu.wire import Nic
 from tests.boot.conftest import BOOT, PACKAGES, STICK, make, transcripts
-from tests.boot.isp import APPLIED, QUESTION, UP
-from tests.boot.test_day_two import put
-from tests.boot.test_rendered import example, on_qemu
+from tests.boot.isp import APPLIED, QUESTION, UP, WHOLE, nics, put
 from tests.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("restore")]
 
 PHRASE = "korund-Flieder-77-tausend-Igel"
-WHOLE = on_qemu(example("two-transits-and-an-exchange"))
 SITE = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=1))
 CARDS = [port.device for port in SITE.ports][::-1]
 """Of the spare box, in the order of the ports."""
@@ -65,9 +61,8 @@ def spare(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spar
         ),
     )
     put(image, seal(pack(kept), PHRASE, Here(folder)), "exitisp-1.backup")
-    nics = [Nic(f"02:00:5e:10:03:{at:02x}") for at in range(len(SITE.ports))]
     disk = Disk(image, size=STICK)
-    with Machine(disk, folder=transcripts(), nics=nics, memory=1536, name="restore") as machine:
+    with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="restore") as machine:
         machine.console.expect(conversation.BEGIN[0], timeout=BOOT)
         machine.console.send_line()
         script = [
@@ -88,16 +83,10 @@ def spare(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spar
 def relay(folder: Path) -> str:
     """Keys that Tor makes for a relay, and the fingerprint that they have."""
     folder.mkdir(mode=0o700)
-    command = ["tor", "--list-fingerprint", "--DataDirectory", str(folder), "--ORPort", "9001"]
-    command += [
-        "--Nickname",
-        "kept",
-        "--ContactInfo",
-        "x",
-        "--ignore-missing-torrc",
-        "-f",
-        str(folder / "torrc"),
-    ]
+    options = {"DataDirectory": folder, "ORPort": 9001, "Nickname": "kept", "ContactInfo": "x"}
+    torrc = folder.with_suffix(".torrc")
+    torrc.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    command = ["tor", "--list-fingerprint", "-f", str(torrc)]
     subprocess.run(command, check=True, capture_output=True)
     return (folder / "fingerprint").read_text().split()[1]
 

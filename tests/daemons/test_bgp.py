@@ -117,7 +117,7 @@ def peerings(draw: st.DrawFn) -> Site:
     return replace(site, peers=peers, ports=ports, waivers=waivers)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(site=peerings())
 def test_bgpd_accepts_what_is_rendered_for_any_site(bgpd: str, here: Box, site: Site) -> None:
     assert complaints(bgpd, conf(site, here)) == ""

@@ -94,9 +94,7 @@ def test_sshd_offers_nothing_old(sshd: str, host_key: Path) -> None:
     assert found["hostkey"] == [str(host_key)]
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(varied())
 def test_sshd_takes_other_sites(sshd: str, host_key: Path, site: Site) -> None:
     effective(sshd, host_key, text(site, SSHD_CONFIG))

@@ -73,7 +73,7 @@ def test_ports_towards_strangers_are_not_raised_by_rc(name: str) -> None:
     check_ports(example(name))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(site=varied())
 def test_ports_towards_strangers_are_not_raised_by_rc_for_any_site(site: Site) -> None:
     check_ports(site)

@@ -100,7 +100,7 @@ def test_nothing_but_bgp_and_discovery_comes_before_the_leak_rules(name: str) ->
     check_leaks(example(name))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(site=varied())
 def test_the_leak_rules_come_first_for_any_site(site: Site) -> None:
     check_leaks(site)

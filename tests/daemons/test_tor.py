@@ -72,9 +72,7 @@ def test_tor_takes_every_relay_of_the_examples(tor: str, name: str, tmp_path: Pa
     check(tor, example(name), BOX, tmp_path)
 
 
-@settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(varied(), boxes())
 def test_tor_takes_other_sites_and_boxes(tor: str, tmp_path: Path, site: Site, box: Box) -> None:
     check(tor, site, box, tmp_path)
@@ -87,7 +85,7 @@ def test_tor_refuses_a_nickname_that_is_too_long(tor: str, tmp_path: Path) -> No
         check(tor, long, BOX, tmp_path)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(varied(), boxes())
 def test_on_every_site_and_box(site: Site, box: Box) -> None:
     made = files(site, "tor", box)

@@ -88,9 +88,7 @@ def test_unbound_takes_the_examples(unbound_checkconf: str, name: str, tmp_path:
     check(unbound_checkconf, example(name), BOX, tmp_path)
 
 
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(varied(), boxes())
 def test_unbound_takes_other_sites_and_boxes(
     unbound_checkconf: str, tmp_path: Path, site: Site, box: Box
@@ -123,7 +121,7 @@ def test_the_strictness_changes_two_settings_and_nothing_else() -> None:
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(varied(), boxes())
 def test_on_every_site_and_box(site: Site, box: Box) -> None:
     text = conf(site, box)

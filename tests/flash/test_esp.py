@@ -112,7 +112,7 @@ def test_a_volume_that_mtools_changed_is_taken(tmp_path: Path) -> None:
 
 
 @BOTH
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     names=st.lists(good_names, min_size=1, max_size=12, unique_by=str.upper),
     sizes=st.lists(st.integers(0, 5000), min_size=1, max_size=12),
@@ -212,7 +212,7 @@ def test_a_root_folder_without_an_end_is_refused(entry: bytes, found: str) -> No
         after(image, "site.yaml", SITE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(at=st.integers(0, 10 * 512), data=st.binary(min_size=1, max_size=8))
 def test_damage_is_refused_or_does_no_harm(at: int, data: bytes) -> None:
     head = bytearray(SMALL[: 64 * 512])

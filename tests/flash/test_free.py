@@ -66,7 +66,7 @@ def test_a_file_system_that_is_cut_has_none(slot: bytes) -> None:
     assert free(slot[:-BLOCK]) == ()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     place=st.sampled_from([SUPERBLOCK_AT, 20 * FRAGMENT, 24 * FRAGMENT]),
     at=st.integers(0, 1376),

@@ -243,7 +243,7 @@ BLOCKS = 3 * CHUNK // BLOCK
 PATTERNS = st.lists(st.tuples(st.sampled_from("xz."), st.integers(1, 300)), min_size=1, max_size=20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PATTERNS, st.integers(0, 2 * MIB // 512))
 def test_any_pattern_of_data_zeros_and_free_blocks(
     pattern: list[tuple[str, int]], more: int

@@ -82,7 +82,7 @@ def test_what_is_no_elf_file_is_none() -> None:
     assert elf.read(b"#!/bin/sh\n", "x") is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_damage_is_refused_or_read_never_a_traceback(folder: Path, data: st.DataObject) -> None:
     whole = (folder / "libsecond.so.2").read_bytes()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firstboot.refusal import Refusal
@@ -236,7 +236,6 @@ class TestDifference:
             "  + /sys/x: file 0644 0:0 0 bytes",
         ]
 
-    @settings(deadline=None)
     @given(st.data())
     def test_there_is_a_difference_exactly_where_there_is_one(self, data: st.DataObject) -> None:
         before = tree()
@@ -286,7 +285,6 @@ class TestManifests:
             with pytest.raises(Refusal, match="name an image with its manifest beside it"):
                 load(path)
 
-    @settings(deadline=None)
     @given(
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -131,13 +131,13 @@ def trees(draw: st.DrawFn) -> dict[str, bytes]:
     return files
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(volume=st.sampled_from([FAT16, FAT32]), files=trees())
 def test_any_tree_is_read_back(volume: Volume, files: dict[str, bytes]) -> None:
     judge(volume, files)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(good_names, max_size=20, unique_by=str.upper))
 def test_long_names_of_every_length_are_read_back(names: list[str]) -> None:
     longer = {(name * 12)[: 1 + 11 * at].rstrip(" .") or "x": b"" for at, name in enumerate(names)}

@@ -111,7 +111,7 @@ def tables(draw: st.DrawFn) -> Table:
     return Table(at + draw(st.integers(34, 100)), draw(st.uuids()), tuple(partitions))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables())
 def test_both_copies_carry_the_whole_table(table: Table) -> None:
     primary, backup = gpt.encode(table)
@@ -215,7 +215,7 @@ def shared_disk() -> Iterator[Path]:
         yield written(Path(folder), LAYOUT, CODE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     offset=st.one_of([st.integers(part.start, part.stop - 1) for part in table_bytes()]),
     bits=st.integers(1, 255),

@@ -206,7 +206,7 @@ class TestReproducible:
     def test_other_materials_have_another_serial_number(self, other: Bill) -> None:
         assert read(other)["serialNumber"] != read(BILL)["serialNumber"]
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),

@@ -144,7 +144,7 @@ def trees(draw: st.DrawFn) -> Tree:
     return tree
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(trees())
 def test_a_random_tree_survives_writing_and_reading_by_another_reader(tree: Tree) -> None:
     with written(tree) as path:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firstboot.document import Document
@@ -142,7 +142,6 @@ def test_values_follow_the_machine() -> None:
     assert small["kern.maxfiles"] == 65536 + 16384 * site.relays.count
 
 
-@settings(deadline=None)
 @given(st.integers(1, 512), st.integers(512, 1 << 21), st.integers(1, 256))
 def test_numbers_are_such_as_the_kernel_takes(cores: int, memory: int, relays: int) -> None:
     site = example(TWO)

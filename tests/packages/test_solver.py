@@ -299,7 +299,7 @@ def every_solution(universe: Universe) -> Iterator[tuple[tuple[Listed, ...], tup
             yield chosen, (of_wanted, sum(behind.values()), len(behind), sorted(behind.items()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(universes())
 def test_the_solution_is_the_one_that_brute_force_finds(universe: Universe) -> None:
     solutions = list(every_solution(universe))
@@ -318,7 +318,7 @@ def test_the_solution_is_the_one_that_brute_force_finds(universe: Universe) -> N
             assert not (has_wanted and holds(packages))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(universes(), st.randoms(use_true_random=False))
 def test_the_order_of_the_catalogue_does_not_matter(universe: Universe, random: object) -> None:
     def outcome(listed: Iterable[Listed]) -> list[str] | str:

@@ -1,7 +1,7 @@
 """The kernel's first root: entries as the kernel reads them, the same bytes for the same tree."""
 
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image.rehearsal import cpio
@@ -49,7 +49,6 @@ def test_it_has_kinds_modes_owners_and_contents_where_the_kernel_looks() -> None
     ]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(NAMES, st.binary(max_size=300)))
 def test_entries_are_aligned_and_in_order_whatever_order_they_came_in(
     files: dict[str, bytes],

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firstboot.refusal import Refusal
@@ -22,7 +22,6 @@ def test_its_files_are_unpacked_whatever_they_are_packed_with(tmp_path: Path, pa
     assert link.target == "dash"
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z.]{1,15}", fullmatch=True), st.binary(max_size=99)))
 def test_every_member_is_found_by_its_name(members: dict[str, bytes]) -> None:
     for name, data in members.items():

@@ -72,7 +72,7 @@ def test_a_missing_file_is_refused(release: Path, keys: Keys, name: str) -> None
         signature.verify(release, keys.public)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(at=st.integers(0, 250), bit=st.integers(0, 7))
 def test_any_bit_of_the_sums_counts(
     tmp_path_factory: pytest.TempPathFactory, keys: Keys, at: int, bit: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from firstboot import document, findings
 from firstboot.compose import EXPLAINED, compose
@@ -30,7 +30,7 @@ def read(text: str) -> Site:
     return document.parse(text.encode(), "composed.yaml", Site).value
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=50)
 @given(SITES)
 def test_what_is_written_reads_as_the_same_site(site: Site) -> None:
     assert read(compose(site)) == site

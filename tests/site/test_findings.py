@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firstboot import document
@@ -145,9 +145,7 @@ def settles(examined: Examined) -> None:
         assert told(examined.name, finding).isprintable()
 
 
-ENOUGH = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)  # the machine may be busy
+ENOUGH = settings(max_examples=60)
 
 
 @ENOUGH

@@ -217,7 +217,7 @@ def test_a_cut_off_file_is_refused(box: Disk, new: Made, tmp_path: Path) -> None
         untouched(box, path, "expected")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_changed_byte_is_refused(
     old: Made, new: Made, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -468,7 +468,7 @@ def test_the_manifest_reads_as_it_was_written(new: Made) -> None:
     assert parse(render(new.manifest)) == new.manifest
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_no_bytes_are_worse_than_a_refusal(data: bytes) -> None:
     read_head(data)

@@ -513,7 +513,6 @@ ANYTHING = st.sampled_from(
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(start=st.integers(0, 70), answers=st.lists(ANYTHING, max_size=12))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstboot import document, plain
@@ -40,13 +40,11 @@ TREES = st.recursive(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(min_size=1, max_size=10), TREES, min_size=1, max_size=4))
 def test_what_is_written_is_read_back(tree: dict[str, Any]) -> None:
     assert document.plain(plain.write(tree), "draft") == tree
 
 
-@settings(deadline=None)
 @given(SITES)
 def test_every_site_can_be_a_draft(site: Site) -> None:
     tree = plain.of(site)
@@ -145,7 +143,7 @@ def test_a_damaged_file_is_set_aside_and_that_is_told(data: bytes, tmp_path: Pat
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_file_that_is_cut_or_changed_never_stops_the_wizard(data: st.DataObject) -> None:
     whole = plain.write(Draft.from_site(Path("none"), load(TWO).value).answers)
     at = data.draw(st.integers(0, len(whole)))

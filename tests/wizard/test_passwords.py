@@ -55,7 +55,7 @@ def test_the_specification_and_this_agree(setting: str, password: str, expected:
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     password=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=100),
     salt=st.text(st.sampled_from(ALPHABET), min_size=1, max_size=16),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from firstboot import plain
 from firstboot.drawing import draw
@@ -34,7 +34,6 @@ def test_the_table_has_everything_but_secrets(path: Path) -> None:
     assert not any(secret in text for secret in secrets(site))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(SITES)
 def test_every_site_has_a_table_that_fits(site: Site) -> None:
     assert all(len(line) <= WIDTH for line in table(site).splitlines())
