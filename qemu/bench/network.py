@@ -16,6 +16,7 @@ from qemu.bench.circuits import circuits
 from qemu.bench.contest import PLACE, played
 from qemu.bench.figures import Sample, Side, ratios, render_json, table
 from qemu.bench.resolver import resolver
+from qemu.bench.routes import V6_SHARE, routes
 from qemu.bench.rules import rules
 from qemu.disk import Disk
 from qemu.lab.laboratory import PROCESSORS, STICK, laboratory
@@ -29,17 +30,18 @@ EXAMPLE = ROOT / "examples" / "one-port-of-each.yaml"
 """It has a LAN, from which packets come and the resolver is asked."""
 
 SYSTEM = replace(HARDENEDBSD, memory=4096)
-"""No cache and no table is short of room."""
+"""A whole table of routes has room."""
 
 ROUNDS = 3
 BOOT = 900.0
 """Seconds from power-on to a login; an emulated processor on a busy machine."""
 
 
-def measure(image: Path, stock: Path, output: Path) -> None:
+def measure(image: Path, stock: Path, count: int, output: Path) -> None:
     """Measure the appliance with `image`; `stock` is the image of a system that nothing is laid
-    over, whose kernel is asked for its own settings. Prints a table, and writes all figures as
-    JSON to `output`. Raises Refusal, and whatever `laboratory` raises."""
+    over, whose kernel is asked for its own settings. The transit has `count` routes of IPv4. Prints
+    a table, and writes all figures as JSON to `output`. Raises Refusal, and whatever `laboratory`
+    raises."""
     progress = Progress()
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
@@ -51,11 +53,11 @@ def measure(image: Path, stock: Path, output: Path) -> None:
         lab.appliance.said(f"mkdir -m 700 {PLACE}")
         tuned = {name: lab.appliance.said(f"sysctl -n {name}") for name in own}
         settings = {Side.TUNED: tuned, Side.STOCK: own}
-        for contest in (rules(lab), resolver(lab), circuits(lab, settings)):
+        for contest in (rules(lab), resolver(lab), circuits(lab, settings), routes(lab, count)):
             found = list(played(contest, ROUNDS, progress))
             print(table(ratios(found)), flush=True)
             samples += found
-    told = render_json(machine(image, settings), samples)
+    told = render_json(machine(image, count, settings), samples)
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
     write(output, told.encode())
@@ -80,12 +82,15 @@ def own_settings(stock: Path, folder: Path) -> dict[str, str]:
         return {name: machine.console.run(f"sysctl -n {name}").text.strip() for name in names}
 
 
-def machine(image: Path, settings: Mapping[Side, Mapping[str, str]]) -> dict[str, object]:
+def machine(
+    image: Path, count: int, settings: Mapping[Side, Mapping[str, str]]
+) -> dict[str, object]:
     """What it was measured on. `settings` are the kernel's that took turns."""
     return {
         "image": image.name,
         "accelerator": accelerator.best().name,
         "processors": PROCESSORS,
         "memory_mib": SYSTEM.memory,
+        "routes": {4: count, 6: int(count * V6_SHARE)},
         "settings": {side.value: dict(found) for side, found in settings.items()},
     }

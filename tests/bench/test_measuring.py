@@ -1,14 +1,24 @@
 """What is sent to the appliance, and how what programs say is read."""
 
+import re
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qemu.bench import resolver, rules
+from firstboot import bogons
+from firstboot.refusal import Refusal
+from qemu.bench import network, resolver, routes, rules
+from qemu.lab.laboratory import ROUTES
+from qemu.lab.rehearsed import on
 from qemu.world.net import Failed
 from qemu.world.packets import UDP, Frame
+from qemu.world.routes import thousands
+from qemu.world.topology import lay_out
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "one-port-of-each"
 
 SAID = """\
 [Status] Testing complete (time limit)
@@ -48,3 +58,39 @@ def test_packets_are_what_a_router_passes_on(source: IPv4Address, destination: I
 def test_the_processors_time_is_that_of_all_but_idling() -> None:
     clock = "{ hz = 1000, tick = 1000, profhz = 8126, stathz = 127 }"
     assert rules.spent(f"127 0 254 127 99999\n{clock}") == 4.0
+
+
+def test_the_table_is_of_networks_that_are_nobodys_and_no_bogons() -> None:
+    table = [route.prefix for route in routes.table(1_000)]
+    assert len(set(table)) == len(table) == 1_230
+    site = on(network.SYSTEM.devices, network.EXAMPLE, relays=1)
+    taken = [prefix for host in lay_out(site).hosts for prefix in host.prefixes]
+    taken += [*bogons.of(site).prefixes, *(route.prefix for route in thousands(*ROUTES))]
+    for first, end in (
+        (table[0][0], routes.FIRST_V4 + (routes.MOST << 8)),
+        (table[-1][0], routes.FIRST_V6 + (int(routes.MOST * routes.V6_SHARE) << 80)),
+    ):
+        for one in taken:
+            if one.version == first.version:
+                assert int(one[-1]) < int(first) or end <= int(one[0]), one
+
+
+@pytest.mark.parametrize("count", [-1, 0, 99, routes.MOST + 1])
+def test_a_table_that_no_transit_may_have_is_refused(count: int) -> None:
+    with pytest.raises(Refusal, match=f"expected 100 to 1300000 of IPv4, found {count};"):
+        routes.possible(count)
+
+
+def test_a_transit_may_have_the_largest_table() -> None:
+    rendered = (GOLDEN / "etc/local/bgpd.conf").read_text()
+    group = rendered.partition('group "transit"')[2]
+    assert f"max-prefix {routes.possible(routes.MOST)} restart" in group
+
+
+def test_what_takes_everything_is_what_is_before_the_policy() -> None:
+    rendered = (GOLDEN / "etc/local/bgpd.conf").read_text()
+    before, filters, policy = rendered.partition(f"\n{routes.FILTERS}\n")
+    assert filters
+    assert not re.search(r"(?m)^(allow|deny|match)", before)
+    assert "neighbor 192.0.2.1 {" in before
+    assert "deny quick" in policy

@@ -1,0 +1,109 @@
+"""BGP: the policy as it is rendered, against one that takes everything.
+
+The transit has a table of a given size. bgpd starts anew, and the clock runs from the moment that
+its sessions with the transit are up until it has heard all of it. Between turns the transit keeps
+them shut, so that nothing is heard before the clock runs.
+
+Without a policy bgpd announces nothing either: what it would tell its neighbours of the table is a
+leak, for which they end the session.
+"""
+
+import time
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from firstboot.refusal import Refusal
+from firstboot.site import PeerRole
+from firstboot.values import Network
+from qemu.bench.contest import PLACE, Contest
+from qemu.bench.figures import Measure, Side
+from qemu.lab.laboratory import Lab, wait
+from qemu.world.bird import Route
+from qemu.world.routes import ORIGIN
+
+V6_SHARE = 0.23
+"""IPv6 routes for one of IPv4, as the Internet's tables have them: 230,000 to 1,000,000."""
+
+FIRST_V4, FIRST_V6 = int(ip_address("12.0.0.0")), int(ip_address("2d04::"))
+"""Of room for so many that are nobody else's in the simulated Internet, and no bogons."""
+
+MOST = 1_300_000
+"""Of IPv4, for which a transit is not shut out (`max-prefix` in bgpd.conf)."""
+
+CONFIG = "/etc/local/bgpd.conf"
+FILTERS = "deny from any"
+"""The line that the policy begins with."""
+
+SETUP = f"""\
+cd {PLACE}
+cp {CONFIG} tuned.bgpd.conf
+sed '/^{FILTERS}$/,$d' {CONFIG} >stock.bgpd.conf
+echo allow from any >>stock.bgpd.conf
+echo deny to any >>stock.bgpd.conf
+"""
+
+LONGEST = 3600.0
+"""Seconds for a whole table; an emulated processor."""
+
+RECEIVED = "awk '/^ *Prefixes/ {print $3; exit}'"
+MEMORY = "ps -axo rss=,comm= | awk '$2 == \"bgpd\" {sum += $1} END {print sum / 1024}'"
+
+CONVERGED = Measure("BGP: until a table is there", "s", more=False)
+TAKEN = Measure("BGP: memory of bgpd with it", "MiB", more=False)
+
+
+def possible(count: int) -> int:
+    """`count` itself. Raises Refusal if it is none that a transit may announce."""
+    if not 100 <= count <= MOST:
+        raise Refusal(
+            "--routes",
+            expected=f"100 to {MOST} of IPv4",
+            found=str(count),
+            remedy="a whole table has a million",
+        )
+    return count
+
+
+def routes(lab: Lab, count: int) -> Contest:
+    """`count` routes of IPv4, and IPv6's share of that."""
+    transit = next(peer for peer in lab.site.peers if peer.role is PeerRole.TRANSIT)
+    sessions = [one for one in lab.plan.sessions if one.peer is transit]
+    router, own = lab.internet.routers[transit.name], lab.internet.of_site(transit.name)
+    announced = {4: count, 6: int(count * V6_SHARE)}
+    box = lab.appliance
+    box.said(SETUP)
+    router.announce(table(count))
+
+    def heard() -> bool:
+        return all(
+            int(box.said(f"bgpctl show neighbor {one.remote} | {RECEIVED}") or 0)
+            >= announced[one.remote.version]
+            for one in sessions
+        )
+
+    def take(side: Side) -> None:
+        router.shut(*own)
+        box.said(f"cp {PLACE}/{side.value}.bgpd.conf {CONFIG}")
+        box.said("service openbgpd restart")
+
+    def look() -> Mapping[Measure, float]:
+        router.open(*own)
+        wait("sessions with the transit", lambda: router.established(*own))
+        began = time.monotonic()
+        wait("the table", heard, LONGEST)
+        seconds = time.monotonic() - began
+        return {CONVERGED: seconds, TAKEN: float(box.said(MEMORY))}
+
+    return Contest("BGP", take, look)
+
+
+def table(count: int) -> list[Route]:
+    """So many routes of IPv4, and IPv6's share, with paths of three networks."""
+    prefixes: list[Network] = [
+        *(IPv4Network((FIRST_V4 + (n << 8), 24)) for n in range(count)),
+        *(IPv6Network((FIRST_V6 + (n << 80), 48)) for n in range(int(count * V6_SHARE))),
+    ]
+    return [
+        Route(prefix, (ORIGIN + n % 300, ORIGIN + 300 + n % 700, ORIGIN + 1000 + n % 70000))
+        for n, prefix in enumerate(prefixes)
+    ]
