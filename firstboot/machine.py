@@ -10,6 +10,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from firstboot.systems import System
 
 if TYPE_CHECKING:
     from firstboot.render import Box, Version
+
+PAUSE = 0.2
+"""Seconds between two looks at whether another exitisp has ended."""
 
 SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 """Where programs are on the box, whatever the environment says."""
@@ -160,27 +164,32 @@ class Machine:
         )
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Nobody else changes the box meanwhile. Raises Refusal if somebody does already."""
+    def alone(self, patience: float = 0.0) -> Iterator[None]:
+        """Nobody else changes the box meanwhile. Who does already has so many seconds to end.
+        Raises Refusal."""
         self.state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _lock(descriptor)
+            _lock(descriptor, patience)
             yield
         finally:
             os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Refusal(
-            "the configuration",
-            expected="nobody else who changes it",
-            found="another exitisp at work",
-            remedy="wait until it is done, and look at the other consoles",
-        ) from None
+def _lock(descriptor: int, patience: float) -> None:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise Refusal(
+                    "the configuration",
+                    expected="nobody else who changes it",
+                    found="another exitisp at work",
+                    remedy="wait until it is done, and look at the other consoles",
+                ) from None
+            time.sleep(PAUSE)
 
 
 def site_of(generation: Generation) -> bytes:

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 VERSION = "0.1"
 
+A_COMMAND = 60.0
+"""Seconds that a question waits for another exitisp to end."""
+
+A_CHANGE = 600.0
+"""Seconds that the ports wait at a boot: nobody raises them later, and an administrator who types a
+command as soon as there is a console must not keep the box offline."""
+
 Command = Callable[[argparse.Namespace, "Machine"], int]
 
 
@@ -155,7 +162,7 @@ def _upgrade(options: argparse.Namespace, machine: "Machine") -> int:
 def _slots(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.slots import held, table
 
-    with machine.alone():
+    with machine.alone(patience=A_COMMAND):
         say(table(held(machine)))
     return 0
 
@@ -170,7 +177,7 @@ def _confirm(options: argparse.Namespace, machine: "Machine") -> int:
 def _raise(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.apply import gate
 
-    with machine.alone():
+    with machine.alone(patience=A_CHANGE):
         gate(machine, say)
     return 0
 

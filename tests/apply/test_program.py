@@ -1,5 +1,6 @@
 """The command line of the box."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -89,6 +90,27 @@ def test_ports_are_raised_again_by_hand(box: Box, capsys: pytest.CaptureFixture[
     told = capsys.readouterr()
     assert "Not so: pf guards every port towards strangers: pf is off" in told.out
     assert "pf is off, so they stay down" in told.err
+
+
+@pytest.mark.parametrize("command", ["raise", "slots"])
+def test_it_waits_for_another_that_is_at_work(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Somebody who types a command during a boot does not keep the ports down."""
+    configured(box)
+    waits: list[float] = []
+    with contextlib.ExitStack() as other:
+        other.enter_context(box.machine.alone())
+
+        def ended(seconds: float) -> None:
+            waits.append(seconds)
+            other.close()
+
+        monkeypatch.setattr("firstboot.machine.time.sleep", ended)
+        program.main([command])
+    assert waits
+    assert "at work" not in capsys.readouterr().err
+    assert command != "raise" or box.calls[-1] == "service exitisp_ports raise"
 
 
 def test_a_file_on_the_stick_is_taken(
