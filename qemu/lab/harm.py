@@ -1,10 +1,9 @@
 """Ways to do harm in a lab, to the appliance and to the world around it, and to undo it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from firstboot.site import PeerRole, PortRole
-from firstboot.values import Address
 from qemu.lab.laboratory import Lab
 from qemu.world.nameservers import Nameserver
 from qemu.world.routes import thousands
@@ -122,12 +121,12 @@ def mislead(lab: Lab) -> None:
 def blackhole_exits(lab: Lab) -> None:
     """The name servers drop what comes from addresses that exit traffic comes from."""
     for server in _servers(lab):
-        server.blackhole(*_exits(lab))
+        server.blackhole(*lab.exits)
 
 
 def hear_exits(lab: Lab) -> None:
     for server in _servers(lab):
-        server.hear(*_exits(lab))
+        server.hear(*lab.exits)
 
 
 def set_clock(ahead: timedelta) -> Step:
@@ -160,8 +159,3 @@ def exchange(lab: Lab) -> str:
 def _servers(lab: Lab) -> tuple[Nameserver, ...]:
     servers = lab.internet.nameservers
     return servers.roots, servers.registry, servers.zones
-
-
-def _exits(lab: Lab) -> Iterator[Address]:
-    for relay in lab.plan.relays:
-        yield from relay.source

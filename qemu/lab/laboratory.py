@@ -10,6 +10,7 @@ from pathlib import Path
 
 from firstboot.plan import Plan, allot
 from firstboot.site import Port, Site
+from firstboot.values import Address
 from qemu.disk import Disk
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
@@ -56,6 +57,11 @@ class Lab:
         return allot(self.site)
 
     @property
+    def exits(self) -> set[Address]:
+        """What exit traffic comes from. Relays may share one."""
+        return {address for relay in self.plan.relays for address in relay.source}
+
+    @property
     def outside(self) -> list[Port]:
         return [port for port in self.site.ports if port.role.outside]
 
@@ -72,8 +78,7 @@ class Lab:
 
     def used(self, since: dict[str, int], service: str = "web") -> set[str]:
         """The ports by which the exits reached the world's host `service`, since those counts."""
-        exits = {address for relay in self.plan.relays for address in relay.source}
-        there = set(self.internet.topology.host(service).addresses)
+        exits, there = self.exits, set(self.internet.topology.host(service).addresses)
         return {
             port
             for port, count in since.items()

@@ -11,6 +11,7 @@ from qemu.console import CommandFailed, ConsoleFailure
 from qemu.lab.checks import Verdict
 from qemu.lab.examination import CHECKS, Check
 from qemu.lab.faults import Fault, named
+from qemu.lab.harm import Step
 from qemu.lab.laboratory import Lab, laboratory
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsed import on
@@ -59,14 +60,24 @@ def sound(lab: Lab) -> Trial:
 
 
 def tried(fault: Fault, lab: Lab) -> Trial:
-    """What holds while `fault` lasts, and after it."""
+    """What holds while `fault` lasts, and after it. One that could not be inflicted or undone
+    holds nothing, and the next one is tried all the same."""
     with lab.progress.stage(fault.name):
-        fault.inflict(lab)
-        during = made(fault.holds, lab)
-        fault.undo(lab)
+        failures = done("inflicted", fault.inflict, lab)
+        during = () if failures else made(fault.holds, lab)
+        failures += done("undone", fault.undo, lab)
         after = made(fault.after, lab)
     afterwards = (Verdict(f"{one.name} again", one.holds, one.evidence) for one in after)
-    return Trial(fault.name, fault.what, (*during, *afterwards))
+    return Trial(fault.name, fault.what, (*failures, *during, *afterwards))
+
+
+def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
+    """Take a step; nothing, or the verdict that it failed."""
+    try:
+        step(lab)
+    except UNFIT as failure:
+        return (_failed(name, failure),)
+    return ()
 
 
 def made(some: Iterable[Check], lab: Lab) -> tuple[Verdict, ...]:
@@ -80,7 +91,11 @@ def attempt(check: Check, lab: Lab) -> Verdict:
         with lab.progress.stage(f"  {name}"):
             return check(lab)
     except UNFIT as failure:
-        return Verdict(name, False, str(failure).strip().splitlines()[0])
+        return _failed(name, failure)
+
+
+def _failed(name: str, failure: Exception) -> Verdict:
+    return Verdict(name, False, str(failure).strip().splitlines()[0])
 
 
 def reported(lab: Lab, image: Path, trials: Iterable[Trial]) -> Report:

@@ -14,7 +14,7 @@ from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.machine import Machine
 from tests.boot import isp
-from tests.boot.conftest import BOOT, STICK, transcripts
+from tests.boot.conftest import BOOT, STICK, full, transcripts
 from tests.boot.isp import (
     APPLIED,
     CHANGED,
@@ -27,7 +27,7 @@ from tests.boot.isp import (
     put,
 )
 
-pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("day-two")]
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("day-two"), full]
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.signs import LOGIN
-from tests.boot.conftest import BOOT, Real, machine, transcripts
+from tests.boot.conftest import BOOT, Real, full, machine, transcripts
 
-pytestmark = pytest.mark.boot
+pytestmark = [pytest.mark.boot, full]
 
 MOMENTS = {
     Firmware.BIOS: (

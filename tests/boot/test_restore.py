@@ -21,11 +21,11 @@ from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.lab.serial import Serial
 from qemu.machine import Machine
-from tests.boot.conftest import BOOT, PACKAGES, STICK, make, transcripts
+from tests.boot.conftest import BOOT, PACKAGES, STICK, full, make, transcripts
 from tests.boot.isp import APPLIED, QUESTION, UP, WHOLE, nics, put
 from tests.freeze.made import frozen_for_freebsd
 
-pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("restore")]
+pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("restore"), full]
 
 PHRASE = "korund-Flieder-77-tausend-Igel"
 SITE = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=1))

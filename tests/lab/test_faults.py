@@ -2,15 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from firstboot.refusal import Refusal
+from qemu.lab.appliance import Appliance
+from qemu.lab.checks import Verdict
 from qemu.lab.examination import CHECKS
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
+from qemu.lab.laboratory import Lab
 from qemu.lab.picture import draw
+from qemu.lab.progress import Progress
+from qemu.lab.rehearsal import tried
 from qemu.lab.rehearsed import SITE
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL
+from qemu.world.internet import Internet
+from qemu.world.net import Failed
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -47,6 +55,29 @@ def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
     }
     with pytest.raises(Refusal, match="a fault that the base rehearsal can have"):
         named("pf-disabled", REHEARSAL)
+
+
+def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None:
+    lab = Lab(cast(Internet, None), cast(Appliance, None), SITE, Progress())
+    asked: list[str] = []
+
+    def inflict(_: Lab) -> None:
+        raise Failed("ip: File exists\nmore")
+
+    def undo(_: Lab) -> None:
+        asked.append("undo")
+
+    def seen(_: Lab) -> Verdict:
+        asked.append("seen")
+        return Verdict("seen", True, "as it was")
+
+    trial = tried(Fault("fault", "A fault.", inflict, undo, (seen,), (seen,)), lab)
+    assert asked == ["undo", "seen"]
+    assert trial.verdicts == (
+        Verdict("inflicted", False, "ip: File exists"),
+        Verdict("seen again", True, "as it was"),
+    )
+    assert not trial.holds
 
 
 def test_the_page_has_all_faults() -> None:
