@@ -462,7 +462,7 @@ def lint(context: Context) -> None:
     help={
         "only": "what pytest is to run, as it takes it: tests/image, 'tests/image -k gpt'",
         "boot": "also boot real base sets, where there are any",
-        "full": "also what takes hours: every bad upgrade, the lab with every fault",
+        "full": "also boots that take hours in emulation: every bad upgrade, every fault of a lab",
     },
 )
 @refusing

@@ -53,7 +53,7 @@ FAULTS = (
         root(f"mv {UNBOUND}.kept {UNBOUND}", RESOLVER_AGAIN),
         (
             symptoms.told("NOT SO: everybody listens where the plan says"),
-            fetched,
+            announced,
             resolved,
             *SEALED,
         ),

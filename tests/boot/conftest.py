@@ -33,7 +33,7 @@ SHELL = Path(__file__).parent / "shell"
 PACKAGES = Given(str(FIXTURES), FIXTURES / "keys") if (FIXTURES / "meta.conf").is_file() else None
 
 full = pytest.mark.skipif(
-    "EXITISP_FULL" not in os.environ, reason="takes an hour: ./exitisp test --full"
+    "EXITISP_FULL" not in os.environ, reason="takes long in emulation: ./exitisp test --full"
 )
 
 BOOT = 400.0
