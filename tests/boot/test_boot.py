@@ -13,6 +13,7 @@ from qemu.firmware import Firmware
 from qemu.machine import Machine
 from qemu.signs import LOGIN, LOGIN_INCORRECT, PASSWORD
 from tests.boot.conftest import BOOT, ROOT, STICK, Real, machine, transcripts
+from tests.boot.power import loses_nothing
 from tests.boot.services import enabled, listed
 
 pytestmark = pytest.mark.boot
@@ -235,15 +236,8 @@ def test_no_service_complained(box: Machine) -> None:
         assert [line for line in lines if not any(word in line for word in known)] == []
 
 
-def test_a_second_boot_keeps_data_and_cfg(box: Machine) -> None:
-    said(box, "echo identity > /data/kept && echo site > /cfg/kept && touch /etc/lost /var/lost")
-    box.shell.send_line("shutdown -r now")
-    box.console.expect("Trying to mount root", timeout=BOOT)
-    seen = box.console.expect(LOGIN, timeout=BOOT)
-    assert "Making /data" not in seen.before
-    box.shell.open_shell(timeout=BOOT)
-    assert said(box, "cat /data/kept /cfg/kept") == "identity\nsite"
-    assert box.shell.run("ls /etc/lost /var/lost", check=False).status != 0
+def test_a_power_cut_takes_nothing_that_was_written(box: Machine) -> None:
+    loses_nothing(box)
 
 
 def test_a_stick_no_larger_than_the_image_is_large_enough(real: Real) -> None:

@@ -1,4 +1,4 @@
-"""Power cuts in the first boot, which is when the box writes the most."""
+"""Power cuts in the first boot, which is when the box writes the most, and after it."""
 
 import random
 import time
@@ -9,6 +9,7 @@ from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.signs import LOGIN
 from tests.boot.conftest import BOOT, Real, full, machine, transcripts
+from tests.boot.power import loses_nothing
 
 pytestmark = [pytest.mark.boot, full]
 
@@ -50,3 +51,12 @@ def test_a_first_boot_that_lost_its_power_again_and_again_is_made_up_for(
         assert "/dev/gpt/data on /data" in box.shell.run("mount").text
         kilobytes = box.shell.run("df -k /data | awk 'END { print $2 }'").text
         assert int(kilobytes) > 1_700_000
+
+
+@pytest.mark.parametrize("bus", [Bus.VIRTIO, Bus.USB])
+def test_a_disk_of_another_kind_loses_nothing_either(real: Real, bus: Bus) -> None:
+    """SATA and NVMe are those of test_boot."""
+    with machine(real.image, transcripts(), Firmware.BIOS, bus, f"kept-{bus.value}") as box:
+        box.console.expect(LOGIN, timeout=BOOT)
+        box.shell.open_shell(timeout=BOOT)
+        loses_nothing(box)

@@ -1,0 +1,22 @@
+"""A box that loses its power."""
+
+from qemu.machine import Machine
+from qemu.signs import LOGIN
+from tests.boot.conftest import BOOT
+
+
+def loses_nothing(box: Machine) -> None:
+    """What was written is there after a power cut. The disk empties a cache only if it is told to,
+    so a box that uses one fails here."""
+    box.shell.run(
+        "mkdir -p /data/keys /cfg/keys && echo identity >/data/keys/kept && "
+        "echo site >/cfg/keys/kept && touch /etc/lost /var/lost && fsync /data/keys/kept && sync"
+    )
+    box.cut_power()
+    box.start()
+    seen = box.console.expect(LOGIN, timeout=BOOT)
+    assert "Making /data" not in seen.before
+    assert "INCONSISTENCY" not in seen.before
+    box.shell.open_shell(timeout=BOOT)
+    assert box.shell.run("cat /data/keys/kept /cfg/keys/kept").text == "identity\nsite\n"
+    assert box.shell.run("ls /etc/lost /var/lost", check=False).status != 0
