@@ -540,7 +540,8 @@ def bench(
         needs = [program(*one) for one in (*WORLD_NEEDS.items(), ("dnsperf", "dnsperf"))]
         ensure([*machine_needs(), *needs])
         with made(folder, LOCK) as stock:
-            measure_network(Path(image), stock, count, Path(output or "dist/bench-network.json"))
+            target = Path(output or "dist/bench-network.json")
+            measure_network(Path(image), stock, count, ROOT / "build/bench", target)
         return
     ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
     measure(ROOT, folder, Path(output or "dist/bench.json"))

@@ -1,9 +1,7 @@
 """What the rendered configuration does to the speed of an exit ISP: one appliance in the simulated
 Internet, every part of it in turns as it is and as a system without it has it."""
 
-import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,19 +35,20 @@ BOOT = 900.0
 """Seconds from power-on to a login; an emulated processor on a busy machine."""
 
 
-def measure(image: Path, stock: Path, count: int, output: Path) -> None:
+def measure(image: Path, stock: Path, count: int, folder: Path, output: Path) -> None:
     """Measure the appliance with `image`; `stock` is the image of a system that nothing is laid
-    over, whose kernel is asked for its own settings. The transit has `count` routes of IPv4. Prints
-    a table, and writes all figures as JSON to `output`. Raises Refusal, and whatever `laboratory`
-    raises."""
+    over, whose kernel is asked for its own settings. The transit has `count` routes of IPv4.
+    `folder` keeps consoles and captures. Prints a table, and writes all figures that there are so
+    far as JSON to `output`. Raises Refusal, and whatever `laboratory` raises."""
     progress = Progress()
     samples: list[Sample] = []
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        with progress.stage("the kernel's own settings"):
-            own = own_settings(stock, folder)
-        site = on(SYSTEM.devices, EXAMPLE, relays=1)
-        lab = stack.enter_context(laboratory(image, SYSTEM, site, folder, progress))
+    with writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    with progress.stage("the kernel's own settings"):
+        own = own_settings(stock, folder)
+    site = on(SYSTEM.devices, EXAMPLE, relays=1)
+    with laboratory(image, SYSTEM, site, folder, progress) as lab:
         lab.appliance.said(f"mkdir -m 700 {PLACE}")
         tuned = {name: lab.appliance.said(f"sysctl -n {name}") for name in own}
         settings = {Side.TUNED: tuned, Side.STOCK: own}
@@ -57,10 +56,7 @@ def measure(image: Path, stock: Path, count: int, output: Path) -> None:
             found = list(played(contest, ROUNDS, progress))
             print(table(ratios(found)), flush=True)
             samples += found
-    told = render_json(machine(image, count, settings), samples)
-    with writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-    write(output, told.encode())
+            write(output, render_json(machine(image, count, settings), samples).encode())
     print(table(ratios(samples)))
     print(f"{output}: all figures")
 
