@@ -115,6 +115,7 @@ class Console:
         self.transcript = Transcript(stem)
         self._line = Line(link, self.transcript)
         self._opened = False
+        self._interrupted = False
 
     def __enter__(self) -> "Console":
         return self
@@ -199,7 +200,7 @@ class Console:
         for command in ("set +o emacs", "set +o vi", "PS1= PS2=", "stty -echo -opost"):
             self.send_line(command)
             self._probe(deadline)
-        self._opened = True
+        self._opened, self._interrupted = True, False
 
     def _probe(self, deadline: float) -> None:
         token = uuid.uuid4().hex
@@ -228,6 +229,10 @@ class Console:
         if any(char < " " and char != "\n" for char in command) or "\x7f" in command:
             raise ValueError(f"control characters in the command {command!r}")
         deadline = time.monotonic() + timeout
+        if self._interrupted:
+            # Its shell may throw away what is typed before it has noticed.
+            self._probe(deadline)
+            self._interrupted = False
         token = uuid.uuid4().hex
         halves = f"{token[:16]} {token[16:]}"
         self._line.exact = True
@@ -256,6 +261,7 @@ class Console:
                     what = f"{crash.meaning} came during: {command}"
                     raise SawFailure(crash, what, self) from None
             self.send("\x03")
+            self._interrupted = True
             raise TimedOut(f"not done within {timeout:g} s: {command}", self) from None
 
     def interact(self, keyboard: int | None = None, screen: int | None = None) -> None:
