@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 VERSION = "0.1"
 
-A_COMMAND = 60.0
-"""Seconds that a question waits for another exitisp to end."""
+SLOTS_WAIT = 60.0
+"""Seconds for another exitisp to end."""
 
-A_CHANGE = 600.0
-"""Seconds that the ports wait at a boot: nobody raises them later, and an administrator who types a
-command as soon as there is a console must not keep the box offline."""
+GATE_WAITS = 600.0
+"""The same at a boot: nobody raises the ports later, and an administrator who types a command as
+soon as there is a console must not keep the box offline."""
 
 Command = Callable[[argparse.Namespace, "Machine"], int]
 
@@ -162,7 +162,7 @@ def _upgrade(options: argparse.Namespace, machine: "Machine") -> int:
 def _slots(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.slots import held, table
 
-    with machine.alone(patience=A_COMMAND):
+    with machine.alone(patience=SLOTS_WAIT):
         say(table(held(machine)))
     return 0
 
@@ -177,7 +177,7 @@ def _confirm(options: argparse.Namespace, machine: "Machine") -> int:
 def _raise(options: argparse.Namespace, machine: "Machine") -> int:
     from firstboot.apply import gate
 
-    with machine.alone(patience=A_CHANGE):
+    with machine.alone(patience=GATE_WAITS):
         gate(machine, say)
     return 0
 

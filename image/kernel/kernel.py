@@ -101,11 +101,12 @@ class Kernel:
         return Known(Certainty.MADE) if self._is_made(name) else None
 
     def reads(self, name: str) -> Known | None:
-        """The same of the variable `name` of the loader's environment."""
+        """The same of the variable `name` of the loader's environment. That it is read by its whole
+        name says more than that one could be made of its parts."""
         known = self.look_up(name)
-        if known is None and any(one.has_text(name) for one in self.objects):
-            return Known(Certainty.READ)
-        return known
+        if known is not None and known.certainty is Certainty.DECLARED:
+            return known
+        return Known(Certainty.READ) if any(one.has_text(name) for one in self.objects) else known
 
     def _is_made(self, name: str) -> bool:
         parts = name.split(".")

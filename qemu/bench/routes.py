@@ -4,8 +4,8 @@ The transit has a table of a given size. bgpd starts anew, and the clock runs fr
 its sessions with the transit are up until it has heard all of it. Between turns the transit keeps
 them shut, so that nothing is heard before the clock runs.
 
-Without a policy bgpd announces nothing either: what it would tell its neighbours of the table is a
-leak, for which they end the session.
+Without a policy bgpd announces nothing either: with a table it would run into the outbound limit of
+each neighbour (`max-prefix N out`), and close the session.
 """
 
 import time

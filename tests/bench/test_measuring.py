@@ -1,6 +1,7 @@
 """What is sent to the appliance, and how what programs say is read."""
 
 import re
+import subprocess
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from firstboot import bogons
 from firstboot.refusal import Refusal
 from qemu.bench import network, resolver, routes, rules
+from qemu.bench.contest import PLACE
 from qemu.lab.laboratory import ROUTES
 from qemu.lab.rehearsed import on
 from qemu.world.net import Failed
@@ -87,10 +89,14 @@ def test_a_transit_may_have_the_largest_table() -> None:
     assert f"max-prefix {routes.possible(routes.MOST)} restart" in group
 
 
-def test_what_takes_everything_is_what_is_before_the_policy() -> None:
-    rendered = (GOLDEN / "etc/local/bgpd.conf").read_text()
-    before, filters, policy = rendered.partition(f"\n{routes.FILTERS}\n")
-    assert filters
-    assert not re.search(r"(?m)^(allow|deny|match)", before)
-    assert "neighbor 192.0.2.1 {" in before
-    assert "deny quick" in policy
+def test_what_takes_everything_has_the_neighbours_and_nothing_of_the_policy(
+    tmp_path: Path,
+) -> None:
+    rendered = GOLDEN / "etc/local/bgpd.conf"
+    here = routes.SETUP.replace(PLACE, str(tmp_path)).replace(routes.CONFIG, str(rendered))
+    subprocess.run(["sh", "-euc", here], check=True)
+    assert (tmp_path / "tuned.bgpd.conf").read_text() == rendered.read_text()
+    stock = (tmp_path / "stock.bgpd.conf").read_text()
+    assert re.findall(r"(?m)^(?:allow|deny|match).*", stock) == ["allow from any", "deny to any"]
+    neighbours = re.findall(r"(?m)^ *neighbor .*", rendered.read_text())
+    assert re.findall(r"(?m)^ *neighbor .*", stock) == neighbours != []

@@ -9,8 +9,7 @@ def loses_nothing(box: Machine) -> None:
     """What was written is there after a power cut. The disk empties a cache only if it is told to,
     so a box that uses one fails here. The kernel has half a minute to write, or is told to."""
     box.shell.run(
-        "mkdir -p /data/keys /cfg/keys && echo identity >/data/keys/kept && "
-        "echo site >/cfg/keys/kept && touch /etc/lost /var/lost"
+        "mkdir /data/keys /cfg/keys && echo identity >/data/keys/kept && echo site >/cfg/keys/kept"
     )
     box.shell.run("mount -u -o ro /data && mount -u -o rw /data")
     box.cut_power()
@@ -20,4 +19,3 @@ def loses_nothing(box: Machine) -> None:
     assert "INCONSISTENCY" not in seen.before
     box.shell.open_shell(timeout=BOOT)
     assert box.shell.run("cat /data/keys/kept /cfg/keys/kept").text == "identity\nsite\n"
-    assert box.shell.run("ls /etc/lost /var/lost", check=False).status != 0

@@ -236,6 +236,17 @@ def test_no_service_complained(box: Machine) -> None:
         assert [line for line in lines if not any(word in line for word in known)] == []
 
 
+def test_a_second_boot_keeps_data_and_cfg(box: Machine) -> None:
+    said(box, "echo identity > /data/kept && echo site > /cfg/kept && touch /etc/lost /var/lost")
+    box.shell.send_line("shutdown -r now")
+    box.console.expect("Trying to mount root", timeout=BOOT)
+    seen = box.console.expect(LOGIN, timeout=BOOT)
+    assert "Making /data" not in seen.before
+    box.shell.open_shell(timeout=BOOT)
+    assert said(box, "cat /data/kept /cfg/kept") == "identity\nsite"
+    assert box.shell.run("ls /etc/lost /var/lost", check=False).status != 0
+
+
 def test_a_power_cut_takes_nothing_that_was_written(box: Machine) -> None:
     loses_nothing(box)
 

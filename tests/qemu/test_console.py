@@ -1,9 +1,11 @@
 import os
 import pty
 import select
+import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -30,6 +32,18 @@ PATIENCE = 60.0
 SHORT = 0.2
 """Seconds for what must not happen."""
 
+
+DROPPING = """\
+import signal, sys, termios, time
+terminal = open("/dev/tty")
+def drop(*_):
+    time.sleep(1)
+    termios.tcflush(terminal, termios.TCIFLUSH)
+    sys.exit()
+signal.signal(signal.SIGINT, drop)
+time.sleep(1000)
+"""
+"""A program that an interrupt ends slowly, and with it what was typed meanwhile."""
 
 Ends = tuple[socket.socket, socket.socket]
 
@@ -330,6 +344,12 @@ def test_commands_do_not_change_the_next_ones_shell(shell: Console) -> None:
 def test_a_command_that_takes_too_long_is_interrupted(shell: Console) -> None:
     with pytest.raises(TimedOut, match="not done within 5 s: echo begun"):
         shell.run("echo begun; sleep 1000", timeout=5)
+    assert shell.run("echo on", PATIENCE).text == "on\n"
+
+
+def test_a_shell_that_drops_what_is_typed_after_an_interrupt_is_waited_for(shell: Console) -> None:
+    with pytest.raises(TimedOut):
+        shell.run(f"exec {sys.executable} -c {shlex.quote(DROPPING)}", timeout=5)
     assert shell.run("echo on", PATIENCE).text == "on\n"
 
 
