@@ -17,7 +17,7 @@ from image.packages.source import Given
 from image.release import upgrade
 from image.release.stamp import Release, read_keys, stamp_of
 from image.tree import Content, Extent, Tree, directory, file
-from tests.boot.conftest import LOCK, ROOT, SHELL
+from tests.boot.conftest import EMULATED, LOCK, ROOT, SHELL
 
 OLD, NEW = "1.0", "1.1"
 
@@ -102,7 +102,8 @@ def make_releases(
     key = make_key(folder)
     keys = read_keys(key.with_suffix(".pub"))
     verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
-    overlays = [*overlay.load_all(ROOT / "overlays"), overlay.load(SHELL), *more]
+    added = (overlay.load(SHELL), overlay.load(EMULATED), *more)
+    overlays = [*overlay.load_all(ROOT / "overlays"), *added]
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
     image = folder / "old.img"
     build.build(
