@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import shlex
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,8 @@ from qemu import accelerator, programs
 from qemu.console import Console
 from qemu.disk import Bus, Disk, check_size, write_overlay
 from qemu.firmware import Firmware, find_ovmf
-from qemu.monitor import Monitor, MonitorFailure
+from qemu.monitor import MonitorFailure
+from qemu.running import Running
 from qemu.wire import Nic
 
 MACHINE = "q35,smm=off,vmport=off"
@@ -36,8 +35,8 @@ class Machine:
     (disk overlays, UEFI variables) is deleted with the machine, but outlives a power cut: see
     start(). `memory` is in MiB.
 
-    The process dies with the thread that switched it on, so that has to be one that outlives
-    the machine. Raises Refusal for missing programs, firmware or images.
+    The machine ends with this program, however that ends. Raises Refusal for missing programs,
+    firmware or images.
     """
 
     def __init__(
@@ -61,8 +60,8 @@ class Machine:
         self._processors = processors
         self._log = folder / f"{name}.qemu.log"
         self._command: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        self._monitor: Monitor
+        self._running: Running | None = None
+        self._unplugged: set[int] = set()
         self._work = contextlib.ExitStack()
         self._power = contextlib.ExitStack()
 
@@ -86,10 +85,9 @@ class Machine:
 
     @property
     def pid(self) -> int | None:
-        """The process that is the machine while it is switched on, else None."""
-        if self._process is None or self._process.poll() is not None:
-            return None
-        return self._process.pid
+        """The process that is the machine while it is switched on, else None. Another one after a
+        reset."""
+        return None if self._running is None else self._running.pid
 
     def start(self) -> None:
         """Switch the machine on, with what its disks and its firmware held when it went off.
@@ -99,77 +97,67 @@ class Machine:
         if self.pid is not None:
             raise RuntimeError(f"{self.name} is switched on already")
         self._power.close()
-        with contextlib.ExitStack() as stack:
-            far: list[socket.socket] = []
-            near: list[socket.socket] = []
-            for _ in ("com1", "com2", "monitor"):
-                ours, theirs = socket.socketpair()
-                near.append(ours)
-                far.append(stack.enter_context(theirs))
-            self.console = Console(near[0], self._folder / f"{self.name}.com1")
-            self._power.callback(self.console.close)
-            self.shell = Console(near[1], self._folder / f"{self.name}.com2")
-            self._power.callback(self.shell.close)
-            self._monitor = Monitor(near[2])
-            self._power.callback(self._monitor.close)
-            ports = [end.fileno() for end in far]
-            command = programs.dying_with_us([*self._command, *_ports(*ports)])
-            with self._log.open("ab") as log:
-                log.write(f"{shlex.join(command)}\n".encode())
-                log.flush()
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=ports
-                )
+        (com1, far1), (com2, far2) = socket.socketpair(), socket.socketpair()
+        self.console = Console(com1, self._folder / f"{self.name}.com1")
+        self._power.callback(self.console.close)
+        self.shell = Console(com2, self._folder / f"{self.name}.com2")
+        self._power.callback(self.shell.close)
         try:
-            self._monitor.greet()
+            self._running = Running(self._command, (far1, far2), self._log, self._unplugged)
         except MonitorFailure as failure:
             self.cut_power()
             raise MachineFailure(f"{self.name} did not start\n{self._log.read_text()}") from failure
 
     def cut_power(self) -> None:
         """Pull the plug: SIGKILL, so that what was not flushed to a disk may be lost."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self._running is not None:
+            self._running.cut_power()
         self._power.close()
 
     def press_power_button(self) -> None:
         """Ask the guest to shut down (ACPI). See wait_until_off()."""
-        self._monitor.execute("system_powerdown")
+        self._execute("system_powerdown")
 
     def press_reset_button(self) -> None:
-        """Start the processor anew. The serial ports stay connected."""
-        self._monitor.execute("system_reset")
+        """Start the processor anew. The serial ports stay connected, and what was pulled out stays
+        out."""
+        self._execute("system_reset")
 
     def unplug(self, nic: int) -> None:
         """Pull the cable out of a network card, the first of which is 0: it has no carrier."""
-        self._monitor.execute("set_link", name=f"net{nic}", up=False)
+        self._execute("set_link", name=f"net{nic}", up=False)
+        self._unplugged.add(nic)
 
     def plug(self, nic: int) -> None:
         """Put it in again."""
-        self._monitor.execute("set_link", name=f"net{nic}", up=True)
+        self._execute("set_link", name=f"net{nic}", up=True)
+        self._unplugged.discard(nic)
 
     def wait_until_off(self, timeout: float) -> None:
         """Wait until the guest has switched itself off. Raises MachineFailure after `timeout`."""
-        assert self._process is not None
-        try:
-            status = self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise MachineFailure(f"{self.name} is still on after {timeout:g} s") from None
+        assert self._running is not None
+        status = self._running.wait(timeout)
+        if status is None:
+            raise MachineFailure(f"{self.name} is still on after {timeout:g} s")
         if status != 0:
             raise MachineFailure(f"{self.name}: status {status}\n{self._log.read_text()}")
 
     def ask(self, question: str) -> Any:
         """QEMU's answer to a QMP command without arguments, ``query-block`` for instance."""
-        return self._monitor.execute(question)
+        return self._execute(question)
 
     def photograph(self, picture: Path) -> None:
         """Save what the video console shows; `picture` ends in .png or .ppm."""
-        self._monitor.execute(
+        self._execute(
             "screendump",
             filename=str(picture.absolute()),
             format=picture.suffix.removeprefix("."),
         )
+
+    def _execute(self, command: str, **arguments: object) -> Any:
+        if self._running is None:
+            raise MonitorFailure(f"{self.name} is off and takes no command {command}")
+        return self._running.execute(command, **arguments)
 
     def _assemble(self, work: Path) -> list[str]:
         arguments = [
@@ -188,16 +176,6 @@ class Machine:
         for at, nic in enumerate(self._nics):
             arguments += _nic(nic, at)
         return arguments
-
-
-def _ports(com1: int, com2: int, monitor: int) -> list[str]:
-    """Serial ports and monitor on sockets that QEMU inherits, so that no byte comes too early."""
-    return [
-        *("-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1"),
-        *("-chardev", f"socket,id=com2,fd={com2}", "-serial", "chardev:com2"),
-        *("-chardev", f"socket,id=monitor,fd={monitor}"),
-        *("-mon", "chardev=monitor,mode=control"),
-    ]
 
 
 def _firmware(firmware: Firmware, work: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """QEMU's monitor: the QEMU Machine Protocol (QMP), one JSON object a line."""
 
+import contextlib
 import json
 import socket
 from typing import Any
@@ -38,6 +39,17 @@ class Monitor:
                 raise MonitorFailure(f"QEMU refused {command}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+
+    def event(self, name: str) -> dict[str, Any] | None:
+        """The data of the next event `name`, however long it takes; None if QEMU ends before."""
+        self._link.settimeout(None)
+        with contextlib.suppress(OSError):
+            while (line := self._lines.readline()).endswith(b"\n"):
+                message = json.loads(line)
+                if message.get("event") == name:
+                    data: dict[str, Any] = message["data"]
+                    return data
+        return None
 
     def _receive(self, awaited: str) -> dict[str, Any]:
         try:

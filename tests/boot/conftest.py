@@ -3,8 +3,7 @@
 An image is the one that anybody gets, and two more overlays: a root shell on the second serial
 port, because the root of an image that nobody configured is locked, and programs at addresses that
 an emulator knows already. It has the packages that are shared beside the repository, if there are
-any. `real` has no wizard and offers a login at once, its programs lie anywhere; `complete` has the
-wizard too.
+any. `real` has no wizard, and offers a login at once; `complete` has the wizard too.
 """
 
 import os
@@ -32,7 +31,7 @@ LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 SHELL = Path(__file__).parent / "shell"
 EMULATED = Path(__file__).parent / "emulated"
 """QEMU translates a program anew for each address that it lies at (up to version 7.2 at least), so
-scripts run five times as fast where addresses are not random."""
+scripts run five times as fast where addresses are not random. test_frozen.py does without it."""
 
 PACKAGES = Given(str(FIXTURES), FIXTURES / "keys") if (FIXTURES / "meta.conf").is_file() else None
 
@@ -68,7 +67,7 @@ def sets() -> Path:
 
 @pytest.fixture(scope="session")
 def real(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
-    return made(sets, tmp_path_factory.mktemp("image") / "exitisp.img", overlay.load(SHELL))
+    return make(sets, tmp_path_factory.mktemp("image") / "exitisp.img")
 
 
 @pytest.fixture(scope="session")

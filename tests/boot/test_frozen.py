@@ -1,4 +1,7 @@
-"""The frozen wizard on the system that it is for: one boot of an image that carries it."""
+"""The frozen wizard on the system that it is for: one boot of an image that carries it.
+
+The stick is no larger than the image, and programs lie at random addresses, as on every box.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +13,10 @@ from image import overlay
 from image.freeze import Frozen
 from image.freeze.carried import put
 from image.freeze.frozen import COMMAND, FOLDER
-from qemu.disk import Bus
-from qemu.firmware import Firmware
+from qemu.disk import Bus, Disk
 from qemu.lab.conversation import BEGIN
 from qemu.machine import Machine
-from tests.boot.conftest import BOOT, ROOT, machine, make, transcripts
+from tests.boot.conftest import BOOT, ROOT, SHELL, made, transcripts
 from tests.freeze import compiled
 from tests.freeze.made import frozen_for_freebsd
 
@@ -56,10 +58,24 @@ def carrying(folder: Path) -> overlay.Overlay:
 def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     folder = tmp_path_factory.mktemp("frozen")
     frozen = frozen_for_freebsd()
-    real = make(sets, folder / "frozen.img", carrying(folder / "overlay"), wizard=frozen)
-    with machine(real.image, transcripts(), Firmware.BIOS, Bus.VIRTIO, "frozen") as running:
+    added = (overlay.load(SHELL), carrying(folder / "overlay"))
+    real = made(sets, folder / "frozen.img", *added, wizard=frozen)
+    with Machine(Disk(real.image, Bus.USB), folder=transcripts(), name="frozen") as running:
         running.shell.open_shell(timeout=BOOT)
         yield Box(running, frozen)
+
+
+def test_a_stick_no_larger_than_the_image_is_large_enough(box: Box) -> None:
+    assert box.said("mount -p | awk '$1 ~ /gpt/ { print $1, $2 }'").splitlines() == [
+        "/dev/gpt/rootA /",
+        "/dev/gpt/cfg /cfg",
+        "/dev/gpt/data /data",
+    ]
+    assert int(box.said("df -k /data | awk 'END { print $2 }'")) > 50 * 1024
+
+
+def test_programs_lie_at_random_addresses(box: Box) -> None:
+    assert box.said("sysctl -n kern.elf64.aslr.enable kern.elf64.aslr.pie_enable") == "1\n1"
 
 
 def test_it_lies_on_a_read_only_root(box: Box) -> None:

@@ -98,8 +98,7 @@ def few(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def box(made: Made, firmware: Firmware, name: str, *nics: Nic, memory: int = 1024) -> Machine:
-    # QEMU's AHCI comes out of a restart with an interrupt that never ends.
-    bus = Bus.VIRTIO if firmware is Firmware.BIOS else Bus.NVME
+    bus = Bus.SATA if firmware is Firmware.BIOS else Bus.NVME
     disks = (Disk(made.image, bus, size=STICK), Disk(made.carried, Bus.USB))
     return Machine(
         *disks, folder=transcripts(), firmware=firmware, nics=nics, memory=memory, name=name

@@ -13,18 +13,26 @@ SWITCH_OFF_WHEN_ASKED = bytes.fromhex(
 )
 """SeaBIOS puts the ACPI registers of QEMU's q35 at port 0x600."""
 
+RESET_WHEN_ASKED = bytes.fromhex(
+    "bafd03 ec a801 74fb"  # mov dx,0x3fd; again: in al,dx; test al,1; jz again
+    "baf90c b006 ee"  # mov dx,0xcf9; mov al,6; out dx,al: the chipset's reset register
+    "f4 ebfd"
+)
+"""When anything comes in on COM1."""
+
 LETTER = b"\xfe\xfe"
-COUNT_UP = (
+COUNT = (
     bytes.fromhex("fe06")  # inc byte [the message's last character]
     + LETTER
     + bytes.fromhex(
         "b80103 b90100 ba8000 31db 8ec3 bb007c cd13"  # int 0x13: write this sector back
         "bafd03 ec a820 74fb b021 baf803 ee"  # "!" on COM1
-        "f4 ebfd"
     )
 )
 """Makes the disk's message end with the next letter at the next start; prints "!" when that is
 written."""
+
+COUNT_UP = COUNT + HALT
 
 MESSAGE = b"\xfd\xfd"
 PRINT = (

@@ -130,6 +130,22 @@ def test_the_reset_button_boots_again(tmp_path: Path) -> None:
 
 
 @needs_qemu
+def test_a_guest_that_resets_itself_boots_in_a_new_process_with_its_lines_and_disks(
+    tmp_path: Path,
+) -> None:
+    """An emulator crawls through what it translated before."""
+    code = boot_sector.COUNT + boot_sector.RESET_WHEN_ASKED
+    image = boot_sector.write(tmp_path / "image", "boot A", code)
+    with Machine(Disk(image), folder=tmp_path) as machine:
+        seen = []
+        for letter in "ABC":
+            machine.console.expect(f"boot {letter}!", timeout=PATIENCE)
+            seen.append(machine.pid)
+            machine.console.send("r")
+        assert len(set(seen)) == 3
+
+
+@needs_qemu
 def test_the_power_button_asks_and_the_guest_switches_itself_off(tmp_path: Path) -> None:
     image = boot_sector.write(tmp_path / "image", "on", boot_sector.SWITCH_OFF_WHEN_ASKED)
     with Machine(Disk(image), folder=tmp_path) as machine:
@@ -173,12 +189,13 @@ def test_a_network_card_sends_its_frames_into_its_wire(tmp_path: Path) -> None:
 
 @needs_qemu
 @needs_ovmf
-def test_a_network_card_without_its_cable_sends_nothing(tmp_path: Path) -> None:
+def test_a_card_without_its_cable_sends_nothing_and_after_a_reset_either(tmp_path: Path) -> None:
     with Wire() as wire, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as far:
         far.bind(str(wire.b.local))
         nic = Nic(MAC, wire.a)
         with Machine(folder=tmp_path, firmware=Firmware.UEFI, nics=[nic]) as machine:
             machine.unplug(0)
+            machine.press_reset_button()
             machine.console.expect(NOT_BOOTABLE, timeout=PATIENCE)
             with pytest.raises(BlockingIOError):
                 far.recv(65536, socket.MSG_DONTWAIT)
