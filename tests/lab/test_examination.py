@@ -106,6 +106,7 @@ def test_what_bgpd_sends_strays_nowhere_and_another_address_is_seen(lab: Lab) ->
     assert "exchange" in verdict.evidence
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_transit_that_signs_with_another_secret_is_alone_gone(lab: Lab) -> None:
     harm.sign_wrongly(lab)
     try:
