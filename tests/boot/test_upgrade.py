@@ -1,7 +1,7 @@
 """A box with two slots, on a real kernel: a good release, and bad ones that it comes back from.
 
-By default one box takes the cheap ones, one after the other. `./exitisp test --full` has all of
-them, on both firmwares, with the power cut at ten moments: more than an hour.
+By default one box takes the cheapest of each, one after the other. `./exitisp test --full` has all
+of them, on both firmwares, with the power cut at ten moments: more than an hour.
 """
 
 import time
@@ -94,7 +94,7 @@ def bare(sets: Path, folder: Path, *changes: releases.Change) -> Made:
 @pytest.fixture(scope="module")
 def few(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp("releases")
-    return bare(sets, folder, releases.no_kernel, releases.hanging_rc, releases.good)
+    return bare(sets, folder, releases.no_kernel, releases.good)
 
 
 def box(made: Made, firmware: Firmware, name: str, *nics: Nic, memory: int = 1024) -> Machine:
@@ -105,7 +105,7 @@ def box(made: Made, firmware: Firmware, name: str, *nics: Nic, memory: int = 102
     )
 
 
-def test_a_box_comes_back_from_bad_releases_and_keeps_a_good_one(few: Made) -> None:
+def test_a_box_comes_back_from_a_bad_release_and_keeps_a_good_one(few: Made) -> None:
     with box(few, Firmware.BIOS, "upgrade") as machine:
         one = Box(machine)
         one.ready()
@@ -114,9 +114,8 @@ def test_a_box_comes_back_from_bad_releases_and_keeps_a_good_one(few: Made) -> N
             "rootB": "- empty",
         }
         refuses(one)
-        for bad in ("no_kernel", "hanging_rc"):
-            one.upgrade(bad)
-            one.comes_back()
+        one.upgrade("no_kernel")
+        one.comes_back()
         keeps(one)
 
 

@@ -16,6 +16,7 @@ from image.freeze.others import origins
 from image.freeze.program import Program
 from image.freeze.recipe import CONTENTS, Found
 from image.freeze.verify import Base, verify
+from tests.boot.conftest import full
 from tests.command import ROOT
 from tests.freeze import compiled, made
 from tests.freeze.made import frozen_for_freebsd, frozen_for_linux
@@ -217,6 +218,7 @@ def test_freebsd_takes_a_python() -> None:
         freeze(Target.FREEBSD, made.CACHE)
 
 
+@full
 def test_the_same_input_gives_the_same_bytes(freebsd: Frozen, tmp_path: Path) -> None:
     """In another folder, with nothing in the cache but the bootloader's source."""
     for sdist in made.CACHE.glob("pyinstaller-*.tar.gz"):

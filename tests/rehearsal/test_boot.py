@@ -1,4 +1,5 @@
-"""The rehearsal on a real kernel: how it starts, and a box from the wizard to a power cut."""
+"""The rehearsal on a real kernel: how it starts, and a box from the wizard to a power cut, which a
+lab sees the most of."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from qemu.machine import Machine
 from qemu.signs import LOGIN
 from qemu.signs import PASSWORD as ASKED
 from qemu.wire import Nic
-from tests.boot.conftest import STICK, transcripts
+from tests.boot.conftest import STICK, full, transcripts
 from tests.rehearsal.sites import on_linux
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("rehearsal")]
@@ -86,10 +87,12 @@ def box(rehearsal: Rehearsed) -> Iterator[Box]:
         yield Box(made)
 
 
+@full
 def test_the_box_runs_what_was_answered(box: Box) -> None:
     box.holds()
 
 
+@full
 def test_no_secret_is_in_the_transcript_and_headings_say_what_it_is(box: Box) -> None:
     text = (transcripts() / "rehearsal.com1.txt").read_text(errors="replace")
     assert "--- REHEARSAL: " in text
@@ -97,6 +100,7 @@ def test_no_secret_is_in_the_transcript_and_headings_say_what_it_is(box: Box) ->
         assert secret not in text
 
 
+@full
 def test_a_packet_with_a_foreign_source_does_not_leave(box: Box) -> None:
     """With a neighbour and a route that somebody made up, so that it gets as far as the port."""
     port, other = (one for one in SITE.ports if one.role is PortRole.TRANSIT)
@@ -109,6 +113,7 @@ def test_a_packet_with_a_foreign_source_does_not_leave(box: Box) -> None:
     assert re.search(r"packets [1-9]", counted), counted
 
 
+@full
 def test_everything_is_there_again_when_the_power_comes_back(box: Box) -> None:
     keys = box.said("cat /data/tor/relay1/fingerprint /cfg/ssh/ssh_host_ed25519_key.pub")
     box.machine.cut_power()
