@@ -28,6 +28,9 @@ DETACH = b"\x1d"
 PROBE_SECONDS = 2.0
 """A shell that has not answered for this long is asked again."""
 
+SETTLED = 0.5
+"""Seconds after an interrupt until a shell takes what is typed."""
+
 PIECE = 100
 """Characters of a command sent on one line: a terminal takes lines of 255 bytes at least
 (_POSIX_MAX_CANON), and a piece of nothing but quotes grows fivefold when it is quoted."""
@@ -214,6 +217,9 @@ class Console:
             except TimedOut:
                 if _left(deadline) == 0:
                     raise TimedOut("no shell answered in time", self) from None
+                if self._interrupted:
+                    self.send("\x03")
+                    time.sleep(SETTLED)
 
     def run(self, command: str, timeout: float = 60.0, *, check: bool = True) -> Output:
         """Run `command` in the shell that open_shell() or login() got ready.
@@ -230,7 +236,8 @@ class Console:
             raise ValueError(f"control characters in the command {command!r}")
         deadline = time.monotonic() + timeout
         if self._interrupted:
-            # Its shell may throw away what is typed before it has noticed.
+            # Its shell may throw away what is typed before it has noticed, and what it ran may
+            # outlive an interrupt.
             self._probe(deadline)
             self._interrupted = False
         token = uuid.uuid4().hex

@@ -347,6 +347,12 @@ def test_a_command_that_takes_too_long_is_interrupted(shell: Console) -> None:
     assert shell.run("echo on", PATIENCE).text == "on\n"
 
 
+def test_a_command_that_outlives_an_interrupt_gets_another(shell: Console) -> None:
+    with pytest.raises(TimedOut):
+        shell.run("sh -c 'trap : INT; sleep 1000; trap - INT; sleep 1000'", timeout=5)
+    assert shell.run("echo on", PATIENCE).text == "on\n"
+
+
 def test_a_shell_that_drops_what_is_typed_after_an_interrupt_is_waited_for(shell: Console) -> None:
     with pytest.raises(TimedOut):
         shell.run(f"exec {sys.executable} -c {shlex.quote(DROPPING)}", timeout=5)
