@@ -11,6 +11,8 @@ from typing import Protocol
 
 from firstboot.plan import allot
 from firstboot.site import Site
+from qemu import accelerator
+from qemu.accelerator import Accelerator
 from qemu.console import Output
 from qemu.lab.conversation import BEGIN, PASSWORD, conversation, play
 from qemu.lab.serial import Serial
@@ -65,8 +67,11 @@ class Appliance:
         console.expect(UP, timeout=APPLIED, failures=CRASHES)
 
     def login(self) -> None:
-        """Become root on the console, which offers a login, now or once it has booted."""
+        """Become root on the console, which offers a login, now or once it has booted. Where the
+        processor is emulated, what is started from now on is so more quickly."""
         self.machine.console.login("root", PASSWORD, timeout=APPLIED)
+        if accelerator.best() is Accelerator.TCG:
+            self.said(self.system.fixed)
 
     def teach(self, trust: Trust) -> None:
         """Let the daemons believe this world. Raises CommandFailed."""

@@ -29,6 +29,7 @@ class System:
     bgp: str
     clock: str
     steered: str
+    fixed: str
 
 
 HARDENEDBSD = System(
@@ -45,6 +46,8 @@ HARDENEDBSD = System(
     bgp="bgpctl",
     clock="service ntpd",
     steered="setfib 0 netstat -rn | awk '$1 == \"default\" || $3 ~ /D/'; ifconfig | grep autoconf",
+    fixed="sysctl -i kern.elf64.aslr.enable=0 kern.elf64.aslr.pie_enable=0 "
+    "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0",
 )
 
 REHEARSAL = replace(
@@ -57,6 +60,7 @@ REHEARSAL = replace(
     steered="ip -4 route show default; ip -4 route show cache | grep redirect; "
     "ip -6 route show default; ip -6 route show proto ra; ip -6 route show proto redirect; "
     "ip -6 address show dynamic",
+    fixed="sysctl -w kernel.randomize_va_space=0",
 )
 
 SYSTEMS = {one.base: one for one in (HARDENEDBSD, REHEARSAL)}

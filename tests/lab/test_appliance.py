@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from qemu.accelerator import Accelerator
 from qemu.console import CommandFailed, Output
 from qemu.lab.appliance import Appliance
 from qemu.lab.rehearsed import SITE
@@ -31,6 +32,9 @@ class Shell:
     """A console: refuses what a terminal would act upon, as the real one does."""
 
     typed: list[str] = field(default_factory=list)
+
+    def login(self, user: str, password: str, timeout: float) -> None:
+        self.typed.append(f"{user} logs in")
 
     def run(self, command: str, timeout: float, *, check: bool = True) -> Output:
         assert not any(char < " " and char != "\n" for char in command)
@@ -63,6 +67,7 @@ def appliance(box: Box, folder: Path) -> Appliance:
         resolver="true resolver",
         relays="true relays",
         bgp="true bgp",
+        fixed="echo fixed",
     )
     return Appliance(cast(Machine, box), system, SITE)
 
@@ -84,6 +89,21 @@ def test_the_daemons_learn_whom_to_trust_and_begin_anew(box: Box, tmp_path: Path
         "true relays stop",
         "true relays start",
     ]
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "more"), [(Accelerator.TCG, ["echo fixed"]), (Accelerator.KVM, [])]
+)
+def test_programs_lie_where_they_lay_on_a_processor_that_is_emulated(
+    box: Box,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    accelerator: Accelerator,
+    more: list[str],
+) -> None:
+    monkeypatch.setattr("qemu.accelerator.best", lambda: accelerator)
+    appliance(box, tmp_path).login()
+    assert box.console.typed == ["root logs in", *more]
 
 
 def test_a_command_that_fails_is_told(box: Box, tmp_path: Path) -> None:
