@@ -14,7 +14,7 @@ from qemu import accelerator, programs
 from qemu.console import Console
 from qemu.disk import Bus, Disk, check_size, write_overlay
 from qemu.firmware import Firmware, find_ovmf
-from qemu.monitor import MonitorFailure
+from qemu.monitor import Ended, MonitorFailure
 from qemu.running import Running
 from qemu.wire import Nic
 
@@ -156,7 +156,7 @@ class Machine:
 
     def _execute(self, command: str, **arguments: object) -> Any:
         if self._running is None:
-            raise MonitorFailure(f"{self.name} is off and takes no command {command}")
+            raise Ended(f"{self.name} was never switched on and takes no command {command}")
         return self._running.execute(command, **arguments)
 
     def _assemble(self, work: Path) -> list[str]:

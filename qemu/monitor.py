@@ -13,6 +13,10 @@ class MonitorFailure(Exception):
     """QEMU refused a command, gave no answer in time, or has ended."""
 
 
+class Ended(MonitorFailure):
+    """QEMU has ended."""
+
+
 class Monitor:
     """The near end of a QMP connection, `link`, which it owns."""
 
@@ -32,7 +36,7 @@ class Monitor:
         try:
             self._link.sendall(request.encode() + b"\n")
         except OSError as error:
-            raise MonitorFailure(f"QEMU takes no command {command}: {error}") from error
+            raise Ended(f"QEMU takes no command {command}: {error}") from error
         while True:
             answer = self._receive(command)
             if "error" in answer:
@@ -54,10 +58,12 @@ class Monitor:
     def _receive(self, awaited: str) -> dict[str, Any]:
         try:
             line = self._lines.readline()
+        except (ConnectionError, ValueError):  # reset, or closed by another thread
+            line = b""
         except OSError as error:
             raise MonitorFailure(f"no answer from QEMU to {awaited}: {error}") from error
         if not line.endswith(b"\n"):
-            raise MonitorFailure(f"QEMU ended before its answer to {awaited}")
+            raise Ended(f"QEMU ended before its answer to {awaited}")
         message: dict[str, Any] = json.loads(line)
         return message
 

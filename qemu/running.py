@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qemu import programs
-from qemu.monitor import PATIENCE, Monitor, MonitorFailure
+from qemu.monitor import PATIENCE, Ended, Monitor, MonitorFailure
 
 
 class Running:
@@ -25,7 +25,7 @@ class Running:
     `command` is QEMU's, without its serial ports and monitors. `lines` are the far ends of the
     serial ports, which the machine owns from now on and closes when it goes off. `log` takes the
     commands, and what QEMU says. `unplugged` are the network cards without their cables.
-    Raises MonitorFailure if QEMU does not start.
+    Raises MonitorFailure if QEMU does not start, Refusal for a program that is missing.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Running:
         self._unplugged = unplugged
         self._process: subprocess.Popen[bytes] | None = None
         self._monitor: Monitor | None = None
-        self._failure: MonitorFailure | None = None
+        self._failure: Exception | None = None
         self._cut = False
         self._changed = threading.Condition(threading.RLock())
         self._thread = threading.Thread(target=self._run, name="machine", daemon=True)
@@ -59,10 +59,10 @@ class Running:
         with self._changed:
             monitor = self._monitor
         if monitor is None:
-            raise MonitorFailure(f"QEMU takes no command {command}: it has ended")
+            raise Ended(f"QEMU takes no command {command}")
         try:
             return monitor.execute(command, **arguments)
-        except MonitorFailure:
+        except Ended:
             with self._changed:
                 self._changed.wait_for(lambda: self._monitor is not monitor, PATIENCE)
                 another = self._monitor
@@ -90,7 +90,7 @@ class Running:
         try:
             while self._one():
                 pass
-        except MonitorFailure as failure:
+        except Exception as failure:
             self._failure = failure
         finally:
             for line in self._lines:
@@ -101,15 +101,14 @@ class Running:
 
     def _one(self) -> bool:
         """Be a process until it ends; whether that was for a reset."""
-        with _connected() as (commands, far), _connected() as (events, distant):
+        with _connected() as (monitor, far), _connected() as (told, distant):
             with self._changed:
                 if self._cut:
                     return False
                 self._process = self._start(far, distant)
-            for end in (far, distant):
-                end.close()
             try:
-                monitor, told = Monitor(commands), Monitor(events)
+                for end in (far, distant):
+                    end.close()
                 monitor.greet()
                 told.greet()
                 for nic in self._unplugged:
@@ -137,10 +136,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def _connected() -> Iterator[tuple[socket.socket, socket.socket]]:
+def _connected() -> Iterator[tuple[Monitor, socket.socket]]:
+    """A monitor, and the end of its connection that is QEMU's."""
     near, far = socket.socketpair()
-    with near, far:
-        yield near, far
+    with contextlib.closing(Monitor(near)) as monitor, far:
+        yield monitor, far
 
 
 def _ports(com1: int, com2: int, commands: int, events: int) -> list[str]:
