@@ -8,6 +8,7 @@ any. `real` has no wizard, and offers a login at once; `complete` has the wizard
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.freeze import Frozen
+from image.kernel.kernel import Kernel
 from image.packages import reviewed
 from image.packages.source import Given
 from image.tree import Tree
@@ -32,6 +34,9 @@ SHELL = Path(__file__).parent / "shell"
 EMULATED = Path(__file__).parent / "emulated"
 """QEMU translates a program anew for each address that it lies at (up to version 7.2 at least), so
 scripts run five times as fast where addresses are not random. test_frozen.py does without it."""
+
+RANDOM = "kern.elf64.aslr.enable"
+"""What FreeBSD's kernel has, and HardenedBSD's has something of its own for."""
 
 PACKAGES = Given(str(FIXTURES), FIXTURES / "keys") if (FIXTURES / "meta.conf").is_file() else None
 
@@ -79,17 +84,28 @@ def complete(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 def make(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:
     """An image with a root shell, quick to emulate, and with the overlays `more`."""
-    return made(sets, image, *map(overlay.load, (SHELL, EMULATED)), *more, wizard=wizard)
+    return made(sets, image, *added(sets), *more, wizard=wizard)
+
+
+@cache
+def added(sets: Path) -> tuple[overlay.Overlay, ...]:
+    """What the tests lay over images of these sets."""
+    shell = overlay.load(SHELL)
+    overlays = [*overlay.load_all(ROOT / "overlays"), shell]
+    inputs = build.Inputs(obtain(sets, LOCK, cache_folder()), overlays)
+    with build.assembling(inputs, cache_folder().parent, None) as assembled:
+        known = Kernel(assembled.tree, []).look_up(RANDOM)
+    return (shell,) if known is None else (shell, overlay.load(EMULATED))
 
 
 def made(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:
     """An image with the overlays `more`."""
-    verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
+    verified, kept = obtain(sets, LOCK, cache_folder()), cache_folder().parent
     overlays = [*overlay.load_all(ROOT / "overlays"), *more]
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
-    build.build(verified, overlays, image, cache, packages=PACKAGES, reviewed=read, wizard=wizard)
+    build.build(verified, overlays, image, kept, packages=PACKAGES, reviewed=read, wizard=wizard)
     inputs = build.Inputs(verified, overlays, PACKAGES, read, wizard)
-    with build.assembling(inputs, cache, None) as assembled:
+    with build.assembling(inputs, kept, None) as assembled:
         return Real(image, assembled.tree)
 
 

@@ -17,7 +17,7 @@ from image.packages.source import Given
 from image.release import upgrade
 from image.release.stamp import Release, read_keys, stamp_of
 from image.tree import Content, Extent, Tree, directory, file
-from tests.boot.conftest import EMULATED, LOCK, ROOT, SHELL
+from tests.boot.conftest import LOCK, ROOT, added
 
 OLD, NEW = "1.0", "1.1"
 
@@ -102,8 +102,7 @@ def make_releases(
     key = make_key(folder)
     keys = read_keys(key.with_suffix(".pub"))
     verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
-    added = (overlay.load(SHELL), overlay.load(EMULATED), *more)
-    overlays = [*overlay.load_all(ROOT / "overlays"), *added]
+    overlays = [*overlay.load_all(ROOT / "overlays"), *added(sets), *more]
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
     image = folder / "old.img"
     build.build(

@@ -28,7 +28,7 @@ from qemu.disk import Disk
 from qemu.machine import Machine
 from qemu.signs import LOGIN
 from qemu.wire import Nic, Wire
-from tests.boot.conftest import BOOT, EMULATED, LOCK, ROOT, SHELL, STICK, Real, transcripts
+from tests.boot.conftest import BOOT, LOCK, ROOT, STICK, Real, added, transcripts
 from tests.boot.services import enabled, listed
 from tests.boot.tap import ARP, ICMP, ICMPV6, TCP, UDP, Packet, Tap, opening, solicitation, tapped
 
@@ -131,8 +131,7 @@ class Lab:
 def lab(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("rendered")
     configured = write_overlay(folder, render(SITE, BOX, ROOT / "overlays"), real.tree)
-    added = (overlay.load(SHELL), overlay.load(EMULATED), configured)
-    overlays = [*overlay.load_all(ROOT / "overlays"), *added]
+    overlays = [*overlay.load_all(ROOT / "overlays"), *added(sets), configured]
     image = folder / "configured.img"
     build.build(obtain(sets, LOCK, cache_folder()), overlays, image, cache_folder().parent)
     with ExitStack() as stack:
