@@ -15,6 +15,7 @@ from invoke.tasks import task
 
 from firstboot.refusal import Refusal
 from image.made import BILL, IMAGE, REHEARSAL
+from qemu.failure import Failure
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
@@ -48,7 +49,8 @@ WORLD_NEEDS = {
 
 
 def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Ends a task that says no with its one sentence, and exit status 1."""
+    """Ends a task that says no with its one sentence, or a machine's failure with what it said, and
+    exit status 1."""
 
     @functools.wraps(body)
     def told(*arguments: Any, **options: Any) -> Any:
@@ -57,6 +59,8 @@ def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
             return body(*arguments, **options)
         except Refusal as refusal:
             raise Exit(f"exitisp: {refusal}", code=1) from None
+        except Failure as failure:
+            raise Exit(f"exitisp: {failure}", code=1) from None
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=128 + signal.SIGPIPE) from None
@@ -196,12 +200,13 @@ def boot(
     from image.host import ensure
     from image.made import newest
     from qemu.attach import boot_interactively
-    from qemu.firmware import Firmware
+    from qemu.firmware import named
 
+    kind = named(firmware)
     ensure(machine_needs())
     boot_interactively(
         Path(image) if image else newest(),
-        firmware=Firmware(firmware),
+        firmware=kind,
         memory=memory,
         persistent=persistent,
     )

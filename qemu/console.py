@@ -18,6 +18,7 @@ from types import TracebackType
 import pexpect
 
 from firstboot.refusal import Refusal
+from qemu.failure import Failure
 from qemu.line import Line
 from qemu.signs import CRASHES, FAILURES, LOGIN, LOGIN_INCORRECT, PASSWORD, SHELL, Sign, text
 from qemu.transcript import Transcript
@@ -42,7 +43,7 @@ serial port drop what is more."""
 _REFUSALS = (*CRASHES, LOGIN_INCORRECT)
 
 
-class ConsoleFailure(Exception):
+class ConsoleFailure(Failure):
     """Something other than what was awaited. The message ends with the transcript's last lines.
 
     `transcript` is the file with all of them.
@@ -74,14 +75,14 @@ class HungUp(ConsoleFailure):
     """The machine ended."""
 
 
-class CommandFailed(Exception):
+class CommandFailed(Failure):
     """A command in the machine's shell ended with another status than 0."""
 
     def __init__(self, command: str, output: "Output") -> None:
         self.command = command
         self.output = output
         shown = output.text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        super().__init__(f"status {output.status} from: {command}\n{shown}")
+        super().__init__(f"status {output.status} from: {_beginning(command)}\n{shown}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,18 +259,18 @@ class Console:
         return output
 
     def _await(self, pattern: str, command: str, timeout: float, deadline: float) -> Seen:
-        end = Sign(f"the end of: {command}", re.compile(pattern))
+        end = Sign(f"the end of: {_beginning(command)}", re.compile(pattern))
         try:
             return self.expect(end, timeout=_left(deadline), failures=())
         except TimedOut:
             printed = self._line.before or ""
             for crash in CRASHES:
                 if crash.pattern.search(printed):
-                    what = f"{crash.meaning} came during: {command}"
+                    what = f"{crash.meaning} came during: {_beginning(command)}"
                     raise SawFailure(crash, what, self) from None
             self.send("\x03")
             self._interrupted = True
-            raise TimedOut(f"not done within {timeout:g} s: {command}", self) from None
+            raise TimedOut(f"not done within {timeout:g} s: {_beginning(command)}", self) from None
 
     def interact(self, keyboard: int | None = None, screen: int | None = None) -> None:
         """Hand the port to a person until Ctrl-] is typed or the machine ends.
@@ -306,6 +307,12 @@ class Console:
 
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
+
+
+def _beginning(command: str) -> str:
+    """The first line of `command`: a file that is written by it may have secrets on the others."""
+    first, *more = command.splitlines() or [""]
+    return f"{first} ..." if more else first
 
 
 def _quote(command: str) -> str:

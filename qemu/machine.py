@@ -13,6 +13,7 @@ from typing import Any
 from qemu import accelerator, programs
 from qemu.console import Console
 from qemu.disk import Bus, Disk, check_size, write_overlay
+from qemu.failure import Failure
 from qemu.firmware import Firmware, find_ovmf
 from qemu.monitor import Ended, MonitorFailure
 from qemu.running import Running
@@ -23,7 +24,7 @@ MACHINE = "q35,smm=off,vmport=off"
 variables, and emulating it slows every start down; the other is VMware's."""
 
 
-class MachineFailure(Exception):
+class MachineFailure(Failure):
     """QEMU did not start, or the machine did not end. The message has the command and its log."""
 
 

@@ -5,11 +5,13 @@ import json
 import socket
 from typing import Any
 
+from qemu.failure import Failure
+
 PATIENCE = 60.0
 """Seconds; QEMU answers in milliseconds, but the machine it runs on may be busy."""
 
 
-class MonitorFailure(Exception):
+class MonitorFailure(Failure):
     """QEMU refused a command, gave no answer in time, or has ended."""
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from qemu.failure import Failure
 from qemu.signs import Sign, sign
 
 STAGES = (
@@ -34,7 +35,7 @@ def stages(transcript: Iterable[str], ready: Sequence[Sign]) -> tuple[Stage, ...
     """The stages of the start in `transcript`, the lines of one from power-on to a prompt that is
     one of `ready`.
 
-    A stage whose end was not printed is part of the next one. Raises ValueError if no prompt came.
+    A stage whose end was not printed is part of the next one. Raises Failure if no prompt came.
     """
     found = []
     waiting = list(STAGES)
@@ -52,4 +53,4 @@ def stages(transcript: Iterable[str], ready: Sequence[Sign]) -> tuple[Stage, ...
                 break
         if any(one.pattern.search(text) for one in ready):
             return (*found, Stage(LAST, round(stamp - began, 1)))
-    raise ValueError("no prompt in the transcript")
+    raise Failure("no prompt in the transcript")

@@ -1,9 +1,11 @@
 """Two sides that take turns."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from qemu.bench.figures import Measure, Sample, Side
+from qemu.failure import Failure
 from qemu.lab.progress import Progress
 
 PLACE = "/var/bench"
@@ -28,7 +30,8 @@ def turns(rounds: int) -> Iterator[tuple[int, Side]]:
 
 
 def played(contest: Contest, rounds: int, progress: Progress) -> Iterator[Sample]:
-    """What was measured. At the end the appliance is as it was, whatever happened."""
+    """What was measured. At the end the appliance is as it was, whatever happened: what
+    fails first is what is told."""
     try:
         for turn, side in turns(rounds):
             with progress.stage(f"{contest.name}, {turn + 1} of {rounds}: {side.value}"):
@@ -36,5 +39,8 @@ def played(contest: Contest, rounds: int, progress: Progress) -> Iterator[Sample
                 found = contest.look()
             for measure, value in found.items():
                 yield Sample(measure, side, turn, value)
-    finally:
-        contest.take(Side.TUNED)
+    except BaseException:
+        with suppress(Failure):
+            contest.take(Side.TUNED)
+        raise
+    contest.take(Side.TUNED)

@@ -11,6 +11,7 @@ from typing import Any
 
 from firstboot.site import Peer, PeerRole, Port, PortRole
 from firstboot.values import Network
+from qemu.failure import Late
 from qemu.lab import checks
 from qemu.lab.checks import Asked, Verdict
 from qemu.lab.laboratory import Lab, until_holds, wait
@@ -231,7 +232,7 @@ def _moment(lab: Lab, name: str, enough: Callable[[set[str]], bool]) -> tuple[st
         ports = lab.used(since)
         return came and enough(ports)
 
-    with contextlib.suppress(TimeoutError):
+    with contextlib.suppress(Late):
         wait("a page", look, PATIENCE)
     return name, ports, came
 

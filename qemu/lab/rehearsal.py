@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firstboot.refusal import Refusal
 from qemu import accelerator
-from qemu.console import CommandFailed, ConsoleFailure
+from qemu.failure import Failure
 from qemu.lab.checks import Verdict
 from qemu.lab.examination import CHECKS, Check
 from qemu.lab.faults import Fault, named
@@ -18,10 +18,6 @@ from qemu.lab.rehearsed import on
 from qemu.lab.report import Report, Trial, save, table
 from qemu.lab.systems import System
 from qemu.lab.wires import traffic
-from qemu.world.net import Failed
-
-UNFIT = (CommandFailed, ConsoleFailure, Failed, TimeoutError)
-"""What ends a check, and only that one."""
 
 
 def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
@@ -75,7 +71,7 @@ def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
     """Take a step; nothing, or the verdict that it failed."""
     try:
         step(lab)
-    except UNFIT as failure:
+    except Failure as failure:
         return (_failed(name, failure),)
     return ()
 
@@ -90,7 +86,7 @@ def attempt(check: Check, lab: Lab) -> Verdict:
     try:
         with lab.progress.stage(f"  {name}"):
             return check(lab)
-    except UNFIT as failure:
+    except Failure as failure:
         return _failed(name, failure)
 
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from firstboot.refusal import Refusal
+from qemu.failure import Failure, Late
 
 CABLE = Path(__file__).parent / "cable.py"
 
@@ -44,7 +45,7 @@ class Unable(Refusal):
     """This machine does not allow what a world needs."""
 
 
-class Failed(Exception):
+class Failed(Failure):
     """A command of the world failed, or a daemon ended; the message has what it said."""
 
 
@@ -60,11 +61,11 @@ def need(program: str, package: str) -> None:
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = START) -> None:
-    """Until `ready` says so. Raises TimeoutError naming `what`."""
+    """Until `ready` says so. Raises Late, naming `what`."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+            raise Late(f"{what}: not within {seconds:.0f} s")
         time.sleep(0.05)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from qemu.bench.contest import Contest, played, turns
 from qemu.bench.figures import Measure, Side
+from qemu.failure import Failure
 from qemu.lab.progress import Progress
 
 RATE = Measure("a rate", "things a second")
@@ -48,3 +49,21 @@ def test_the_appliance_is_as_it_was_after_a_failure_too() -> None:
     with pytest.raises(TimeoutError):
         list(found)
     assert taken == [Side.TUNED, Side.STOCK, Side.TUNED]
+
+
+def test_what_failed_first_is_told_if_the_appliance_cannot_be_put_right() -> None:
+    broken = False
+
+    def take(side: Side) -> None:
+        nonlocal broken
+        if broken:
+            raise Failure("no shell answered")
+        broken = side is Side.STOCK
+
+    def look() -> Mapping[Measure, float]:
+        if broken:
+            raise Failure("the resolver does not start")
+        return {RATE: 1.0}
+
+    with pytest.raises(Failure, match="the resolver does not start"):
+        list(played(Contest("it", take, look), 1, Progress()))

@@ -331,6 +331,16 @@ def test_a_failed_command_raises_with_its_output(shell: Console) -> None:
     assert caught.value.output.status == 3
 
 
+def test_what_a_failed_command_was_to_write_is_not_told(shell: Console) -> None:
+    writing = "cat >/no/such/file <<'END'\nthe secret\nEND"
+    with pytest.raises(CommandFailed) as failed:
+        shell.run(writing)
+    with pytest.raises(TimedOut) as late:
+        shell.run(f"sleep 1000; {writing}", timeout=5)
+    assert "from: cat >/no/such/file <<'END' ...\n" in str(failed.value)
+    assert "the secret" not in f"{failed.value}{late.value}"
+
+
 def test_a_command_with_a_syntax_error_fails_and_the_next_one_works(shell: Console) -> None:
     assert shell.run("echo 'never closed", check=False).status != 0
     assert shell.run("echo fine").text == "fine\n"

@@ -3,6 +3,7 @@
 import pytest
 
 from qemu.boottime import Start, best, facts, table
+from qemu.failure import Failure
 from qemu.firmware import Firmware
 from qemu.signs import LOGIN, text
 from qemu.stages import Stage, stages
@@ -45,7 +46,7 @@ def test_a_stage_that_said_nothing_belongs_to_the_next() -> None:
 
 
 def test_without_a_prompt_there_are_no_stages() -> None:
-    with pytest.raises(ValueError, match="no prompt"):
+    with pytest.raises(Failure, match="no prompt"):
         stages(TRANSCRIPT, [WIZARD])
 
 
