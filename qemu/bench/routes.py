@@ -19,6 +19,7 @@ from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side
 from qemu.lab.laboratory import Lab, wait
 from qemu.world.bird import Route
+from qemu.world.net import Failed
 from qemu.world.routes import ORIGIN
 
 V6_SHARE = 0.23
@@ -46,7 +47,7 @@ LONGEST = 3600.0
 """Seconds for a whole table; an emulated processor."""
 
 RECEIVED = "awk '/^ *Prefixes/ {print $3; exit}'"
-MEMORY = "ps -axo rss=,comm= | awk '$2 == \"bgpd\" {sum += $1} END {print sum / 1024}'"
+MEMORY = "ps -ax -o rss= -o comm= | awk '$2 == \"bgpd\" {sum += $1} END {print sum / 1024}'"
 
 CONVERGED = Measure("BGP: until a table is there", "s", more=False)
 TAKEN = Measure("BGP: memory of bgpd with it", "MiB", more=False)
@@ -92,7 +93,10 @@ def routes(lab: Lab, count: int) -> Contest:
         began = time.monotonic()
         wait("the table", heard, LONGEST)
         seconds = time.monotonic() - began
-        return {CONVERGED: seconds, TAKEN: float(box.said(MEMORY))}
+        taken = float(box.said(MEMORY))
+        if not taken:
+            raise Failed("no process bgpd on the appliance")
+        return {CONVERGED: seconds, TAKEN: taken}
 
     return Contest("BGP", take, look)
 
