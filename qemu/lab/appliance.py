@@ -71,7 +71,7 @@ class Appliance:
         processor is emulated, what is started from now on is so more quickly."""
         self.machine.console.login("root", PASSWORD, timeout=APPLIED)
         if accelerator.best() is Accelerator.TCG:
-            self.said(self.system.fixed)
+            self.said(self.system.emulated)
 
     def teach(self, trust: Trust) -> None:
         """Let the daemons believe this world. Raises CommandFailed."""

@@ -14,7 +14,8 @@ class System:
     daemons read what the world replaces, `owner` who has the first. `resolver`, `relays`, `clock`
     and `bgp` are the commands that `stop`, `start` or `reload` them. `steered` is one that prints
     routes and addresses that come of router advertisements and redirects, and default routes that
-    are not management's. `memory` is in MiB."""
+    are not management's. `emulated` is what to run where the processor is emulated. `memory` is in
+    MiB."""
 
     base: str
     image: str
@@ -29,7 +30,7 @@ class System:
     bgp: str
     clock: str
     steered: str
-    fixed: str
+    emulated: str
 
 
 HARDENEDBSD = System(
@@ -46,9 +47,12 @@ HARDENEDBSD = System(
     bgp="bgpctl",
     clock="service ntpd",
     steered="setfib 0 netstat -rn | awk '$1 == \"default\" || $3 ~ /D/'; ifconfig | grep autoconf",
-    fixed="sysctl -i kern.elf64.aslr.enable=0 kern.elf64.aslr.pie_enable=0 "
-    "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0",
+    emulated="sysctl -i kern.elf64.aslr.enable=0 kern.elf64.aslr.pie_enable=0 "
+    "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0 "
+    "net.route.algo.inet.algo=radix4_lockless",
 )
+"""In emulation programs are translated anew for each address that they lie at, and dxr takes
+seconds for each change of a small table of routes, of which it computes most anew."""
 
 REHEARSAL = replace(
     HARDENEDBSD,
@@ -60,7 +64,7 @@ REHEARSAL = replace(
     steered="ip -4 route show default; ip -4 route show cache | grep redirect; "
     "ip -6 route show default; ip -6 route show proto ra; ip -6 route show proto redirect; "
     "ip -6 address show dynamic",
-    fixed="sysctl -w kernel.randomize_va_space=0",
+    emulated="sysctl -w kernel.randomize_va_space=0",
 )
 
 SYSTEMS = {one.base: one for one in (HARDENEDBSD, REHEARSAL)}

@@ -33,7 +33,8 @@ LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 SHELL = Path(__file__).parent / "shell"
 EMULATED = Path(__file__).parent / "emulated"
 """QEMU translates a program anew for each address that it lies at (up to version 7.2 at least), so
-scripts run five times as fast where addresses are not random. test_frozen.py does without it."""
+scripts run five times as fast where addresses are not random; and dxr's tables take it seconds.
+test_frozen.py and test_performance.py do without it."""
 
 RANDOM = "kern.elf64.aslr.enable"
 """What FreeBSD's kernel has, and HardenedBSD's has something of its own for."""

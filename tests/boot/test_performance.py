@@ -26,7 +26,7 @@ from qemu.disk import Disk
 from qemu.machine import Machine
 from qemu.signs import LOGIN
 from qemu.wire import Nic
-from tests.boot.conftest import BOOT, ROOT, STICK, Real, make, transcripts
+from tests.boot.conftest import BOOT, ROOT, SHELL, STICK, Real, made, transcripts
 from tests.daemons.sites import example
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("performance")]
@@ -98,12 +98,12 @@ def running(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) ->
         rules.append({"path": path, "replaces": "yes" if path in real.tree else "no"})
     recipe = {"description": "Settings to read back.", "files": rules}
     (folder / "overlay.yaml").write_text(yaml.safe_dump(recipe))
-    made = make(sets, folder / "tuned.img", overlay.load(folder))
+    tuned = made(sets, folder / "tuned.img", overlay.load(SHELL), overlay.load(folder))
     nics = [
         Nic(f"02:00:5e:10:02:{at:02x}", model=MODELS[port.device.rstrip("0123456789")])
         for at, port in enumerate(SITE.ports)
     ]
-    disk = Disk(made.image, size=STICK)
+    disk = Disk(tuned.image, size=STICK)
     with Machine(disk, folder=transcripts(), nics=nics, memory=1024, name="performance") as box:
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)

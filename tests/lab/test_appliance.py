@@ -67,7 +67,7 @@ def appliance(box: Box, folder: Path) -> Appliance:
         resolver="true resolver",
         relays="true relays",
         bgp="true bgp",
-        fixed="echo fixed",
+        emulated="echo fixed",
     )
     return Appliance(cast(Machine, box), system, SITE)
 
