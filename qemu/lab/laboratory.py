@@ -12,6 +12,7 @@ from firstboot.plan import Plan, allot
 from firstboot.site import Port, Site
 from firstboot.values import Address
 from qemu.disk import Disk
+from qemu.failure import Late
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.progress import Progress
@@ -119,8 +120,7 @@ def laboratory(
     """Start the Internet around `site` and the appliance with `image` and `more` disks, answer the
     wizard, and wait until BGP, names and Tor work. `folder` keeps consoles, captures and logs.
 
-    Raises Refusal for what this machine lacks, ConsoleFailure and TimeoutError with what did not
-    come.
+    Raises Refusal for what this machine lacks, and Failure with what did not come.
     """
     with ExitStack() as stack:
         with progress.stage("the Internet starts"):
@@ -145,6 +145,8 @@ def laboratory(
         lab = Lab(internet, appliance, site, progress)
         with progress.stage("the wizard is answered, and the ports are up"):
             appliance.answer()
+        with progress.stage("the Internet has a Tor network"):
+            internet.tor.wait()
         with progress.stage("root logs in and says whom to trust"):
             appliance.login()
             appliance.teach(internet.trust)
@@ -179,11 +181,11 @@ def known(lab: Lab) -> bool:
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = CONVERGED) -> None:
-    """Until `ready`. Raises TimeoutError naming `what`."""
+    """Until `ready`. Raises Late, naming `what`."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not within {seconds:.0f} s")
+            raise Late(f"{what}: not within {seconds:.0f} s")
         time.sleep(1)
 
 

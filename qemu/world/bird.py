@@ -200,6 +200,7 @@ protocol bgp {session.name} {{
   allow local as 100;
   {gtsm}
   connect delay time 1;
+  connect retry time 5;
   error wait time 1, 5;
   hold time {session.hold};
   {password}

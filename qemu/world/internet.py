@@ -2,9 +2,11 @@
 
     with Internet(site, folder, trust.make(keys, site)) as internet:
         nics = [Nic(mac, plug) for plug in internet.plugs.values()]
+        internet.tor.wait()
 
 Every port of the site has a plug for the card of a virtual machine; the machine itself is in no
-namespace. `folder` keeps logs and what went over the cables.
+namespace. Its Tor network takes a while to agree on a consensus, which a machine can boot in.
+`folder` keeps logs and what went over the cables.
 """
 
 import sys
@@ -81,7 +83,6 @@ class Internet:
             self.tor = Network(self.topology, self.parties, self.trust)
             self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
             self.web = Web(self.parties["web"])
-            self.tor.wait()
             self._stack = stack.pop_all()
         return self
 

@@ -2,26 +2,35 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from image.overlay import On
-from image.tree import Content, Kind, Tree
+from image.tree import Content, Entry, Kind, Tree, parent
 from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.machine import Machine
 from qemu.signs import LOGIN, LOGIN_INCORRECT, PASSWORD
-from tests.boot.conftest import BOOT, ROOT, STICK, Real, machine, transcripts
+from tests.boot.conftest import BOOT, ROOT, STICK, Real, full, machine, transcripts
 from tests.boot.power import loses_nothing
 from tests.boot.services import enabled, listed
 
 pytestmark = pytest.mark.boot
 
+UEFI = pytest.mark.xdist_group("uefi")
 FIRMWARES = [
     pytest.param((Firmware.BIOS, Bus.SATA), id="bios", marks=pytest.mark.xdist_group("bios")),
-    pytest.param((Firmware.UEFI, Bus.NVME), id="uefi", marks=pytest.mark.xdist_group("uefi")),
+    pytest.param((Firmware.UEFI, Bus.NVME), id="uefi", marks=UEFI),
 ]
+BOTH = pytest.mark.parametrize(
+    "box",
+    [FIRMWARES[0], pytest.param(*FIRMWARES[1].values, id="uefi", marks=[UEFI, full])],
+    indirect=True,
+)
+"""Where firmware and disk hardly matter: under the BIOS alone, unless all boots are made."""
+
 TYPES = {Kind.DIRECTORY: 0o040000, Kind.FILE: 0o100000, Kind.SYMLINK: 0o120000}
 
 
@@ -66,9 +75,13 @@ def test_fsck_finds_nothing_in_a_slot(box: Machine, slot: str) -> None:
     assert remarks[0].endswith("fragmentation)")
 
 
+@BOTH
 def test_the_kernel_reads_the_tree_that_was_written(box: Machine, real: Real) -> None:
     """Type, mode, owner, group, flags, links, size and content of every path."""
-    expected = {path: facts(real.tree, path) for path in real.tree if not covered(path)}
+    names = hard_links(real.tree)
+    expected = {
+        path: facts(entry, names[path]) for path, entry in real.tree.items() if not covered(path)
+    }
     listing = said(
         box, "cd / && find -x . -print0 | xargs -0 stat -f '%p %u %g %f %l %z %N'", timeout=300
     )
@@ -100,15 +113,19 @@ def covered(path: str) -> bool:
     return path.partition("/")[0] in (".", "etc", "var", "tmp", "dev", "cfg", "data")
 
 
-def facts(tree: Tree, path: str) -> tuple[int, int, int, int, int, int | None]:
+def hard_links(tree: Tree) -> dict[str, int]:
+    """How many names each inode has; a directory those in it too, and in its directories."""
+    names = Counter(map(id, tree.values()))
+    folders = Counter(parent(path) for path in tree if tree.is_directory(path))
+    return {
+        path: 2 + folders[path] if tree.is_directory(path) else names[id(entry)]
+        for path, entry in tree.items()
+    }
+
+
+def facts(entry: Entry, links: int) -> tuple[int, int, int, int, int, int | None]:
     """Mode, owner, group, flags, links and size that stat(1) has to print. A directory's size is
     the writer's business."""
-    entry = tree[path]
-    if entry.kind is Kind.DIRECTORY:
-        folders = (name for name in tree.below(path) if tree.is_directory(name))
-        links = 2 + sum(name.rpartition("/")[0] == path for name in folders)
-    else:
-        links = sum(other is entry for other in tree.values())
     size = None if entry.kind is Kind.DIRECTORY else entry.size
     return TYPES[entry.kind] | entry.mode, entry.uid, entry.gid, entry.flags, links, size
 
@@ -235,6 +252,7 @@ def test_no_service_complained(box: Machine) -> None:
         assert [line for line in lines if not any(word in line for word in known)] == []
 
 
+@BOTH
 def test_a_second_boot_keeps_data_and_cfg(box: Machine) -> None:
     said(box, "echo identity > /data/kept && echo site > /cfg/kept && touch /etc/lost /var/lost")
     box.shell.send_line("shutdown -r now")

@@ -23,6 +23,7 @@ def internet(tmp_path_factory: pytest.TempPathFactory, trusted: Path) -> Iterato
     folder = tmp_path_factory.mktemp("internet")
     try:
         with Internet(SITE, folder, trust.make(trusted, SITE)) as internet:
+            internet.tor.wait()
             yield internet
     except Unable as reason:
         pytest.skip(str(reason))
