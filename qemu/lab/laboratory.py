@@ -36,6 +36,10 @@ CONVERGED = 600.0
 ROUTES = (300, 100)
 """Of each family that each transit has; an emulated processor takes thousands too, in minutes."""
 
+HOLD = 45
+"""Seconds of silence after which neighbours take each other for gone, half of what is usual: a check
+pulls a cable and waits for nothing else."""
+
 NAME = "deep.unsigned.example."
 """Names below it are all the same, and none of them follows from another (RFC 8198)."""
 
@@ -126,7 +130,7 @@ def laboratory(
         with progress.stage("the Internet starts"):
             world, keys = emptied(folder / "world"), emptied(folder / "keys")
             trust = make(keys, site)
-            internet = stack.enter_context(Internet(site, world, trust, ROUTES))
+            internet = stack.enter_context(Internet(site, world, trust, ROUTES, HOLD))
         nics = [
             Nic(MAC.format(at), internet.plugs[port.name]) for at, port in enumerate(site.ports)
         ]

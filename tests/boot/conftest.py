@@ -1,8 +1,8 @@
 """Real base sets, images made from them, and machines that boot them.
 
-An image is the one that anybody gets, and two more overlays: a root shell on the second serial
-port, because the root of an image that nobody configured is locked, and programs at addresses that
-an emulator knows already. It has the packages that are shared beside the repository, if there are
+An image is the one that anybody gets, and three more overlays: a root shell on the second serial
+port, because the root of an image that nobody configured is locked, programs at addresses that an
+emulator knows already, and routes that take it no tables. It has the packages that are shared beside the repository, if there are
 any. `real` has no wizard, and offers a login at once; `complete` has the wizard too.
 """
 
@@ -31,10 +31,13 @@ ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 
 SHELL = Path(__file__).parent / "shell"
-EMULATED = Path(__file__).parent / "emulated"
+ADDRESSES = Path(__file__).parent / "addresses"
 """QEMU translates a program anew for each address that it lies at (up to version 7.2 at least), so
-scripts run five times as fast where addresses are not random; and dxr's tables take it seconds.
-test_frozen.py and test_performance.py do without it."""
+scripts run five times as fast where addresses are not random. test_frozen.py does without it."""
+
+ROUTES = Path(__file__).parent / "routes"
+"""dxr computes most of its tables anew for each change of a few routes, which takes an emulator
+seconds. test_performance.py does without."""
 
 RANDOM = "kern.elf64.aslr.enable"
 """What FreeBSD's kernel has, and HardenedBSD's has something of its own for."""
@@ -88,15 +91,20 @@ def make(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None 
     return made(sets, image, *added(sets), *more, wizard=wizard)
 
 
-@cache
 def added(sets: Path) -> tuple[overlay.Overlay, ...]:
     """What the tests lay over images of these sets."""
+    return (*untouched(sets), overlay.load(ROUTES))
+
+
+@cache
+def untouched(sets: Path) -> tuple[overlay.Overlay, ...]:
+    """Those of them that leave every setting of the overlays as it is."""
     shell = overlay.load(SHELL)
     overlays = [*overlay.load_all(ROOT / "overlays"), shell]
     inputs = build.Inputs(obtain(sets, LOCK, cache_folder()), overlays)
     with build.assembling(inputs, cache_folder().parent, None) as assembled:
         known = Kernel(assembled.tree, []).look_up(RANDOM)
-    return (shell,) if known is None else (shell, overlay.load(EMULATED))
+    return (shell,) if known is None else (shell, overlay.load(ADDRESSES))
 
 
 def made(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:

@@ -26,7 +26,7 @@ from qemu.disk import Disk
 from qemu.machine import Machine
 from qemu.signs import LOGIN
 from qemu.wire import Nic
-from tests.boot.conftest import BOOT, ROOT, SHELL, STICK, Real, made, transcripts
+from tests.boot.conftest import BOOT, ROOT, STICK, Real, made, transcripts, untouched
 from tests.daemons.sites import example
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("performance")]
@@ -98,7 +98,7 @@ def running(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) ->
         rules.append({"path": path, "replaces": "yes" if path in real.tree else "no"})
     recipe = {"description": "Settings to read back.", "files": rules}
     (folder / "overlay.yaml").write_text(yaml.safe_dump(recipe))
-    tuned = made(sets, folder / "tuned.img", overlay.load(SHELL), overlay.load(folder))
+    tuned = made(sets, folder / "tuned.img", *untouched(sets), overlay.load(folder))
     nics = [
         Nic(f"02:00:5e:10:02:{at:02x}", model=MODELS[port.device.rstrip("0123456789")])
         for at, port in enumerate(SITE.ports)
