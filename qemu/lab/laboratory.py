@@ -37,8 +37,8 @@ ROUTES = (300, 100)
 """Of each family that each transit has; an emulated processor takes thousands too, in minutes."""
 
 HOLD = 45
-"""Seconds of silence after which neighbours take each other for gone, half of what is usual: a check
-pulls a cable and waits for nothing else."""
+"""Seconds of silence after which neighbours take each other for gone, half of what is usual: a
+check pulls a cable, and waits for nothing else."""
 
 NAME = "deep.unsigned.example."
 """Names below it are all the same, and none of them follows from another (RFC 8198)."""

@@ -2,8 +2,9 @@
 
 An image is the one that anybody gets, and three more overlays: a root shell on the second serial
 port, because the root of an image that nobody configured is locked, programs at addresses that an
-emulator knows already, and routes that take it no tables. It has the packages that are shared beside the repository, if there are
-any. `real` has no wizard, and offers a login at once; `complete` has the wizard too.
+emulator knows already, and routes that take it no tables. It has the packages that are shared
+beside the repository, if there are any. `real` has no wizard, and offers a login at once;
+`complete` has the wizard too.
 """
 
 import os
