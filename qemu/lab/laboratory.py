@@ -12,13 +12,13 @@ from firstboot.plan import Plan, allot
 from firstboot.site import Port, Site
 from firstboot.values import Address
 from qemu.disk import Disk
-from qemu.failure import Late
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.progress import Progress
 from qemu.lab.systems import System
 from qemu.machine import Machine
 from qemu.wire import Nic
+from qemu.world import net
 from qemu.world.internet import Internet
 from qemu.world.net import Failed
 from qemu.world.packets import IPV4, IPV6, Frame
@@ -185,12 +185,8 @@ def known(lab: Lab) -> bool:
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = CONVERGED) -> None:
-    """Until `ready`. Raises Late, naming `what`."""
-    end = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > end:
-            raise Late(f"{what}: not within {seconds:.0f} s")
-        time.sleep(1)
+    """Until `ready`, which may take a command on the appliance. Raises Late, naming `what`."""
+    net.wait(what, ready, seconds, pause=1.0)
 
 
 def until_holds(check: Callable[[], Verdict], seconds: float) -> Verdict:

@@ -60,13 +60,13 @@ def need(program: str, package: str) -> None:
         )
 
 
-def wait(what: str, ready: Callable[[], bool], seconds: float = START) -> None:
-    """Until `ready` says so. Raises Late, naming `what`."""
+def wait(what: str, ready: Callable[[], bool], seconds: float = START, pause: float = 0.05) -> None:
+    """Until `ready` says so; it is asked every `pause` seconds. Raises Late, naming `what`."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             raise Late(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.05)
+        time.sleep(pause)
 
 
 class World:

@@ -114,6 +114,7 @@ def test_every_setting_has_the_value_that_was_set(running: Running) -> None:
     lines = FILES["etc/sysctl.conf"].text.splitlines()
     wanted = dict(line.split("=") for line in lines if line and not line.startswith("#"))
     assert {"dev.em.0.fc", "dev.em.1.iflib.tx_abdicate", "kern.maxfiles"} <= wanted.keys()
+    assert wanted["net.route.algo.inet.algo"] == "dxr"
     found = running.read("sed -n '/^#/!s/=.*//p' /etc/sysctl.conf | xargs sysctl -e")
     assert found == wanted
 

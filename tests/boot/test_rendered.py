@@ -235,10 +235,9 @@ def test_every_setting_of_the_kernel_is_known_and_in_force(lab: Lab) -> None:
     assert len(settings) > 20
     # The names are the guest's to read: a long line may lose characters on its way.
     values = lab.said("sed -n '/^#/!s/=.*//p' /etc/sysctl.conf | xargs sysctl -n").splitlines()
-    found = dict(zip(settings, values, strict=True))
     # Emulators do without dxr: tests/boot/routes. It is in force in test_performance.py.
-    dxr = "net.route.algo.inet.algo"
-    assert found | {dxr: settings[dxr]} == settings
+    settings["net.route.algo.inet.algo"] = "radix4_lockless"
+    assert dict(zip(settings, values, strict=True)) == settings
 
 
 def test_every_tunable_of_the_loader_is_known(lab: Lab) -> None:

@@ -67,7 +67,7 @@ def appliance(box: Box, folder: Path) -> Appliance:
         resolver="true resolver",
         relays="true relays",
         bgp="true bgp",
-        emulated="echo fixed",
+        emulated="echo emulated",
     )
     return Appliance(cast(Machine, box), system, SITE)
 
@@ -92,7 +92,7 @@ def test_the_daemons_learn_whom_to_trust_and_begin_anew(box: Box, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "more"), [(Accelerator.TCG, ["echo fixed"]), (Accelerator.KVM, [])]
+    ("accelerator", "more"), [(Accelerator.TCG, ["echo emulated"]), (Accelerator.KVM, [])]
 )
 def test_programs_lie_where_they_lay_on_a_processor_that_is_emulated(
     box: Box,

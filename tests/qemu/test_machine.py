@@ -362,6 +362,17 @@ def test_the_emulator_gets_through_its_trial() -> None:
 
 
 @needs_qemu
+def test_whoever_is_slow_at_counting_does_not_get_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However soon it starts: eighty times as much to count stands in for a slow processor."""
+    count = (50_000_000).to_bytes(4, "little")
+    assert count in accelerator.BOOT_SECTOR
+    monkeypatch.setattr(
+        accelerator, "BOOT_SECTOR", accelerator.BOOT_SECTOR.replace(count, b"\xff" * 4)
+    )
+    assert accelerator._trial(accelerator.Accelerator.TCG, 0.5) is None
+
+
+@needs_qemu
 def test_the_accelerator_is_judged_once_and_in_bounded_time() -> None:
     began = time.monotonic()
     assert isinstance(accelerator.kvm_works(), bool)
