@@ -13,8 +13,8 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from firstboot.refusal import Refusal
-from image.made import BILL, IMAGE, REHEARSAL
+from firstboot.core.refusal import Refusal
+from image.artifacts import BILL, IMAGE, REHEARSAL
 from qemu.failure import Failure
 
 ROOT = Path(__file__).resolve().parent
@@ -197,10 +197,10 @@ def boot(
 
     Example: ./exitisp boot --firmware bios
     """
+    from image.artifacts import newest
     from image.host import ensure
-    from image.made import newest
-    from qemu.attach import boot_interactively
     from qemu.firmware import named
+    from qemu.interactive import boot_interactively
 
     kind = named(firmware)
     ensure(machine_needs())
@@ -327,7 +327,7 @@ def check(_: Context, site: str, also: list[str] | None = None) -> None:
 
     Example: ./exitisp check examples/*.yaml
     """
-    from firstboot.commands import check_sites
+    from firstboot.site.commands import check_sites
 
     check_sites(Path(path) for path in (site, *(also or ())))
 
@@ -347,7 +347,7 @@ def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "
     Example: ./exitisp render examples/one-port-of-each.yaml -o dist/site
     Example: ./exitisp render --diff old.yaml new.yaml
     """
-    from firstboot.commands import parse_box, render_site, show_difference
+    from firstboot.site.commands import parse_box, render_site, show_difference
 
     if diff:
         show_difference(Path(diff), Path(site), parse_box(box), OVERLAYS)
@@ -445,7 +445,7 @@ def docs(_: Context) -> None:
 
     Example: ./exitisp docs
     """
-    from firstboot.reference import renew
+    from firstboot.site.reference import renew
 
     renew(ROOT / "docs", OVERLAYS)
 
@@ -526,7 +526,7 @@ def bench(
 
     folder = Path(sets) if sets else None
     if boot:
-        from image.stock import made
+        from image.reference_image import made
         from qemu.boottime import measure as measure_starts
 
         ensure(machine_needs())
@@ -537,7 +537,7 @@ def bench(
             measure_starts(images, Path(output or "dist/bench-boot.json"))
         return
     if network:
-        from image.stock import made
+        from image.reference_image import made
         from qemu.bench.network import measure as measure_network
         from qemu.bench.routes import possible
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from firstboot.program import main
+from firstboot.box.cli import main
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 LOCKED = "*"
 """No password has this hash."""

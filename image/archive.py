@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 import zstandard
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.tree import Kind
 
 FLAGS = {

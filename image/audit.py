@@ -10,8 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from firstboot.refusal import Refusal
-from image import writing
+from firstboot.core.refusal import Refusal
+from image import atomic_files
 from image.base.lock import BASE_FILE
 from image.base.sets import open_regular
 from image.bill import Part
@@ -214,9 +214,9 @@ def _obtain(feed: Path | None, cache: Path) -> Feed:
         return vuxml.parse(BytesIO(_read(kept, LARGEST_FEED)), str(kept))
     data = _read(feed, LARGEST_FEED)
     known = vuxml.parse(BytesIO(data), str(feed))
-    with writing.writing(cache):
+    with atomic_files.writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
-    writing.replace(kept, data)
+    atomic_files.replace(kept, data)
     return known
 
 

@@ -14,9 +14,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from firstboot.document import Document
-from firstboot.refusal import Refusal
-from image import disk, layout, listing, overlay, root, store
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
+from image import disk, file_manifest, layout, overlay, root, store
+from image.atomic_files import settle, sync, writing
 from image.base.sets import BaseSets
 from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze import Frozen, Target, freeze, packaged
@@ -34,7 +35,6 @@ from image.release.stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
 from image.store import Unpacked
 from image.tree import Tree
-from image.writing import settle, sync, writing
 
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
 """Under which the identifiers of disks are derived."""
@@ -103,13 +103,13 @@ def build(
         plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
         with writing(output), ThreadPoolExecutor(1) as thread:
-            listed = thread.submit(listing.describe, made.tree)
+            listed = thread.submit(file_manifest.describe, made.tree)
             billed = thread.submit(bill, inputs, made, output)
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
                 made.settle_doubts()
                 facts = describe(inputs, made, plan) | listed.result()
-                parts[1].write_text(listing.render(facts), encoding="utf-8")
+                parts[1].write_text(file_manifest.render(facts), encoding="utf-8")
                 parts[2].write_text(billed.result(), encoding="utf-8")
                 with step("Settle the image on the disk"):
                     for part in parts:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firstboot.commands import say
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from firstboot.site.commands import say
 
 LARGEST = 1 << 28
 """Bytes of a manifest; one of 20,000 files is below 8 MB."""
@@ -16,7 +16,7 @@ IN_MEMORY = "/conf/base"
 """Below it are copies of directories that are in memory when the system runs."""
 
 Facts = Mapping[str, Any]
-"""Of one file, as `image.listing` gives them."""
+"""Of one file, as `image.file_manifest` gives them."""
 
 
 @dataclass(frozen=True, slots=True)

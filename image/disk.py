@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import fat, gpt, ufs2
+from image.atomic_files import place
 from image.layout import Layout
 from image.progress import Advance, step
 from image.root import incomplete, too_large
 from image.tree import Tree, directory
-from image.writing import place
 
 
 def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import place
 from image.tree import Content, check_path
-from image.writing import place
 
 SECTOR = 512
 COPIES = 2

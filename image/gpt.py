@@ -15,8 +15,8 @@ from enum import IntFlag
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from firstboot.refusal import Refusal
-from image.writing import place
+from firstboot.core.refusal import Refusal
+from image.atomic_files import place
 
 BLOCK = 512
 """Bytes in a block, the unit of every address and size here."""

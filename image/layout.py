@@ -13,7 +13,7 @@ gptboot and gptboot.efi start the first slot that is marked `bootme` (gptboot(8)
 from dataclasses import dataclass
 from uuid import UUID
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import gpt
 from image.gpt import Attribute, Partition, Table
 

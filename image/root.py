@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from firstboot.document import Document
-from firstboot.refusal import Refusal
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
 from image import overlay, services, setid
 from image.accounts import Accounts
 from image.freeze import frozen
@@ -16,7 +16,7 @@ from image.packages import registration
 from image.packages.contents import Contents
 from image.packages.install import copy_samples, detours, install
 from image.packages.reviewed import NOTHING, Reviewed, add_accounts, review
-from image.plant import plant
+from image.populate import plant
 from image.release import stamp
 from image.release.stamp import UNRELEASED, Release
 from image.store import Unpacked

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.overlay import On, Overlay, Service
 from image.tree import Kind, Tree, parent
 

@@ -7,7 +7,7 @@ has looked at it yet.
 
 from collections.abc import Iterable
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.overlay import Overlay, SetId
 from image.packages.reviewed import SET_ID
 from image.tree import Kind, Tree

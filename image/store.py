@@ -16,7 +16,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import archive
 from image.archive import Form, Member, Source
 from image.tree import Kind

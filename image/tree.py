@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 
 class Kind(Enum):

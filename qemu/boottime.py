@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qemu.console_patterns import CRASHES, LOGIN, text
 from qemu.disk import Disk
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from qemu.signs import CRASHES, LOGIN, text
 from qemu.stages import LAST, STAGES, Stage, stages
 from qemu.wire import Nic
 

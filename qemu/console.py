@@ -17,10 +17,19 @@ from types import TracebackType
 
 import pexpect
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from qemu.console_patterns import (
+    CRASHES,
+    FAILURES,
+    LOGIN,
+    LOGIN_INCORRECT,
+    PASSWORD,
+    SHELL,
+    Sign,
+    text,
+)
 from qemu.failure import Failure
 from qemu.line import Line
-from qemu.signs import CRASHES, FAILURES, LOGIN, LOGIN_INCORRECT, PASSWORD, SHELL, Sign, text
 from qemu.transcript import Transcript
 
 DETACH = b"\x1d"

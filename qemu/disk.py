@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 CLUSTER_BITS = 16
 CLUSTER = 1 << CLUSTER_BITS

@@ -16,7 +16,7 @@ from qemu.disk import Bus, Disk, check_size, write_overlay
 from qemu.failure import Failure
 from qemu.firmware import Firmware, find_ovmf
 from qemu.monitor import Ended, MonitorFailure
-from qemu.running import Running
+from qemu.qemu_process import Running
 from qemu.wire import Nic
 
 MACHINE = "q35,smm=off,vmport=off"

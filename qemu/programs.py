@@ -2,7 +2,7 @@
 
 import shutil
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",

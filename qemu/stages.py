@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from qemu.console_patterns import Sign, sign
 from qemu.failure import Failure
-from qemu.signs import Sign, sign
 
 STAGES = (
     ("firmware", sign("the boot program", r"Consoles: |FreeBSD/x86|gptboot|bootstrap loader|EFI")),

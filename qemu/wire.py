@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 LONGEST_PATH = 107
 """Bytes of a unix socket's path: sun_path has 108 with its zero, see unix(7)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from tests.kernel import knowing
+from tests.image.kernel import knowing
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firstboot.document import Key, Plain
-from firstboot.draft import Draft
-from firstboot.nics import Nic, find
-from firstboot.nics import raised as up
-from firstboot.prompts import Form, Option, Text
-from firstboot.terminal import Terminal
+from firstboot.box.nics import Nic, find
+from firstboot.box.nics import raised as up
+from firstboot.core.document import Key, Plain
+from firstboot.wizard.draft import Draft
+from firstboot.wizard.prompts import Form, Option, Text
+from firstboot.wizard.terminal import Terminal
 
 
 @dataclass(frozen=True)

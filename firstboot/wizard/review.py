@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 
-from firstboot.document import spell
-from firstboot.draft import Draft
-from firstboot.drawing import draw
-from firstboot.findings import Examined, Finding, Severity
-from firstboot.summary import summary
-from firstboot.terminal import Terminal
-from firstboot.wizard.asking import common_word
-from firstboot.wizard.course import Step, beginning, blamed
+from firstboot.core.document import spell
+from firstboot.site.check import Examined, Finding, Severity
+from firstboot.wizard.ask import common_word
+from firstboot.wizard.diagram import draw
+from firstboot.wizard.draft import Draft
+from firstboot.wizard.flow import Step, beginning, blamed
 from firstboot.wizard.question import Section
+from firstboot.wizard.summary import summary
+from firstboot.wizard.terminal import Terminal
 
 HELP = """\
   save          keeps this site, and the box is configured by it

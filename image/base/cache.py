@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image.writing import writing
+from firstboot.core.refusal import Refusal
+from image.atomic_files import writing
 
 
 def cache_folder() -> Path:

@@ -4,10 +4,10 @@ import sys
 from enum import Enum
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image.base.patience import PATIENCE, Patience
+from firstboot.core.refusal import Refusal
 from image.base.sets import BaseSets
 from image.base.source import obtain
+from image.base.timeouts import PATIENCE, Patience
 
 
 class Base(Enum):

@@ -16,10 +16,10 @@ from typing import TypeVar
 import requests
 import urllib3.exceptions
 
-from firstboot.refusal import Refusal
-from image import writing
+from firstboot.core.refusal import Refusal
+from image import atomic_files
 from image.base.lock import Url
-from image.base.patience import PATIENCE, Patience
+from image.base.timeouts import PATIENCE, Patience
 from image.progress import Advance
 
 CHUNK = 1 << 16
@@ -137,7 +137,7 @@ class Client:
                 )
             have = _begin(response, url, part, size, have)
             at(have)
-            with writing.writing(part):
+            with atomic_files.writing(part):
                 file = part.open("ab", buffering=0)
             with file:
                 for chunk in self._chunks(response):
@@ -145,7 +145,7 @@ class Client:
                         file.close()
                         forget(part)
                         raise _too_long(url, size)
-                    with writing.writing(part):
+                    with atomic_files.writing(part):
                         rest = memoryview(chunk)
                         while rest:
                             rest = rest[file.write(rest) :]
@@ -320,7 +320,7 @@ def _begin(response: requests.Response, url: Url, part: Path, size: int, have: i
     if response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
         return have
     forget(part)
-    with writing.writing(part):
+    with atomic_files.writing(part):
         part.touch()
         _note(part).write_text(f"{url}\n{_validator(response)}\n")
     return 0
@@ -341,7 +341,7 @@ def _note(part: Path) -> Path:
 
 def forget(part: Path) -> None:
     """Remove a partial file and the note of what it is a part of."""
-    with writing.writing(part):
+    with atomic_files.writing(part):
         _note(part).unlink(missing_ok=True)
         part.unlink(missing_ok=True)
 

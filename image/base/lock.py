@@ -10,9 +10,9 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot import document
-from firstboot.refusal import Refusal
-from image import writing
+from firstboot.core import document
+from firstboot.core.refusal import Refusal
+from image import atomic_files
 from image.base.signature import Principal, PublicKey, Signer
 from image.packages import catalogue, manifest
 
@@ -244,7 +244,7 @@ def load(path: Path) -> Lock:
 
 def write(path: Path, lock: Lock) -> None:
     """Write the lock file anew, comments included. Raises Refusal and leaves the old one."""
-    writing.replace(path, render(lock).encode())
+    atomic_files.replace(path, render(lock).encode())
 
 
 def render(lock: Lock) -> str:

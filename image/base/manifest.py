@@ -7,7 +7,7 @@ One line a set, six fields with a tab between them: file, SHA-256, number of ent
 import re
 from dataclasses import dataclass
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 NAME = "MANIFEST"
 

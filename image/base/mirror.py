@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image import progress, writing
+from firstboot.core.refusal import Refusal
+from image import atomic_files, progress
 from image.base import digest, manifest
 from image.base.download import Client, forget
 from image.base.lock import BASE_FILE, KERNEL_FILE, Folder, Natural, Pin, SetPin, Sha256, Url
@@ -167,13 +167,13 @@ def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
             with path.open("rb", buffering=0) as opened:
                 signer.verify(opened, offer.signatures[file], url)
     for file, part in brought.items():
-        writing.settle(part, cache / file)
+        atomic_files.settle(part, cache / file)
         forget(part)
-    writing.replace(cache / manifest.NAME, offer.text)
+    atomic_files.replace(cache / manifest.NAME, offer.text)
     for name in (manifest.NAME, *SET_FILES):
         signature = cache / f"{name}.sig"
         if name in offer.signatures:
-            writing.replace(signature, offer.signatures[name])
+            atomic_files.replace(signature, offer.signatures[name])
         else:
             signature.unlink(missing_ok=True)
 

@@ -4,14 +4,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.base import lock, mirror
 from image.base.cache import alone_in
 from image.base.download import Client
 from image.base.lock import Base, Lock, Pin
-from image.base.patience import PATIENCE, Patience
 from image.base.sets import SET_FILES
 from image.base.signature import PublicKey, Signer
+from image.base.timeouts import PATIENCE, Patience
 
 _WITHOUT_MIRROR = (
     "name a folder that holds MANIFEST, base.txz and kernel.txz: ./exitisp build --sets DIR"

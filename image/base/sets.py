@@ -17,7 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.base import digest, manifest
 from image.base.lock import BASE_FILE, KERNEL_FILE, Base, Pin
 

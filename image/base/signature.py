@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 NAMESPACE = "file"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from image.base import lock
 from image.base.cache import alone_in
-from image.base.patience import PATIENCE, Patience
 from image.base.sets import BaseSets, open_local, open_pinned
+from image.base.timeouts import PATIENCE, Patience
 
 
 def obtain(

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from firstboot import document
-from firstboot.commands import report, say
-from firstboot.findings import examine_text, refused
-from firstboot.refusal import Refusal
+from firstboot.core import document
+from firstboot.core.refusal import Refusal
+from firstboot.site.check import examine_text, refused
+from firstboot.site.commands import report, say
 from image.flash import esp, medium, source
 from image.flash.devices import Device, Host, find
 from image.flash.safety import Target, accept, objections, size_of

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import fat
 from image.fat import COPIES, ENTRY, FIRST_CLUSTER, SECTOR, Geometry, Piece
 

@@ -8,9 +8,9 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import place
 from image.flash.safety import Target
-from image.writing import place
 
 CHUNK = 1 << 20
 ALIGNED = 4096

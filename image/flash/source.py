@@ -11,14 +11,14 @@ from typing import IO, cast
 
 import zstandard
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import gpt
+from image.atomic_files import writing
 from image.fat import Piece
 from image.flash.blockmap import BLOCK, BlockMap, held, survey
 from image.flash.spans import Span, total, union
 from image.layout import Layout
 from image.progress import Advance, step
-from image.writing import writing
 
 CHUNK = 1 << 20
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.flash.blockmap import BLOCK, BlockMap
 from image.flash.free import Read
 from image.flash.spans import Span, chunks, total, union, within, without

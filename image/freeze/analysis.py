@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.freeze.interpreter import Interpreter
 from image.freeze.program import Program
 from image.freeze.recipe import FOUND, Found, Parameters

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image.freeze import elf, shelf, source
+from firstboot.core.refusal import Refusal
+from image.freeze import artifact_cache, elf, source
 from image.progress import step
 
 SYSTEM = "x86_64-freebsd.14.0"
@@ -45,14 +45,14 @@ def bootloader(cache: Path) -> Path:
     sdist = source.obtain(cache)
     sha256 = source.SHA256[source.version()]
     zig = importlib.metadata.version("ziglang")
-    name = shelf.key(FORMAT, sha256, zig, SYSTEM, FLAGS, THREADS, LIBRARIES)
+    name = artifact_cache.key(FORMAT, sha256, zig, SYSTEM, FLAGS, THREADS, LIBRARIES)
     place = cache / f"bootloader-{name}"
-    if (kept := shelf.take(place)) is None:
-        with shelf.making(place) as work, step("Compile the bootloader for FreeBSD"):
+    if (kept := artifact_cache.take(place)) is None:
+        with artifact_cache.making(place) as work, step("Compile the bootloader for FreeBSD"):
             made = work / "made"
             made.mkdir()
             (made / "run").write_bytes(compiled(source.c_files(sdist), work / "build"))
-            kept = shelf.put(made, place, {"zig": zig, "pyinstaller": source.version()})
+            kept = artifact_cache.put(made, place, {"zig": zig, "pyinstaller": source.version()})
     return kept.folder / "run"
 
 

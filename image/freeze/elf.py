@@ -16,7 +16,7 @@ from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection, GNUVer
 from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment, NoteSegment
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 MAGIC = b"\x7fELF"
 OSABI_AT = 7

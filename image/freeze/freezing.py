@@ -7,17 +7,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image.freeze import others, shelf
+from firstboot.core.refusal import Refusal
+from image.freeze import artifact_cache, third_party
 from image.freeze.analysis import EXCLUDED, absent, analyse, check_imports
+from image.freeze.binaries import carry
 from image.freeze.bootloader import bootloader
-from image.freeze.carried import carry
 from image.freeze.frozen import Frozen, Module
 from image.freeze.interpreter import Interpreter
 from image.freeze.program import SCRIPT, Program
-from image.freeze.provided import Provided
 from image.freeze.recipe import CONTENTS, PROGRAM, Parameters
 from image.freeze.target import Target
+from image.freeze.target_python import Provided
 from image.freeze.verify import Base, verify
 from image.progress import step
 
@@ -49,38 +49,38 @@ def freeze(
     python = python if target is Target.FREEBSD else None
     program = program or Program.read()
     place = cache / f"frozen-{target.value}-{_key(target, python, program)}"
-    if (kept := shelf.take(place)) is None:
-        with shelf.making(place) as work, step(f"Freeze the wizard for {target.value}"):
+    if (kept := artifact_cache.take(place)) is None:
+        with artifact_cache.making(place) as work, step(f"Freeze the wizard for {target.value}"):
             modules = _make(work, cache, python, program)
             if target is Target.FREEBSD:
                 verify(work / PROGRAM, None)
-            kept = shelf.put(work / PROGRAM, place, {"modules": modules})
+            kept = artifact_cache.put(work / PROGRAM, place, {"modules": modules})
     if target is Target.FREEBSD and base is not None:
         _judge(kept, base, cache)
     others_in_it = tuple(Module(*one) for one in kept.facts["modules"])
     return Frozen(target, kept.folder, kept.files, others_in_it)
 
 
-def _judge(kept: shelf.Kept, base: Base, cache: Path) -> None:
+def _judge(kept: artifact_cache.Kept, base: Base, cache: Path) -> None:
     """Verify the program against `base`, unless that has been done; it takes seconds."""
     libraries = (
         f"{name} {hashlib.sha256(read()).hexdigest()}" for name, read in sorted(base.items())
     )
-    place = cache / f"judged-{shelf.key(kept.folder.name, *libraries)}"
-    if shelf.take(place) is None:
-        with step("Look up the wizard's symbols in the base"), shelf.making(place) as work:
+    place = cache / f"judged-{artifact_cache.key(kept.folder.name, *libraries)}"
+    if artifact_cache.take(place) is None:
+        with step("Look up the wizard's symbols in the base"), artifact_cache.making(place) as work:
             verify(kept.folder, base)
             (work / "judged").mkdir()
-            shelf.put(work / "judged", place, {})
+            artifact_cache.put(work / "judged", place, {})
 
 
 def _key(target: Target, python: Provided | None, program: Program) -> str:
     """Stands for all that the result follows from."""
     recipe = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.*"))]
     own = hashlib.sha256(b"\0".join(recipe)).hexdigest()
-    tools = [importlib.metadata.version(name) for name in (*MADE_WITH, *others.THIRD_PARTY)]
+    tools = [importlib.metadata.version(name) for name in (*MADE_WITH, *third_party.THIRD_PARTY)]
     host = [sys.version, platform.libc_ver()] if target is Target.LINUX else [sys.version]
-    return shelf.key(own, program.digest, *tools, *host, python.digest() if python else "")
+    return artifact_cache.key(own, program.digest, *tools, *host, python.digest() if python else "")
 
 
 def _make(work: Path, cache: Path, python: Provided | None, program: Program) -> list[Module]:
@@ -106,10 +106,10 @@ def _make(work: Path, cache: Path, python: Provided | None, program: Program) ->
         )
     found = analyse(parameters, work)
     folder = work / PROGRAM / CONTENTS
-    distributions = others.origins(found, sources, interpreter)
+    distributions = third_party.origins(found, sources, interpreter)
     if interpreter:
         names = carry(interpreter, found.others, folder)
         check_imports(program, found, interpreter.builtin | names)
-    for name in (*distributions, others.BOOTLOADER):
-        others.copy_licences(name, folder / "licences" / name)
-    return others.modules(distributions, interpreter)
+    for name in (*distributions, third_party.BOOTLOADER):
+        third_party.copy_licences(name, folder / "licences" / name)
+    return third_party.modules(distributions, interpreter)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import writing
+from image.freeze.artifact_cache import Files
 from image.freeze.recipe import PROGRAM
-from image.freeze.shelf import Files
 from image.freeze.target import Target
 from image.tree import Content, Extent, Tree, directory, file, parent, symlink
-from image.writing import writing
 
 FOLDER = "usr/local/exitisp"
 COMMAND = "usr/local/bin/exitisp"

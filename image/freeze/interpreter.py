@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import writing
 from image.freeze import elf
-from image.writing import writing
 
 HOST = sys.version_info[:2]
 """The minor version whose byte code this host's Python makes."""

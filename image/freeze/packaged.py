@@ -7,14 +7,14 @@ Which one depends on this host: byte code is one minor version's. A repository h
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from firstboot.document import Document
+from firstboot.core.document import Document
 from image.freeze.interpreter import HOST, no_python
-from image.freeze.provided import Packages
+from image.freeze.target_python import Packages
 from image.overlay import Overlay, Recipe, Wanted
 from image.packages.catalogue import Catalogue
 from image.packages.repository import VerifiedPackage
+from image.packages.selection import choose
 from image.packages.solver import solve
-from image.packages.wanted import choose
 
 MINORS = range(11, 15)
 """Of Python 3: those that a host may have, and a repository."""

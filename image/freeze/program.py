@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.writing import writing
+from image.atomic_files import writing
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ from image.base.source import obtain as obtain_sets
 from image.freeze.freezing import freeze
 from image.freeze.frozen import Frozen
 from image.freeze.packaged import asking, divide
-from image.freeze.provided import Prefix
 from image.freeze.target import Target
+from image.freeze.target_python import Prefix
 from image.freeze.verify import base_libraries
 from image.overlay import Overlay
 from image.packages.pinning import base_tree

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 
 class Target(Enum):

@@ -16,7 +16,7 @@ from typing import IO, Protocol
 
 import zstandard
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 PREFIX = "usr/local"
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.freeze import elf
 from image.freeze.recipe import CONTENTS, PROGRAM
 from image.tree import Kind, Tree

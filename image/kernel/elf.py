@@ -16,7 +16,7 @@ from elftools.construct.core import ConstructError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 POINTER = 8
 """Bytes."""

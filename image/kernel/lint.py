@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.kernel import loader, mentions
 from image.kernel.kernel import KERNEL, Certainty, Kernel
 from image.kernel.mentions import ANY, Mention, Use

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from firstboot import document, profiles
-from firstboot.profiles import By
+from firstboot.core import document
+from firstboot.site import profiles
+from firstboot.site.profiles import By
 
 ANY = "*"
 """A part of a name that is known at run time only: a unit of a driver, mostly."""

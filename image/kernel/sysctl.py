@@ -11,7 +11,7 @@ Each is a `struct sysctl_oid` (`<sys/sysctl.h>`, FreeBSD 14 and 15) in the linke
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.kernel.elf import Object, Place, Target
 
 PARENT, KIND, NAME = 8, 44, 64

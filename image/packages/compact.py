@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import IO, Protocol
 
-from image.packages import small
+from image.packages import bounded_tar
 from image.packages.manifest import Package, parse_object, parse_package
 
 NAME = "+COMPACT_MANIFEST"
@@ -24,8 +24,8 @@ class Source(Protocol):
 def read_package(source: Source) -> Package:
     """The compact manifest of a package. Raises Refusal if that is not the first member."""
     where = source.path.name
-    with source.open() as raw, small.members(raw, where) as members:
+    with source.open() as raw, bounded_tar.members(raw, where) as members:
         name, size, content = next(members, ("nothing", 0, raw))
         if name != NAME or size > LARGEST:
-            raise small.refusal(where, f"{NAME} of at most {LARGEST} bytes first", name)
+            raise bounded_tar.refusal(where, f"{NAME} of at most {LARGEST} bytes first", name)
         return parse_package(parse_object(content.read(size), f"{where}: {NAME}"), where)

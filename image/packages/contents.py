@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import store
 from image.archive import Form, Member, parse_flags
+from image.atomic_files import writing
 from image.packages import checksum
 from image.packages.catalogue import Listed
 from image.packages.checksum import Checksum
@@ -24,7 +25,6 @@ from image.packages.manifest import Manifest, PackagedDirectory, PackagedFile, p
 from image.progress import step
 from image.store import Unpacked
 from image.tree import Kind
-from image.writing import writing
 
 MANIFEST, COMPACT_MANIFEST = "+MANIFEST", "+COMPACT_MANIFEST"
 

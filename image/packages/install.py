@@ -8,14 +8,14 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from firstboot.document import Document
-from firstboot.refusal import Refusal
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
 from image.accounts import Accounts
 from image.archive import Member
 from image.overlay import Overlay
 from image.packages.contents import Contents
 from image.packages.reviewed import Reviewed, Sample, check_set_id
-from image.plant import entry_of
+from image.populate import entry_of
 from image.tree import Entry, Kind, Tree, directory, parent, parents
 
 

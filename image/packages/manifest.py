@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.packages.checksum import Checksum
 
 PHASES = (

@@ -6,7 +6,7 @@ Nothing signs this file, so that nothing in it is believed but names of files be
 import re
 from dataclasses import dataclass
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.packages import ucl
 
 NAME = "meta.conf"

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import progress, store
+from image.atomic_files import writing
 from image.base import lock
 from image.base.lock import (
     Lock,
@@ -16,22 +17,21 @@ from image.base.lock import (
     PackageVersion,
     Sha256,
 )
-from image.base.patience import PATIENCE, Patience
 from image.base.sets import VerifiedSet
 from image.base.source import obtain as obtain_sets
+from image.base.timeouts import PATIENCE, Patience
 from image.overlay import Overlay, dropping
 from image.packages import version
 from image.packages.catalogue import Catalogue, Listed
-from image.packages.place import place
+from image.packages.location import place
 from image.packages.repository import VerifiedPackage, Word, bring, open_repository
+from image.packages.selection import Missing
 from image.packages.solver import base_shlibs, solve
 from image.packages.source import solve_newest
 from image.packages.trust import Keys
-from image.packages.wanted import Missing
-from image.plant import plant
+from image.populate import plant
 from image.root import read_accounts
 from image.tree import Tree
-from image.writing import writing
 
 
 def update(

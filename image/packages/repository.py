@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
-from firstboot.refusal import Refusal
-from image import progress, writing
+from firstboot.core.refusal import Refusal
+from image import atomic_files, progress
 from image.base.cache import alone_in
 from image.base.lock import ABI
 from image.base.sets import Identity, open_regular, reopen
 from image.packages import meta, signed, trust
 from image.packages.catalogue import Catalogue, Listed, parse_data, parse_packagesite
 from image.packages.checksum import Checksum
+from image.packages.location import Local, Remote
 from image.packages.meta import Meta
-from image.packages.place import Local, Remote
 from image.packages.trust import Keys
 from image.progress import Advance
 
@@ -234,7 +234,7 @@ def _downloaded(
             "help, it is altered, or the repository is being renewed",
         )
     path = cache / f"{name}~{hashed.sha256[:16]}.pkg"
-    writing.settle(part, path)
+    atomic_files.settle(part, path)
     forget(part)
     with open_regular(path) as file:
         return replace(hashed, identity=Identity.of(file)).verified(one, path, word)

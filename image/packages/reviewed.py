@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from firstboot import document
-from firstboot.document import Document
-from firstboot.refusal import Refusal
-from firstboot.values import Mode
+from firstboot.core import document
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
+from firstboot.core.values import Mode
 from image.accounts import LARGEST_ID, LOCKED, Accounts, Group, User
 from image.packages.contents import Contents
 from image.packages.manifest import Manifest

@@ -7,7 +7,7 @@ pkg_repo.c, whose limits these are.
 from dataclasses import dataclass
 from io import BytesIO
 
-from image.packages import small
+from image.packages import bounded_tar
 from image.packages.trust import Signature
 
 LARGEST_SIGNATURE = 1 << 20
@@ -30,30 +30,32 @@ def read(archive: bytes, member: str, where: str) -> Signed:
     the archive. Raises Refusal."""
     data: bytes | None = None
     parts: dict[tuple[str, str], bytes] = {}
-    with small.members(BytesIO(archive), where) as members:
+    with bounded_tar.members(BytesIO(archive), where) as members:
         for name, size, content in members:
             stem, _, ending = name.rpartition(".")
             if name == member:
                 if data is not None:
-                    raise small.refusal(where, f"one {member}", "two")
+                    raise bounded_tar.refusal(where, f"one {member}", "two")
                 data = content.read(size)
             elif ending in ("sig", "pub"):
                 if size > LARGEST_SIGNATURE:
-                    raise small.refusal(
+                    raise bounded_tar.refusal(
                         f"{where}: {name}", f"at most {LARGEST_SIGNATURE} bytes", f"{size}"
                     )
                 parts[stem, ending] = content.read(size)
                 if len(parts) > MOST_SIGNATURES:
-                    raise small.refusal(
+                    raise bounded_tar.refusal(
                         where, f"at most {MOST_SIGNATURES} signatures and keys", "more"
                     )
     if data is None:
-        raise small.refusal(where, f"a member {member}", "none")
+        raise bounded_tar.refusal(where, f"a member {member}", "none")
     stems = dict.fromkeys(stem for stem, _ in parts)
     for stem in stems:
         for ending in ("sig", "pub"):
             if (stem, ending) not in parts:
-                raise small.refusal(where, f"{stem}.{ending} beside the other of the two", "none")
+                raise bounded_tar.refusal(
+                    where, f"{stem}.{ending} beside the other of the two", "none"
+                )
     return Signed(
         data,
         tuple(Signature.of(stem, parts[stem, "sig"], parts[stem, "pub"]) for stem in stems),

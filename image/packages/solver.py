@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.packages import version
 from image.packages.catalogue import Catalogue, Listed
 from image.packages.manifest import Package

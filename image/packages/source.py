@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.base import lock
 from image.base.lock import PackagePin
-from image.base.patience import PATIENCE, Patience
+from image.base.timeouts import PATIENCE, Patience
 from image.overlay import Overlay
 from image.packages.catalogue import Catalogue, Listed
 from image.packages.checksum import Checksum, Kind
 from image.packages.compact import read_package
+from image.packages.location import place
 from image.packages.manifest import Package
-from image.packages.place import place
 from image.packages.repository import (
     Repository,
     VerifiedPackage,
@@ -24,9 +24,9 @@ from image.packages.repository import (
     check_abi,
     open_repository,
 )
+from image.packages.selection import Missing, choose
 from image.packages.solver import base_shlibs, solve
 from image.packages.trust import Keys
-from image.packages.wanted import Missing, choose
 from image.tree import Tree
 
 NONE = "none"

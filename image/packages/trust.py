@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.packages import eddsa, ucl
 from image.tree import Kind, Tree
 

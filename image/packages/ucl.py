@@ -7,7 +7,7 @@ or the same as JSON. Objects and lists in them are passed over. Source: libucl's
 import json
 import re
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
 _STRING = r'"(?:[^"\\\n]|\\.)*"'

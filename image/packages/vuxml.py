@@ -16,7 +16,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from defusedxml.common import DefusedXmlException, EntitiesForbidden
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.packages import version
 
 LARGEST = 1 << 28

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import replace, writing
 from image.base.cache import alone_in
 from image.progress import step
-from image.writing import replace, writing
 
 FRESH_DAYS = 7
 """What was chosen from the archive is used for so long before the archive is asked again."""

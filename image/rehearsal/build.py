@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image import listing, overlay
+from image import file_manifest, overlay
+from image.artifacts import check_name
+from image.atomic_files import settle, sync, writing
 from image.build import NAMESPACE, check_place, uninterrupted
 from image.freeze import Frozen, Target, freeze
 from image.freeze.program import ROOT, Program
 from image.layout import Layout
-from image.made import check_name
 from image.overlay import Overlay
 from image.progress import step
 from image.rehearsal import apt, cpio, disk, grub, modules, tools, unpacked
 from image.rehearsal.root import assemble
-from image.rehearsal.wanted import PACKAGES, TOOLS
+from image.rehearsal.selection import PACKAGES, TOOLS
 from image.tree import Content
-from image.writing import settle, sync, writing
 
 FOLDER = ROOT / "image" / "rehearsal" / "overlay"
 """The overlay that makes Debian's programs this box."""
@@ -90,11 +90,11 @@ def build(
         tools.unpacked(debian, TOOLS, grub.FOLDERS) as programs,
         ThreadPoolExecutor(1) as thread,
     ):
-        listed = thread.submit(listing.describe, tree)
+        listed = thread.submit(file_manifest.describe, tree)
         try:
             disk.write(halves[0], plan, programs, files, time)
             facts = describe(packages, version, wizard, laid, plan, time) | listed.result()
-            halves[1].write_text(listing.render(facts), encoding="utf-8")
+            halves[1].write_text(file_manifest.render(facts), encoding="utf-8")
             for half in halves:
                 sync(half)
             with uninterrupted():

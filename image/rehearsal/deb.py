@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 MAGIC = b"!<arch>\n"
 HEADER = 60

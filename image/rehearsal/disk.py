@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID, uuid5
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import fat, gpt
+from image.atomic_files import place
 from image.gpt import Partition, Table
 from image.layout import BOOT_AT, BOOT_BLOCKS, CFG_MIB, MIB, Layout
 from image.progress import step
 from image.rehearsal import grub
 from image.rehearsal.tools import Tools
 from image.tree import Content
-from image.writing import place
 
 EFI_MIB = 272
 """From 260 MiB on a cluster has 4 KiB and not 512 bytes (fatgen103): GRUB reads one at a time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.freeze import elf
 from image.rehearsal.unpacked import follow
 from image.tree import Tree

@@ -14,8 +14,8 @@ from image.overlay import Overlay
 from image.rehearsal import modules
 from image.rehearsal.apt import Package
 from image.rehearsal.linked import closure, place
+from image.rehearsal.selection import MODULES, PROGRAMS
 from image.rehearsal.unpacked import MERGED, plant
-from image.rehearsal.wanted import MODULES, PROGRAMS
 from image.root import VERSIONS
 from image.tree import Tree, directory, file, symlink
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.rehearsal.linked import closure
 from image.rehearsal.unpacked import merged
 from image.tree import Kind, Tree

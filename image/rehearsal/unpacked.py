@@ -6,11 +6,11 @@ from pathlib import Path
 
 from image import store
 from image.archive import Form
-from image.plant import entry_of
+from image.populate import entry_of
 from image.progress import step
 from image.rehearsal.apt import Package
 from image.rehearsal.deb import Deb
-from image.rehearsal.wanted import DROPPED
+from image.rehearsal.selection import DROPPED
 from image.store import Unpacked
 from image.tree import Entry, Kind, Tree, directory, parents
 

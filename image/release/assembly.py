@@ -5,16 +5,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import diff
+from image.atomic_files import sync, writing
 from image.flash import source
 from image.progress import step
 from image.release import bmap, checksums, notes, signature, upgrade
 from image.release.compression import Kind, compress
-from image.writing import sync, writing
 
 UPGRADE = ".upgrade"
-"""The end of the name of what boxes take, see `firstboot.upgrade_file`."""
+"""The end of the name of what boxes take, see `firstboot.core.upgrade_file`."""
 
 BILL = ".cdx.json"
 """The bill of materials beside an image, if there is one."""

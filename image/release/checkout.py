@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 
 def clean_commit(root: Path) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import replace
 from image.base import digest
-from image.writing import replace
 
 NAME = "SHA256SUMS"
 LARGEST = 1 << 20

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import gpt
 from image.build import BESIDE
 from image.progress import Advance, step

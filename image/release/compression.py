@@ -17,8 +17,8 @@ from typing import IO
 
 import zstandard
 
+from image.atomic_files import settle, writing
 from image.progress import step
-from image.writing import settle, writing
 
 PIECE = 1 << 25
 """Bytes of a frame or a stream: several times the dictionary of either."""

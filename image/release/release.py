@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from image.atomic_files import writing
 from image.progress import step
-from image.release import checkout, conditions, signature
+from image.release import checkout, gates, signature
 from image.release.assembly import assemble, check_output, check_version
-from image.release.twice import build_twice
-from image.writing import writing
+from image.release.rebuild import build_twice
 
 LOCK = "image/hardenedbsd.lock.yaml"
 CHANGES = "CHANGELOG.md"
@@ -34,7 +34,7 @@ def release(
     check_version(version)
     check_output(output)
     commit = checkout.clean_commit(root)
-    conditions.check_lock(root / LOCK)
+    gates.check_lock(root / LOCK)
     signature.public_of(key)
     before = (version_of(previous), previous) if previous else None
     changes = [*changes_of((root / CHANGES).read_text(), version), f"Made of commit `{commit}`."]
@@ -47,7 +47,7 @@ def release(
         named = ("--version", version, "--release-key", str(trusted))
         with step("Build twice, and compare"):
             image = build_twice(root, work, (*arguments, *named))
-        conditions.check_manifest(image.with_suffix(".json"))
+        gates.check_manifest(image.with_suffix(".json"))
         return assemble(image, version, output, key, before, changes)
     finally:
         shutil.rmtree(work, ignore_errors=True)

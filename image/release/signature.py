@@ -8,10 +8,10 @@ else from passing for one of a release.
 import subprocess
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from image.atomic_files import settle, writing
 from image.base.signature import Principal, PublicKey, Signer
 from image.release import checksums
-from image.writing import settle, writing
 
 NAMESPACE = "exitisp-release"
 PRINCIPAL = Principal("exitisp-release")

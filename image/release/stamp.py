@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot import stamp
-from firstboot.program import VERSION
-from firstboot.refusal import Refusal
-from firstboot.site import SCHEMA
-from firstboot.stamp import NAMESPACE, PRINCIPAL, SIGNERS, Stamp
+from firstboot.box.cli import VERSION
+from firstboot.core import release_info
+from firstboot.core.refusal import Refusal
+from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, Stamp
+from firstboot.site.model import SCHEMA
 from image.base.signature import PublicKey
 from image.bill import userland
 from image.release.assembly import check_version
@@ -36,7 +36,7 @@ def stamp_of(release: Release, tree: Tree) -> Stamp:
 
 def plant(tree: Tree, release: Release, time: int) -> None:
     """Put it into the root tree, `time` old."""
-    files = {stamp.PLACE: stamp.render(stamp_of(release, tree))}
+    files = {release_info.PLACE: release_info.render(stamp_of(release, tree))}
     if release.keys:
         lines = (f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in release.keys)
         files[SIGNERS] = "".join(lines).encode()

@@ -1,4 +1,4 @@
-"""The upgrade of a release: the slot of its image, in the form of `firstboot.upgrade_file`.
+"""The upgrade of a release: the slot of its image, in the form of `firstboot.core.upgrade_file`.
 
 What is free in the slot's file system is left out. The same image and the same key of a kind that
 signs deterministically, such as Ed25519, give the same bytes.
@@ -14,17 +14,17 @@ from typing import Any
 
 import zstandard
 
-from firstboot.refusal import Refusal
-from firstboot.stamp import NAMESPACE, Stamp
-from firstboot.upgrade_file import Manifest, Piece, Span, begin, render
+from firstboot.core.refusal import Refusal
+from firstboot.core.release_info import NAMESPACE, Stamp
+from firstboot.core.upgrade_file import Manifest, Piece, Span, begin, render
 from image import diff
+from image.atomic_files import settle, writing
 from image.flash import source
 from image.flash.source import Image
 from image.flash.spans import chunks, union
 from image.progress import step
 from image.release import signature
 from image.release.compression import ZSTD_LEVEL
-from image.writing import settle, writing
 
 SLOT = "rootA"
 CHUNK = 1 << 20

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable, Iterator
 
-from image.pieces import Pieces
+from image.coalesced_writer import Pieces
 from image.progress import Advance
 from image.tree import Content, Entry, Kind, Tree
 from image.ufs2 import structs

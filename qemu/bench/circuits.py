@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side
-from qemu.lab.laboratory import Lab
+from qemu.lab.session import Lab
 from qemu.world.net import Failed
 
 HOST = "www.good.example"

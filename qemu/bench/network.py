@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from firstboot import profiles
-from firstboot.profiles import By
-from image.writing import replace as write
-from image.writing import writing
+from firstboot.site import profiles
+from firstboot.site.profiles import By
+from image.atomic_files import replace as write
+from image.atomic_files import writing
 from qemu import accelerator
 from qemu.bench.circuits import circuits
 from qemu.bench.contest import PLACE, played
@@ -17,9 +17,9 @@ from qemu.bench.resolver import resolver
 from qemu.bench.routes import V6_SHARE, routes
 from qemu.bench.rules import rules
 from qemu.disk import Disk
-from qemu.lab.laboratory import PROCESSORS, STICK, laboratory
+from qemu.lab.lab_site import on
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsed import on
+from qemu.lab.session import PROCESSORS, STICK, laboratory
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 
-from firstboot.site import PortRole
+from firstboot.site.model import PortRole
 from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side, percentile
-from qemu.lab.laboratory import Lab
+from qemu.lab.session import Lab
 from qemu.world.net import Failed, Party
 
 WARM, COLD = 200, 300

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from firstboot.refusal import Refusal
-from firstboot.site import PeerRole
-from firstboot.values import Network
+from firstboot.core.refusal import Refusal
+from firstboot.core.values import Network
+from firstboot.site.model import PeerRole
 from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side
-from qemu.lab.laboratory import Lab, wait
+from qemu.lab.session import Lab, wait
 from qemu.world.bird import Route
 from qemu.world.net import Failed
 from qemu.world.routes import ORIGIN

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from firstboot.site import PortRole
+from firstboot.site.model import PortRole
 from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side
-from qemu.lab.laboratory import MAC, Lab
+from qemu.lab.session import MAC, Lab
 from qemu.world.packets import IPV4, UDP
 
 SECONDS = 10.0

@@ -9,16 +9,16 @@ import shlex
 from dataclasses import dataclass
 from typing import Protocol
 
-from firstboot.plan import allot
-from firstboot.site import Site
+from firstboot.site.address_plan import allot
+from firstboot.site.model import Site
 from qemu import accelerator
 from qemu.accelerator import Accelerator
 from qemu.console import Output
+from qemu.console_patterns import CRASHES
 from qemu.lab.conversation import BEGIN, PASSWORD, conversation, play
 from qemu.lab.serial import Serial
 from qemu.lab.systems import System
 from qemu.machine import Machine
-from qemu.signs import CRASHES
 
 POWER_ON = 900.0
 """Seconds from power-on to the wizard or a login; an emulated processor on a busy machine."""

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from firstboot.values import Address, Network
-from qemu.world.outside import Rule
+from firstboot.core.values import Address, Network
+from qemu.world.egress_rule import Rule
 from qemu.world.packets import ARP, IPV4, IPV6, Frame
 from qemu.world.web import Visit
 

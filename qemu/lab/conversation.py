@@ -4,8 +4,8 @@ process of its own, in a pseudo-terminal, frozen, and on the serial line of a re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from firstboot.site import Peer, Port, PortRole, Site
-from firstboot.terminal import MORE
+from firstboot.site.model import Peer, Port, PortRole, Site
+from firstboot.wizard.terminal import MORE
 
 Turn = tuple[str, str]
 """A part of a prompt, and the line that is typed after it."""

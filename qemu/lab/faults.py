@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from firstboot.refusal import Refusal
-from firstboot.site import PeerRole
-from qemu.lab import harm, symptoms
-from qemu.lab.examination import (
+from firstboot.core.refusal import Refusal
+from firstboot.site.model import PeerRole
+from qemu.lab import fault_actions, fault_checks
+from qemu.lab.fault_actions import PF, UNBOUND, Step, root
+from qemu.lab.probes import (
     Check,
     announced,
     contained,
@@ -15,7 +16,6 @@ from qemu.lab.examination import (
     permitted,
     resolved,
 )
-from qemu.lab.harm import PF, UNBOUND, Step, root
 from qemu.lab.systems import REHEARSAL, System
 
 SEALED = (contained, permitted)
@@ -52,7 +52,7 @@ FAULTS = (
         ),
         root(f"mv {UNBOUND}.kept {UNBOUND}", RESOLVER_AGAIN),
         (
-            symptoms.told("NOT SO: everybody listens where the plan says"),
+            fault_checks.told("NOT SO: everybody listens where the plan says"),
             announced,
             resolved,
             *SEALED,
@@ -64,22 +64,28 @@ FAULTS = (
         "The resolver is killed.",
         root(f"pkill -9 -f {UNBOUND}"),
         root(RESOLVER_AGAIN),
-        (symptoms.told("DOWN: resolver"), announced, *SEALED),
+        (fault_checks.told("DOWN: resolver"), announced, *SEALED),
     ),
     Fault(
         "pf-disabled",
         "The packet filter is switched off.",
         root("pfctl -q -d"),
         root("pfctl -q -e"),
-        (symptoms.told("NOT SO: pf guards", "pf is off"), announced, fetched, resolved, *SEALED),
+        (
+            fault_checks.told("NOT SO: pf guards", "pf is off"),
+            announced,
+            fetched,
+            resolved,
+            *SEALED,
+        ),
         rehearsed=False,
     ),
     Fault(
         "pf-missing",
         "The box boots, and the kernel cannot load the packet filter.",
-        harm.restart("mount -u -o rw /", f"mv {PF} {PF}.away", "mount -u -o ro /"),
-        harm.recover("mount -u -o rw /", f"mv {PF}.away {PF}", "mount -u -o ro /"),
-        (symptoms.dark, symptoms.told("NOT SO: pf guards"), *SEALED),
+        fault_actions.restart("mount -u -o rw /", f"mv {PF} {PF}.away", "mount -u -o ro /"),
+        fault_actions.recover("mount -u -o rw /", f"mv {PF}.away {PF}", "mount -u -o ro /"),
+        (fault_checks.dark, fault_checks.told("NOT SO: pf guards"), *SEALED),
         rehearsed=False,
     ),
     Fault(
@@ -87,49 +93,49 @@ FAULTS = (
         "bgpd is killed.",
         root("pkill -9 -x bgpd"),
         root("service openbgpd start"),
-        (symptoms.withdrawn, symptoms.told("DOWN: BGP"), *SEALED),
+        (fault_checks.withdrawn, fault_checks.told("DOWN: BGP"), *SEALED),
     ),
     Fault(
         "relay-killed",
         "One of the relays is killed.",
         root("kill -9 $(cat /var/run/tor/relay2.pid)"),
         root(RELAYS_AGAIN),
-        (symptoms.told("DOWN: relays"), announced, *SEALED),
+        (fault_checks.told("DOWN: relays"), announced, *SEALED),
     ),
     Fault(
         "transit-flapping",
         "A transit closes its sessions and opens them again, five times.",
-        harm.flap,
-        harm.nothing,
+        fault_actions.flap,
+        fault_actions.nothing,
         (*WORKING, *SEALED),
     ),
     Fault(
         "exchange-unplugged",
         "The cable to the exchange is pulled.",
-        harm.unplug,
-        harm.plug,
+        fault_actions.unplug,
+        fault_actions.plug,
         (fetched, resolved, *SEALED),
     ),
     Fault(
         "exchange-misleading",
         "Somebody at the exchange sends router advertisements and redirects.",
-        harm.mislead,
-        harm.nothing,
-        (symptoms.steered, *WORKING, *SEALED),
+        fault_actions.mislead,
+        fault_actions.nothing,
+        (fault_checks.steered, *WORKING, *SEALED),
     ),
     Fault(
         "wrong-md5",
         "A transit signs its segments with another secret.",
-        harm.sign_wrongly,
-        harm.sign_rightly,
-        (symptoms.gone(PeerRole.TRANSIT), fetched, *SEALED),
+        fault_actions.sign_wrongly,
+        fault_actions.sign_rightly,
+        (fault_checks.gone(PeerRole.TRANSIT), fetched, *SEALED),
     ),
     Fault(
         "max-prefix",
         "A peer announces more routes than it may.",
-        harm.announce_too_many,
-        harm.announce_enough,
-        (symptoms.gone(PeerRole.PEER), fetched, *SEALED),
+        fault_actions.announce_too_many,
+        fault_actions.announce_enough,
+        (fault_checks.gone(PeerRole.PEER), fetched, *SEALED),
     ),
     Fault(
         "disk-full",
@@ -140,34 +146,34 @@ FAULTS = (
             "dd if=/dev/zero of=/cfg/filling2 bs=512 2>/dev/null; sync",
         ),
         root("rm -f /data/filling /cfg/filling /cfg/filling2"),
-        (symptoms.unchanged, *WORKING, resolved, *SEALED),
+        (fault_checks.unchanged, *WORKING, resolved, *SEALED),
     ),
     Fault(
         "clock-wrong",
         "The clock is a year ahead.",
-        harm.in_turn(root("{clock} stop"), harm.set_clock(timedelta(days=366))),
-        harm.in_turn(
-            harm.set_clock(timedelta()),
+        fault_actions.in_turn(root("{clock} stop"), fault_actions.set_clock(timedelta(days=366))),
+        fault_actions.in_turn(
+            fault_actions.set_clock(timedelta()),
             root(
                 "{clock} start",
                 RESOLVER_AGAIN,
                 RELAYS_AGAIN,
             ),
         ),
-        (symptoms.unbelieved, announced, *SEALED),
+        (fault_checks.unbelieved, announced, *SEALED),
     ),
     Fault(
         "exits-blackholed",
         "Name servers drop whatever comes from the addresses of exits.",
-        harm.blackhole_exits,
-        harm.hear_exits,
+        fault_actions.blackhole_exits,
+        fault_actions.hear_exits,
         (fetched, resolved, *SEALED),
     ),
     Fault(
         "power-cut",
         "The plug is pulled, and put in again.",
-        harm.lose_power,
-        harm.nothing,
+        fault_actions.lose_power,
+        fault_actions.nothing,
         (*WORKING, resolved, healthy, *SEALED),
     ),
 )

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from html import escape
 
-from firstboot.plan import Session, allot
-from firstboot.site import Port, PortRole, Site
+from firstboot.site.address_plan import Session, allot
+from firstboot.site.model import Port, PortRole, Site
 
 WIDTH, ROW, BOX = 900, 52, 300
 """In pixels: the picture, a row of a peer, and a box."""

@@ -5,17 +5,17 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from qemu import accelerator
 from qemu.failure import Failure
 from qemu.lab.checks import Verdict
-from qemu.lab.examination import CHECKS, Check
+from qemu.lab.fault_actions import Step
 from qemu.lab.faults import Fault, named
-from qemu.lab.harm import Step
-from qemu.lab.laboratory import Lab, laboratory
+from qemu.lab.lab_site import on
+from qemu.lab.probes import CHECKS, Check
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsed import on
 from qemu.lab.report import Report, Trial, save, table
+from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import System
 from qemu.lab.wires import traffic
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jinja2
 
-from firstboot.site import Site
-from image.writing import replace, writing
+from firstboot.site.model import Site
+from image.atomic_files import replace, writing
 from qemu.lab.checks import Verdict
 from qemu.lab.picture import draw
 from qemu.lab.wires import Traffic

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qemu.console import Console
-from qemu.signs import CRASHES, text
+from qemu.console_patterns import CRASHES, text
 
 
 class Serial:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 
 PORTS = 4
 """Of the rehearsed site."""

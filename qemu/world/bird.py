@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Daemon, Party, need
 
 OWN = "source = RTS_STATIC"

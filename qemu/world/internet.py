@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firstboot.plan import Session
-from firstboot.site import Peer, PeerRole, PortRole, Site
-from firstboot.site import Port as SitePort
-from firstboot.values import Address
+from firstboot.core.values import Address
+from firstboot.site.address_plan import Session
+from firstboot.site.model import Peer, PeerRole, PortRole, Site
+from firstboot.site.model import Port as SitePort
 from qemu.wire import Plug, Wire
 from qemu.world import bird
 from qemu.world.bird import Heard, Route, Router

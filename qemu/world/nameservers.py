@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Party
 from qemu.world.packets import IPV4, IPV6, UDP
 from qemu.world.recording import Capture

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from qemu.failure import Failure, Late
 
 CABLE = Path(__file__).parent / "cable.py"

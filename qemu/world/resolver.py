@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Daemon, Party, need
 
 

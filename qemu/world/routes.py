@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from firstboot.site import PortRole, Site
-from firstboot.values import Network
+from firstboot.core.values import Network
+from firstboot.site.model import PortRole, Site
 from qemu.world.bird import Route
 
 ORIGIN = 4100001000

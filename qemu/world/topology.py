@@ -21,10 +21,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
-from firstboot.plan import Session, allot
-from firstboot.refusal import Refusal
-from firstboot.site import Peer, PeerRole, Port, PortRole, Site
-from firstboot.values import Address, Interface, Network
+from firstboot.core.refusal import Refusal
+from firstboot.core.values import Address, Interface, Network
+from firstboot.site.address_plan import Session, allot
+from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
 
 BACKBONE = "backbone"
 BACKBONE_ASN, MEMBER_ASN, HOST_ASN = 4100000000, 4100000001, 4100000100

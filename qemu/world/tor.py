@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Daemon, Failed, Party, environment, need
 from qemu.world.resolver import resolve
 from qemu.world.services import ECHO

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from firstboot.site import Site
-from firstboot.values import Network
+from firstboot.core.values import Network
+from firstboot.site.model import Site
 from qemu.world.net import need, run
 from qemu.world.routes import ORIGIN, VALIDATED
 from qemu.world.topology import lay_out

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Party
 
 SERVICES = Path(__file__).parent / "services.py"

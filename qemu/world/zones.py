@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Daemon, Party, need, run
 
 DAY = datetime.timedelta(days=1)

@@ -25,8 +25,8 @@ from image.tree import Tree
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from tests.freeze.made import frozen_for_freebsd
-from tests.packages.fixtures import FIXTURES
+from tests.image.freeze.made import frozen_for_freebsd
+from tests.image.packages.fixtures import FIXTURES
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.compose import compose
-from firstboot.render import Box, render
-from firstboot.site import Site
+from firstboot.site.model import Site
+from firstboot.site.render import Box, render
+from firstboot.site.writer import compose
 from image import gpt, overlay
 from image.flash import esp
 from image.layout import Layout
+from qemu.console_patterns import LOGIN
 from qemu.lab import conversation
 from qemu.machine import Machine
-from qemu.signs import LOGIN
 from qemu.wire import Nic
 from tests.boot.conftest import BOOT, PACKAGES, ROOT, make
 from tests.boot.test_rendered import example, on_qemu
-from tests.freeze.made import frozen_for_freebsd
-from tests.wizard.script import trying
+from tests.firstboot.wizard.script import trying
+from tests.image.freeze.made import frozen_for_freebsd
 
 UP = "The transit and exchange ports are up."
 APPLIED = 1200.0

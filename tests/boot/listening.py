@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from firstboot.plan import Plan
-from firstboot.site import PortRole, Site
+from firstboot.site.address_plan import Plan
+from firstboot.site.model import PortRole, Site
 from image import overlay
 from image.overlay import Listens, Place
 from tests.boot.conftest import ROOT

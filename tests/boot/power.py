@@ -1,7 +1,7 @@
 """A box that loses its power."""
 
+from qemu.console_patterns import LOGIN
 from qemu.machine import Machine
-from qemu.signs import LOGIN
 from tests.boot.conftest import BOOT
 
 

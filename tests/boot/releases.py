@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 from uuid import UUID
 
-from image import build, disk, layout, listing, overlay, ufs2
+from image import build, disk, file_manifest, layout, overlay, ufs2
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.freeze import Frozen
@@ -127,8 +127,8 @@ def make_releases(
             change(tree)
             new = folder / "new.img"
             disk.write(new, lay_out(layout.SMALLEST_MIB, UUID(int=1)), tree, made.time)
-            facts = {"release": stamp_of(release, tree).facts, **listing.describe(tree)}
-            new.with_suffix(".json").write_text(listing.render(facts))
+            facts = {"release": stamp_of(release, tree).facts, **file_manifest.describe(tree)}
+            new.with_suffix(".json").write_text(file_manifest.render(facts))
             with mock.patch.object(upgrade, "ZSTD_LEVEL", 1):
                 upgrade.write(new, folder / change.__name__, key)
             new.unlink()

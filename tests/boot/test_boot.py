@@ -9,10 +9,10 @@ import pytest
 
 from image.overlay import On
 from image.tree import Content, Entry, Kind, Tree, parent
+from qemu.console_patterns import LOGIN, LOGIN_INCORRECT, PASSWORD
 from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from qemu.signs import LOGIN, LOGIN_INCORRECT, PASSWORD
 from tests.boot.conftest import BOOT, ROOT, STICK, Real, full, machine, transcripts
 from tests.boot.power import loses_nothing
 from tests.boot.services import enabled, listed

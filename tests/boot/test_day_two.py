@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.compose import compose
-from firstboot.masking import secrets
+from firstboot.site.redact import secrets
+from firstboot.site.writer import compose
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.machine import Machine

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.masking import secrets
-from firstboot.plan import allot
+from firstboot.site.address_plan import allot
+from firstboot.site.redact import secrets
 from image.overlay import On
+from qemu.console_patterns import CRASHES, LOGIN, PASSWORD
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.lab.serial import Serial
 from qemu.machine import Machine
-from qemu.signs import CRASHES, LOGIN, PASSWORD
 from tests.boot import isp
 from tests.boot.conftest import BOOT, STICK, transcripts
 from tests.boot.isp import APPLIED, QUESTION, SITE, TURNS, UP, Isp, nics

@@ -11,14 +11,14 @@ import pytest
 
 from image import overlay
 from image.freeze import Frozen
-from image.freeze.carried import put
+from image.freeze.binaries import put
 from image.freeze.frozen import COMMAND, FOLDER
 from qemu.disk import Bus, Disk
 from qemu.lab.conversation import BEGIN
 from qemu.machine import Machine
 from tests.boot.conftest import BOOT, ROOT, SHELL, made, transcripts
-from tests.freeze import compiled
-from tests.freeze.made import frozen_for_freebsd
+from tests.image.freeze import compiled
+from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("frozen")]
 

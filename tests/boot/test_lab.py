@@ -10,23 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.packages import reviewed
 from image.rehearsal import build as rehearsal
-from qemu.lab.examination import CHECKS
 from qemu.lab.faults import FAULTS, named
-from qemu.lab.laboratory import Lab, laboratory
+from qemu.lab.lab_site import on
+from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsal import attempt, reported, tried
-from qemu.lab.rehearsed import on
 from qemu.lab.report import Trial, save, table
+from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
 from tests.boot.conftest import LOCK, PACKAGES, ROOT, full, transcripts
-from tests.freeze.made import frozen_for_freebsd
+from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot]
 

@@ -14,13 +14,13 @@ from image.packages.contents import Contents, unpack
 from image.packages.install import detours, place
 from image.packages.registration import PLACE
 from image.root import VERSIONS
+from qemu.console_patterns import LOGIN
 from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from qemu.signs import LOGIN
 from tests.boot.conftest import BOOT, ROOT, Real, machine, make, transcripts
-from tests.packages.fixtures import FIXTURES, needs_fixtures
-from tests.packages.given import fixture
+from tests.image.packages.fixtures import FIXTURES, needs_fixtures
+from tests.image.packages.given import fixture
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("packages"), needs_fixtures]
 

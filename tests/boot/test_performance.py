@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firstboot import profiles
-from firstboot.profiles import parse_devices
-from firstboot.render import Box, render
-from firstboot.site import PortRole, Site
+from firstboot.site import profiles
+from firstboot.site.model import PortRole, Site
+from firstboot.site.profiles import parse_devices
+from firstboot.site.render import Box, render
 from image import overlay
 from image.kernel.kernel import Certainty, Kernel
 from image.kernel.lint import Checked, lint
 from image.kernel.mentions import Use
 from image.tree import Tree
+from qemu.console_patterns import LOGIN
 from qemu.disk import Disk
 from qemu.machine import Machine
-from qemu.signs import LOGIN
 from qemu.wire import Nic
 from tests.boot.conftest import BOOT, ROOT, STICK, Real, made, transcripts, untouched
-from tests.daemons.sites import example
+from tests.firstboot.site.daemons.sites import example
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("performance")]
 

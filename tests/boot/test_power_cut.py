@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from qemu.console_patterns import LOGIN
 from qemu.disk import Bus
 from qemu.firmware import Firmware
-from qemu.signs import LOGIN
 from tests.boot.conftest import BOOT, Real, full, machine, transcripts
 from tests.boot.power import loses_nothing
 

@@ -15,18 +15,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from firstboot import site as sites
-from firstboot.plan import Plan, allot
-from firstboot.render import Box, Rendered, render
-from firstboot.site import Port, PortRole, Site
+from firstboot.site import model as sites
+from firstboot.site.address_plan import Plan, allot
+from firstboot.site.model import Port, PortRole, Site
+from firstboot.site.render import Box, Rendered, render
 from image import build, overlay
 from image.base.cache import cache_folder
 from image.base.source import obtain
 from image.overlay import On
 from image.tree import Tree
+from qemu.console_patterns import LOGIN
 from qemu.disk import Disk
 from qemu.machine import Machine
-from qemu.signs import LOGIN
 from qemu.wire import Nic, Wire
 from tests.boot.conftest import BOOT, LOCK, ROOT, STICK, Real, added, transcripts
 from tests.boot.services import enabled, listed

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from firstboot import passwords
-from firstboot.backup import Kept, pack, unpack
-from firstboot.compose import compose
-from firstboot.machine import Machine as Here
-from firstboot.sealing import seal, unseal
+from firstboot.box.backup.archive import Kept, pack, unpack
+from firstboot.box.backup.encryption import seal, unseal
+from firstboot.box.machine import Machine as Here
+from firstboot.core import passwords
+from firstboot.site.writer import compose
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.lab.serial import Serial
 from qemu.machine import Machine
 from tests.boot.conftest import BOOT, PACKAGES, STICK, full, make, transcripts
 from tests.boot.isp import APPLIED, QUESTION, UP, WHOLE, nics, put
-from tests.freeze.made import frozen_for_freebsd
+from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("restore"), full]
 

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.compose import compose
+from firstboot.site.writer import compose
 from image import overlay
+from qemu.console_patterns import CRASHES, sign
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
-from qemu.lab.examination import CHECKS
-from qemu.lab.laboratory import Lab, laboratory, wait
+from qemu.lab.lab_site import on
+from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsal import attempt
-from qemu.lab.rehearsed import on
+from qemu.lab.session import Lab, laboratory, wait
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine
-from qemu.signs import CRASHES, sign
 from qemu.wire import Nic
 from qemu.world.net import Unable
 from tests.boot import releases
 from tests.boot.conftest import BOOT, PACKAGES, STICK, full, transcripts
 from tests.boot.isp import APPLIED, SITE
-from tests.freeze.made import frozen_for_freebsd
+from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("upgrade")]
 

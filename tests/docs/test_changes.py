@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from firstboot import document
-from firstboot.apply import apply_site
-from firstboot.findings import examine_text
-from firstboot.site import Site
-from tests.apply.box import ROOT, make
-from tests.apply.conftest import quick as quick
+from firstboot.box.apply import apply_site
+from firstboot.core import document
+from firstboot.site.check import examine_text
+from firstboot.site.model import Site
+from tests.firstboot.box.box import ROOT, make
+from tests.firstboot.box.conftest import quick as quick
 
 EXAMPLE = (ROOT / "examples" / "one-port-of-each.yaml").read_text()
 SECTION = re.compile(r"^## (.*?)\n.*?^```diff\n(.*?)^```\n\n```text\n(.*?)^```$", re.M | re.S)

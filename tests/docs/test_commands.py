@@ -20,15 +20,15 @@ from invoke.exceptions import ParseError
 from invoke.program import Program
 
 import tasks
-from firstboot import program
-from firstboot.apply import apply_site
-from firstboot.services import SERVICES
-from image import listing
-from tests.apply.box import Box, altered, changed, example, make
+from firstboot.box import cli
+from firstboot.box.apply import apply_site
+from firstboot.box.services import SERVICES
+from image import file_manifest
 from tests.command import exitisp
 from tests.docs.pages import ROOT, Code, pages
+from tests.firstboot.box.box import Box, altered, changed, example, make
+from tests.image.test_audit import FEED, bill
 from tests.image.test_diff import manifest, tree
-from tests.test_audit import FEED, bill
 
 HOST, BOX = "./exitisp", "exitisp"
 
@@ -37,37 +37,37 @@ NOT_RUN = {
     r"build\b": "makes images of base sets: tests/image/test_build.py, tests/boot",
     r"boot\b": "a console for people: tests/qemu/test_terminal.py",
     r"test\b": "is what runs this",
-    r"lab\b": "takes minutes: tests/lab",
-    r"bench\b": "takes minutes: tests/test_bench.py",
-    r"release\b": "builds twice: tests/release/test_release.py",
-    r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/freeze",
-    r"flash --(image|device)\b": "writes to a disk: tests/flash",
-    r"lock --update\b": "takes the mirrors: tests/base/test_lock.py, tests/packages",
+    r"lab\b": "takes minutes: tests/qemu/lab",
+    r"bench\b": "takes minutes: tests/image/test_bench.py",
+    r"release\b": "builds twice: tests/image/release/test_release.py",
+    r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/image/freeze",
+    r"flash --(image|device)\b": "writes to a disk: tests/image/flash",
+    r"lock --update\b": "takes the mirrors: tests/image/base/test_lock.py, tests/image/packages",
     r"docs$": "writes to this repository: tests/docs/test_made.py",
 }
 """What is read and not run, as Invoke gets it; why, and where what it does is tested."""
 
 NOT_RUN_ON_THE_BOX = {
-    "setup": "a conversation: tests/wizard",
-    "reconfigure": "a conversation: tests/wizard",
-    "upgrade": "writes to a disk: tests/upgrade, tests/boot/test_upgrade.py",
-    "slots": "of a disk with two slots: tests/upgrade",
-    "rollback --slot": "restarts: tests/upgrade, tests/boot/test_upgrade.py",
-    "backup": "asks for a passphrase: tests/apply/test_backup.py",
-    "restore": "a conversation: tests/apply/test_backup.py",
+    "setup": "a conversation: tests/firstboot/wizard",
+    "reconfigure": "a conversation: tests/firstboot/wizard",
+    "upgrade": "writes to a disk: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",
+    "slots": "of a disk with two slots: tests/firstboot/box/upgrade",
+    "rollback --slot": "restarts: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",
+    "backup": "asks for a passphrase: tests/firstboot/box/backup/test_backup.py",
+    "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
 }
 
 OTHERS = {
     "sudo": "writes to a disk",
     "rm": "removes .venv",
     "cp": "takes an example",
-    "ssh-keygen": "of the box: a file that it made; of a release: tests/release/test_release.py",
-    "sha256sum": "of a release: tests/release/test_release.py",
+    "ssh-keygen": "of the box: a file it made; of a release: tests/image/release/test_release.py",
+    "sha256sum": "of a release: tests/image/release/test_release.py",
     "bgpctl": "of the box: asks bgpd",
     "pfctl": "of the box: asks pf",
     "service": "of the box: stops relays",
     "shutdown": "of the box",
-    "openssl": "opens a backup: tests/apply/test_backup.py",
+    "openssl": "opens a backup: tests/firstboot/box/backup/test_backup.py",
     "ssh": "reaches the box",
 }
 """Other people's programs in blocks of commands, and what for."""
@@ -142,7 +142,7 @@ class TestHost:
             shutil.copy(ROOT / "examples" / "one-port-of-each.yaml", made / name)
         (made / "dist").mkdir()
         for name in ("last-release.json", "dist/exitisp.json"):
-            (made / name).write_text(listing.render(manifest(tree())))
+            (made / name).write_text(file_manifest.render(manifest(tree())))
         (made / "dist" / "exitisp.cdx.json").write_text(bill("tor-0.4.9.12"))
         (made / "vuln.xml.xz").write_bytes(lzma.compress(FEED.encode()))
         return made
@@ -220,7 +220,7 @@ class TestBox:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         box = configured_twice(tmp_path / "box")
-        monkeypatch.setattr(program, "_machine", lambda options: box.machine)
+        monkeypatch.setattr(cli, "_machine", lambda options: box.machine)
         monkeypatch.chdir(tmp_path)
         for name in ("FILE", "site.yaml"):
             (tmp_path / name).write_bytes(altered(("asn: 65536", "asn: 65539")))
@@ -232,9 +232,9 @@ class TestBox:
                 arguments.append("FILE")
             if command == ("--version",):
                 with pytest.raises(SystemExit, match="0"):
-                    program.main(arguments)
+                    cli.main(arguments)
             elif not " ".join(command).startswith(tuple(NOT_RUN_ON_THE_BOX)):
-                assert program.main(arguments) == 0, capsys.readouterr().err
+                assert cli.main(arguments) == 0, capsys.readouterr().err
                 tried.add(command[0])
         daily = {"apply", "check", "diff", "raise", "rollback", "show", "status"}
         assert tried == {*daily, "drain", "undrain"}
@@ -242,12 +242,12 @@ class TestBox:
     @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)
     def test_those_that_are_not_run_exist(self, name: str) -> None:
         with pytest.raises(SystemExit) as ended:
-            program.main([*name.split(), "--help"])
+            cli.main([*name.split(), "--help"])
         assert ended.value.code == 0
 
     def test_a_command_that_is_none_is_not_understood(self) -> None:
         with pytest.raises(SystemExit) as ended:
-            program.main(["upgarde"])
+            cli.main(["upgarde"])
         assert ended.value.code == 2
 
 

@@ -1,8 +1,8 @@
 """YAML on the pages is what the program reads."""
 
-from firstboot import document
-from firstboot.profiles import parse as parse_profile
-from firstboot.site import Performance
+from firstboot.core import document
+from firstboot.site.model import Performance
+from firstboot.site.profiles import parse as parse_profile
 from image.overlay import Recipe
 from tests.docs.pages import ROOT, Page
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from firstboot import generations, preflight, profiles
-from firstboot.services import SERVICES
+from firstboot.box import generations, preflight
+from firstboot.box.services import SERVICES
+from firstboot.site import profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.compose import EXPLAINED
-from firstboot.reference import BEGIN, END, keys, parts, renew, renewed
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
+from firstboot.site.reference import BEGIN, END, keys, parts, renew, renewed
+from firstboot.site.writer import EXPLAINED
 from tests.docs.pages import ROOT, Page, pages
 
 OVERLAYS = ROOT / "overlays"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.accounts import Accounts
 from tests import sets
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import archive
 from image.archive import Member
 from image.tree import Kind

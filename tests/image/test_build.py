@@ -16,7 +16,7 @@ from dissect.fat.fat import FATFS
 from dissect.ffs import FFS
 from dissect.util.stream import RangeStream
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import build, gpt, overlay, root
 from image.base import lock
 from image.base.sets import BaseSets, open_local
@@ -28,8 +28,8 @@ from image.packages.source import Given
 from image.tree import Kind, Tree
 from tests import sets
 from tests.command import ROOT, digest, exitisp
-from tests.packages.repository import Item as Packed
-from tests.packages.repository import Made, make_repository, trust
+from tests.image.packages.repository import Item as Packed
+from tests.image.packages.repository import Made, make_repository, trust
 from tests.sets import Item
 
 TIME = 1_650_000_000

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot.refusal import Refusal
-from image import listing
+from firstboot.core.refusal import Refusal
+from image import file_manifest
 from image.diff import beside, contents, difference, load
-from image.listing import parse_settings
+from image.file_manifest import parse_settings
 from image.tree import Content, Extent, Tree, directory, file, symlink
 from tests.command import exitisp
 
@@ -42,10 +42,10 @@ def manifest(of: Tree, **more: Any) -> dict[str, Any]:
         "base": {"build": "7", "sets": [{"name": "base.txz", "sha256": "aa"}]},
         "packages": [{"name": "tor", "version": "0.4.9.11"}],
         "wizard": {"sha256": "bb", "modules": [{"name": "jinja2", "version": "3.1"}]},
-        **listing.describe(of),
+        **file_manifest.describe(of),
         **more,
     }
-    again: dict[str, Any] = json.loads(listing.render(facts))
+    again: dict[str, Any] = json.loads(file_manifest.render(facts))
     assert again == facts
     return again
 
@@ -56,7 +56,7 @@ def changed(after: Tree, **more: Any) -> list[str]:
 
 class TestListing:
     def test_only_what_is_not_usual_is_said_of_a_file(self) -> None:
-        files = listing.describe(tree())["files"]
+        files = file_manifest.describe(tree())["files"]
         assert files["/"] == {"kind": "directory", "mode": "0755"}
         assert files["/bin/sh"] == {
             "kind": "file",
@@ -70,31 +70,35 @@ class TestListing:
         assert files["/sys"] == {"kind": "symlink", "mode": "0755", "target": "usr/src/sys"}
 
     def test_hard_links_name_the_first_of_them(self) -> None:
-        files = listing.describe(tree())["files"]
+        files = file_manifest.describe(tree())["files"]
         assert "link" not in files["/bin/["]
         assert files["/bin/test"]["link"] == "/bin/["
 
     def test_every_path_is_listed_once(self) -> None:
-        assert set(listing.describe(tree())["files"]) == {"/", *(f"/{path}" for path in tree())}
+        assert set(file_manifest.describe(tree())["files"]) == {
+            "/",
+            *(f"/{path}" for path in tree()),
+        }
 
     def test_a_file_is_a_line(self) -> None:
-        lines = listing.render(listing.describe(tree())).splitlines()
+        lines = file_manifest.render(file_manifest.describe(tree())).splitlines()
         assert sum(line.startswith('    "/bin/') for line in lines) == 4
 
     def test_times_do_not_matter(self) -> None:
         later = tree()
         later.amend("bin/sh", mtime=1_800_000_000)
-        assert listing.describe(later) == listing.describe(tree())
+        assert file_manifest.describe(later) == file_manifest.describe(tree())
 
     def test_holes_and_parts_of_files_are_hashed_as_they_are_read(self, tmp_path: Path) -> None:
         origin = tmp_path / "origin"
-        origin.write_bytes(b"-" * 7 + b"x" * (listing.CHUNK + 3))
+        origin.write_bytes(b"-" * 7 + b"x" * (file_manifest.CHUNK + 3))
         content = Content(
-            3 * listing.CHUNK, (Extent(5, 2, b"abc", 1), Extent(100, listing.CHUNK + 3, origin, 7))
+            3 * file_manifest.CHUNK,
+            (Extent(5, 2, b"abc", 1), Extent(100, file_manifest.CHUNK + 3, origin, 7)),
         )
         made = Tree()
         made["big"] = file(content)
-        facts = listing.describe(made)["files"]["/big"]
+        facts = file_manifest.describe(made)["files"]["/big"]
         assert facts["sha256"] == hashlib.sha256(content.read()).hexdigest()
 
     def test_a_file_that_became_shorter_is_an_error(self, tmp_path: Path) -> None:
@@ -103,12 +107,12 @@ class TestListing:
         made = Tree()
         made["a"] = file(Content(6, (Extent(0, 6, origin),)))
         with pytest.raises(EOFError, match="origin is shorter"):
-            listing.describe(made)
+            file_manifest.describe(made)
 
     def test_names_and_values_that_are_no_text_are_listed_all_the_same(self) -> None:
         made = Tree()
         made["a\udcff"] = file(b"", attributes={"user.x": b"\xff\0"}, flags=1 << 30 | 1)
-        (path, facts) = list(listing.describe(made)["files"].items())[1]
+        (path, facts) = list(file_manifest.describe(made)["files"].items())[1]
         assert path == "/a\\xff"
         assert facts["attributes"] == {"user.x": "ff00"}
         assert facts["flags"] == "nodump,0x40000000"
@@ -122,7 +126,7 @@ class TestListing:
         assert parse_settings(text) == values
 
     def test_they_are_listed_by_their_files(self) -> None:
-        settings = listing.describe(tree())["settings"]
+        settings = file_manifest.describe(tree())["settings"]
         assert settings == {
             "/etc/rc.conf": {"hostname": "exit"},
             "/etc/sysctl.conf": {"kern.randompid": "1"},
@@ -246,7 +250,9 @@ class TestDifference:
         same = getattr(before[path], fact) == value
         amended = tree()
         amended.amend(path, **{fact: value})
-        told = difference(contents(listing.describe(after)), contents(listing.describe(amended)))
+        told = difference(
+            contents(file_manifest.describe(after)), contents(file_manifest.describe(amended))
+        )
         assert (told == []) == same
 
 
@@ -313,8 +319,8 @@ class TestManifests:
     def test_the_command_prints_it_and_nothing_acts_on_the_terminal(self, tmp_path: Path) -> None:
         after = tree()
         after["bin/\x1b[2J\nevil"] = file(b"")
-        (tmp_path / "old.json").write_text(listing.render(manifest(tree())))
-        (tmp_path / "new.json").write_text(listing.render(manifest(after)))
+        (tmp_path / "old.json").write_text(file_manifest.render(manifest(tree())))
+        (tmp_path / "new.json").write_text(file_manifest.render(manifest(after)))
         result = exitisp("diff", "old.json", "new.img", folder=tmp_path)
         assert result.returncode == 0, result.stderr
         assert result.stdout == "Files\n  + /bin/?[2J?evil: file 0644 0:0 0 bytes\n"

@@ -15,7 +15,7 @@ from dissect.fat.fat import FATFS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import fat
 from image.fat import Volume
 from image.tree import Content, Extent

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import gpt
 from image.gpt import Attribute, Partition, Table
 

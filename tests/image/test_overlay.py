@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot.document import Document
-from firstboot.refusal import Refusal
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
 from image import overlay
 from image.accounts import Accounts
 from image.overlay import Drop, Overlay, Recipe

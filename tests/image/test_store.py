@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image import store
 from image.store import Unpacked
 from tests import sets

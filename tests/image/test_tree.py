@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path, directory, file, symlink
 
 

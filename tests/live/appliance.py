@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from firstboot import render
-from firstboot import site as sites
-from firstboot.render import Box
-from firstboot.site import PortRole
-from firstboot.values import Address
+from firstboot.core.values import Address
+from firstboot.site import model as sites
+from firstboot.site import render
+from firstboot.site.model import PortRole
+from firstboot.site.render import Box
 from qemu.world.net import Daemon, Party, need
 from tests.live.world import SITE, SITE_FILE, Surroundings
 

@@ -11,7 +11,7 @@ the exchange, the rest behind the upstream. `example.` is the top-level domain, 
 from ipaddress import ip_address
 from pathlib import Path
 
-from firstboot.values import Address
+from firstboot.core.values import Address
 from qemu.world.net import Party, need
 from qemu.world.zones import DAY, Signed, Zone, sign
 from qemu.world.zones import serve as serve_zones

@@ -4,7 +4,7 @@ The policy refuses documentation's prefixes and ASNs, so ordinary routes cannot 
 from 11.0.0.0/8, 2d00::/12 and 4100000000 onwards, and never leave the namespaces.
 """
 
-from firstboot.site import PeerRole
+from firstboot.site.model import PeerRole
 from qemu.world.bird import Route
 from qemu.world.routes import ORIGIN, thousands
 

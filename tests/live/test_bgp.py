@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from firstboot.site import PeerRole
+from firstboot.site.model import PeerRole
 from qemu.world.bird import Heard, Route, Router
 from tests.live import routes
 from tests.live.appliance import BGPD, Bgpd, changed, for_linux

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from firstboot.site import PortRole
-from firstboot.values import Address
+from firstboot.core.values import Address
+from firstboot.site.model import PortRole
 from qemu.world.packets import IPV4, IPV6, TCP, UDP, Packet
 from tests.live import nameservers
 from tests.live.appliance import UNBOUND, Answer, Unbound, changed, for_linux

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from firstboot.site import PeerRole, PortRole
+from firstboot.site.model import PeerRole, PortRole
 from qemu.world.bird import Router
 from qemu.world.net import wait
 from qemu.world.packets import IPV4, IPV6, TCP, UDP, Frame

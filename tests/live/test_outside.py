@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from firstboot.site import PortRole
+from firstboot.site.model import PortRole
 from qemu.world.packets import ARP, IPV4, IPV6, Frame
 from tests.live import standin
 from tests.live.appliance import PF, rendered

@@ -9,14 +9,14 @@ is nearest to.
 from ipaddress import ip_interface, ip_network
 from pathlib import Path
 
-from firstboot import site as sites
-from firstboot.plan import allot
-from firstboot.site import PeerRole, PortRole, Site
-from firstboot.values import Address, Network
+from firstboot.core.values import Address, Network
+from firstboot.site import model as sites
+from firstboot.site.address_plan import allot
+from firstboot.site.model import PeerRole, PortRole, Site
 from qemu.world import bird
 from qemu.world.bird import Route, Router
+from qemu.world.egress_rule import Rule, rule
 from qemu.world.net import Party, World
-from qemu.world.outside import Rule, rule
 from qemu.world.recording import Capture
 
 SITE_FILE = Path(__file__).parent / "site.yaml"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from qemu.console import (
     PIECE,
     CommandFailed,
@@ -23,7 +23,7 @@ from qemu.console import (
     SawFailure,
     TimedOut,
 )
-from qemu.signs import CRASHES, LOGIN, LOGIN_INCORRECT, NO_KERNEL, PANIC, SINGLE_USER
+from qemu.console_patterns import CRASHES, LOGIN, LOGIN_INCORRECT, NO_KERNEL, PANIC, SINGLE_USER
 from qemu.transcript import TAIL
 
 PATIENCE = 60.0

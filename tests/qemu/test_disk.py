@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.refusal import Refusal
+from firstboot.core.refusal import Refusal
 from qemu.disk import LARGEST, Bus, Disk, write_overlay
 
 

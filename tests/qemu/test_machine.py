@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.refusal import Refusal
-from qemu import accelerator, attach, programs
+from firstboot.core.refusal import Refusal
+from qemu import accelerator, interactive, programs
 from qemu.console import HungUp, SawFailure
+from qemu.console_patterns import NOT_BOOTABLE
 from qemu.disk import Bus, Disk
 from qemu.firmware import OVMF, Firmware, Ovmf, find_ovmf
 from qemu.machine import Machine, MachineFailure
 from qemu.monitor import MonitorFailure
-from qemu.signs import NOT_BOOTABLE
 from qemu.wire import Nic, Wire
 from tests.qemu import boot_sector
 
@@ -313,7 +313,7 @@ def test_a_person_can_boot_an_image_and_leave(
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        attach.boot_interactively(image, firmware=Firmware.BIOS, memory=64)
+        interactive.boot_interactively(image, firmware=Firmware.BIOS, memory=64)
         watcher.join()
     os.close(person)
     assert image.read_bytes() == before

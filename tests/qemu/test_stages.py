@@ -3,9 +3,9 @@
 import pytest
 
 from qemu.boottime import Start, best, facts, table
+from qemu.console_patterns import LOGIN, text
 from qemu.failure import Failure
 from qemu.firmware import Firmware
-from qemu.signs import LOGIN, text
 from qemu.stages import Stage, stages
 
 TRANSCRIPT = """\

@@ -1,0 +1,1 @@
+"""A running box: what is on it, and what changes it."""

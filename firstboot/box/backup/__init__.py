@@ -1,0 +1,1 @@
+"""Backup and restore: the archive, its encryption, a spare box made of one."""

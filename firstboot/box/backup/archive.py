@@ -1,0 +1,181 @@
+"""What makes a box this one, in an archive: its site, root's password, host keys, relays' keys.
+
+The archive is a tar (POSIX.1-1988, ustar) of plain files. The first is the manifest: a line
+`exitisp-backup 1`, then for each file its SHA-256, its mode in octal and its name. Names are of a
+known few forms; nothing else is taken out of an archive, nor put into one.
+"""
+
+import hashlib
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.box.machine import Machine, site_of
+from firstboot.core.durable import keep
+from firstboot.core.refusal import Refusal
+
+MANIFEST = "manifest"
+MAGIC = "exitisp-backup 1"
+SITE = "site.yaml"
+PASSWORD = "accounts/root"  # noqa: S105
+LARGEST = 1 << 20
+"""Bytes of a file; the largest is the site."""
+
+_NAME = re.compile(
+    r"site\.yaml|accounts/root|ssh/ssh_host_ed25519_key(\.pub)?"
+    r"|tor/relay[0-9]{1,3}/keys/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?"
+    r"|tor/family/[A-Za-z0-9_-]+(\.[A-Za-z0-9_]+)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of a backup."""
+
+    name: str
+    mode: int
+    data: bytes
+
+
+def gather(machine: Machine) -> tuple[Kept, ...]:
+    """What there is to keep of the box. Raises Refusal if it is not configured."""
+    running = machine.running()
+    if running is None:
+        raise Refusal(
+            "this box",
+            expected="a configuration to keep",
+            found="none",
+            remedy="answer the questions of exitisp setup",
+        )
+    found = [Kept(SITE, 0o600, site_of(running))]
+    for top in (machine.cfg, machine.root / "data"):
+        for path in _files(top):
+            name = path.relative_to(top).as_posix()
+            if _NAME.fullmatch(name):
+                found.append(_read(path, name))
+    return tuple(found)
+
+
+def _files(top: Path) -> Iterator[Path]:
+    """Plain files of `accounts`, `ssh` and `tor` in `top`. Links are not followed: relays own
+    their folders."""
+    for name in ("accounts", "ssh", "tor"):
+        for path in sorted((top / name).rglob("*")):
+            inside = (one for one in (path, *path.parents) if one.is_relative_to(top))
+            if path.is_file() and not any(one.is_symlink() for one in inside):
+                yield path
+
+
+def _read(path: Path, name: str) -> Kept:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return Kept(name, os.fstat(descriptor).st_mode & 0o777, file.read(LARGEST))
+    except OSError as error:
+        raise Refusal(
+            path,
+            expected="a file that can be kept",
+            found=error.strerror or str(error),
+            remedy="look at the file systems /cfg and /data",
+        ) from error
+
+
+def pack(files: Iterable[Kept]) -> bytes:
+    """The archive of `files`."""
+    files = tuple(files)
+    lines = [MAGIC]
+    for one in files:
+        assert _NAME.fullmatch(one.name), one.name
+        lines.append(f"{hashlib.sha256(one.data).hexdigest()} {one.mode:04o} {one.name}")
+    manifest = Kept(MANIFEST, 0o600, "".join(f"{line}\n" for line in lines).encode())
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for one in (manifest, *files):
+            member = tarfile.TarInfo(one.name)
+            member.size, member.mode = len(one.data), one.mode
+            archive.addfile(member, io.BytesIO(one.data))
+    return target.getvalue()
+
+
+def unpack(data: bytes, where: str) -> tuple[Kept, ...]:
+    """The files of an archive, the site first. Raises Refusal if it is not as `pack` made it."""
+    try:
+        found = list(_members(data))
+        manifest = found.pop(0)
+        magic, *lines = manifest.data.decode("ascii").splitlines()
+        if manifest.name != MANIFEST or magic != MAGIC:
+            raise ValueError(f"no manifest that begins with {MAGIC}")
+        told = [line.split(" ") for line in lines]
+        names = [one.name for one in found]
+        if [name for _, _, name in told] != names or len(set(names)) != len(names):
+            raise ValueError("other files than its manifest says")
+        if names[:1] != [SITE]:
+            raise ValueError("no site")
+        for (digest, mode, name), one in zip(told, found, strict=True):
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name}, which is no part of a box")
+            if (digest, int(mode, 8)) != (hashlib.sha256(one.data).hexdigest(), one.mode):
+                raise ValueError(f"{name}, which is not what was kept")
+    except (ValueError, LookupError, tarfile.TarError) as error:
+        raise Refusal(
+            where,
+            expected="a backup of a box",
+            found=str(error) or "something else",
+            remedy="take one that exitisp backup wrote",
+        ) from error
+    return tuple(found)
+
+
+def _members(data: bytes) -> Iterator[Kept]:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.type == tarfile.REGTYPE else None
+            if content is None or member.mode & ~0o777 or member.size > LARGEST:
+                raise ValueError(f"{member.name}, which is no plain file")
+            yield Kept(member.name, member.mode, content.read())
+
+
+def lay(files: Iterable[Kept], machine: Machine) -> None:
+    """Put all but the site and the password where the box has them. Raises Refusal, and then
+    nothing has changed, if something else is there already, or if a disk does not take it."""
+    places = [(_place(one.name, machine), one) for one in files if one.name not in (SITE, PASSWORD)]
+    for path, one in places:
+        if path.exists() and path.read_bytes() != one.data:
+            raise Refusal(
+                path,
+                expected="a box without keys of its own, or with those of the backup",
+                found="another key",
+                remedy="take a freshly flashed box, or remove the key if nobody needs it any more",
+            )
+    try:
+        for path, one in places:
+            tor = one.name.startswith("tor/")
+            owner = machine.owner(*(("_tor", "_tor") if tor else ("root", "wheel")))
+            for folder in _made(path.parent):
+                folder.chmod(0o700)
+                os.chown(folder, *owner)
+            keep(path, one.data, one.mode)
+            os.chown(path, *owner)
+    except OSError as error:
+        raise Refusal(
+            error.filename or machine.cfg,
+            expected="room for what was kept",
+            found=error.strerror or str(error),
+            remedy="look at the file systems /cfg and /data",
+        ) from error
+
+
+def _made(folder: Path) -> list[Path]:
+    """The folders that were made so that `folder` is there."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return missing
+
+
+def _place(name: str, machine: Machine) -> Path:
+    top = machine.root / "data" if name.startswith("tor/") else machine.cfg
+    return top / name

@@ -1,0 +1,145 @@
+"""Bytes sealed with a passphrase by OpenSSL, and opened again whole or not at all.
+
+What is sealed is text: a private key made for the occasion, encrypted with the passphrase (PKCS #8,
+RFC 5958; scrypt, RFC 7914), and a message for that key, encrypted and authenticated with
+AES-256-GCM (CMS AuthEnvelopedData, RFC 5083 and 5084). The public key is in neither and is kept
+nowhere, so nobody without the passphrase can make another message for it. OpenSSL opens it without
+this program:
+
+    openssl cms -decrypt -binary -inform PEM -in FILE -inkey FILE -out OPENED
+
+A passphrase goes through a pipe; what is not encrypted is in memory alone (/var).
+"""
+
+import base64
+import binascii
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from firstboot.box.machine import Machine
+from firstboot.core.refusal import Refusal
+
+LARGEST = 1 << 24
+"""Bytes of what is sealed."""
+
+KEY, MESSAGE = "ENCRYPTED PRIVATE KEY", "CMS"
+"""Labels of the two parts (RFC 7468)."""
+
+AUTHENTICATED = bytes.fromhex("060b2a864886f70d0109100117")
+"""The object identifier of AuthEnvelopedData. Without it, the same bytes could be passed off as a
+message that is not authenticated (RFC 9709, section 1)."""
+
+_PART = r"-----BEGIN {0}-----\n([A-Za-z0-9+/=\n]+)-----END {0}-----\n"
+_SEALED = re.compile(_PART.format(KEY) + _PART.format(MESSAGE))
+
+_SCRYPT = ("-scrypt", "-scrypt_N", "16384", "-scrypt_r", "8", "-scrypt_p", "10")
+"""As much memory as OpenSSL allows whoever opens it, and ten times the work."""
+
+
+def seal(data: bytes, passphrase: str, machine: Machine) -> bytes:
+    """`data`, sealed. Raises Refusal."""
+    with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
+        key, public = f"{work}/key", f"{work}/public"
+        curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+        _done(machine, "genpkey", *curve, "-out", key)
+        named = ("-subj", "/CN=exitisp backup", "-days", "1")
+        _done(machine, "x509", "-new", "-key", key, *named, "-out", public)
+        sealed = _done(machine, "pkcs8", "-topk8", "-in", key, *_SCRYPT, passphrase=passphrase)
+        Path(key).unlink()
+        how = ("-aes-256-gcm", "-recip", public, "-keyopt", "ecdh_kdf_md:sha256")
+        binary = ("-binary", "-outform", "PEM")
+        return sealed + _done(machine, "cms", "-encrypt", *binary, *how, given=data)
+
+
+def unseal(sealed: bytes, passphrase: str, machine: Machine, name: str) -> bytes:
+    """What was sealed, if not a bit of it was changed. Raises Refusal; `name` is told as the place
+    that it is from."""
+    if not _well_formed(sealed):
+        raise Refusal(
+            name,
+            expected="a whole backup, as exitisp backup writes it",
+            found="something else",
+            remedy="take another copy of it",
+        )
+    with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
+        key = f"{work}/key"
+        ran = _openssl(machine, "pkey", given=sealed, passphrase=passphrase)
+        if ran.returncode:
+            raise Refusal(
+                name,
+                expected="the passphrase that it was sealed with",
+                found="another one",
+                remedy="type it again; if it is right, take another copy of the backup",
+            )
+        Path(key).write_bytes(ran.stdout)
+        how = ("-binary", "-inform", "PEM", "-inkey", key)
+        ran = _openssl(machine, "cms", "-decrypt", *how, given=sealed)
+    if ran.returncode:
+        raise Refusal(
+            name,
+            expected="a backup as it was written",
+            found="one that was changed or damaged",
+            remedy="do not use it; take another copy",
+        )
+    return ran.stdout
+
+
+def _well_formed(sealed: bytes) -> bool:
+    """Whether it is the two parts and nothing else, the second one authenticated."""
+    if len(sealed) > LARGEST:
+        return False
+    parts = _SEALED.fullmatch(sealed.decode("ascii", "replace").replace("\r\n", "\n"))
+    try:
+        message = base64.b64decode(parts[2].replace("\n", ""), validate=True) if parts else b""
+    except binascii.Error:
+        return False
+    # SEQUENCE, its length in one byte or in as many more as that byte says (X.690, 8.1.3).
+    length = message[1] & 0x7F if len(message) > 1 and message[1] & 0x80 else 0
+    return message[:1] == b"\x30" and message[2 + length :].startswith(AUTHENTICATED)
+
+
+def _folder(machine: Machine) -> Path:
+    machine.state.mkdir(parents=True, exist_ok=True)
+    return machine.state
+
+
+def _done(machine: Machine, *command: str, given: bytes = b"", passphrase: str = "") -> bytes:
+    ran = _openssl(machine, *command, given=given, passphrase=passphrase)
+    if ran.returncode:
+        raise Refusal(
+            f"openssl {command[0]}",
+            expected="it to succeed",
+            found=" ".join(ran.stderr.decode(errors="replace").split())[-200:] or "a failure",
+            remedy="see that the image has OpenSSL 3",
+        )
+    return ran.stdout
+
+
+def _openssl(
+    machine: Machine, *command: str, given: bytes = b"", passphrase: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run it with `given` as its standard input, and the passphrase, if any, in a pipe."""
+    options: list[str] = []
+    pipe: list[int] = []
+    if passphrase:
+        reading, writing = os.pipe()
+        os.write(writing, f"{passphrase}\n".encode())
+        os.close(writing)
+        pipe.append(reading)
+        options = ["-passout" if command[0] == "pkcs8" else "-passin", f"fd:{reading}"]
+    try:
+        return subprocess.run(
+            ["openssl", *command, *options],
+            input=given,
+            capture_output=True,
+            env={"PATH": machine.search, "LC_ALL": "C"},
+            pass_fds=pipe,
+        )
+    except OSError as error:
+        return subprocess.CompletedProcess(command, 127, b"", str(error).encode())
+    finally:
+        for descriptor in pipe:
+            os.close(descriptor)

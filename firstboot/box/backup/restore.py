@@ -1,0 +1,109 @@
+"""A new box becomes the one that a backup is of. Its cards may be others: a person says which port
+is which; all else is as it was kept."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from firstboot.box.backup.archive import PASSWORD, SITE, Kept, lay, unpack
+from firstboot.box.backup.create import ENDING
+from firstboot.box.backup.encryption import LARGEST, unseal
+from firstboot.box.machine import Machine
+from firstboot.box.usb import DEVICES, mounted
+from firstboot.core.document import Plain
+from firstboot.core.refusal import Refusal
+from firstboot.wizard.ask import Move, ask
+from firstboot.wizard.draft import NOTES, Draft
+from firstboot.wizard.line_editor import hidden
+from firstboot.wizard.question import MachineView, Situation, fixed
+from firstboot.wizard.sections.ports import DEVICE
+from firstboot.wizard.terminal import Terminal
+
+NEVER_BOTH = (
+    "Switch the old box off before this one runs: neither a relay nor an address may be in two "
+    "places."
+)
+
+
+def offer(terminal: Terminal, machine: Machine, path: Path, view: MachineView) -> Draft | None:
+    """If a backup is on a stick, offer to make this box the one that it is of. The answers that it
+    leads to, kept at `path`; None if nobody wants that. Raises Interrupted, LineLost."""
+    for name, sealed in _on_sticks(machine):
+        terminal.say(f"A backup of a box is on the stick: {name}.")
+        wanted = terminal.ask("Make this box the one that was kept (yes or no) [yes]:")
+        while wanted.strip().lower() in ("", "y", "yes"):
+            try:
+                files = opened(terminal, machine, name, sealed)
+                return take_over(terminal, machine, files, path, view)
+            except Refusal as refusal:
+                terminal.say(f"exitisp: {refusal}")
+            wanted = terminal.ask("Try again (yes or no) [yes]:")
+    return None
+
+
+def opened(terminal: Terminal, machine: Machine, name: str, sealed: bytes) -> tuple[Kept, ...]:
+    """What is in a backup, after its passphrase was asked for. Raises Refusal, Interrupted."""
+    passphrase = terminal.ask("Passphrase of the backup:", hidden)
+    return unpack(unseal(sealed, passphrase, machine, name), name)
+
+
+def take_over(
+    terminal: Terminal, machine: Machine, files: tuple[Kept, ...], path: Path, view: MachineView
+) -> Draft:
+    """Put the kept keys where they belong, and ask for the cards. The answers are kept at `path`:
+    whatever happens to the power from then on, the conversation goes on. Raises Refusal."""
+    data = {one.name: one.data for one in files}
+    draft = Draft.from_text(path, data[SITE], SITE)
+    lay(files, machine)
+    if PASSWORD in data:
+        draft.answer((NOTES, "root_password"), data[PASSWORD].decode("ascii", "replace").strip())
+    terminal.say(NEVER_BOTH)
+    _ask_for_cards(terminal, draft, view)
+    return draft
+
+
+def read(path: Path) -> bytes:
+    """The backup at `path`. Raises Refusal."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        raise Refusal(
+            path,
+            expected="a backup",
+            found=error.strerror or str(error),
+            remedy="name the file that exitisp backup wrote",
+        ) from error
+
+
+def _on_sticks(machine: Machine) -> list[tuple[str, bytes]]:
+    """Name and content of each backup on the box's own FAT partition and on a stick's."""
+    found = []
+    for device in DEVICES:
+        with mounted(machine, (device,)) as folder:
+            for path in sorted(folder.iterdir()) if folder else ():
+                if path.name.lower().endswith(ENDING):
+                    found.append((path.name, read(path)))
+    return found
+
+
+def _ask_for_cards(terminal: Terminal, draft: Draft, view: MachineView) -> None:
+    """Ask for the card of each port; the one that it had is offered, if it is there."""
+    before = [draft.get(("ports", at, "device")) for at in range(draft.count("ports"))]
+    draft.drop(*(("ports", at, "device") for at in range(len(before))))
+    at = 0
+    with view.raised():
+        while at < len(before):
+            situation = Situation(draft, view, ("ports", at))
+            terminal.say(f"--- {situation.here('name')}, {situation.here('role')} ".ljust(78, "-"))
+            question = replace(DEVICE, default=fixed(_offered(situation, before, at)))
+            at += 1 if ask(terminal, question, situation) is Move.ON else -1 if at else 0
+
+
+def _offered(situation: Situation, before: list[Plain], at: int) -> Plain:
+    """The card of another port that was on the same one, or the same card, or the next."""
+    for earlier in range(at):
+        if before[earlier] == before[at]:
+            return situation.site("ports", earlier, "device")
+    cards = [nic.device for nic in situation.machine.nics()]
+    free = before[at] in cards and before[at] not in situation.each("ports", "device")
+    return before[at] if free else DEVICE.default(situation)

@@ -1,0 +1,161 @@
+"""What an administrator asks a configured box: show, diff, status, rollback, and what a boot after
+an upgrade does."""
+
+from pathlib import Path
+
+from firstboot.box.apply import Applied, Say, apply_site, prepare, site_of_running, take_on, whole
+from firstboot.box.drain import drained
+from firstboot.box.generations import Content, Generation
+from firstboot.box.machine import Machine, site_of
+from firstboot.core.document import read
+from firstboot.core.refusal import Refusal
+from firstboot.core.resources import overlays
+from firstboot.site.check import Examined, examine, examine_text, refused
+from firstboot.site.commands import difference, report
+from firstboot.site.model import Site
+from firstboot.site.redact import masked
+from firstboot.site.render import Rendered, render
+from firstboot.site.writer import compose
+
+
+def show(machine: Machine, say: Say) -> None:
+    """Print the site that the box runs, its secrets masked. Raises Refusal if it runs none."""
+    site = site_of_running(machine).value
+    say(masked(compose(site), site).rstrip("\n"))
+
+
+def diff(other: str, machine: Machine, say: Say) -> None:
+    """Print what differs between what the box runs and `other`: a generation's number, a site file,
+    or "" for the generation before. Raises Refusal."""
+    running = _running(machine)
+    now = running.read()
+    site = site_of_running(machine).value
+    if other and not other.isdecimal():
+        path = Path(other)
+        given = sound(examine(path), say)
+        files = tuple(render(given, machine.box(), overlays()))
+        lines = _difference(now, site, Content("", read(path), files), given)
+    else:
+        before = machine.generations.find(int(other)) if other else _before(machine, running)
+        old = whole(examine_text(site_of(before), f"generation {before.number}")).value
+        lines = _difference(before.read(), old, now, site)
+    say(lines or "no difference")
+
+
+def rollback(number: int | None, machine: Machine, say: Say) -> Applied:
+    """Run generation `number`, or the one before the running one. What another image rendered is
+    rendered anew. Raises Refusal."""
+    with machine.alone():
+        running = _running(machine)
+        found = machine.generations.find(number) if number else _before(machine, running)
+        content = found.read()
+        if content.identity != machine.identity():
+            site = whole(examine_text(content.site, f"generation {found.number}"))
+            say(f"Generation {found.number} was rendered by another image; rendering it anew.")
+            found = prepare(site, machine, say, data=content.site)
+        return take_on(found, machine, say)
+
+
+def apply_file(path: Path, machine: Machine, say: Say) -> Applied:
+    """Check the site file at `path` and make it what the box runs. Raises Refusal."""
+    examined = examine(path)
+    sound(examined, say)
+    assert examined.site is not None
+    return apply_site(examined.site, machine, say, data=read(path))
+
+
+def renew(machine: Machine, say: Say) -> None:
+    """At boot: render the site anew with this image and for this machine, as a new generation that
+    is then the current one. Raises Refusal, and then the old one is."""
+    with machine.alone():
+        found = machine.generations.chosen()
+        if found is None:
+            raise Refusal(
+                "/cfg/generations",
+                expected="a generation to render anew",
+                found="none that is not damaged",
+                remedy="answer the wizard",
+            )
+        data = site_of(found)
+        site = whole(examine_text(data, f"generation {found.number}"))
+        generation = prepare(site, machine, say, data=data)
+        machine.generations.switch(generation)
+        say(f"Rendered anew: generation {generation.number}.")
+
+
+def status(machine: Machine, say: Say) -> bool:
+    """Print how the box is; whether everything is as it has to be."""
+    if machine.system.notice:
+        say(machine.system.notice)
+    for lacking in machine.system.lacks:
+        say(f"not in a rehearsal: {lacking}")
+    running = machine.running()
+    if running is None:
+        say("not configured: answer the questions of exitisp setup")
+        return False
+    current = machine.generations.current()
+    say(f"running: generation {running.number}")
+    if current != running.number:
+        say(f"current: generation {current}, which a restart of the box runs")
+    good = current == running.number
+    for damaged in (one for one in machine.generations.all() if not one.sound):
+        say(f"damaged: generation {damaged.number}")
+        good = False
+    for service in machine.system.services:
+        if not machine.has(service.program):
+            say(f"not installed: {service.what}")
+        elif service.ready and not _off(service.name, service.may_be_off, machine):
+            up = machine.run(*service.ready).status == 0
+            say(f"{'up' if up else 'DOWN'}: {service.what}")
+            good = good and up
+    for name in drained(machine):
+        say(f"drained: {name} (exitisp undrain {name})")
+    site = site_of_running(machine).value
+    for verdict in machine.system.verdicts(site, running.read().files, machine):
+        say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")
+        good = good and verdict.holds
+    return good
+
+
+def sound(examined: Examined, say: Say) -> Site:
+    """The site, after its findings are told. Raises Refusal if there are errors among them."""
+    say(report(examined))
+    if examined.site is None or examined.errors:
+        raise refused(examined, "correct them; nothing has changed")
+    return examined.site.value
+
+
+def _off(name: str, may_be: bool, machine: Machine) -> bool:
+    return may_be and machine.run("service", name, "enabled").status != 0
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _running(machine: Machine) -> Generation:
+    site_of_running(machine)
+    running = machine.running()
+    assert running is not None
+    return running
+
+
+def _before(machine: Machine, running: Generation) -> Generation:
+    before = machine.generations.before(running.number)
+    if before is None:
+        raise Refusal(
+            f"generation {running.number}",
+            expected="one before it",
+            found="none",
+            remedy="name a generation or a site file",
+        )
+    return before
+
+
+def _difference(before: Content, old: Site, after: Content, new: Site) -> str:
+    sites = [
+        Rendered("site.yaml", content.site.decode(errors="replace"), 0o600, "root", "wheel")
+        for content in (before, after)
+    ]
+    text = difference([sites[0], *before.files], [sites[1], *after.files])
+    return masked(text, old, new)

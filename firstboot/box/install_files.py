@@ -1,0 +1,50 @@
+"""Files of a generation laid onto the running box, each replaced as a whole."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from firstboot.box.machine import Machine
+from firstboot.core.refusal import Refusal
+from firstboot.site.render import Rendered
+
+
+def changes(before: Iterable[Rendered], after: Iterable[Rendered]) -> set[str]:
+    """Paths that are not the same in both: new, gone, or with other content, mode or owner."""
+    return {file.path for file in set(before) ^ set(after)}
+
+
+def plant(machine: Machine, files: Iterable[Rendered], gone: Iterable[str]) -> None:
+    """Lay `files`, and remove the paths `gone`. Raises Refusal."""
+    for file in files:
+        path = machine.root / file.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(machine, path, file)
+        except OSError as error:
+            raise _unplanted(path, error) from error
+    for name in gone:
+        try:
+            (machine.root / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unplanted(machine.root / name, error) from error
+
+
+def _replace(machine: Machine, path: Path, file: Rendered) -> None:
+    part = path.with_name(f".{path.name}.new")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(file.text.encode())
+        os.fchown(stream.fileno(), *machine.owner(file.owner, file.group))
+        os.fchmod(stream.fileno(), file.mode)
+    part.replace(path)
+
+
+def _unplanted(path: Path, error: OSError) -> Refusal:
+    return Refusal(
+        path,
+        expected="a place for a file of the configuration",
+        found=error.strerror or str(error),
+        remedy="restart the box, which lays all of them anew",
+    )

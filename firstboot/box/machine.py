@@ -1,0 +1,213 @@
+"""The machine that this runs on: where its files are, its programs, its ports, its size.
+
+Everything that looks at the box or changes it goes through here, so that tests put a folder and
+scripts in its place.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firstboot.box import systems
+from firstboot.box.generations import Damaged, Generation, Generations
+from firstboot.box.systems import System
+from firstboot.core.refusal import Refusal
+
+if TYPE_CHECKING:
+    from firstboot.site.render import Box, Version
+
+PAUSE = 0.2
+"""Seconds between two looks at whether another exitisp has ended."""
+
+SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+"""Where programs are on the box, whatever the environment says."""
+
+PATIENCE = 600.0
+"""Seconds for a program; starting a service on an emulated processor takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a program wrote to its standard output and standard error, and how it ended."""
+
+    text: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`root` is / on the box. `search` is the PATH of the programs that are run."""
+
+    root: Path = Path("/")
+    search: str = SEARCH
+
+    @property
+    def system(self) -> System:
+        return systems.of(self.root)
+
+    @property
+    def cfg(self) -> Path:
+        return self.root / "cfg"
+
+    @property
+    def state(self) -> Path:
+        """What is forgotten at a reboot."""
+        return self.root / "var/run/exitisp"
+
+    @property
+    def generations(self) -> Generations:
+        return Generations(self.cfg)
+
+    def run(self, *command: str, given: str | None = None, patience: float = PATIENCE) -> Ran:
+        """Run a program to its end. A program that is not there has status 127, one that takes
+        longer than `patience` seconds is ended and has 124. Nothing of `given`, its standard
+        input, is in its arguments."""
+        environment = {"PATH": self.search, "LC_ALL": "C", "HOME": "/root"}
+        try:
+            ended = subprocess.run(
+                command,
+                input=given,
+                stdin=subprocess.DEVNULL if given is None else None,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                text=True,
+                errors="replace",
+                timeout=patience,
+            )
+        except OSError as error:
+            return Ran(f"{command[0]}: {error.strerror}", 127)
+        except subprocess.TimeoutExpired:
+            return Ran(f"{command[0]}: not done after {patience:g} s", 124)
+        return Ran(ended.stdout, ended.returncode)
+
+    def has(self, program: str) -> bool:
+        """Whether a program of the box is installed; `program` is its whole path."""
+        return os.access(self.root / program.lstrip("/"), os.X_OK)
+
+    def box(self) -> "Box":
+        """What the templates have to know. What is not installed counts as the version that
+        templates are written for."""
+        from firstboot.site.commands import BOX
+        from firstboot.site.profiles import parse_devices
+        from firstboot.site.render import Box
+
+        versions = {"unbound": BOX.unbound, "openbgpd": BOX.openbgpd, "tor": BOX.tor}
+        versions |= {
+            name: version for name, version in self._packages().items() if name in versions
+        }
+        said = re.search(r"^Version ([0-9.]+)", self.run("local-unbound", "-V").text, re.MULTILINE)
+        if said:
+            versions["unbound"] = _version(said[1])
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        return Box(
+            os.cpu_count() or 1,
+            memory,
+            unbound=versions["unbound"],
+            openbgpd=versions["openbgpd"],
+            tor=versions["tor"],
+            devices=parse_devices(self.run("sysctl", "dev").text),
+        )
+
+    def _packages(self) -> "dict[str, Version]":
+        """Versions of the packages in the image, which the build wrote down."""
+        try:
+            told = json.loads((self.root / "usr/local/share/exitisp/packages.json").read_text())
+            return {
+                re.sub("^openbgpd[0-9]+$", "openbgpd", name): _version(version)
+                for name, version in told["packages"].items()
+            }
+        except (OSError, ValueError, LookupError, AttributeError, TypeError):
+            return {}
+
+    def identity(self) -> str:
+        """What stands for this image and this machine: see libexec/exitisp/site."""
+        script = self.root / "usr/local/libexec/exitisp/site"
+        command = ["/bin/sh", str(script), *self._beside(), "identity"]
+        said = self.run(*command)
+        return said.text.strip() if said.status == 0 else "unknown"
+
+    def _beside(self) -> list[str]:
+        return [] if self.root == Path("/") else ["-r", str(self.root)]
+
+    def running(self) -> Generation | None:
+        """The generation that was laid into memory, if any."""
+        try:
+            number = int((self.state / "generation").read_text())
+        except (OSError, ValueError):
+            return None
+        return next((one for one in self.generations.all() if one.number == number), None)
+
+    def owner(self, user: str, group: str) -> tuple[int, int]:
+        """The ids of a user and a group of the box. Raises Refusal."""
+        return self._id("etc/passwd", "user", user), self._id("etc/group", "group", group)
+
+    def _id(self, file: str, what: str, name: str) -> int:
+        with (self.root / file).open(errors="replace") as lines:
+            for line in lines:
+                fields = line.split(":")
+                if fields[0] == name and len(fields) > 2 and fields[2].isdigit():
+                    return int(fields[2])
+        raise Refusal(
+            f"/{file}",
+            expected=f"the {what} {name}",
+            found="none",
+            remedy="use an image that has the package it belongs to",
+        )
+
+    @contextlib.contextmanager
+    def alone(self, patience: float = 0.0) -> Iterator[None]:
+        """Nobody else changes the box meanwhile. Who does already has so many seconds to end.
+        Raises Refusal."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor, patience)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, patience: float) -> None:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise Refusal(
+                    "the configuration",
+                    expected="nobody else who changes it",
+                    found="another exitisp at work",
+                    remedy="wait until it is done, and look at the other consoles",
+                ) from None
+            time.sleep(PAUSE)
+
+
+def site_of(generation: Generation) -> bytes:
+    """The site file of a generation. Raises Refusal."""
+    try:
+        return generation.read().site
+    except Damaged as damage:
+        raise Refusal(
+            generation.folder,
+            expected="a generation as it was written",
+            found=str(damage),
+            remedy="go back to another one with exitisp rollback",
+        ) from damage
+
+
+def _version(text: str) -> "Version":
+    """The leading numbers of a version: (0, 4, 9, 11) of 0.4.9.11_1. Raises ValueError."""
+    match = re.match(r"[0-9]{1,6}(\.[0-9]{1,6})*", text)
+    if match is None:
+        raise ValueError(text)
+    return tuple(map(int, match[0].split(".")))

@@ -1,0 +1,163 @@
+"""The wizard on a console of the box, from the first question to a box that runs what was said.
+
+What takes long to load is loaded once somebody is there: both consoles of a slow processor greet
+as soon as they can.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firstboot.box.cli import say, undisturbed
+from firstboot.box.machine import Machine
+from firstboot.box.usb import mounted
+from firstboot.core.durable import keep
+from firstboot.core.refusal import Refusal
+from firstboot.wizard.console_lock import first_come
+from firstboot.wizard.intro import INTRO
+from firstboot.wizard.line_editor import Interrupted, LineLost
+from firstboot.wizard.terminal import Terminal, console
+
+if TYPE_CHECKING:
+    from firstboot.wizard.conversation import MachineView, Saved
+    from firstboot.wizard.draft import Draft
+
+DRAFT = "draft.yaml"
+
+
+def setup(machine: Machine) -> int:
+    """Ask, on the first of the consoles that comes, until the box is configured."""
+    if machine.running() is not None:
+        return 0
+    path = machine.cfg / DRAFT
+
+    def draft(terminal: Terminal) -> "Draft":
+        from firstboot.box.backup.restore import offer
+        from firstboot.wizard.draft import Draft
+
+        kept = Draft.open(path)
+        return kept if kept.begun else offer(terminal, machine, path, _view(machine, None)) or kept
+
+    return _talk(machine, draft, again=False)
+
+
+def restore(file: Path, machine: Machine) -> int:
+    """Make this box the one that the backup `file` is of. Raises Refusal if it is configured."""
+    from firstboot.box.backup.restore import opened, read, take_over
+
+    if machine.running() is not None:
+        raise Refusal(
+            "this box",
+            expected="one that is not configured",
+            found="a configuration",
+            remedy="restore on a freshly flashed one; exitisp apply takes another site",
+        )
+    path = machine.cfg / DRAFT
+
+    def draft(terminal: Terminal) -> "Draft":
+        files = opened(terminal, machine, file.name, read(file))
+        return take_over(terminal, machine, files, path, _view(machine, None))
+
+    return _talk(machine, draft, again=True)
+
+
+def reconfigure(machine: Machine) -> int:
+    """Ask with the present site as the answers. Raises Refusal if the box is not configured."""
+    from firstboot.box.apply import site_of_running
+    from firstboot.wizard.draft import Draft
+
+    site = site_of_running(machine).value
+    running = machine.running()
+    assert running is not None
+    place = machine.cfg / "accounts/root"
+    password = place.read_text().strip() if place.exists() else None
+    path = machine.cfg / f"draft-{running.number:04d}.yaml"
+
+    def draft(_: Terminal) -> Draft:
+        return Draft.open(path) if path.exists() else Draft.from_site(path, site, password)
+
+    return _talk(machine, draft, again=True)
+
+
+def _talk(machine: Machine, draft: "Callable[[Terminal], Draft]", *, again: bool) -> int:
+    machine.state.mkdir(parents=True, exist_ok=True)
+    name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
+    with console() as terminal:
+        try:
+            greeting = "" if again else INTRO
+            with first_come(machine.state / "conversation", terminal, name, greeting):
+                if machine.running() is not None and not again:
+                    return 0
+                answers = draft(terminal)
+                with mounted(machine) as stick:
+                    return _until_applied(machine, answers, terminal, stick)
+        except (Interrupted, LineLost):
+            return 1
+
+
+def _until_applied(machine: Machine, draft: "Draft", terminal: Terminal, stick: Path | None) -> int:
+    """Converse and apply; what the daemons refuse is asked again."""
+    from firstboot.wizard.conversation import Abandoned, converse
+
+    while True:
+        outcome = converse(terminal, draft, _view(machine, stick))
+        if isinstance(outcome, Abandoned):
+            return 1
+        before = machine.generations.current()
+        with undisturbed():
+            try:
+                _apply(machine, outcome)
+            except Refusal as refusal:
+                terminal.say(f"exitisp: {refusal}")
+                if machine.generations.current() != before:
+                    draft.clear()
+                    return 1
+                terminal.say("Nothing has changed. Correct the answer, and save again.")
+                continue
+            draft.clear()
+        terminal.say("This box is configured. exitisp status says how it is.")
+        return 0
+
+
+def _apply(machine: Machine, saved: "Saved") -> None:
+    """The password is kept once the daemons have accepted the site, and before it runs: what is
+    refused has changed nothing, and a box that is configured lets its operator in."""
+    from firstboot.box.apply import prepare, take_on
+
+    with machine.alone():
+        generation = prepare(saved.site, machine, say)
+        keep_password(machine, saved.root_password)
+        take_on(generation, machine, say)
+
+
+def keep_password(machine: Machine, hashed: str) -> None:
+    """Root's password, now and after every boot; `hashed` as in master.passwd. Raises Refusal."""
+    folder = machine.cfg / "accounts"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        keep(folder / "root", f"{hashed}\n".encode())
+    except OSError as error:
+        raise Refusal(
+            folder,
+            expected="a place to keep root's password",
+            found=error.strerror or str(error),
+            remedy="look at the file system of the configuration",
+        ) from error
+    machine.run(*machine.system.password(machine.root), given=f"{hashed}\n")
+
+
+def _view(machine: Machine, stick: Path | None) -> "MachineView":
+    from firstboot.wizard.conversation import MachineView
+
+    box = machine.box()
+    versions = {"tor": ".".join(map(str, box.tor)), "unbound": ".".join(map(str, box.unbound))}
+    system = machine.system
+    return MachineView(
+        box.cores,
+        box.memory_mib,
+        stick,
+        versions,
+        raised=system.raised,
+        kind=system.kind,
+    )

@@ -1,0 +1,1 @@
+"""Upgrades: two slots, installing a system, switching to it, and whether it is healthy."""

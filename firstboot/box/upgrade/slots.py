@@ -1,0 +1,173 @@
+"""The two systems of a box: which one runs, which one the next start tries.
+
+gptboot(8) and gptboot.efi start the first partition marked `bootme`. One that is marked `bootonce`
+as well comes before all others, and loses its `bootme` before it is started: if it still has
+`bootonce` alone at the next start, it becomes `bootfailed`, and the other one is started. So a slot
+that runs without `bootme` is on trial.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.box.machine import Machine
+from firstboot.core.durable import flush
+from firstboot.core.refusal import Refusal
+from firstboot.core.release_info import Stamp, read
+
+LABELS = ("rootA", "rootB")
+
+_LINE = re.compile(r"\s*[0-9]+\s+[0-9]+\s+(\S+)p([0-9]+)\s+(root[AB])\s+(?:\[([a-z,]+)\]\s+)?\(")
+"""A partition as `gpart show -lp` prints it: start, size, provider, label, attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A partition for a system: the `index`th of `disk`, with its attributes."""
+
+    label: str
+    disk: str
+    index: int
+    marks: frozenset[str]
+    running: bool
+
+    @property
+    def device(self) -> str:
+        return f"/dev/gpt/{self.label}"
+
+    @property
+    def trying(self) -> bool:
+        """Whether it runs, and was not confirmed."""
+        return self.running and "bootme" not in self.marks
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    running: Slot
+    idle: Slot
+
+
+def slots(machine: Machine) -> Slots:
+    """Both. Raises Refusal on a system that came from neither."""
+    label = machine.run("kenv", "-q", "exitisp.slot").text.strip()
+    found: dict[str, Slot] = {}
+    for line in machine.run("gpart", "show", "-lp").text.splitlines():
+        if match := _LINE.match(line):
+            marks = frozenset((match[4] or "").split(",")) - {""}
+            slot = Slot(match[3], match[1], int(match[2]), marks, match[3] == label)
+            found.setdefault(slot.label, slot)
+    if set(found) != set(LABELS) or label not in found:
+        raise Refusal(
+            "this box",
+            expected=f"a system that was started from {' or '.join(LABELS)} of its disk",
+            found=f"'{label}', and a disk with {', '.join(sorted(found)) or 'neither'}",
+            remedy="flash an image that ./exitisp build made",
+        )
+    (idle,) = (one for one in found.values() if not one.running)
+    return Slots(found[label], idle)
+
+
+def try_once(slot: Slot, machine: Machine) -> None:
+    """Have the next start try it, and every later one take the running slot unless it is confirmed
+    first. Raises Refusal."""
+    for mark in ("bootfailed", "bootme", "bootonce"):
+        if mark in slot.marks:
+            _mark(machine, "unset", mark, slot)
+    _mark(machine, "set", "bootonce", slot)
+
+
+def forget(slot: Slot, machine: Machine) -> None:
+    """Have no start try it, and none take it. Raises Refusal."""
+    for mark in ("bootonce", "bootme", "bootfailed"):
+        if mark in slot.marks:
+            _mark(machine, "unset", mark, slot)
+
+
+def confirm(both: Slots, machine: Machine) -> None:
+    """Have every start take the running slot. After each of the steps, a power cut leaves a box
+    that starts one of the two. Raises Refusal."""
+    _mark(machine, "set", "bootme", both.running)
+    if "bootme" in both.idle.marks:
+        _mark(machine, "unset", "bootme", both.idle)
+    if "bootonce" in both.running.marks:
+        _mark(machine, "unset", "bootonce", both.running)
+
+
+def _mark(machine: Machine, verb: str, mark: str, slot: Slot) -> None:
+    done = machine.run("gpart", verb, "-a", mark, "-i", str(slot.index), slot.disk)
+    if done.status != 0:
+        raise Refusal(
+            f"{slot.disk}p{slot.index} ({slot.label})",
+            expected=f"a partition table in which {mark} can be {verb}",
+            found=" ".join(done.text.split()) or f"status {done.status}",
+            remedy="look at gpart show, and at what the kernel says of the disk",
+        )
+    flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is in a slot, and what a start does with it."""
+
+    slot: Slot
+    stamp: Stamp | None
+    state: str
+
+
+def held(machine: Machine) -> tuple[Held, ...]:
+    """Both slots, in the order of the disk. Raises Refusal."""
+    both = slots(machine)
+    with_idle = {
+        both.running.label: read(machine.root),
+        both.idle.label: look(both.idle, machine),
+    }
+    return tuple(
+        Held(slot, with_idle[slot.label], _state(slot, with_idle[slot.label]))
+        for slot in sorted((both.running, both.idle), key=lambda slot: slot.label)
+    )
+
+
+def look(slot: Slot, machine: Machine) -> Stamp | None:
+    """The stamp of the system in a slot that does not run; None if it holds no whole one."""
+    folder = machine.state / "slot"
+    if not mount(slot, folder, machine):
+        return None
+    try:
+        return read(folder)
+    finally:
+        unmount(folder, machine)
+
+
+def mount(slot: Slot, folder: Path, machine: Machine) -> bool:
+    """Mount it read-only; whether that went well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = "ro,noexec,nosuid"
+    return machine.run("mount", "-t", "ufs", "-o", options, slot.device, str(folder)).status == 0
+
+
+def unmount(folder: Path, machine: Machine) -> None:
+    machine.run("umount", str(folder))
+
+
+def _state(slot: Slot, stamp: Stamp | None) -> str:
+    if slot.running:
+        return "running, on trial" if slot.trying else "running, confirmed"
+    if "bootfailed" in slot.marks:
+        return "failed"
+    if {"bootme", "bootonce"} <= slot.marks:
+        return "tried at the next start"
+    if stamp is None:
+        return "empty"
+    return "confirmed" if "bootme" in slot.marks else "kept"
+
+
+def table(rows: tuple[Held, ...]) -> str:
+    """For people: slot, version, base, state."""
+    cells = [("SLOT", "VERSION", "BASE", "STATE")]
+    for row in rows:
+        version, base = (row.stamp.version, row.stamp.base) if row.stamp else ("-", "-")
+        cells.append((row.slot.label, version, base, row.state))
+    widths = [max(len(one[at]) for one in cells) for at in range(3)]
+    return "\n".join(
+        "  ".join([*(one[at].ljust(widths[at]) for at in range(3)), one[3]]) for one in cells
+    )

@@ -1,0 +1,132 @@
+"""From one slot to the other: tried once, and kept if it does what the one before it did.
+
+A slot that is tried has rc.d/exitisp_guard as its watch, which starts the box anew if nobody
+confirms it in time, and a watchdog timer behind that. The slot before it is what gptboot(8) starts
+then.
+"""
+
+import time
+
+from firstboot.box.apply import Say
+from firstboot.box.drain import drain_all
+from firstboot.box.machine import Machine
+from firstboot.box.upgrade import health
+from firstboot.box.upgrade.install import ensure_knows, install
+from firstboot.box.upgrade.slots import Slots, confirm, look, slots, try_once
+from firstboot.core.refusal import Refusal
+
+PAUSE = 5.0
+"""Seconds between two looks at a box that does not do everything yet."""
+
+WIND_DOWN = 40.0
+"""Seconds; relays take no new circuits for 30 of them (ShutdownWaitLength in tor(1))."""
+
+CONFIRMED = "confirmed"
+"""A file that tells the guard to end, in the state that a restart forgets."""
+
+
+def upgrade(source: str, machine: Machine, say: Say) -> None:
+    """Install the upgrade `source` and restart into it. Raises Refusal, and then the box runs as
+    before."""
+    with machine.alone():
+        ensure_confirmed(slots(machine))
+        install(source, machine, say)
+        change(machine, say)
+
+
+def back(machine: Machine, say: Say) -> None:
+    """Restart into the other slot. Raises Refusal."""
+    with machine.alone():
+        both = slots(machine)
+        if both.running.trying:
+            say(f"{both.running.label} is on trial: restarting into {both.idle.label}.")
+            restart(machine, say)
+            return
+        found = look(both.idle, machine)
+        if found is None:
+            raise Refusal(
+                both.idle.label,
+                expected="a system to go back to",
+                found="none",
+                remedy="exitisp upgrade puts one there",
+            )
+        ensure_knows(found, f"{both.idle.label}, version {found.version}", machine)
+        change(machine, say)
+
+
+def ensure_confirmed(both: Slots) -> None:
+    """Raises Refusal while the other slot is what a failure leads back to."""
+    if both.running.trying:
+        raise Refusal(
+            f"the running system ({both.running.label})",
+            expected="one that is confirmed",
+            found=f"one on trial, which needs {both.idle.label} to go back to",
+            remedy="wait until exitisp slots says that it is confirmed",
+        )
+
+
+def change(machine: Machine, say: Say) -> None:
+    """Have the idle slot tried, and restart. Raises Refusal."""
+    signs = health.signs(machine)
+    try:
+        health.remember(signs, machine)
+    except OSError as error:
+        raise Refusal(
+            "/cfg/state",
+            expected="room to keep what works now",
+            found=error.strerror or str(error),
+            remedy="look at what fills /cfg",
+        ) from error
+    idle = slots(machine).idle
+    try_once(idle, machine)
+    say(f"{idle.label} is tried at the next start, and kept if these are true again:")
+    for sign in sorted(signs):
+        say(f"  {sign}")
+    restart(machine, say)
+
+
+def restart(machine: Machine, say: Say) -> None:
+    """Wind down, then start anew."""
+    wind_down(machine, say)
+    say("Restarting.")
+    machine.run("shutdown", "-r", "now")
+
+
+def wind_down(machine: Machine, say: Say) -> None:
+    """Have the neighbours send their traffic elsewhere, while relays end their circuits."""
+    if machine.running() is None:
+        return
+    say("Winding down.")
+    try:
+        drain_all(machine)
+    except Refusal as refusal:
+        say(f"Not drained: {refusal}")
+    machine.run("pkill", "-INT", "-x", "tor")
+    end = time.monotonic() + WIND_DOWN
+    while machine.run("pgrep", "-q", "-x", "tor").status == 0 and time.monotonic() < end:
+        time.sleep(PAUSE)
+
+
+def stand(machine: Machine, say: Say) -> None:
+    """Confirm the running slot as soon as everything that worked before it does again; until then,
+    the guard may end the trial. Raises Refusal if the disk cannot be marked."""
+    both = slots(machine)
+    if both.running.trying:
+        wanted = health.remembered(machine)
+        before: frozenset[str] = frozenset()
+        while missing := wanted - _signs(machine):
+            if missing != before:
+                say(f"{both.running.label} on trial: not yet so: {'; '.join(sorted(missing))}.")
+            before = missing
+            time.sleep(PAUSE)
+        confirm(both, machine)
+    machine.state.mkdir(parents=True, exist_ok=True)
+    (machine.state / CONFIRMED).touch()
+    say(f"{both.running.label} is confirmed.")
+
+
+def _signs(machine: Machine) -> frozenset[str]:
+    try:
+        return health.signs(machine)
+    except Refusal:
+        return frozenset()

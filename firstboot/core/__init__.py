@@ -1,0 +1,1 @@
+"""What every other room stands on: refusals, documents, values, durable files, release identity."""

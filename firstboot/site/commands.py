@@ -1,0 +1,165 @@
+"""Check a site, render it, show what a change to it changes: what the tasks print and write."""
+
+import difflib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from firstboot.core.document import quote
+from firstboot.core.refusal import Refusal
+from firstboot.site.check import Examined, Severity, examine, refused, told
+from firstboot.site.model import Site
+from firstboot.site.redact import masked
+from firstboot.site.render import Box, Rendered, render
+from firstboot.site.verify import judged
+
+BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
+"""What a site is rendered for where no box is named."""
+
+
+def report(examined: Examined) -> str:
+    """All findings, a line each, and a line that counts them."""
+    counts = [
+        f"{sum(f.severity is severity for f in examined.findings)} {plural}"
+        for severity, plural in zip(Severity, ("errors", "warnings", "advice"), strict=True)
+    ]
+    lines = [told(examined.name, finding) for finding in examined.findings]
+    return "\n".join([*lines, f"{examined.name}: " + ", ".join(counts)])
+
+
+def check_sites(paths: Iterable[Path]) -> None:
+    """Print what is found in each. Raises Refusal if any has errors, or cannot be read."""
+    examined = []
+    for path in paths:
+        examined.append(examine(path))
+        say(report(examined[-1]))
+    wrong = [one for one in examined if one.errors]
+    if wrong:
+        raise refused(wrong[0], "correct them and check again")
+
+
+def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> None:
+    """Render the site at `path`, into the folder `output` if there is one, and print the list.
+
+    Raises Refusal, after its findings, for a site with errors, and after its flaws, for a rendering
+    with any.
+    """
+    site = _sound(path)
+    files = judged(site, render(site, box, overlays), say)
+    if output is not None:
+        write(files, output)
+    say(table(files))
+
+
+def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:
+    """Print how the files of two sites differ, with their secrets masked. Raises Refusal."""
+    before, after = _sound(old), _sound(new)
+    new_files = judged(after, render(after, box, overlays), say)
+    text = difference(render(before, box, overlays), new_files)
+    say(masked(text, before, after) or "no file changes")
+
+
+def difference(before: Sequence[Rendered], after: Sequence[Rendered]) -> str:
+    """The unified difference of two renderings, files that come and go among them."""
+    old, new = ({file.path: file for file in files} for files in (before, after))
+    lines: list[str] = []
+    for path in sorted({*old, *new}):
+        one, other = old.get(path), new.get(path)
+        if one and other and _facts(one) != _facts(other):
+            lines.append(f"/{path}: {_facts(one)} becomes {_facts(other)}")
+        lines += difflib.unified_diff(
+            one.text.splitlines() if one else [],
+            other.text.splitlines() if other else [],
+            f"a/{path}" if one else "/dev/null",
+            f"b/{path}" if other else "/dev/null",
+            lineterm="",
+        )
+    return "\n".join(lines)
+
+
+def write(files: Iterable[Rendered], folder: Path) -> None:
+    """Write `files` below `folder`, with their modes; each is replaced as a whole.
+
+    Owners are not set, for that is what the box does. Raises Refusal where it cannot be written.
+    """
+    for file in files:
+        path = folder / file.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, file)
+        except OSError as error:
+            raise Refusal(
+                path,
+                expected="a place to write to",
+                found=error.strerror or str(error),
+                remedy="name another folder with -o, or remove what is in the way",
+            ) from error
+
+
+def _replace(path: Path, file: Rendered) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(file.text.encode())
+            os.fchmod(stream.fileno(), file.mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def table(files: Iterable[Rendered]) -> str:
+    """A line for each file: mode, owner and group, path on the box."""
+    return "\n".join(f"{_facts(file)} /{file.path}" for file in files)
+
+
+def parse_box(text: str) -> Box:
+    """The box that ``cores=16,memory=65536,unbound=1.24,openbgpd=8.9,tor=0.4.9`` describes, memory
+    in MiB; what is not said is `BOX`'s. Raises Refusal."""
+    numbers = {"cores": BOX.cores, "memory": BOX.memory_mib}
+    versions = {"unbound": BOX.unbound, "openbgpd": BOX.openbgpd, "tor": BOX.tor}
+    for part in filter(None, text.split(",")):
+        name, _, value = part.partition("=")
+        version = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){1,3}", value)
+        if name in numbers and re.fullmatch(r"[1-9][0-9]{0,8}", value):
+            numbers[name] = int(value)
+        elif name in versions and version:
+            versions[name] = tuple(map(int, value.split(".")))
+        else:
+            raise Refusal(
+                "--box",
+                expected="cores or memory with a number, unbound, openbgpd or tor with a version",
+                found=quote(part),
+                remedy="write it as in --box cores=16,memory=65536,openbgpd=8.9",
+            )
+    return Box(
+        numbers["cores"],
+        numbers["memory"],
+        unbound=versions["unbound"],
+        openbgpd=versions["openbgpd"],
+        tor=versions["tor"],
+    )
+
+
+def say(text: str) -> None:
+    """Print `text`, whatever characters the terminal lacks; a closed one gets nothing."""
+    if sys.stdout is None:
+        return
+    encoding = sys.stdout.encoding or "ascii"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def _sound(path: Path) -> Site:
+    """The site at `path` if it has no errors; else all its findings are printed."""
+    examined = examine(path)
+    if examined.site is None or examined.errors:
+        say(report(examined))
+        raise refused(examined, "correct them and render again")
+    return examined.site.value
+
+
+def _facts(file: Rendered) -> str:
+    return f"{file.mode:04o} {file.owner}:{file.group}"

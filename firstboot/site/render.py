@@ -1,0 +1,163 @@
+"""From a site to files: templates in, bytes out, nothing else looked at.
+
+Each overlay may have `templates/index.yaml`, a list of `Template`. The box, the tests and the
+host that builds images render the same bytes from the same site and box.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from firstboot.core import document
+from firstboot.core.refusal import Refusal
+from firstboot.core.values import Mode
+from firstboot.site import bogons, profiles
+from firstboot.site.address_plan import Plan, allot
+from firstboot.site.model import Site
+
+Version = tuple[int, ...]
+
+
+class Each(Enum):
+    """What a template is rendered once for."""
+
+    SITE = "site"
+    RELAY = "relay"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template and the file that it becomes. `{relay}` in the path is the relay's number."""
+
+    template: str
+    path: str
+    mode: Mode = Mode(0o644)  # noqa: RUF009
+    owner: str = "root"
+    group: str = "wheel"
+    each: Each = Each.SITE
+
+
+@dataclass(frozen=True)
+class Index:
+    """What `templates/index.yaml` says."""
+
+    templates: tuple[Template, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What the configuration has to know of the machine and the programs on it.
+
+    Versions are what is installed, as far as options depend on it, (1, 25) or (0, 4, 9): options
+    that a program does not know yet are not rendered. `devices` are as in `profiles.Machine`.
+    """
+
+    cores: int
+    memory_mib: int
+    unbound: Version
+    openbgpd: Version
+    tor: Version
+    devices: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A file of the configuration. `path` is relative to the root."""
+
+    path: str
+    text: str
+    mode: int
+    owner: str
+    group: str
+
+
+def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
+    """Every file that follows from `site` on `box`, by path, from the templates below `overlays`.
+
+    Raises Refusal for a faulty template or index, a value with control characters, two templates
+    of one path, a scope that is too small for the plan, and what `profiles.choose` refuses.
+    """
+    try:
+        plan = allot(site)
+    except ValueError as error:
+        raise Refusal(
+            "scopes",
+            expected="room for the addresses of router, resolver and relays",
+            found=str(error),
+            remedy="run fewer relays or name their addresses",
+        ) from error
+    machine = profiles.Machine(box.cores, box.memory_mib, box.devices)
+    tuning = profiles.choose(site, machine, overlays)
+    files: dict[str, Rendered] = {}
+    for index in sorted(overlays.glob("*/templates/index.yaml")):
+        environment = _environment(index.parent)
+        for template in document.load(index, Index).value.templates:
+            for names, path in _each(template, plan):
+                if path in files:
+                    raise Refusal(
+                        index,
+                        expected="every path from one template",
+                        found=f"/{path} from another one too",
+                        remedy="remove one of them",
+                    )
+                context = {
+                    "site": site,
+                    "plan": plan,
+                    "box": box,
+                    "bogons": bogons.of(site),
+                    "tuning": tuning,
+                    **names,
+                }
+                text = _text(environment, index.parent / template.template, context)
+                files[path] = Rendered(
+                    path, text, int(template.mode), template.owner, template.group
+                )
+    return [files[path] for path in sorted(files)]
+
+
+def _each(template: Template, plan: Plan) -> Iterator[tuple[dict[str, Any], str]]:
+    if template.each is Each.SITE:
+        yield {}, template.path
+        return
+    for relay in plan.relays:
+        yield {"relay": relay}, template.path.replace("{relay}", str(relay.number))
+
+
+def _environment(folder: Path) -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        finalize=_plain,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Whatever a template prints. A line break in it would be a line of configuration that no
+    template has, so it is refused; None is a fault of the template."""
+    if value is None:
+        raise jinja2.UndefinedError("a value that the site does not give")
+    if isinstance(value, str) and any(unicodedata.category(char) == "Cc" for char in value):
+        raise ValueError(f"{value!r} has control characters")
+    return value
+
+
+def _text(environment: jinja2.Environment, path: Path, context: dict[str, Any]) -> str:
+    try:
+        return environment.get_template(path.name).render(context)
+    except (jinja2.TemplateError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise Refusal(
+            f"{path}:{line}" if line else path,
+            expected="a template that fits the site",
+            found=str(error),
+            remedy="correct the template, or the value in the site",
+        ) from error

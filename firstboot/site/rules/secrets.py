@@ -1,0 +1,88 @@
+"""Secrets of TCP's MD5 signatures: long enough, not to be guessed, one for each peer.
+
+Anybody who sees one signed segment may try guesses at leisure (RFC 3562 asks for 12 to 24 bytes
+and no words). At most 80 bytes fit (TCP_KEYLEN_MAX). Allowed is printable ASCII but space, quotes,
+backslash, backtick, dollar and #, so that a secret reads the same in every file. A secret is never
+part of a message.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+
+from firstboot.site.model import Site
+from firstboot.site.rules.finding import Remark, error, warning
+
+ALLOWED = re.compile(r"[!%&(-\[\]-_a-~]*")
+SHORTEST = 12
+ADVISED = 16
+LONGEST = 80
+BITS = 48
+"""What guessing has to cost at least, for someone who knows what people choose."""
+
+WORDS = (
+    "administrator", "admin", "bgpd", "bgp", "border", "changeit", "changeme", "cisco", "default",
+    "example", "exchange", "exit", "foobar", "foo", "gateway", "hello", "hunter", "internet",
+    "iloveyou", "isp", "juniper", "letmein", "login", "master", "md5", "network", "noc", "onion",
+    "openbgpd", "openbsd", "passphrase", "password", "passwd", "pass", "peering", "peer", "pwd",
+    "qwertyuiop", "qwertz", "qwerty", "asdfgh", "relay", "root", "router", "secret", "server",
+    "session", "shared", "test", "tor", "transit", "upstream", "welcome", "zxcvbn",
+)  # fmt: skip
+
+LOOKALIKES = str.maketrans("@4301!5$7", "aaeoiisst")
+
+
+def check(site: Site) -> Iterator[Remark]:
+    known = [site.operator.name, str(site.asn)]
+    first: dict[str, int] = {}
+    for at, peer in enumerate(site.peers):
+        secret = peer.md5
+        if secret is None:
+            continue
+        key = ("peers", at, "md5")
+        remedy = "agree on another one with the peer: `openssl rand -base64 18 | tr +/ xy`"
+        if not ALLOWED.fullmatch(secret):
+            yield error(
+                key,
+                "the secret has characters that files of configuration do not agree on",
+                "use letters, digits and punctuation of ASCII, but no space, quote, \\, `, $ or #",
+            )
+        if len(secret.encode(errors="replace")) > LONGEST:
+            yield error(key, f"the secret is longer than {LONGEST} bytes, which TCP allows", remedy)
+            continue
+        if len(secret) < SHORTEST:
+            yield error(key, f"the secret is shorter than {SHORTEST} characters", remedy)
+        elif strength(secret, [*known, peer.name, str(peer.asn)]) < BITS:
+            yield error(
+                key, "the secret is made of words, repetitions or rows that guessers try", remedy
+            )
+        elif len(secret) < ADVISED:
+            yield warning(key, f"the secret is shorter than {ADVISED} characters", remedy)
+        other = first.setdefault(secret, at)
+        if site.peers[other].asn != peer.asn:
+            yield error(
+                key,
+                f"the secret is that of peers[{other}] too, who could sign in this peer's name",
+                remedy,
+            )
+
+
+def strength(secret: str, known: list[str]) -> float:
+    """About how many bits a guesser has to try who knows common words, the site's names, and that
+    people repeat themselves and write rows of characters."""
+    rest = secret.lower()
+    words = {*WORDS, *(word.lower() for text in known for word in re.findall(r"\w{3,}", text))}
+    for word in sorted(words, key=lambda word: (-len(word), word)):
+        plain = rest.translate(LOOKALIKES)
+        at = plain.find(word)
+        while at >= 0:
+            rest = rest[:at] + "\0" + rest[at + len(word) :]
+            plain = rest.translate(LOOKALIKES)
+            at = plain.find(word)
+    rest = re.sub(r"(.{1,12}?)\1+", r"\1", rest)
+    steps = [ord(b) - ord(a) for a, b in itertools.pairwise(rest)]
+    counted = 1 + sum(abs(step) > 1 for step in steps)
+    classes = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[^a-zA-Z0-9]", 32))
+    pool = sum(size for pattern, size in classes if re.search(pattern, secret))
+    return min(counted, len(set(rest)) * 2) * math.log2(max(pool, 2))

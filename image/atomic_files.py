@@ -1,0 +1,61 @@
+"""Writing all of it: whole files or none (another name, fsync, rename), and whole pieces."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's no to writing at `path` into a Refusal."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise Refusal(
+            path,
+            expected="room to write" if full else "a place to write",
+            found=error.strerror or str(error),
+            remedy="free some space there, or raise its limit, and run the same command again"
+            if full
+            else "correct the path or its permissions and run the same command again",
+        ) from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Make `data` the content of `path`. Raises Refusal, and then `path` is what it was."""
+    part = path.with_name(f".{path.name}.new")
+    with writing(path):
+        try:
+            part.write_bytes(data)
+            settle(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def settle(part: Path, path: Path) -> None:
+    """Rename the finished file `part` to `path`, in such a way that a power cut loses neither."""
+    with writing(path):
+        sync(part)
+        part.replace(path)
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has the file or the folder at `path`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def place(file: int, offset: int, data: bytes) -> None:
+    """Write all of `data` into the open file descriptor `file`, `offset` bytes from its start."""
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written

@@ -1,0 +1,92 @@
+"""Tar archives of unknown origin, read with limits: whoever offers one decides how large it gets.
+
+Compressed with zstd or xz, or not at all; which, their first bytes tell.
+"""
+
+import lzma
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, cast
+
+import zstandard
+
+from firstboot.core.refusal import Refusal
+
+LARGEST = 1 << 30
+"""Bytes that are decompressed of one archive."""
+
+MEMORY = 1 << 28
+"""Bytes that a decompressor may need."""
+
+_ZSTD, _XZ, _TAR = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"ustar"
+
+
+@contextmanager
+def members(raw: IO[bytes], where: str) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
+    """Name, size and content of each regular file in the archive `raw`, in order.
+
+    `where` is what the refusals call it. Raises Refusal for an archive that is damaged or too
+    large.
+    """
+    try:
+        with (
+            _decompressed(raw, where) as stream,
+            tarfile.open(fileobj=cast(IO[bytes], _Bounded(stream, where)), mode="r|") as tar,
+        ):
+            yield _regular(tar)
+    except (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError) as error:
+        raise refusal(
+            where, "a whole tar archive (zstd, xz or plain)", f"a damaged one ({error})"
+        ) from error
+
+
+def _regular(tar: tarfile.TarFile) -> Iterator[tuple[str, int, IO[bytes]]]:
+    for info in tar:
+        if info.isreg() and not info.issparse():
+            content = tar.extractfile(info)
+            assert content
+            yield info.name, info.size, content
+
+
+def _decompressed(raw: IO[bytes], where: str) -> IO[bytes]:
+    head = raw.read(512)
+    raw.seek(0)
+    if head.startswith(_ZSTD):
+        reader = zstandard.ZstdDecompressor(max_window_size=MEMORY).stream_reader(
+            raw, read_across_frames=True
+        )
+        return cast(IO[bytes], reader)
+    if head.startswith(_XZ):
+        return cast(IO[bytes], lzma.LZMAFile(raw))
+    if head[257:262] == _TAR:
+        return raw
+    raise refusal(
+        where, "a tar archive, compressed with zstd or xz or not at all", "something else"
+    )
+
+
+class _Bounded:
+    """The reading end of a decompressor, which may give LARGEST bytes and no more."""
+
+    def __init__(self, raw: IO[bytes], where: str) -> None:
+        self._raw = raw
+        self._where = where
+        self._left = LARGEST
+
+    def read(self, size: int) -> bytes:
+        data = self._raw.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise refusal(self._where, f"at most {LARGEST} bytes when decompressed", "more")
+        return data
+
+
+def refusal(where: str, expected: str, found: str) -> Refusal:
+    """Of something that is offered and cannot be right."""
+    return Refusal(
+        where,
+        expected=expected,
+        found=found,
+        remedy="fetch it again; if that does not help, do not use this repository",
+    )

@@ -1,0 +1,106 @@
+"""Where a package repository is: a folder of this machine, or one on a server."""
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firstboot.core.refusal import Refusal
+from image.base.lock import ABI, Folder, RepositoryUrl, Url
+from image.base.sets import open_regular
+from image.base.timeouts import PATIENCE, Patience
+from image.progress import Advance
+
+if TYPE_CHECKING:
+    from image.base.download import Client
+
+_INSTEAD = "name a folder that holds the repository: ./exitisp build --packages DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A repository in a folder, whose files are used where they are."""
+
+    folder: Path
+
+    def where(self, path: str) -> str:
+        """What refusals call the file at `path` below the repository."""
+        return str(self.folder / path)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """The file at `path`, of at most `limit` bytes; None if there is none. Raises Refusal."""
+        if not (self.folder / path).exists():
+            return None
+        with open_regular(self.folder / path) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise Refusal(
+                self.folder / path,
+                expected=f"at most {limit} bytes",
+                found="more",
+                remedy="use another repository",
+            )
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository on a server, whose packages are brought into the cache."""
+
+    folder: Folder
+    patience: Patience = PATIENCE
+
+    def where(self, path: str) -> str:
+        """What refusals call the file at `path` below the repository."""
+        return self._url(path)
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """The file at `path`, of at most `limit` bytes; None if there is none. Raises Refusal."""
+        return self._client().read(self._url(path), limit)
+
+    def size(self, path: str) -> int | None:
+        """The size in bytes of the file at `path`; None if there is none. Raises Refusal."""
+        return self._client().length(self._url(path))
+
+    def download(self, path: str, part: Path, size: int, advance: Advance) -> None:
+        """Bring the file at `path` into `part`, as `Client.download` does."""
+        self._client().download(self._url(path), part, size, advance)
+
+    def _client(self) -> "Client":
+        """One for each use: packages are brought in several threads.
+
+        It is imported here, for most builds do without.
+        """
+        from image.base.download import Client
+
+        return Client(_INSTEAD, self.patience)
+
+    def _url(self, path: str) -> Url:
+        return Url(self.folder + urllib.parse.quote(path, safe="/+,:~"))
+
+
+def place(text: str, patience: Patience = PATIENCE) -> Local | Remote:
+    """The place that a person means: a folder, or an address, in which ``${ABI}`` may stand.
+
+    Raises Refusal.
+    """
+    if not re.match(r"[a-z0-9+]+://", text):
+        folder = Path(text)
+        if not folder.is_dir():
+            raise Refusal(
+                text,
+                expected="the folder or the address of a package repository",
+                found="no folder" if not folder.exists() else "something that is no folder",
+                remedy="correct --packages",
+            )
+        return Local(folder)
+    try:
+        return Remote(RepositoryUrl.parse(f"{text.removesuffix('/')}/").folder, patience)
+    except ValueError as error:
+        raise Refusal(
+            text,
+            expected=f"{error} (${{ABI}} in it stands for {ABI})",
+            found="something else",
+            remedy="correct --packages",
+        ) from error

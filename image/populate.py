@@ -1,0 +1,73 @@
+"""From members of a set to entries of a tree."""
+
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+from image.accounts import Accounts
+from image.archive import Member
+from image.store import Unpacked
+from image.tree import NOTHING, Content, Entry, Extent, Kind, Tree
+
+
+def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None:
+    """Put what is in the set `name` into `tree`, owners resolved by `accounts`.
+
+    Raises Refusal for an unknown owner, a hard link to nothing, a path below something that is no
+    directory, and a path that is there already, unless both are directories.
+    """
+    uids: dict[str, int] = {}
+    gids: dict[str, int] = {}
+    for member in unpacked.members:
+        path = member.path
+        if member.link:
+            if member.link not in tree or tree.is_directory(member.link):
+                raise Refusal(
+                    f"{name}: /{path}",
+                    expected=f"a hard link to a file that came before, /{member.link}",
+                    found="none",
+                    remedy="fetch the set again",
+                )
+            tree[path] = tree[member.link]
+            continue
+        try:
+            if member.owner not in uids:
+                uids[member.owner] = accounts.uid(member.owner)
+            if member.group not in gids:
+                gids[member.group] = accounts.gid(member.group)
+        except KeyError as error:
+            raise Refusal(
+                f"{name}: /{path}",
+                expected="an owner and group of the base's master.passwd and group",
+                found=f"{error.args[0]!r}",
+                remedy="use a kernel and a base of one build",
+            ) from error
+        entry = entry_of(member, unpacked.contents, uids[member.owner], gids[member.group])
+        if not path:
+            tree.root = entry
+            continue
+        if path in tree and not (entry.kind is Kind.DIRECTORY and tree.is_directory(path)):
+            raise Refusal(
+                f"{name}: /{path}",
+                expected="every file in one set only",
+                found="it in another one too",
+                remedy="use a kernel and a base of one build",
+            )
+        tree[path] = entry
+
+
+def entry_of(member: Member, contents: Path, uid: int, gid: int) -> Entry:
+    """What `member`, whose content is in the file `contents`, is in a tree. No hard link."""
+    content = NOTHING
+    if member.size:
+        content = Content(member.size, (Extent(0, member.size, contents, member.offset),))
+    return Entry(
+        member.kind,
+        member.mode,
+        uid,
+        gid,
+        member.flags,
+        member.mtime,
+        member.attributes,
+        content,
+        member.target,
+    )

@@ -1,0 +1,260 @@
+"""The checks of a lab: each gathers what was seen, does what has to be done for it to be seen, and
+lets `checks` judge."""
+
+import contextlib
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+from firstboot.core.values import Network
+from firstboot.site.model import Peer, PeerRole, Port, PortRole
+from qemu.failure import Late
+from qemu.lab import checks
+from qemu.lab.checks import Asked, Verdict
+from qemu.lab.session import Lab, until_holds, wait
+from qemu.world.bird import Route
+from qemu.world.egress_rule import Rule, rule
+from qemu.world.routes import ORIGIN, unwanted
+from qemu.world.tor import Stream
+
+Check = Callable[[Lab], Verdict]
+
+PATIENCE = 120.0
+"""Seconds until what has to come has come, on an emulated processor."""
+
+ECHO = "www.good.example"
+"""Where an echo service is."""
+
+PAGE = "This page is far away."
+"""Part of the web server's every page."""
+
+LEAKS = ("12.7.0.0/24", "2d07::/32")
+"""Announced by a peer with a network in the path that buys transit from nobody."""
+
+TIER_1 = 3356
+
+GOOD = ("12.9.0.0/24", "2d09::/32")
+"""Announced along with them, and taken."""
+
+
+def announced(lab: Lab) -> Verdict:
+    """Every neighbour hears the scopes and nothing else."""
+
+    def look() -> Verdict:
+        heard = {
+            f"{session.peer.name} {session.remote.version}": {
+                route.prefix
+                for route in lab.internet.heard(session.peer.name)
+                if route.prefix.version == session.remote.version
+            }
+            for session in lab.plan.sessions
+        }
+        return checks.announced(heard, lab.site.scopes)
+
+    return until_holds(look, PATIENCE)
+
+
+def fetched(lab: Lab) -> Verdict:
+    """A Tor client gets a page through each relay, and its server sees that relay's exit
+    address."""
+    verdicts = [_fetch(lab, at) for at in range(len(lab.plan.relays))]
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    return failed[0] if failed else verdicts[0]
+
+
+def _fetch(lab: Lab, at: int) -> Verdict:
+    exits = list(lab.plan.relays[at].source)
+
+    def look() -> Verdict:
+        name = lab.new_name()
+        page = lab.fetch(at, name)
+        return checks.fetched(page, PAGE, lab.internet.web.visits(), f"/{name}", exits)
+
+    return until_holds(look, PATIENCE)
+
+
+def resolved(lab: Lab) -> Verdict:
+    """The name in such a request is asked for by the resolver alone, no more than each server has
+    to know."""
+
+    def look() -> Verdict:
+        name = lab.new_name()
+        since = [len(asked) for asked in _asked(lab)]
+        lab.fetch(0, name)
+        asked = itertools.chain(*(asked[n:] for asked, n in zip(_asked(lab), since, strict=True)))
+        return checks.resolved(asked, name, list(lab.plan.resolver))
+
+    return until_holds(look, PATIENCE)
+
+
+def _asked(lab: Lab) -> list[list[Asked]]:
+    """What each name server was asked in datagrams, so far."""
+    servers = lab.internet.nameservers
+    return [
+        [
+            Asked(".".join(one.name.rsplit(".", labels + 1)[1:]) or ".", one.name, one.source)
+            for one in server.questions()
+            if one.name is not None
+        ]
+        for labels, server in enumerate((servers.roots, servers.registry, servers.zones))
+    ]
+
+
+def contained(lab: Lab) -> Verdict:
+    """No packet left a port towards strangers from a foreign address, since the first one."""
+    return checks.contained(
+        {port.name: (_rule(lab, port), lab.sent(port.name)) for port in lab.outside}
+    )
+
+
+def _rule(lab: Lab, port: Port) -> Rule:
+    """With the members that the exchange's route servers tell of."""
+    ends = (
+        end.ip
+        for exchange in lab.internet.topology.exchanges
+        if exchange.port is port
+        for end in exchange.member_ends
+    )
+    return replace(rule(lab.site, port), hops=frozenset(ends))
+
+
+def permitted(lab: Lab) -> Verdict:
+    """Nothing but IPv4, IPv6 and ARP went to the exchange, from one Ethernet address."""
+    (exchange,) = (port for port in lab.outside if port.role is PortRole.EXCHANGE)
+    return checks.permitted(lab.sent(exchange.name))
+
+
+def healthy(lab: Lab) -> Verdict:
+    """`exitisp status` is content."""
+
+    def look() -> Verdict:
+        ran = lab.appliance.ran("exitisp status")
+        wrong = ("DOWN", "NOT SO", "damaged")
+        verdict = checks.said("healthy", ran.text, unwanted=wrong)
+        if ran.status == 0:
+            return verdict
+        lines = (line for line in ran.text.splitlines() if any(word in line for word in wrong))
+        return Verdict("healthy", False, "; ".join(lines) or f"status {ran.status}")
+
+    return until_holds(look, PATIENCE)
+
+
+def refused(lab: Lab) -> Verdict:
+    """Hijacks, leaks and bogons that a peer announces are refused, its other routes taken."""
+    bad = unwanted(lab.site) | {"leaks": [Route.to(one, ORIGIN, TIER_1) for one in LEAKS]}
+    good = [Route.to(prefix, ORIGIN) for prefix in GOOD]
+    peer = next(p for p in lab.site.peers if p.role is PeerRole.PEER and len(p.addresses) > 1)
+    wanted = {what: [route.prefix for route in routes] for what, routes in bad.items()}
+    with announcing(lab, peer, [*good, *itertools.chain(*bad.values())]):
+
+        def look() -> Verdict:
+            came, taken = _routes(lab, "in"), _routes(lab)
+            return checks.refused(came, taken, wanted, [route.prefix for route in good])
+
+        return until_holds(look, PATIENCE)
+
+
+@contextlib.contextmanager
+def announcing(lab: Lab, peer: Peer, routes: Iterable[Route]) -> Iterator[None]:
+    """While a peer of the site announces these too."""
+    router = lab.internet.routers[peer.name]
+    router.announce(routes)
+    try:
+        yield
+    finally:
+        router.announce([])
+
+
+def _routes(lab: Lab, *which: str) -> set[Network]:
+    """Prefixes of others' that bgpd has: those that came `in`, or those that it uses."""
+    said = lab.appliance.said(" ".join(("bgpctl -j show rib", *which)))
+    told: dict[str, Any] = json.loads(said)
+    return {ip_network(one["prefix"]) for one in told["rib"] if one["aspath"]}
+
+
+def failover(lab: Lab) -> Verdict:
+    """Without the first transit, pages come by another port; with it again, by it again."""
+    port, peer = _first_transit(lab)
+    used = [_moment(lab, "before", lambda ports: port in ports)]
+    lab.unplug(port)
+    used.append(_moment(lab, f"without {peer.name}", lambda ports: port not in ports))
+    lab.plug(port)
+    wait(f"sessions with {peer.name}", lab.internet.established)
+    used.append(_moment(lab, "after", lambda ports: port in ports))
+    return checks.moved("failover", used, port, back=True)
+
+
+def drained(lab: Lab) -> Verdict:
+    """A stream that is open all the time answers while its transit is drained and used again, and
+    nothing of it goes by that transit meanwhile."""
+    port, peer = _first_transit(lab)
+    echoes: dict[str, bool] = {}
+    used: dict[str, set[str]] = {}
+    with lab.internet.tor.client.hold(ECHO, lab.fingerprints[0]) as stream:
+
+        def moment(name: str) -> None:
+            since = lab.sent_counts()
+            echoes[name] = all(stream.echo(f"{name} {n}") == f"{name} {n}" for n in range(3))
+            used[name] = lab.used(since)
+
+        moment("before")
+        lab.appliance.said(f"exitisp drain {peer.name}")
+        wait(f"another way than {port}", lambda: not _uses(lab, stream, port), PATIENCE)
+        moment("drained")
+        lab.appliance.said(f"exitisp undrain {peer.name}")
+        wait(f"{port} again", lambda: _uses(lab, stream, port), PATIENCE)
+        moment("afterwards")
+    moved = checks.moved(
+        "drained", [(name, ports, echoes[name]) for name, ports in used.items()], port, back=True
+    )
+    steady = checks.held("drained", echoes)
+    return Verdict("drained", moved.holds and steady.holds, f"{steady.evidence}; {moved.evidence}")
+
+
+def _first_transit(lab: Lab) -> tuple[str, Peer]:
+    """The transit that pages come by, and the name of its port."""
+    session = next(s for s in lab.plan.sessions if s.peer.role is PeerRole.TRANSIT)
+    return session.port.name, session.peer
+
+
+def _moment(lab: Lab, name: str, enough: Callable[[set[str]], bool]) -> tuple[str, set[str], bool]:
+    """A page is asked for until it comes, by ports that are `enough`, or the patience ends; what
+    was seen the last time."""
+    came, ports = False, set[str]()
+
+    def look() -> bool:
+        nonlocal came, ports
+        since = lab.sent_counts()
+        came = PAGE in lab.fetch(0, lab.new_name())
+        ports = lab.used(since)
+        return came and enough(ports)
+
+    with contextlib.suppress(Late):
+        wait("a page", look, PATIENCE)
+    return name, ports, came
+
+
+def _uses(lab: Lab, stream: Stream, port: str) -> bool:
+    since = lab.sent_counts()
+    stream.echo("which way")
+    return port in lab.used(since)
+
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        announced,
+        fetched,
+        resolved,
+        refused,
+        failover,
+        drained,
+        healthy,
+        contained,
+        permitted,
+    )
+}
+"""In the order in which a lab makes them: what looks at all frames comes last."""

@@ -1,0 +1,80 @@
+"""What may leave a transit or exchange port, and what of a capture may not."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from firstboot.core.values import Address, Network
+from firstboot.site.address_plan import allot
+from firstboot.site.model import Port, Site
+from qemu.world.packets import (
+    ADVERTISEMENT,
+    ARP,
+    ICMP6,
+    IPV4,
+    IPV6,
+    SOLICITATION,
+    TCP,
+    Frame,
+)
+
+BGP = 179
+LINK_LOCAL = ip_network("fe80::/10")
+NOBODY = ip_address("::")
+"""Who asks whether an address is free (RFC 4862)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Whatever leaves a port, leaves from the scopes; and from the port's own addresses only BGP
+    to neighbours, the search for them and for next hops, and what tells those who search for the
+    port where it is (ARP, neighbour discovery)."""
+
+    scopes: tuple[Network, ...]
+    own: frozenset[Address]
+    neighbours: frozenset[Address]
+    vlan: int | None
+    hops: frozenset[Address] = frozenset()
+    """Members of an exchange that its route servers give as next hops."""
+
+    def strays(self, frames: Collection[Frame]) -> list[str]:
+        """What breaks the rule, each told once."""
+        return sorted(
+            {
+                str(frame.packet if frame.ethertype in (IPV4, IPV6) else frame)
+                for frame in frames
+                if not self.allows(frame)
+            }
+        )
+
+    def allows(self, frame: Frame) -> bool:
+        if frame.vlan != self.vlan:
+            return False
+        if frame.ethertype == ARP:
+            speaker, sought, answers = frame.arp
+            return speaker in self.own and (answers or self._known(sought))
+        if frame.ethertype not in (IPV4, IPV6):
+            return False
+        packet = frame.packet
+        if any(packet.source in scope for scope in self.scopes):
+            return True
+        if packet.protocol == ICMP6 and packet.kind in (SOLICITATION, ADVERTISEMENT):
+            linked = packet.source in self.own or packet.source in LINK_LOCAL
+            return (linked or packet.source == NOBODY) and self._known(packet.target)
+        bgp = packet.protocol == TCP and BGP in packet.ports
+        return bgp and packet.source in self.own and packet.destination in self.neighbours
+
+    def _known(self, target: Address) -> bool:
+        """Whether the port may speak of it; of itself it tells when it comes up (RFC 5227)."""
+        return target in (self.neighbours | self.own | self.hops) or target in LINK_LOCAL
+
+
+def rule(site: Site, port: Port) -> Rule:
+    """The rule for a port of this site."""
+    sessions = [session for session in allot(site).sessions if session.port is port]
+    return Rule(
+        site.scopes,
+        frozenset(session.local for session in sessions),
+        frozenset(session.remote for session in sessions),
+        port.vlan,
+    )

@@ -1,0 +1,303 @@
+"""From a site to a box that runs it: in order, stopping at the first no, gently the next time."""
+
+import itertools
+import shutil
+from pathlib import Path
+
+import pytest
+
+from firstboot.box.apply import apply_site, take_on
+from firstboot.box.services import SERVICES
+from firstboot.core.document import Document
+from firstboot.core.refusal import Refusal
+from firstboot.site.model import Site
+from tests.firstboot.box import box as boxes
+from tests.firstboot.box.box import Box, changed, example
+from tests.firstboot.box.cut import at_every_step
+
+PEER = ("asn: 65536", "asn: 65538")
+SECRET = ("EKpCMmMTM7gbv4W4jvLnhxnA", "T9vTn5zQm2LwXc8RbYpKd4Hs")
+
+
+class Told(list[str]):
+    def __call__(self, text: str) -> None:
+        self.append(text)
+
+
+def configured(box: Box, site: Document[Site] | None = None) -> Box:
+    """The box after a first boot with the example; what it did is forgotten."""
+    site = site or example()
+    box.is_like(site.value)
+    apply_site(site, box.machine, Told())
+    box.forget()
+    return box
+
+
+def applied(box: Box, *changes: tuple[str, str]) -> Told:
+    """Apply the example with `changes`, on a box whose network is then as it says."""
+    told = Told()
+    site = changed(*changes)
+    box.is_like(site.value)
+    apply_site(site, box.machine, told)
+    return told
+
+
+def test_services_come_up_in_order_and_the_ports_last(box: Box) -> None:
+    told = Told()
+    apply_site(example(), box.machine, told)
+    assert box.started() == [service.name for service in SERVICES]
+    order = ["netif", "pf", "exitisp_ports", "local_unbound", "exitisp_relays", "openbgpd"]
+    assert [name for name in box.started() if name in order] == order
+    assert box.calls[-1] == "service exitisp_ports raise"
+    assert told[-1] == "The transit and exchange ports are up."
+
+
+def test_every_checker_is_asked_before_anything_is_written_or_started(box: Box) -> None:
+    apply_site(example(), box.machine, Told())
+    calls = [call.split() for call in box.calls]
+    names = [words[0].rpartition("/")[2] for words in calls]
+    first = next(at for at, words in enumerate(calls) if words[0] == "service")
+    for name, count in (("pfctl", 2), ("local-unbound-checkconf", 1), ("bgpd", 1), ("sshd", 1)):
+        assert names[:first].count(name) == count, name
+    assert names[:first].count("tor") == example().value.relays.count
+    assert not any("AAAA" in call or "EKpC" in call for call in box.calls)
+
+
+def test_the_box_has_what_was_rendered(box: Box) -> None:
+    configured(box)
+    running = box.machine.running()
+    assert running is not None
+    assert running.number == box.machine.generations.current() == 1
+    for file in running.read().files:
+        path = box.root / file.path
+        assert path.read_text() == file.text
+        assert path.stat().st_mode & 0o7777 == file.mode
+    left = {file.path for file in running.read().files} ^ box.files().keys()
+    assert left == set()
+
+
+@pytest.mark.parametrize(
+    ("program", "says", "place", "answer"),
+    [
+        (
+            "/sbin/pfctl -nf",
+            "{}/etc/pf.conf:LINE: syntax error",
+            ("etc/pf.conf", "203.0.113.20 port 179"),
+            "peers[4].addresses[0] (",
+        ),
+        (
+            "/usr/local/sbin/bgpd -n",
+            "{}/etc/local/bgpd.conf:LINE: unknown host",
+            ("etc/local/bgpd.conf", "remote-as 64499"),
+            "peers[1].asn (",
+        ),
+        (
+            "/usr/local/sbin/bgpd -n",
+            "{}/etc/local/bgpd.conf:LINE: bad password FzD6q0welCLSUmuuYK8KHleE",
+            ("etc/local/bgpd.conf", "FzD6q0welCLSUmuuYK8KHleE"),
+            "peers[1].md5 (",
+        ),
+        (
+            "/usr/sbin/local-unbound-checkconf",
+            "{}/var/unbound/unbound.conf:LINE: error: unknown keyword",
+            ("var/unbound/unbound.conf", "outgoing-interface: 198.51.100.2"),
+            "",
+        ),
+        (
+            "/usr/sbin/sshd -t",
+            "{}/etc/ssh/sshd_config line LINE: Bad configuration option",
+            ("etc/ssh/sshd_config", "ListenAddress 192.0.2.194"),
+            "ports[3].addresses[0] (",
+        ),
+        (
+            "/usr/local/bin/tor",
+            "[warn] Failed to parse/validate config: Nickname 'OnionCoop1' is wrong",
+            ("etc/local/tor/torrc@relay1", "Nickname OnionCoop1"),
+            "relays.nickname (",
+        ),
+    ],
+)
+def test_what_a_daemon_refuses_is_told_with_line_and_answer(
+    box: Box, program: str, says: str, place: tuple[str, str], answer: str
+) -> None:
+    configured(box)
+    before, path = box.files(), place[0]
+    line = _line(box, *place)
+    box.fail(program, says.replace("{}", "/tmp/x").replace("LINE", str(line)))
+    with pytest.raises(Refusal) as refused:
+        apply_site(changed(PEER), box.machine, Told())
+    assert str(refused.value).startswith(f"/{path}:{line}: expected a file that ")
+    assert answer in str(refused.value)
+    assert "FzD6" not in str(refused.value)
+    assert box.files() == before
+    assert box.machine.generations.current() == 1
+    assert len(box.machine.generations.all()) == 1
+    assert not any(call.startswith("service ") for call in box.calls)
+
+
+def _line(box: Box, path: str, part: str) -> int:
+    lines = (box.root / path).read_text().splitlines()
+    return next(at for at, line in enumerate(lines, 1) if part in line)
+
+
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(box: Box) -> None:
+    with pytest.raises(Refusal, match=r"ports|ix7") as refused:
+        apply_site(changed(("device: ix0", "device: ix7")), box.machine, Told())
+    assert "network device of this box (ix0, ix1, ix2, igb0)" in str(refused.value)
+    assert box.files() == {}
+
+
+@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+def test_a_service_that_does_not_come_up_stops_it_there_with_the_ports_down(
+    box: Box, service: str
+) -> None:
+    box.fail(f"service {service} start", "it does not work")
+    with pytest.raises(Refusal, match=f"service {service}: .*it does not work.*rollback"):
+        apply_site(example(), box.machine, Told())
+    assert box.started()[-1] == service
+    assert box.calls[-1] == "service exitisp_ports stop"
+    assert "service exitisp_ports raise" not in box.calls
+
+
+def test_what_runs_before_a_box_is_configured_is_started_anew(box: Box) -> None:
+    box.programs.up.add("syslogd")
+    apply_site(example(), box.machine, Told())
+    assert box.calls.index("service syslogd stop") < box.calls.index("service syslogd start")
+    assert "service exitisp_relays stop" not in box.calls
+
+
+def test_what_did_not_come_up_does_with_the_next_change(box: Box) -> None:
+    box.fail("service exitisp_relays start", "no tor")
+    with pytest.raises(Refusal):
+        apply_site(example(), box.machine, Told())
+    box.programs.failures.clear()
+    box.forget()
+    applied(box, PEER)
+    assert box.started() == ["exitisp_relays", "openbgpd"]
+    assert box.calls[-1] == "service exitisp_ports raise"
+
+
+@pytest.mark.parametrize("service", [one.name for one in SERVICES if one.ready])
+def test_a_service_that_starts_and_does_not_answer_is_one_that_is_not_up(
+    box: Box, service: str
+) -> None:
+    ready = next(" ".join(one.ready) for one in SERVICES if one.name == service)
+    box.fail(ready, "not running")
+    with pytest.raises(Refusal, match=f"service {service}: .*not running"):
+        apply_site(example(), box.machine, Told())
+    assert "service exitisp_ports raise" not in box.calls
+
+
+def test_the_ports_stay_down_if_something_could_leak(box: Box) -> None:
+    box.answer("pfctl -s rules", "pass all")
+    told = Told()
+    with pytest.raises(Refusal, match="no rule LEAK4 on ix0, so they stay down"):
+        apply_site(example(), box.machine, told)
+    assert box.calls[-1] == "service exitisp_ports stop"
+    assert "service exitisp_ports raise" not in box.calls
+
+
+@pytest.mark.parametrize(
+    ("changes", "calls"),
+    [
+        ([PEER], {"bgpctl reload"}),
+        ([SECRET], {"bgpctl reload"}),
+        ([("policy: reduced", "policy: web")], {"service exitisp_relays reload"}),
+        (
+            [("abuse: abuse@example.net", "abuse: complaints@example.net")],
+            {"service exitisp_relays reload"},
+        ),
+        (
+            [("ntp2.example.net", "ntp3.example.net")],
+            {"service ntpd stop", "service ntpd start"},
+        ),
+    ],
+)
+def test_only_what_changed_is_touched_and_gently(
+    box: Box, changes: list[tuple[str, str]], calls: set[str]
+) -> None:
+    configured(box)
+    applied(box, *changes)
+    looking = ("status", "enabled", "raise")
+    acts = {
+        call
+        for call in box.calls
+        if call.startswith(("service ", "bgpctl reload", "ifconfig lo1", "pfctl -q -f"))
+        and not call.endswith(looking)
+    }
+    assert acts == calls
+    assert box.calls[-1] == "service exitisp_ports raise"
+
+
+def test_nothing_is_touched_if_nothing_changed(box: Box) -> None:
+    configured(box)
+    applied(box)
+    assert not any("start" in call or "stop" in call or "reload" in call for call in box.calls)
+
+
+def test_more_relays_get_their_addresses_first(box: Box) -> None:
+    configured(box)
+    applied(box, ("count: 16", "count: 17"))
+    adding = "ifconfig lo1 inet6 2001:db8:ee::1:11/128 alias"
+    assert box.calls.index(adding) < box.calls.index("service exitisp_relays reload")
+
+
+def test_fewer_relays_leave_their_addresses_until_the_next_boot(box: Box) -> None:
+    """OpenBGPD does not survive that an IPv6 address goes."""
+    configured(box, changed(("count: 16", "count: 17")))
+    applied(box)
+    assert not any(call.endswith("-alias") for call in box.calls)
+    assert not (box.root / "etc/local/tor/torrc@relay17").exists()
+
+
+def test_other_ports_take_a_restart_and_nothing_is_touched_before(box: Box) -> None:
+    configured(box)
+    before = box.files()
+    told = applied(box, ("203.0.113.10/24", "203.0.113.11/24"))
+    assert "takes a restart of the box: shutdown -r now" in told[-2]
+    assert {path: text for path, text in box.files().items() if text != before[path]} == {}
+    assert box.machine.generations.current() == 2
+    running = box.machine.running()
+    assert running is not None
+    assert running.number == 1
+    assert not any(call.startswith("service ") for call in box.calls)
+
+
+def test_what_is_not_installed_is_told_and_left_out(box: Box) -> None:
+    for program in ("usr/local/bin/tor", "usr/local/sbin/bgpd"):
+        (box.root / program).unlink()
+    told = Told()
+    apply_site(example(), box.machine, told)
+    assert "Not installed: relays (/usr/local/bin/tor)." in told
+    assert "exitisp_relays" not in box.started()
+    assert "openbgpd" not in box.started()
+
+
+def test_two_do_not_change_a_box_at_once(box: Box) -> None:
+    with box.machine.alone(), pytest.raises(Refusal, match="another exitisp at work"):
+        apply_site(example(), box.machine, Told())
+
+
+def test_a_power_cut_while_a_site_is_applied_leaves_a_box_that_boots(tmp_path: Path) -> None:
+    """What counts is what a boot finds on /cfg: one of the two, and all of it."""
+    before = configured(boxes.make(tmp_path / "before", example().value))
+    before.machine.generations.write(before.machine.generations.all()[0].read())
+    places = (tmp_path / str(number) for number in itertools.count())
+
+    def prepared() -> Box:
+        root = next(places)
+        shutil.copytree(before.root, root, symlinks=True)
+        box = Box(root)
+        box.is_like(example().value)
+        box.programs.up.update(before.programs.up)
+        return box
+
+    def change(box: Box) -> None:
+        take_on(box.machine.generations.find(2), box.machine, Told())
+
+    for box in at_every_step(prepared, change):
+        chosen = box.machine.generations.chosen()
+        assert chosen is not None
+        assert chosen.number in (1, 2)
+        box.restarted()
+        assert box.files() == before.files()

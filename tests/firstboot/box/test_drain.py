@@ -1,0 +1,69 @@
+"""A peer is drained and used again."""
+
+import pytest
+
+from firstboot.box import commands, drain
+from firstboot.core.refusal import Refusal
+from tests.firstboot.box.box import Box
+from tests.firstboot.box.test_apply import Told, configured
+
+RULES = """\
+match to 192.0.2.1 set community GRACEFUL_SHUTDOWN
+match from 192.0.2.1 set localpref 0
+match to 2001:db8:100::1 set community GRACEFUL_SHUTDOWN
+match from 2001:db8:100::1 set localpref 0
+"""
+
+
+def rules(box: Box) -> str:
+    return (box.root / drain.RULES).read_text()
+
+
+def test_every_session_of_a_peer_is_drained(box: Box) -> None:
+    configured(box)
+    box.forget()
+    told = Told()
+    drain.drain("upstream-a", box.machine, told)
+    assert rules(box) == RULES
+    assert box.calls == ["bgpctl reload"]
+    assert "192.0.2.1 and 2001:db8:100::1" in told[0]
+
+
+def test_peers_are_drained_and_used_again_one_by_one(box: Box) -> None:
+    configured(box)
+    for name in ("upstream-a", "root-server", "upstream-a"):
+        drain.drain(name, box.machine, Told())
+    assert drain.drained(box.machine) == ["upstream-a", "root-server"]
+    assert rules(box).count("match") == 6
+    drain.undrain("root-server", box.machine, Told())
+    assert rules(box) == RULES
+    drain.undrain("upstream-a", box.machine, Told())
+    assert rules(box) == drain.NOBODY
+    assert drain.drained(box.machine) == []
+
+
+def test_status_tells_who_is_drained(box: Box) -> None:
+    configured(box)
+    drain.drain("upstream-b", box.machine, Told())
+    told = Told()
+    commands.status(box.machine, told)
+    assert "drained: upstream-b (exitisp undrain upstream-b)" in told
+
+
+def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(box: Box) -> None:
+    configured(box)
+    with pytest.raises(Refusal, match="name one of upstream-a, upstream-b, route-server-1"):
+        drain.drain("upstream-c", box.machine, Told())
+    assert not (box.root / drain.RULES).exists()
+
+
+def test_a_bgpd_that_refuses_keeps_the_rules_it_had(box: Box) -> None:
+    configured(box)
+    drain.drain("upstream-a", box.machine, Told())
+    box.fail("bgpctl reload", "no bgpd there")
+    with pytest.raises(Refusal, match="found no bgpd there"):
+        drain.drain("upstream-b", box.machine, Told())
+    assert rules(box) == RULES
+    with pytest.raises(Refusal):
+        drain.undrain("upstream-a", box.machine, Told())
+    assert rules(box) == RULES

@@ -1,0 +1,245 @@
+"""Documents: every value with its line, every fault told, nothing guessed, nothing hung up."""
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from firstboot.core import document
+from firstboot.core.document import Faulty
+from firstboot.core.refusal import Refusal
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Even(int):
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if not text.isdecimal() or int(text) % 2:
+            raise ValueError("an even number")
+        return cls(text)
+
+
+@dataclass(frozen=True)
+class Part:
+    name: str
+    size: Even = Even(2)  # noqa: RUF009
+
+
+@dataclass(frozen=True)
+class Shape:
+    title: str
+    count: int = 0
+    on: bool = False
+    colour: Colour = Colour.RED
+    note: str | None = None
+    parts: tuple[Part, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    class_: str = ""
+
+
+FULL = b"""\
+title: a door
+count: -12
+on: yes
+colour: green
+note: ~
+parts:
+  - {name: hinge, size: 4}
+  - name: lock
+labels:
+  made by: a smith
+class: oak
+"""
+
+
+def read(text: str | bytes) -> Shape:
+    data = text.encode() if isinstance(text, str) else text
+    return document.parse(data, "door.yaml", Shape).value
+
+
+def faults(text: str | bytes) -> list[tuple[int, str]]:
+    with pytest.raises(Faulty) as caught:
+        read(text)
+    return [(fault.line, f"{fault.expected} / {fault.found}") for fault in caught.value.faults]
+
+
+def test_a_document_becomes_its_shape() -> None:
+    assert read(FULL) == Shape(
+        "a door",
+        -12,
+        True,
+        Colour.GREEN,
+        None,
+        (Part("hinge", Even(4)), Part("lock")),
+        {"made by": "a smith"},
+        "oak",
+    )
+
+
+def test_every_part_knows_its_line() -> None:
+    read = document.parse(FULL, "door.yaml", Shape)
+    assert read.where("colour") == "door.yaml:4"
+    assert read.where("parts", 1, "name") == "door.yaml:8"
+    assert read.where("labels", "made by") == "door.yaml:10"
+
+
+def test_a_part_left_to_its_default_has_the_line_of_what_is_around_it() -> None:
+    assert document.parse(FULL, "door.yaml", Shape).where("parts", 1, "size") == "door.yaml:8"
+
+
+@pytest.mark.parametrize("text", ["no", "1.10", "0644", "2020-01-01", "12:30", "!!int 7", "0x10"])
+def test_text_stays_text_however_yaml_would_read_it(text: str) -> None:
+    assert read(f"title: {text}").title == text.removeprefix("!!int ")
+
+
+def test_quotes_make_an_empty_text_and_a_tilde_text() -> None:
+    assert read("title: ''\nnote: '~'") == Shape("", note="~")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert read(b"\xef\xbb\xbftitle: a").title == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("title: a\nsize: 1", 2, "the unknown key 'size'"),
+        ("title: a\ncount: 1\ncount: 2", 3, "'count' twice"),
+        ("\ncount: 1", 2, "the key 'title' / none"),
+        ("title:", 1, "text / nothing"),
+        ("title: [a]", 1, "text / a list"),
+        ("title: a\ncount: 1.5", 2, "a whole number / '1.5'"),
+        ("title: a\ncount: 0x10", 2, "a whole number / '0x10'"),
+        ("title: a\ncount: " + "9" * 10_000, 2, "a whole number / '999"),
+        ("title: a\non: 1", 2, "yes or no / '1'"),
+        ("title: a\ncolour: blue", 2, "one of red, green / 'blue'"),
+        ("title: a\nparts: {}", 2, "a list / a mapping"),
+        ("title: a\nparts:\n- name: b\n  size: 3", 4, "an even number / '3'"),
+        ("title: a\nlabels: []", 2, "a mapping (key: value) / a list"),
+        ("title: a\nlabels: {[b]: c}", 2, "a plain key / a list"),
+        ("title: a\nclass_: b", 2, "the unknown key 'class_'"),
+        ("title: a\n--- \ntitle: b", 2, "single document"),
+        ("title: a\n  b: c", 2, "mapping values are not allowed"),
+        ("title: 'a\n\n", 3, "unexpected end of stream"),
+        ("title: a\ncount: &x 1", 2, "an anchor or alias"),
+        ("title: a\nnote: *x", 2, "an anchor or alias"),
+        ('title: a\nnote: "\\ud800"', 2, "half a character"),
+        ('title: "\\UFFFFFFFF"', 1, "out of range"),
+        ("%YAML " + "1" * 5000 + ".1\n---\ntitle: a", 1, "out of range"),
+        ("", 1, "a document / an empty file"),
+        ("# nothing\n", 1, "a document / an empty file"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(text: str, line: int, told: str) -> None:
+    ((found, message),) = faults(text)
+    assert found == line
+    assert told.replace("an anchor", "a YAML anchor") in message
+
+
+def test_all_faults_are_told_at_once_and_in_order() -> None:
+    text = "colour: blue\nparts:\n- {size: 1}\n- name: a\n  weight: 2\ncount: many\n"
+    assert [line for line, _ in faults(text)] == [1, 1, 3, 3, 5, 6]
+
+
+def test_the_message_is_the_first_fault_and_how_many_more() -> None:
+    with pytest.raises(Refusal) as caught:
+        read("title: a\ncount: x\non: maybe")
+    assert str(caught.value) == (
+        "door.yaml:2: expected a whole number at count, found 'x' (1 more like it); "
+        "correct the file and try again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "told"),
+    [
+        (b"title: a\nnote: \xff", 2, "the byte 0xff"),
+        (b"\xef\xbb\xbftitle: \xfe", 1, "the byte 0xfe"),
+        ("title: a\nnote: é".encode("utf-16"), 1, "the byte 0xff"),
+        (b"title: a\nnote: b\0", 2, "a character that YAML does not allow"),
+        ("# é\n# é\n\ntitle: \x07".encode(), 4, "a character that YAML does not allow"),
+    ],
+)
+def test_what_is_no_text_is_refused_with_its_line(data: bytes, line: int, told: str) -> None:
+    ((found, message),) = faults(data)
+    assert found == line
+    assert told in message
+
+
+@pytest.mark.parametrize("part", ["[", "{a: ", "- ", "? ", '["",', "{? "])
+def test_deep_nesting_is_refused_at_once(part: str) -> None:
+    ((line, message),) = faults(part * (document.LARGEST // len(part)))
+    assert line == 1
+    assert "few levels" in message
+
+
+def test_more_than_a_person_would_write_is_refused() -> None:
+    ((_, message),) = faults(b"#" * (document.LARGEST + 1))
+    assert f"at most {document.LARGEST} bytes" in message
+
+
+def test_a_long_document_within_the_limit_is_read() -> None:
+    parts = "".join(f"- name: part {number}\n" for number in range(1000))
+    assert len(read(f"title: a\nparts:\n{parts}").parts) == 1000
+
+
+def test_a_message_is_one_line_whatever_the_keys_are() -> None:
+    with pytest.raises(Refusal) as caught:
+        read('title: a\nlabels: {"a\\n\\e[31mb": []}')
+    assert str(caught.value).isprintable()
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.yaml"):
+        with pytest.raises(Refusal, match="a readable YAML file"):
+            document.load(path, Shape)
+
+
+def test_a_file_is_named_in_its_faults(tmp_path: Path) -> None:
+    path = tmp_path / "door.yaml"
+    path.write_text("title: a\nsize: 2\n")
+    with pytest.raises(Faulty, match=r"door\.yaml:2: expected one of the keys title, count"):
+        document.load(path, Shape)
+
+
+def settles(data: bytes) -> None:
+    """Any input gives a value or a Refusal of one line."""
+    told = ""
+    try:
+        document.parse(data, "x", Shape)
+    except Refusal as refusal:
+        told = str(refusal)
+    assert not told or told.isprintable()
+
+
+SNIPPETS = st.sampled_from(
+    ["title", ": ", "- ", "? ", "[", "]", "{", "}", ", ", "\n", "  ", "'", '"', "|\n", ">-\n",
+     "&a ", "*a", "!!str ", "!<x> ", "!%ff ", "%YAML 1.1\n", "%TAG ! x\n", "---\n", "...\n", "#",
+     "parts", "labels", "<<", "~", "=", "\\x", "\\ud83d", "\\U00110000", "\t", "\r", "\x85",
+     "\u2028", "\ufeff", "é", "😀", "0", "\0", "\x1b", "@", "`"]
+)  # fmt: skip
+
+
+@given(st.binary(max_size=200))
+@example("\ufeff\ufeff".encode())
+def test_random_bytes_give_a_value_or_a_refusal(data: bytes) -> None:
+    settles(data)
+
+
+@given(st.lists(SNIPPETS, max_size=25))
+def test_random_yaml_gives_a_value_or_a_refusal(parts: list[str]) -> None:
+    settles("".join(parts).encode())
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_said_in_quotes(text: str) -> None:
+    escaped = "".join(f"\\U{ord(char):08x}" for char in text)
+    assert read(f'title: "{escaped}"').title == text

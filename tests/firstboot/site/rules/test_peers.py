@@ -1,0 +1,140 @@
+"""Peers and their secrets: reachable, in their role, and not to be guessed."""
+
+import pytest
+
+from firstboot.site.check import Severity, told
+from firstboot.site.rules.secrets import BITS, strength
+from tests.firstboot.site.sites import TWO, found, says
+
+ERROR, WARNING, ADVICE = Severity
+
+UPSTREAM = "addresses: [192.0.2.1, 2001:db8:100::1]"
+SERVER = "addresses: [203.0.113.1, 2001:db8:200::1]"
+NEIGHBOUR = "addresses: [203.0.113.20, 2001:db8:200::20]"
+SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
+
+
+@pytest.mark.parametrize(
+    ("changes", "severity", "key", "reason"),
+    [
+        ([(NEIGHBOUR, "addresses: [203.0.114.20]")], ERROR, "peers[2].addresses[0]",
+         "is in no port's network"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.0]")], ERROR, "peers[2].addresses[0]",
+         "is the network's own address of 203.0.113.0/24"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.255]")], ERROR, "peers[2].addresses[0]", "broadcast"),
+        ([(NEIGHBOUR, 'addresses: ["2001:db8:200::"]')], ERROR, "peers[2].addresses[0]", "anycast"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.10]")], ERROR, "peers[2].addresses[0]",
+         "the box's own address"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.1]")], ERROR, "peers[2].addresses[0]",
+         "an address of 'route-server' too"),
+        ([(NEIGHBOUR, "addresses: [198.51.100.130]")], ERROR, "peers[2].addresses[0]",
+         "in the own scopes"),
+        ([(NEIGHBOUR, "addresses: [192.0.2.200]")], ERROR, "peers[2].addresses[0]",
+         "management port 'management', where no BGP is spoken"),
+        ([(NEIGHBOUR, "addresses: []")], ERROR, "peers[2]", "has no address"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.20, 203.0.113.21]")], ERROR, "peers[2].addresses[1]",
+         "second IPv4 address"),
+        ([(NEIGHBOUR, "addresses: [203.0.113.20]")], ADVICE, "peers[2].addresses",
+         "the peer has no IPv6 address"),
+        ([(UPSTREAM, "addresses: [192.0.2.1]")], WARNING, "peers[0].addresses",
+         "the peer has no IPv6 address"),
+        ([(UPSTREAM, "addresses: [192.0.2.1, 2001:db8:200::9]")], WARNING, "peers[0].addresses",
+         "on different ports"),
+        ([(UPSTREAM, "addresses: [203.0.113.9]")], WARNING, "peers[0].addresses[0]",
+         "most exchanges forbid transit across it"),
+        ([(UPSTREAM, "addresses: [203.0.113.9]")], WARNING, "ports[0]", "no peer is in"),
+        ([("role: transit\n    addresses: [192.0.2.1,", "role: peer\n    addresses: [192.0.2.1,")],
+         ADVICE, "peers[0].addresses[0]", "is a transit port, and this is a peer"),
+        ([("role: transit\n    addresses: [192.0.2.1,", "role: peer\n    addresses: [192.0.2.1,")],
+         WARNING, "peers", "none is a transit"),
+        ([(SERVER, "addresses: [192.0.2.1]"), (UPSTREAM, 'addresses: ["2001:db8:100::1"]')], ERROR,
+         "peers[1].addresses[0]", "a route server is a thing of exchanges"),
+        ([("name: neighbour", "name: Upstream")], ERROR, "peers[2].name", "the name of two peers"),
+        ([("asn: 64500", "asn: 64496")], WARNING, "peers[2].role", "is also a transit here"),
+        ([("irr: AS-NEIGHBOUR", "irr: NEIGHBOUR")], ERROR, "peers[2].irr", "no as-set"),
+        ([("irr: AS-NEIGHBOUR", "irr: 'AS-X | sh'")], ERROR, "peers[2].irr", "no as-set"),
+        ([("irr: AS-NEIGHBOUR", "max_prefix: 0")], ERROR, "peers[2].max_prefix", "no sensible"),
+        ([("irr: AS-NEIGHBOUR", "max_prefix: 900000")], WARNING, "peers[2].max_prefix", "leaks"),
+        ([(UPSTREAM, f"{UPSTREAM}\n    max_prefix: 1000")], WARNING, "peers[0].max_prefix",
+         "closed"),
+        ([("  - 198.51.100.0/24\n  - 2001:db8:ee::/48\n", "  - 198.51.100.0/24\n")], WARNING,
+         "peers", "no scope is IPv6"),
+    ],
+)  # fmt: skip
+def test_peers_are_judged_as_the_field_does(
+    changes: list[tuple[str, str]], severity: Severity, key: str, reason: str
+) -> None:
+    assert says(found(*changes), severity, key, reason)
+
+
+def test_a_scope_that_no_peer_hears_of_is_an_error() -> None:
+    findings = found(
+        (UPSTREAM, "addresses: [192.0.2.1]"),
+        (SERVER, "addresses: [203.0.113.1]"),
+        (NEIGHBOUR, "addresses: [203.0.113.20]"),
+    )
+    assert says(findings, ERROR, "scopes[1]", "nobody hears of this scope")
+
+
+def test_no_peer_at_all_is_an_error() -> None:
+    text = TWO.read_text()
+    peers = text[text.index("peers:\n") : text.index("relays:\n")]
+    assert says(found((peers, ""), of=TWO), ERROR, "peers", "there is none")
+
+
+@pytest.mark.parametrize("irr", ["AS64500", "RIPE::AS-X", "AS64500:AS-ALL:AS-X_1", "as-lower"])
+def test_objects_of_routing_registries_are_understood(irr: str) -> None:
+    assert not [f for f in found(("AS-NEIGHBOUR", irr)) if f.key[-1] == "irr"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "severity", "reason"),
+    [
+        ("kUr7", ERROR, "shorter than 12"),
+        ("k7Qw9zTb3Xe", ERROR, "shorter than 12"),
+        ("k7Qw9zTb3XeR", WARNING, "shorter than 16"),
+        ("x7" * 41, ERROR, "longer than 80 bytes"),
+        ("changeme-changeme", ERROR, "words, repetitions or rows"),
+        ("P@ssw0rd2024!!!!", ERROR, "words, repetitions or rows"),
+        ("bgpsecret64500bgp", ERROR, "words, repetitions or rows"),
+        ("neighbour-neighbour", ERROR, "words, repetitions or rows"),
+        ("ExampleExitFoundation1", ERROR, "words, repetitions or rows"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", ERROR, "words, repetitions or rows"),
+        ("abcdefghijklmnopqrstuvwxyz", ERROR, "words, repetitions or rows"),
+        ("1234567890123456789", ERROR, "words, repetitions or rows"),
+        ("Kx9Kx9Kx9Kx9Kx9Kx9Kx9", ERROR, "words, repetitions or rows"),
+        ("with space K7Qw9zTb3Xe", ERROR, "do not agree on"),
+        ('quote"K7Qw9zTb3Xe', ERROR, "do not agree on"),
+        ("dollar$K7Qw9zTb3Xe", ERROR, "do not agree on"),
+        ("hash#K7Qw9zTb3XeRp", ERROR, "do not agree on"),
+        ("back\\K7Qw9zTb3XeRp", ERROR, "do not agree on"),
+        ("é7Qw9zTb3XeRp5Vn", ERROR, "do not agree on"),
+        ("PCmxV4ElPLGCfHQWBPsW2t9q", ERROR, "that of peers[0] too"),
+    ],
+)
+def test_a_weak_secret_is_found_and_never_told(
+    secret: str, severity: Severity, reason: str
+) -> None:
+    findings = found((SECRET, "'" + secret + "'"))
+    assert says(findings, severity, "peers[2].md5", reason)
+    assert not any(secret in told("site.yaml", finding) for finding in findings)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [SECRET, "jR4!vT9%mZ2&xK7*", "tbqk-wzjx-vhfm-pcgd", "0f3a9c51d7e86b240f3a9c51d7e86b24"],
+)
+def test_a_good_secret_is_fine(secret: str) -> None:
+    assert not [f for f in found((SECRET, f"'{secret}'")) if f.key[-1] == "md5"]
+
+
+def test_two_route_servers_of_one_exchange_may_share_a_secret() -> None:
+    one = "addresses: [203.0.113.1, 2001:db8:200::1]"
+    two = "addresses: [203.0.113.2, 2001:db8:200::2]"
+    with_secret = [(text, f"{text}\n    md5: {SECRET}") for text in (one, two)]
+    assert not [f for f in found(*with_secret, of=TWO) if f.key[-1] == "md5"]
+
+
+def test_what_is_known_of_the_site_is_worth_nothing_in_a_secret() -> None:
+    assert strength("Zorbwenk-Zorbwenk7", []) > strength("Zorbwenk-Zorbwenk7", ["Zorbwenk"])
+    assert strength("Zorbwenk-Zorbwenk7", ["Zorbwenk"]) < BITS

@@ -1,0 +1,162 @@
+"""Sites for tests: the examples, changed ones, and every site that there could be."""
+
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from firstboot.core import document
+from firstboot.core.values import Asn, Mac
+from firstboot.site.check import Finding, Severity, check
+from firstboot.site.model import (
+    Clock,
+    Dns,
+    Family,
+    Management,
+    Operator,
+    Peer,
+    PeerRole,
+    Performance,
+    Policy,
+    Port,
+    PortRole,
+    Relays,
+    Site,
+    Strictness,
+    Upgrade,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+ONE = ROOT / "examples" / "one-port-of-each.yaml"
+TWO = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
+
+
+def changed(*changes: tuple[str, str], of: Path = ONE) -> bytes:
+    """The text of an example with parts of it replaced; each is there exactly once."""
+    text = of.read_text()
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} is there {text.count(old)} times"
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def found(*changes: tuple[str, str], of: Path = ONE) -> list[Finding]:
+    """What is found in an example with parts of it replaced, but for what is in the example."""
+    before = {(f.severity, f.key, f.reason) for f in check(document.load(of, Site))}
+    after = check(document.parse(changed(*changes, of=of), "site.yaml", Site))
+    return [f for f in after if (f.severity, f.key, f.reason) not in before]
+
+
+def says(
+    findings: list[Finding], severity: Severity, key: str, reason: str, line: int | None = None
+) -> bool:
+    """Whether one of `findings` is such; a failing assert shows all of them."""
+    return any(
+        finding.severity is severity
+        and document.spell(finding.key) == key
+        and reason in finding.reason
+        and line in (None, finding.line)
+        for finding in findings
+    )
+
+
+WORDS = st.sampled_from(
+    ["", "~", "null", "no", "1.10", "0x10", "12:30", "2020-01-01", "a: b", "a #b", "- a", "[a]",
+     "{n}", "*a", "&a", "!a", "%a", "@a", "`a`", "'", '"', "\\", "a\nb", " a ", "é", "\x85",
+     "\u2028", "\ufeff", "\0", "😀", "::", "::1", "a:", "=", "<<", "?", "a\tb", "AS-X",
+     "ix0", "x" * 300]
+)  # fmt: skip
+TEXT = WORDS | st.text(st.characters(codec="utf-8"), max_size=20)
+INTEGERS = st.integers(-(10**20) + 1, 10**20 - 1)
+ASNS = st.integers(1, 2**32 - 1).map(Asn)
+V4 = st.integers(0, 2**32 - 1)
+V6 = st.integers(0, 2**128 - 1)
+ADDRESSES = V4.map(IPv4Address) | V6.map(IPv6Address)
+INTERFACES = st.tuples(V4, st.integers(0, 32)).map(IPv4Interface) | st.tuples(
+    V6, st.integers(0, 128)
+).map(IPv6Interface)
+NETWORKS = st.builds(lambda n, p: IPv4Network((n, p), strict=False), V4, st.integers(0, 32)) | (
+    st.builds(lambda n, p: IPv6Network((n, p), strict=False), V6, st.integers(0, 128))
+)
+MACS = st.binary(min_size=6, max_size=6).map(
+    lambda octets: Mac(":".join(f"{o:02x}" for o in bytes([octets[0] & 0xFE]) + octets[1:]))
+)
+
+
+def some(items: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(items, max_size=3).map(tuple)
+
+
+PORTS = st.builds(
+    Port,
+    name=TEXT,
+    device=TEXT,
+    role=st.sampled_from(PortRole),
+    addresses=some(INTERFACES),
+    gateway=some(ADDRESSES),
+    mtu=INTEGERS,
+    vlan=st.none() | INTEGERS,
+    mac=st.none() | MACS,
+)
+PEERS = st.builds(
+    Peer,
+    name=TEXT,
+    asn=ASNS,
+    role=st.sampled_from(PeerRole),
+    addresses=some(ADDRESSES),
+    md5=st.none() | TEXT,
+    gtsm=st.booleans(),
+    max_prefix=st.none() | INTEGERS,
+    irr=st.none() | TEXT,
+)
+RELAYS = st.builds(
+    Relays,
+    count=st.integers(-5, 40) | INTEGERS,
+    nickname=TEXT,
+    contact_info=st.none() | TEXT,
+    policy=st.sampled_from(Policy),
+    rules=some(TEXT),
+    bandwidth_mbit=st.none() | INTEGERS,
+    family=st.builds(Family, ids=some(TEXT), members=some(TEXT)),
+    or_addresses=some(ADDRESSES),
+    exit_addresses=some(ADDRESSES),
+)
+SITES = st.builds(
+    Site,
+    schema=INTEGERS,
+    operator=st.builds(Operator, TEXT, TEXT, TEXT, TEXT, TEXT),
+    asn=ASNS,
+    scopes=some(NETWORKS),
+    ports=some(PORTS),
+    peers=some(PEERS),
+    relays=st.just(Relays()) | RELAYS,
+    dns=st.just(Dns())
+    | st.builds(
+        Dns,
+        strictness=st.sampled_from(Strictness),
+        cache_mib=st.none() | INTEGERS,
+        addresses=some(ADDRESSES),
+    ),
+    router=some(ADDRESSES),
+    management=st.builds(Management, keys=some(TEXT), networks=some(NETWORKS)),
+    performance=st.just(Performance())
+    | st.builds(
+        Performance,
+        profiles=st.dictionaries(TEXT, TEXT, max_size=3),
+        settings=st.dictionaries(TEXT, INTEGERS, max_size=3),
+    ),
+    upgrade=st.builds(Upgrade, url=st.none() | TEXT),
+    clock=st.just(Clock()) | st.builds(Clock, servers=some(TEXT)),
+    waivers=st.dictionaries(
+        st.sampled_from(["documentation", "no_management", "k" * 2000]) | TEXT, TEXT, max_size=3
+    ),
+)
+"""Every form that a site may have, sensible or not."""

@@ -1,0 +1,128 @@
+"""Lines as they are typed, whatever is typed."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firstboot.wizard.line_editor import (
+    LONGEST,
+    Hidden,
+    Interrupted,
+    Keyboard,
+    LineLost,
+    hidden,
+    shown,
+)
+
+
+@contextmanager
+def keyboard(data: bytes) -> Iterator[tuple[Keyboard, list[str]]]:
+    """A keyboard on which `data` is typed, and then nobody is there; and what it echoes."""
+    source, target = os.pipe()
+    writer = threading.Thread(target=_write, args=(target, data))
+    writer.start()
+    echoed: list[str] = []
+    try:
+        yield Keyboard(source, echoed.append), echoed
+    finally:
+        os.close(source)
+        writer.join()
+
+
+def _write(target: int, data: bytes) -> None:
+    with os.fdopen(target, "wb") as file:
+        try:
+            file.write(data)
+            file.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), target)
+
+
+def line(data: bytes, hide: Hidden = shown) -> tuple[str, str]:
+    with keyboard(data) as (keys, echoed):
+        return keys.line(hide), "".join(echoed)
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "echo"),
+    [
+        (b"ab\r", "ab", "ab\n"),
+        (b"abc\x7f\x08d\r", "ad", "abc\b \b\b \bd\n"),
+        (b"\x7fa\r", "a", "a\n"),
+        (b"one two\x17three\r", "one three", "one two" + "\b \b" * 3 + "three\n"),
+        (b"one\x15two\r", "two", "one" + "\b \b" * 3 + "two\n"),
+        (b"a\tb\r", "a b", "a b\n"),
+        (b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1b[3~\r", "abcd", "abcd\n"),
+        (b"a\x00\x07\x04b\r", "ab", "ab\n"),
+        ("Förening\r".encode(), "Förening", "Förening\n"),
+        (b"F\xf6rening\r", "F\ufffdrening", "F\ufffdrening\n"),
+    ],
+)
+def test_a_line_is_edited_with_backspaces_alone(data: bytes, text: str, echo: str) -> None:
+    assert line(data) == (text, echo)
+
+
+def test_secrets_are_not_echoed_and_neither_is_erasing_them() -> None:
+    assert line(b"secret\x7f\x7fx\r", hidden) == ("secrx", "\n")
+
+
+def test_a_part_of_a_line_may_be_hidden() -> None:
+    def after(typed: str) -> bool:
+        return "=" in typed
+
+    assert line(b"a=bc\x7f\x7f\x7fd\r", after) == ("ad", "a=\b \bd\n")
+
+
+def test_all_line_ends_end_one_line() -> None:
+    with keyboard(b"a\r\nb\nc\rd\r\n") as (keys, _):
+        assert [keys.line() for _ in range(4)] == ["a", "b", "c", "d"]
+        with pytest.raises(LineLost):
+            keys.line()
+
+
+def test_a_line_may_be_longer_than_a_terminal_takes() -> None:
+    text, _ = line(b"x" * 3000 + b"\r")
+    assert text == "x" * 3000
+
+
+def test_a_line_without_an_end_is_cut() -> None:
+    text, _ = line(b"x" * 100_000 + b"\r")
+    assert text == "x" * LONGEST
+
+
+def test_control_c_interrupts_and_the_next_line_is_read() -> None:
+    with keyboard(b"ab\x03cd\r") as (keys, echoed):
+        with pytest.raises(Interrupted):
+            keys.line()
+        assert keys.line() == "cd"
+        assert "".join(echoed) == "ab^C\ncd\n"
+
+
+def test_control_d_on_an_empty_line_is_the_end() -> None:
+    with keyboard(b"\x04") as (keys, _), pytest.raises(LineLost):
+        keys.line()
+
+
+def test_what_is_typed_ahead_waits() -> None:
+    with keyboard(b"a\rb\r") as (keys, _):
+        keys.line()
+        assert keys.waiting
+        keys.line()
+
+
+@given(st.binary(max_size=200))
+def test_whatever_is_typed_becomes_printable_lines(data: bytes) -> None:
+    with keyboard(data) as (keys, echoed):
+        while True:
+            try:
+                assert keys.line().isprintable()
+            except Interrupted:
+                continue
+            except LineLost:
+                break
+        assert all(part.isprintable() or part in ("\n", "^C\n", "\b \b") for part in echoed)

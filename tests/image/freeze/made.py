@@ -1,0 +1,64 @@
+"""Programs that are frozen once for all tests of a run, whichever process they are in."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from image.base.cache import cache_folder
+from image.freeze import Frozen, Target, freeze
+from image.freeze.program import Program
+from image.freeze.target_python import Packages
+from tests.image.packages.fixtures import FIXTURES
+from tests.image.packages.given import fixture
+
+CACHE = cache_folder().parent / "freeze"
+"""The user's: the bootloader and its source are there after the first run."""
+
+PYTHON = FIXTURES / "All" / "python311-3.11.2.pkg"
+
+
+def packaged_python() -> Packages:
+    """The shared package of Python; skips the test where there is none that fits."""
+    if not PYTHON.is_file():
+        pytest.skip(f"no package of Python for FreeBSD at {PYTHON}")
+    return Packages((fixture(PYTHON),))
+
+
+@cache
+def program() -> Program:
+    """The same for all tests, whoever writes to the repository meanwhile."""
+    return Program.read()
+
+
+@cache
+def frozen_for_linux() -> Frozen:
+    with _alone():
+        return freeze(Target.LINUX, CACHE, program=program())
+
+
+@cache
+def frozen_for_freebsd() -> Frozen:
+    with _alone():
+        try:
+            return freeze(Target.FREEBSD, CACHE, python=packaged_python(), program=program())
+        except Refusal as refusal:
+            if refusal.subject.startswith("pip download"):
+                pytest.skip(str(refusal))
+            raise
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process freezes, the others wait and find it done."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    folder = os.open(CACHE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

@@ -1,0 +1,45 @@
+"""What is there when packages are asked for: overlays, a base system, a lock file."""
+
+from pathlib import Path
+
+from image import overlay
+from image.base import lock
+from image.base.lock import Base, Folder, Lock, PackagePin, Packages, RepositoryUrl, Schema, Url
+from image.base.signature import Principal
+from image.packages.trust import FOLDER
+from image.tree import Tree, directory, file
+from tests.image.packages.repository import Signer, fingerprint_file
+
+
+def asking(folder: Path, *rules: str) -> overlay.Overlay:
+    """An overlay that asks for packages as `rules` of its overlay.yaml say."""
+    folder.mkdir(parents=True)
+    lines = "".join(f"- {rule}\n" for rule in rules)
+    (folder / "overlay.yaml").write_text(f"description: x\npackages:\n{lines}")
+    return overlay.load(folder)
+
+
+def base_system(*trusted: Signer, revoked: tuple[Signer, ...] = ()) -> Tree:
+    """A base system with fingerprints, and with libc.so.7."""
+    tree = Tree()
+    for path in ("lib", "usr", "usr/share", "usr/share/keys", FOLDER):
+        tree[path] = directory()
+    tree["lib/libc.so.7"] = file(b"")
+    for kind, signers in (("trusted", trusted), ("revoked", revoked)):
+        tree[f"{FOLDER}/{kind}"] = directory()
+        for number, signer in enumerate(signers):
+            tree[f"{FOLDER}/{kind}/key{number}"] = file(fingerprint_file(signer).encode())
+    return tree
+
+
+def write_lock(
+    path: Path,
+    repository: str,
+    pins: tuple[PackagePin, ...] | None = None,
+    signer: lock.Sha256 | None = None,
+) -> Path:
+    url = "https://mirror.example.org/pub/"
+    base = Base(Folder(url), Url(f"{url}key"), Principal("builder"))
+    packages = Packages(RepositoryUrl(repository), signer, pins)
+    lock.write(path, Lock(Schema(1), base, packages))
+    return path

@@ -1,0 +1,88 @@
+import tarfile
+from collections.abc import Sequence
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from image.packages import bounded_tar, signed
+from tests.image.packages.repository import PACKINGS, Item, Signer, member, tar, usual_signer
+from tests.image.packages.repository import signed as sign
+
+DATA = b"the data" * 1000
+
+
+def archive(names: Sequence[str], content: bytes = b"x", packing: str = "plain") -> bytes:
+    return PACKINGS[packing](tar([member(name, Item(content), 0) for name in names]))
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_data_and_signatures_come_out_however_they_are_packed(packing: str) -> None:
+    stranger = Signer.rsa()
+    found = signed.read(sign("data", DATA, [usual_signer(), stranger], packing), "data", "data.pkg")
+    assert found.data == DATA
+    assert [one.fingerprint for one in found.signatures] == [
+        usual_signer().fingerprint,
+        stranger.fingerprint,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["other"], "expected a member data, found none"),
+        (["data", "data"], "expected one data, found two"),
+        (["data", "data.sig"], r"data\.pub beside the other of the two"),
+        (["data", "a.sig", "b.pub"], r"a\.pub beside the other of the two"),
+        (["data", *(f"{number}.sig" for number in range(9))], "at most 8 signatures"),
+    ],
+)
+def test_an_archive_of_other_members_is_refused(names: list[str], complaint: str) -> None:
+    with pytest.raises(Refusal, match=complaint):
+        signed.read(archive(names), "data", "data.pkg")
+
+
+def test_a_signature_that_is_no_file_counts_for_none() -> None:
+    link, _ = member("data.sig", Item(symlink="/etc/passwd"), 0)
+    data = tar([(link, b""), member("data.pub", Item(b"x"), 0), member("data", Item(DATA), 0)])
+    with pytest.raises(Refusal, match=r"data\.sig beside the other"):
+        signed.read(data, "data", "data.pkg")
+
+
+def test_a_signature_of_a_megabyte_is_refused() -> None:
+    data = archive(["data.sig"], bytes(signed.LARGEST_SIGNATURE + 1), "zstd")
+    with pytest.raises(Refusal, match=f"at most {signed.LARGEST_SIGNATURE} bytes"):
+        signed.read(data, "data", "data.pkg")
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_what_inflates_without_end_is_refused(
+    packing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_tar, "LARGEST", 1 << 20)
+    data = archive(["data"], bytes(2 << 20), packing)
+    with pytest.raises(Refusal, match="at most 1048576 bytes when decompressed, found more"):
+        signed.read(data, "data", "data.pkg")
+
+
+def test_a_file_that_claims_to_be_sparse_is_no_data() -> None:
+    """GNU's sparse format: a few bytes that stand for a terabyte of zeros."""
+    info = tarfile.TarInfo("data")
+    info.type = tarfile.GNUTYPE_SPARSE
+    buffer = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    buffer[483:495] = b"17777777777\0"
+    with pytest.raises(Refusal):
+        signed.read(bytes(buffer) + bytes(1024), "data", "data.pkg")
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_an_archive_that_is_cut_short_is_refused(packing: str) -> None:
+    data = sign("data", bytes(range(256)) * 40, [usual_signer()], packing)
+    for length in range(0, len(data) - 10_240 if packing == "plain" else len(data) - 50, 97):
+        with pytest.raises(Refusal, match=r"^data\.pkg"):
+            signed.read(data[:length], "data", "data.pkg")
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", b"\x1f\x8b\x08" + bytes(600), bytes(2000)])
+def test_what_is_no_archive_is_refused(data: bytes) -> None:
+    with pytest.raises(Refusal, match="a tar archive"):
+        signed.read(data, "data", "data.pkg")

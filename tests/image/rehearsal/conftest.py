@@ -1,0 +1,24 @@
+"""An image of a rehearsal with a root shell on its second serial port."""
+
+from pathlib import Path
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from image import overlay
+from image.base.cache import cache_folder
+from image.rehearsal.build import Rehearsed, build
+
+SHELL = Path(__file__).parent / "shell"
+
+
+@pytest.fixture(scope="session")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
+    """Skips where there is no apt, or nothing that it could fetch packages from."""
+    image = tmp_path_factory.mktemp("rehearsal") / "rehearsal.img"
+    try:
+        return build([overlay.load(SHELL)], image, cache_folder().parent)
+    except Refusal as refusal:
+        if refusal.subject == "Debian's packages":
+            pytest.skip(str(refusal))
+        raise

@@ -1,0 +1,134 @@
+"""The box on Linux: which system a root has, and what is believed of what programs say."""
+
+import json
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from firstboot.box import systems
+from firstboot.box.machine import PATIENCE, Machine, Ran
+from firstboot.box.systems import REHEARSAL, freebsd, rehearsal
+from firstboot.site.address_plan import allot
+from tests.image.rehearsal.sites import on_linux
+
+SITE = on_linux("two-transits-and-an-exchange")
+PLAN = allot(SITE)
+OUTSIDE = [port.interface for port in SITE.ports if port.role.outside]
+
+SOCKETS = """\
+udp UNCONN 0 0 127.0.0.53:53 0.0.0.0:* users:(("unbound",pid=85,fd=5))
+udp UNCONN 0 0 198.51.100.1:123 0.0.0.0:* users:(("chronyd",pid=90,fd=5))
+tcp LISTEN 0 5 192.0.2.2:179 0.0.0.0:* users:(("bgpd",pid=146,fd=8))
+tcp LISTEN 0 128 192.0.2.194:22 0.0.0.0:* users:(("sshd",pid=110,fd=3))
+tcp LISTEN 0 9 [2001:db8:ee::1:1]:443 [::]:* users:(("tor",pid=127,fd=9),("tor",pid=127,fd=4))
+udp UNCONN 0 0 0.0.0.0:56888 0.0.0.0:* users:(("tor",pid=127,fd=12))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standin(Machine):
+    """Answers by command line, else with nothing and success."""
+
+    answers: dict[str, Ran] = field(default_factory=dict)
+
+    def run(self, *command: str, given: str | None = None, patience: float = PATIENCE) -> Ran:
+        return self.answers.get(" ".join(command), Ran("", 0))
+
+
+def healthy(root: Path) -> Standin:
+    """What a box with SITE says."""
+    interfaces = {"lo": ["127.0.0.1"], "lo1": [str(one) for one in PLAN.addresses]}
+    for port in SITE.ports:
+        interfaces[port.interface] = [*(str(one.ip) for one in port.addresses), "fe80::1"]
+    told = [
+        {"ifname": name, "addr_info": [{"local": one} for one in addresses]}
+        for name, addresses in interfaces.items()
+    ]
+    rules = "".join(
+        f'type filter hook egress device "{one}" priority filter; policy drop;\n' for one in OUTSIDE
+    )
+    return Standin(
+        root,
+        "",
+        {
+            "ip -json address": Ran(json.dumps(told), 0),
+            "nft list table netdev exitisp": Ran(rules, 0),
+            "ss -H -lntup": Ran(SOCKETS, 0),
+        },
+    )
+
+
+def failing(box: Standin) -> list[str]:
+    return [one.what for one in rehearsal.verdicts(SITE, (), box) if not one.holds]
+
+
+def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
+    assert systems.of(tmp_path) is freebsd.SYSTEM
+    assert not freebsd.SYSTEM.notice
+    mark = tmp_path / REHEARSAL
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    assert systems.of(tmp_path) is rehearsal.SYSTEM
+    assert Machine(tmp_path).system.notice.startswith("REHEARSAL")
+
+
+def test_the_overlay_has_what_says_so() -> None:
+    assert (
+        Path(__file__).parents[3] / "image" / "rehearsal" / "overlay" / "files" / REHEARSAL
+    ).exists()
+
+
+def test_everything_holds_of_a_healthy_box(tmp_path: Path) -> None:
+    assert failing(healthy(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new", "what"),
+    [
+        ("nft list table netdev exitisp", 'device "eth0"', 'device "eth9"', "nftables guards"),
+        ("nft list table netdev exitisp", "policy drop", "policy accept", "nftables guards"),
+        ("ip -json address", '"198.51.100.2"', '"198.51.100.99"', "the box has its own"),
+        ("ip -json address", '"192.0.2.2"', '"192.0.2.3"', "ports have the addresses"),
+        ("ip -json address", '"eth0"', '"eth7"', "ports have the addresses"),
+        ("ip -json address", "[", "nonsense", "the box has its own"),
+        ("ss -H -lntup", "127.0.0.53:53", "0.0.0.0:53", "everybody listens"),
+        ("ss -H -lntup", "192.0.2.194:22", "192.0.2.2:22", "everybody listens"),
+        ("ss -H -lntup", '"tor"', '"unbound"', "everybody listens"),
+    ],
+)
+def test_what_does_not_hold_is_told(
+    tmp_path: Path, command: str, old: str, new: str, what: str
+) -> None:
+    box = healthy(tmp_path)
+    assert old in box.answers[command].text
+    box.answers[command] = Ran(box.answers[command].text.replace(old, new), 0)
+    assert any(one.startswith(what) for one in failing(box))
+
+
+def test_a_default_route_is_told(tmp_path: Path) -> None:
+    box = healthy(tmp_path)
+    box.answers["ip -6 route show default"] = Ran("default via fe80::1 dev eth0\n", 0)
+    assert failing(box) == ["no default route but that of management"]
+
+
+@pytest.mark.parametrize("name", rehearsal.WATCHED)
+def test_a_service_that_is_down_is_told(tmp_path: Path, name: str) -> None:
+    box = healthy(tmp_path)
+    (service,) = (one for one in rehearsal.SERVICES if one.name == name)
+    box.answers[" ".join(service.ready)] = Ran("", 1)
+    assert failing(box) == ["the resolver, the relays and BGP run"]
+
+
+def test_every_service_has_a_script() -> None:
+    scripts = (
+        Path(__file__).parents[3] / "image" / "rehearsal" / "overlay" / "files" / "etc" / "init.d"
+    )
+    assert all((scripts / service.name).exists() for service in rehearsal.SERVICES)
+
+
+def test_addresses_come_as_ip_takes_them() -> None:
+    told = " ".join(rehearsal.alias(ip_address("198.51.100.2")))
+    assert told == "ip address replace 198.51.100.2/32 dev lo1"
+    assert rehearsal.alias(ip_address("2001:db8::2"))[-1] == "nodad"

@@ -1,0 +1,305 @@
+"""From a checkout to a folder that can be published, and to the next one; or a sentence why not."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from image.base import lock
+from image.base.lock import Lock, Natural, Pin, SetPin, Sha256
+from image.base.sets import open_local
+from image.release.gates import check_manifest
+from image.release.release import LOCK, changes_of, release, version_of
+from tests import sets
+from tests.command import ROOT, exitisp
+from tests.image.base.upstream import Keys
+
+pytestmark = pytest.mark.xdist_group("release")
+
+ARGUMENTS = ("--packages", "none")
+"""For builds: packages in miniature have no Python to freeze the wizard with."""
+
+SETTING = 'autoboot_delay="-1"', 'autoboot_delay="4"'
+"""Of boot/loader.conf, before and after the second release."""
+
+CHANGES = "# Changelog\n\n## 2.0\n\nIt boots faster.\n\n## 1.0\n\nIt boots.\n"
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A repository like this one, whose lock pins base sets in miniature that are in the cache."""
+
+    root: Path
+    key: Path
+
+    def git(self, *arguments: str) -> str:
+        who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+        command = ["git", "-C", str(self.root), *who, *arguments]
+        alone = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=alone).stdout
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "A commit")
+
+    def pin(self, pinned: Lock) -> None:
+        lock.write(self.root / LOCK, pinned)
+        self.commit()
+
+    def release(self, version: str, output: Path, previous: Path | None = None) -> list[str]:
+        return release(self.root, version, output, self.key, previous, ARGUMENTS)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    folder = tmp_path_factory.mktemp("release")
+    root = folder / "exitisp"
+    for name in ("image", "firstboot", "overlays"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tasks.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "CHANGELOG.md").write_text(CHANGES)
+    (root / ".gitignore").write_text("__pycache__/\n")
+    checkout = Checkout(root, Keys.make(folder / "key").private)
+    checkout.git("init", "--quiet")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        checkout.pin(pinned(folder))
+        yield checkout
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def checkout(made: Checkout) -> Iterator[Checkout]:
+    """It may be changed; afterwards it is as it was."""
+    commit = made.git("rev-parse", "HEAD").strip()
+    yield made
+    made.git("reset", "--quiet", "--hard", commit)
+    made.git("clean", "--quiet", "--force", "-d")
+
+
+def pinned(folder: Path) -> Lock:
+    """A lock file that pins sets that are put into the cache below `folder`, as signed."""
+    builder = Keys.make(folder / "builder")
+    known = lock.load(ROOT / LOCK)
+    place = folder / "cache/exitisp/sets"
+    sets.write(place)
+    found = open_local(place, known.base)
+    base, kernel = (
+        SetPin(Sha256(one.sha256), Natural(one.size), signed=True)
+        for one in (found.base, found.kernel)
+    )
+    return replace(
+        known,
+        base=replace(known.base, key=builder.public, pin=Pin(Natural(7), base, kernel)),
+        packages=replace(known.packages, pins=()),
+    )
+
+
+@pytest.fixture(scope="module")
+def two(made: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """A release, and the next one, before which a setting was changed."""
+    folder = tmp_path_factory.mktemp("dist")
+    first, second = folder / "exitisp-1.0", folder / "exitisp-2.0"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        made.release("1.0", Path(first.name))
+    settings = made.root / "overlays/base/files/boot/loader.conf"
+    settings.write_text(settings.read_text().replace(*SETTING))
+    made.commit()
+    made.release("2.0", second, first / "exitisp-1.0.json")
+    yield first, second
+    shutil.rmtree(folder)
+
+
+def verified(folder: Path, key: Path) -> bool:
+    """Whether the commands that the notes show find nothing wrong."""
+    notes = next(folder.glob("*.md")).read_text()
+    commands = re.search(r"(?s)```sh\n(.*?)```", notes)
+    assert commands
+    public = key.with_name(f"{key.name}.pub").read_text()
+    (folder / "allowed_signers").write_text(f"exitisp-release {public}")
+    done = subprocess.run(["sh", "-e", "-c", commands[1]], cwd=folder, capture_output=True)
+    (folder / "allowed_signers").unlink()
+    return done.returncode == 0
+
+
+def test_a_release_is_whole(two: tuple[Path, Path], made: Checkout) -> None:
+    for version, folder in zip(("1.0", "2.0"), two, strict=True):
+        ends = (".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", ".upgrade")
+        names = {f"exitisp-{version}{end}" for end in ends}
+        assert {path.name for path in folder.iterdir()} == {*names, "SHA256SUMS", "SHA256SUMS.sig"}
+        assert verified(folder, made.key)
+        trust = [s["trust"] for s in json.loads(read(folder, ".json"))["base"]["sets"]]
+        assert all(one.startswith("signed by SHA256:") for one in trust)
+
+
+def read(folder: Path, end: str) -> str:
+    return (folder / f"{folder.name}{end}").read_text()
+
+
+def test_nothing_else_is_left(two: tuple[Path, Path]) -> None:
+    assert {path.name for path in two[0].parent.iterdir()} == {"exitisp-1.0", "exitisp-2.0"}
+
+
+def test_notes_say_what_was_written_and_what_changed(
+    two: tuple[Path, Path], made: Checkout
+) -> None:
+    first, second = (read(folder, ".md") for folder in two)
+    assert "It boots.\n" in first
+    assert "What changed since" not in first
+    assert "It boots faster.\n" in second
+    assert f"Made of commit `{made.git('rev-parse', 'HEAD').strip()}`." in second
+    assert "## What changed since 1.0" in second
+    assert '/boot/loader.conf, autoboot_delay: "-1" becomes "4"' in second
+    assert "/boot/loader.conf: content" in second
+
+
+@pytest.mark.parametrize(
+    "end", [".bmap", ".cdx.json", ".img.xz", ".img.zst", ".json", ".md", ".upgrade", "SHA256SUMS"]
+)
+def test_a_changed_file_is_found_by_the_commands_of_the_notes(
+    two: tuple[Path, Path], made: Checkout, tmp_path: Path, end: str
+) -> None:
+    folder = tmp_path / two[0].name
+    shutil.copytree(two[0], folder)
+    path = folder / (end if end == "SHA256SUMS" else f"{two[0].name}{end}")
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(data)
+    assert not verified(folder, made.key)
+
+
+def test_so_is_a_file_cut_short_and_another_key(
+    two: tuple[Path, Path], made: Checkout, tmp_path: Path
+) -> None:
+    folder = tmp_path / two[0].name
+    shutil.copytree(two[0], folder)
+    assert not verified(folder, Keys.make(tmp_path / "other").private)
+    os.truncate(folder / "exitisp-1.0.img.zst", 1000)
+    assert not verified(folder, made.key)
+
+
+def test_what_a_build_takes_from_its_surroundings_is_found_and_named(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    planted = checkout.root / "image/root.py"
+    planted.write_text(
+        planted.read_text()
+        + "\n\n_finish = finish\n\n\n"
+        + "def finish(tree, *rest):  # type: ignore[no-untyped-def]\n"
+        + "    import os\n\n    from image.tree import file\n\n"
+        + "    _finish(tree, *rest)\n"
+        + '    tree["etc/timezone"] = file(os.environ["TZ"].encode())\n'
+    )
+    checkout.commit()
+    with pytest.raises(Refusal, match=r"the first difference in files, /etc/timezone, "):
+        checkout.release("1.0", tmp_path / "exitisp-1.0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_fails_is_told_in_its_own_words(checkout: Checkout, tmp_path: Path) -> None:
+    recipe = checkout.root / "overlays/pf/overlay.yaml"
+    recipe.write_text(f"{recipe.read_text()}nonsense: 1\n")
+    checkout.commit()
+    with pytest.raises(Refusal, match=r"the first build: expected an image, found .*nonsense"):
+        checkout.release("1.0", tmp_path / "exitisp-1.0")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["overlays/pf/overlay.yaml", "overlays/pf/files/more", "README"])
+def test_what_is_not_committed_is_refused(checkout: Checkout, tmp_path: Path, name: str) -> None:
+    with (checkout.root / name).open("a") as file:
+        file.write("# more\n")
+    with pytest.raises(Refusal, match=f"nothing that is not committed, found {name};"):
+        checkout.release("1.0", tmp_path / "exitisp-1.0")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_no_checkout_is_refused(made: Checkout, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="a checkout of a git repository"):
+        release(tmp_path, "1.0", tmp_path / "out", made.key)
+
+
+class TestLock:
+    def refused(self, checkout: Checkout, pinned: Lock, why: str, folder: Path) -> None:
+        checkout.pin(pinned)
+        with pytest.raises(Refusal, match=why):
+            checkout.release("1.0", folder / "exitisp-1.0")
+        assert list(folder.iterdir()) == []
+
+    def test_no_base_pinned(self, checkout: Checkout, tmp_path: Path) -> None:
+        known = lock.load(checkout.root / LOCK)
+        without = replace(known, base=replace(known.base, pin=None))
+        self.refused(checkout, without, "found no base system", tmp_path)
+
+    def test_no_packages_pinned(self, checkout: Checkout, tmp_path: Path) -> None:
+        known = lock.load(checkout.root / LOCK)
+        without = replace(known, packages=replace(known.packages, pins=None))
+        self.refused(checkout, without, "found no packages", tmp_path)
+
+    def test_sets_that_nobody_signed(self, checkout: Checkout, tmp_path: Path) -> None:
+        known = lock.load(checkout.root / LOCK)
+        assert known.base.pin
+        pin = replace(known.base.pin, kernel=replace(known.base.pin.kernel, signed=False))
+        unsigned = replace(known, base=replace(known.base, pin=pin))
+        self.refused(checkout, unsigned, "found kernel.txz without a signature", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        ({"rehearsal": True, "sets": []}, "an image of HardenedBSD, found a rehearsal"),
+        (
+            {"sets": [{"name": "base.txz", "trust": "unsigned, given with --sets"}]},
+            r"found base\.txz that is unsigned, given with --sets",
+        ),
+    ],
+)
+def test_an_image_that_is_no_release_is_refused(
+    tmp_path: Path, base: Mapping[str, object], why: str
+) -> None:
+    (tmp_path / "exitisp.json").write_text(json.dumps({"base": base}))
+    with pytest.raises(Refusal, match=why):
+        check_manifest(tmp_path / "exitisp.json")
+
+
+def test_a_key_without_its_public_one_is_refused_before_any_build(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    with pytest.raises(Refusal, match="the public key of the release's key, found no such file"):
+        release(checkout.root, "1.0", tmp_path / "out", tmp_path / "key")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_task_refuses_in_one_sentence(tmp_path: Path) -> None:
+    done = exitisp("release", "v1", "--key", "none", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("exitisp: version 'v1': expected a digit")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("exitisp-1.9.json", "1.9"),
+        ("exitisp-2026.11.img.zst", "2026.11"),
+        ("exitisp-1.0.img", "1.0"),
+        ("last.json", "last.json"),
+    ],
+)
+def test_the_version_before_is_told_by_its_name(name: str, version: str) -> None:
+    assert version_of(Path("somewhere") / name) == version
+
+
+def test_a_changelog_without_the_version_says_nothing() -> None:
+    assert changes_of(CHANGES, "3.0") == []
+    assert changes_of(CHANGES, "1.0") == ["It boots."]
+    assert changes_of(CHANGES, "1") == []

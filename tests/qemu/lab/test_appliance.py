@@ -1,0 +1,123 @@
+"""What root is made to type, on a shell of this machine."""
+
+import os
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from qemu.accelerator import Accelerator
+from qemu.console import CommandFailed, Output
+from qemu.lab.appliance import Appliance
+from qemu.lab.lab_site import SITE
+from qemu.lab.systems import HARDENEDBSD
+from qemu.machine import Machine
+
+ANCHOR = ".\tIN\tDS\t60296 13 2 e78317b8\n"
+TORRC = "TestingTorNetwork 1\nDirAuthority one orport=9001 v3ident=AA 11.0.0.1:9030 BB\n"
+ROAS = "roa-set {\n  198.51.100.0/24 maxlen 24 source-as 65550\n}\n"
+
+
+@dataclass(frozen=True)
+class Trust:
+    anchor: str = ANCHOR
+    torrc: str = TORRC
+    roas: str = ROAS
+
+
+@dataclass
+class Shell:
+    """A console: refuses what a terminal would act upon, as the real one does."""
+
+    typed: list[str] = field(default_factory=list)
+
+    def login(self, user: str, password: str, timeout: float) -> None:
+        self.typed.append(f"{user} logs in")
+
+    def run(self, command: str, timeout: float, *, check: bool = True) -> Output:
+        assert not any(char < " " and char != "\n" for char in command)
+        self.typed.append(command)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        output = Output(done.stdout + done.stderr, done.returncode)
+        if check and output.status:
+            raise CommandFailed(command, output)
+        return output
+
+
+@dataclass
+class Box:
+    console: Shell = field(default_factory=Shell)
+
+
+@pytest.fixture
+def box() -> Box:
+    return Box()
+
+
+def appliance(box: Box, folder: Path) -> Appliance:
+    """One whose files are in `folder`, and whose services are named and nothing more."""
+    system = replace(
+        HARDENEDBSD,
+        anchor=f"{folder}/root.key",
+        origins=f"{folder}/origins",
+        torrc=f"{folder}/torrc@relay{{number}}",
+        owner=f"{os.getuid()}",
+        resolver="true resolver",
+        relays="true relays",
+        bgp="true bgp",
+        emulated="echo emulated",
+    )
+    return Appliance(cast(Machine, box), system, SITE)
+
+
+def test_the_daemons_learn_whom_to_trust_and_begin_anew(box: Box, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"torrc@relay{number}").write_text(f"Nickname relay{number}\n")
+    appliance(box, tmp_path).teach(Trust())
+    assert (tmp_path / "root.key").read_text() == ANCHOR.replace("\t", " ")
+    assert (tmp_path / "origins").read_text() == ROAS
+    for number in (1, 2):
+        text = (tmp_path / f"torrc@relay{number}").read_text()
+        assert text == f"Nickname relay{number}\n{TORRC}"
+    services = [command for command in box.console.typed if command.startswith("true ")]
+    assert services == [
+        "true bgp reload",
+        "true resolver stop",
+        "true resolver start",
+        "true relays stop",
+        "true relays start",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "more"), [(Accelerator.TCG, ["echo emulated"]), (Accelerator.KVM, [])]
+)
+def test_programs_lie_where_they_lay_on_a_processor_that_is_emulated(
+    box: Box,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    accelerator: Accelerator,
+    more: list[str],
+) -> None:
+    monkeypatch.setattr("qemu.accelerator.best", lambda: accelerator)
+    appliance(box, tmp_path).login()
+    assert box.console.typed == ["root logs in", *more]
+
+
+def test_a_command_that_fails_is_told(box: Box, tmp_path: Path) -> None:
+    one = appliance(box, tmp_path)
+    with pytest.raises(CommandFailed, match="status 3"):
+        one.said("exit 3")
+    assert one.ran("echo so; exit 3") == Output("so\n", 3)
+
+
+def test_text_with_everything_that_a_shell_takes_for_its_own_arrives(
+    box: Box, tmp_path: Path
+) -> None:
+    text = "$HOME `id` \\ 'single' \"double\" | > < & ; {} () * ?\n"
+    one = appliance(box, tmp_path)
+    one.put(f"{tmp_path}/a file", text)
+    one.put(f"{tmp_path}/a file", text, appending=True)
+    assert (tmp_path / "a file").read_text() == text * 2

@@ -1,0 +1,96 @@
+"""The table of faults, and the docs that show it."""
+
+import re
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from qemu.lab.appliance import Appliance
+from qemu.lab.checks import Verdict
+from qemu.lab.faults import FAULTS, SEALED, Fault, named
+from qemu.lab.lab_site import SITE
+from qemu.lab.picture import draw
+from qemu.lab.probes import CHECKS
+from qemu.lab.progress import Progress
+from qemu.lab.rehearsal import tried
+from qemu.lab.session import Lab
+from qemu.lab.systems import HARDENEDBSD, REHEARSAL
+from qemu.world.internet import Internet
+from qemu.world.net import Failed
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+def row(fault: Fault) -> tuple[str, str]:
+    return fault.name, fault.what
+
+
+def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
+    assert len(FAULTS) >= 12
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert "all" not in {fault.name for fault in FAULTS}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_nothing_leaks_whatever_happens(fault: Fault) -> None:
+    assert set(SEALED) <= set(fault.holds)
+    assert fault.what.endswith(".")
+
+
+def test_they_are_found_by_name() -> None:
+    assert named("all", HARDENEDBSD) == FAULTS
+    assert [fault.name for fault in named("power-cut", HARDENEDBSD)] == ["power-cut"]
+    with pytest.raises(Refusal, match="name all, or one of resolver-everywhere, "):
+        named("nonsense", HARDENEDBSD)
+
+
+def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
+    possible = {fault.name for fault in named("all", REHEARSAL)}
+    assert {fault.name for fault in FAULTS} - possible == {
+        "pf-disabled",
+        "pf-missing",
+        "resolver-everywhere",
+    }
+    with pytest.raises(Refusal, match="a fault that the base rehearsal can have"):
+        named("pf-disabled", REHEARSAL)
+
+
+def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None:
+    lab = Lab(cast(Internet, None), cast(Appliance, None), SITE, Progress())
+    asked: list[str] = []
+
+    def inflict(_: Lab) -> None:
+        raise Failed("ip: File exists\nmore")
+
+    def undo(_: Lab) -> None:
+        asked.append("undo")
+
+    def seen(_: Lab) -> Verdict:
+        asked.append("seen")
+        return Verdict("seen", True, "as it was")
+
+    trial = tried(Fault("fault", "A fault.", inflict, undo, (seen,), (seen,)), lab)
+    assert asked == ["undo", "seen"]
+    assert trial.verdicts == (
+        Verdict("inflicted", False, "ip: File exists"),
+        Verdict("seen again", True, "as it was"),
+    )
+    assert not trial.holds
+
+
+def test_the_page_has_all_faults() -> None:
+    page = (DOCS / "lab.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+?) \|", page, re.MULTILINE)
+    assert [found for found in rows if found[0] not in CHECKS] == [row(one) for one in FAULTS]
+
+
+def test_the_page_has_all_checks() -> None:
+    page = (DOCS / "lab.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)
+    assert [name for name in rows if name in CHECKS] == list(CHECKS)
+
+
+def test_the_picture_of_the_page_is_the_site_of_the_lab() -> None:
+    assert (DOCS / "lab.svg").read_text() == draw(SITE) + "\n"

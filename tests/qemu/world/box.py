@@ -1,0 +1,72 @@
+"""A stand-in for the appliance: its daemons, natively, plugged in where a machine would be."""
+
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+from firstboot.site import model as sites
+from firstboot.site.address_plan import allot
+from firstboot.site.model import PeerRole
+from qemu.world.internet import Internet
+from qemu.world.recording import Cable
+from tests.live.appliance import BGPD, UNBOUND, Bgpd, Unbound, changed, for_linux
+from tests.live.standin import hush
+
+SITE_FILE = Path(__file__).parents[3] / "examples" / "two-transits-and-an-exchange.yaml"
+SITE = sites.load(SITE_FILE).value
+PLAN = allot(SITE)
+
+
+FETCH = """\
+import http.client, sys
+server, source = sys.argv[1:]
+connection = http.client.HTTPConnection(server, 80, timeout=2, source_address=(source, 0))
+connection.request("GET", "/")
+print(connection.getresponse().read().decode())
+"""
+
+
+class Box:
+    """Its ports, up, with the addresses of the site. The kernel's routes are static, since
+    OpenBGPD does not touch Linux's: all to the first transit but what is nearer elsewhere."""
+
+    def __init__(self, internet: Internet) -> None:
+        self.internet = internet
+        world = internet.world
+        self.party = world.party("appliance")
+        hush(self.party)
+        ends = world.party("appliance-cables", silent=True)
+        self.party.port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in PLAN.addresses))
+        self.cables = {}
+        for number, port in enumerate(SITE.ports):
+            end, far = ends.port(f"port{number}"), self.party.port(port.device)
+            world.wire(end, far)
+            plug = internet.plugs[port.name]
+            self.cables[port.name] = Cable(f"box-{port.name}", end, far, plug, port.vlan)
+            far.up(*port.addresses)
+        transit = next(s.peer for s in PLAN.sessions if s.peer.role is PeerRole.TRANSIT)
+        for session in PLAN.sessions:
+            if session.peer is transit:
+                self.route("default", str(session.remote))
+
+    def route(self, to: str, via: str) -> None:
+        self.party.run("ip", "route", "replace", to, "via", via)
+
+    def fetches(self, server: str, source: str = str(PLAN.router.v4)) -> bool:
+        """Whether it gets a page over HTTP from there, asking from this address of its own."""
+        return "far away" in self.party.run(
+            sys.executable, "-c", FETCH, server, source, check=False
+        )
+
+    def unbound(self) -> Unbound:
+        """With the world's key of the root, and the root servers' addresses that it was built with;
+        asked by the box itself."""
+        folder = self.internet.world.folder
+        (folder / "root.key").write_text(self.internet.trust.anchor)
+        text = changed(for_linux(UNBOUND, folder, SITE_FILE), "  root-hints: .*\n", "")
+        return Unbound(self.party, text, self.party, ip_address("127.0.0.1"))
+
+    def bgpd(self, roas: str = "") -> Bgpd:
+        folder = self.internet.world.folder
+        (folder / "roas").write_text(roas)
+        return Bgpd(self.party, for_linux(BGPD, folder, SITE_FILE), folder)

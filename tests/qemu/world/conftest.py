@@ -1,0 +1,43 @@
+"""One Internet for all of these tests: skipped, with the reason, where this machine has none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qemu.world import trust
+from qemu.world.internet import Internet
+from qemu.world.net import Unable
+from tests.live.appliance import Bgpd
+from tests.qemu.world.box import SITE, Box
+
+
+@pytest.fixture(scope="session")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where keys are made and kept."""
+    return tmp_path_factory.mktemp("trust")
+
+
+@pytest.fixture(scope="session")
+def internet(tmp_path_factory: pytest.TempPathFactory, trusted: Path) -> Iterator[Internet]:
+    folder = tmp_path_factory.mktemp("internet")
+    try:
+        with Internet(SITE, folder, trust.make(trusted, SITE)) as internet:
+            internet.tor.wait()
+            yield internet
+    except Unable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def box(internet: Internet) -> Box:
+    return Box(internet)
+
+
+@pytest.fixture(scope="session")
+def bgpd(internet: Internet, box: Box) -> Bgpd:
+    """Speaking with everybody."""
+    bgpd = box.bgpd(internet.trust.roas)
+    bgpd.daemon.wait("sessions with everybody", internet.established)
+    bgpd.daemon.wait("an empty queue", bgpd.idle)
+    return bgpd

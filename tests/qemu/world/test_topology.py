@@ -1,0 +1,75 @@
+"""Who there is around a site, before anything is started."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from firstboot.site import model as sites
+from firstboot.site.model import PortRole, Site
+from qemu.world.topology import ROOT_SERVERS, lay_out
+from tests.qemu.world.box import SITE, SITE_FILE
+
+EXAMPLES = sorted(SITE_FILE.parent.glob("*.yaml"))
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+def site(request: pytest.FixtureRequest) -> Site:
+    path: Path = request.param
+    return sites.load(path).value
+
+
+def test_every_peer_of_an_example_is_there(site: Site) -> None:
+    assert set(lay_out(site).peers) == set(site.peers)
+
+
+def test_no_two_networks_overlap(site: Site) -> None:
+    topology = lay_out(site)
+    outside = (port for port in site.ports if port.role.outside)
+    found = [*site.scopes, *(i.network for port in outside for i in port.addresses)]
+    found += [prefix for host in topology.hosts for prefix in host.prefixes]
+    found += [end.network for link in topology.links for end in link.above_ends]
+    for at, one in enumerate(found):
+        assert not [str(other) for other in found[:at] if one.overlaps(other)], one
+
+
+def test_nobody_at_an_exchange_has_the_address_of_another(site: Site) -> None:
+    for exchange in lay_out(site).exchanges:
+        here = [i.ip for i in exchange.port.addresses]
+        here += [i.ip for i in (*exchange.member_ends, *exchange.stranger_ends)]
+        here += [address for peer in site.peers for address in peer.addresses]
+        assert len(here) == len(set(here))
+
+
+def test_everybody_is_behind_somebody_that_is_there(site: Site) -> None:
+    topology = lay_out(site)
+    members = {exchange.member for exchange in topology.exchanges if exchange.member_ends}
+    routers = {"backbone", *members, *(peer.name for peer in topology.peers)}
+    assert {link.above for link in topology.links} <= routers
+    assert {host.home for host in topology.hosts} <= routers
+    assert len({link.below for link in topology.links}) == len(topology.links)
+
+
+def test_the_root_servers_have_their_own_addresses() -> None:
+    roots = {str(address) for address in lay_out(SITE).host("roots").addresses}
+    assert roots >= {address for pair in ROOT_SERVERS.values() for address in pair}
+
+
+def test_a_site_without_an_exchange_has_no_member() -> None:
+    ports = tuple(port for port in SITE.ports if port.role is not PortRole.EXCHANGE)
+    topology = lay_out(replace(SITE, ports=ports))
+    assert topology.exchanges == ()
+    assert {host.home for host in topology.hosts} == {"backbone"}
+
+
+def test_a_site_with_addresses_of_the_world_is_refused() -> None:
+    with pytest.raises(Refusal, match=r"11\.250\.1\.0/24, which it has"):
+        lay_out(replace(SITE, scopes=(ip_network("11.250.0.0/16"),)))
+
+
+def test_a_peer_with_the_name_of_a_party_is_refused() -> None:
+    first, *others = SITE.peers
+    with pytest.raises(Refusal, match="no party of the simulated Internet has"):
+        lay_out(replace(SITE, peers=(replace(first, name="web"), *others)))
