@@ -222,7 +222,7 @@ def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_
     try:
         return header, Table(blocks, header.identifier, tuple(_partitions(path, entries)))
     except Refusal as refusal:
-        raise _broken(f"{path}, {refusal.subject}", refusal.expected, refusal.found) from None
+        raise _broken(f"{path}, {refusal.where}", refusal.expected, refusal.found) from None
 
 
 def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:

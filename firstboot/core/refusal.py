@@ -1,18 +1,32 @@
-"""The one way in which this project says no to an input."""
+"""How this project refuses an input."""
 
 
 class Refusal(Exception):
-    """Bad input, told in one sentence: what, what was expected, what was found, what to do.
+    """Bad input, told as a person would: where, what is wrong, what to do.
 
-    `subject` names the input as its owner knows it: ``overlay.yaml:12``, ``base.txz``.
-    Tasks print ``str(refusal)``, in which nothing acts on a terminal, and exit with status 1;
-    nobody sees a traceback for it.
+    `where` names the input as its owner knows it: ``overlay.yaml:12``, ``base.txz``, ``--disk``.
+    `problem` is what is wrong and why, `remedy` what to do about it; neither ends with a full stop.
+    ``str(refusal)`` is ``WHERE: PROBLEM. REMEDY.``, in which unprintable characters are replaced by
+    question marks, so that it cannot act on a terminal. Commands print it on standard error and
+    exit with status 1; nobody sees a traceback for it.
     """
 
-    def __init__(self, subject: object, *, expected: str, found: str, remedy: str) -> None:
-        self.subject = str(subject)
+    def __init__(
+        self,
+        where: object,
+        problem: str = "",
+        remedy: str = "",
+        *,
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        self.where = str(where)
         self.expected = expected
         self.found = found
+        self.problem = problem
         self.remedy = remedy
-        sentence = f"{self.subject}: expected {expected}, found {found}; {remedy}."
+        if problem:
+            sentence = f"{self.where}: {problem}." + (f" {remedy}." if remedy else "")
+        else:
+            sentence = f"{self.where}: expected {expected}, found {found}; {remedy}."
         super().__init__("".join(char if char.isprintable() else "?" for char in sentence))

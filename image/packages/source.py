@@ -224,7 +224,7 @@ def _among_pins(lock_path: Path) -> Iterator[None]:
         yield
     except Refusal as refusal:
         raise Refusal(
-            refusal.subject,
+            refusal.where,
             expected=refusal.expected,
             found=f"{refusal.found}, of what {lock_path} pins",
             remedy="pin anew: ./exitisp lock --update",

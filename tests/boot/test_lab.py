@@ -52,7 +52,7 @@ def image(
         try:
             return rehearsal.build([], made, cache_folder().parent).image
         except Refusal as refusal:
-            if refusal.subject == "Debian's packages":
+            if refusal.where == "Debian's packages":
                 pytest.skip(str(refusal))
             raise
     sets: Path = request.getfixturevalue("sets")

@@ -83,5 +83,5 @@ def test_any_bytes_are_accounts_or_refused_by_line(master: bytes, group: bytes) 
     try:
         Accounts.parse(master, group)
     except Refusal as refusal:
-        told = refusal.subject
+        told = refusal.where
     assert told is None or re.fullmatch(r"etc/(master\.passwd|group):\d+", told)

@@ -228,7 +228,7 @@ def test_a_bad_recipe_is_refused_with_its_line(
 ) -> None:
     with pytest.raises(Refusal) as caught:
         make(tmp_path, recipe)
-    assert caught.value.subject == f"{tmp_path}/one/overlay.yaml:{line}"
+    assert caught.value.where == f"{tmp_path}/one/overlay.yaml:{line}"
     assert told in str(caught.value)
 
 

@@ -53,7 +53,7 @@ def test_a_malformed_line_is_refused_with_its_number(old: str, new: str, found: 
     text = f"{good}\n{LINE.replace(old, new, 1)}\n"
     with pytest.raises(Refusal) as refused:
         manifest.parse(text.encode(), "MANIFEST")
-    assert refused.value.subject in ("MANIFEST:2", "MANIFEST:3")
+    assert refused.value.where in ("MANIFEST:2", "MANIFEST:3")
     assert refused.value.found.startswith(found)
 
 

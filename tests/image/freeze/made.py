@@ -47,7 +47,7 @@ def frozen_for_freebsd() -> Frozen:
         try:
             return freeze(Target.FREEBSD, CACHE, python=packaged_python(), program=program())
         except Refusal as refusal:
-            if refusal.subject.startswith("pip download"):
+            if refusal.where.startswith("pip download"):
                 pytest.skip(str(refusal))
             raise
 

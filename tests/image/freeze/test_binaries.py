@@ -131,7 +131,7 @@ def test_a_file_of_this_host_is_refused_wherever_it_is(whole: tuple[Path, verify
     shutil.copy("/bin/sh", folder / CONTENTS / "deep" / "harmless.dat")
     with pytest.raises(Refusal) as caught:
         verify.verify(folder, base)
-    assert caught.value.subject == f"{CONTENTS}/deep/harmless.dat"
+    assert caught.value.where == f"{CONTENTS}/deep/harmless.dat"
     assert caught.value.expected == "machine code for FreeBSD/amd64 only"
 
 

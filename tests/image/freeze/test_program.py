@@ -174,7 +174,7 @@ def test_a_file_of_this_host_is_found_in_it(freebsd: Frozen, tmp_path: Path) -> 
     shutil.copy(host, copy / CONTENTS / "overlays" / "pf.conf")
     with pytest.raises(Refusal) as caught:
         verify(copy, None)
-    assert caught.value.subject == f"{CONTENTS}/overlays/pf.conf"
+    assert caught.value.where == f"{CONTENTS}/overlays/pf.conf"
 
 
 def test_it_is_taken_from_the_cache_until_something_changes(

@@ -32,7 +32,7 @@ def test_a_python_is_found_in_its_prefix(python: Path) -> None:
 def test_another_minor_version_is_refused_and_told(python: Path) -> None:
     with pytest.raises(Refusal) as caught:
         Interpreter.find(python, "python311-3.11.2.pkg", (3, 9))
-    assert caught.value.subject == "python311-3.11.2.pkg"
+    assert caught.value.where == "python311-3.11.2.pkg"
     assert caught.value.expected.startswith("Python 3.9, for this host's Python is 3.9")
     assert caught.value.found == prefix.LIBPYTHON
     assert "EXITISP_PYTHON=" in caught.value.remedy

@@ -19,6 +19,6 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
     try:
         return build([overlay.load(SHELL)], image, cache_folder().parent)
     except Refusal as refusal:
-        if refusal.subject == "Debian's packages":
+        if refusal.where == "Debian's packages":
             pytest.skip(str(refusal))
         raise
