@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
-from firstboot.site.commands import say
 
 LARGEST = 1 << 28
 """Bytes of a manifest; one of 20,000 files is below 8 MB."""

@@ -52,10 +52,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def say(text: str) -> None:
     """Print `text`. A console that is gone does not stop what is being done."""
-    from firstboot.site import commands
+    from firstboot.core import output
 
     with contextlib.suppress(OSError):
-        commands.say(text)
+        output.say(text)
         sys.stdout.flush()
 
 

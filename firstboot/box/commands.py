@@ -10,8 +10,8 @@ from firstboot.box.machine import Machine, site_of
 from firstboot.core.document import read
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
-from firstboot.site.check import Examined, examine, examine_text, refused
-from firstboot.site.commands import difference, report
+from firstboot.site.check import Examined, examine, examine_text, refused, report
+from firstboot.site.commands import difference
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Rendered, render

@@ -8,7 +8,7 @@ import hashlib
 import re
 import secrets as randomness
 
-from firstboot.site.rules.secrets import strength
+from firstboot.core.guessing import strength
 
 ROUNDS = 5000
 """What crypt(3) takes where nothing is said."""

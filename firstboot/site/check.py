@@ -25,7 +25,17 @@ from firstboot.site.rules import (
 )
 from firstboot.site.rules.finding import Remark, Rule, Severity
 
-__all__ = ["RULES", "Examined", "Finding", "Severity", "check", "examine", "refused", "told"]
+__all__ = [
+    "RULES",
+    "Examined",
+    "Finding",
+    "Severity",
+    "check",
+    "examine",
+    "refused",
+    "report",
+    "told",
+]
 
 RULES: tuple[Rule, ...] = (
     waivers.check,
@@ -127,6 +137,16 @@ def refused(examined: Examined, remedy: str) -> Refusal:
         found=f"{many}, told above",
         remedy=remedy,
     )
+
+
+def report(examined: Examined) -> str:
+    """All findings, a line each, and a line that counts them."""
+    counts = [
+        f"{sum(f.severity is severity for f in examined.findings)} {plural}"
+        for severity, plural in zip(Severity, ("errors", "warnings", "advice"), strict=True)
+    ]
+    lines = [told(examined.name, finding) for finding in examined.findings]
+    return "\n".join([*lines, f"{examined.name}: " + ", ".join(counts)])
 
 
 def told(name: str, finding: Finding) -> str:

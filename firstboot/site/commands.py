@@ -3,14 +3,14 @@
 import difflib
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from firstboot.core.document import quote
+from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
-from firstboot.site.check import Examined, Severity, examine, refused, told
+from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Box, Rendered, render
@@ -18,16 +18,6 @@ from firstboot.site.verify import judged
 
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
 """What a site is rendered for where no box is named."""
-
-
-def report(examined: Examined) -> str:
-    """All findings, a line each, and a line that counts them."""
-    counts = [
-        f"{sum(f.severity is severity for f in examined.findings)} {plural}"
-        for severity, plural in zip(Severity, ("errors", "warnings", "advice"), strict=True)
-    ]
-    lines = [told(examined.name, finding) for finding in examined.findings]
-    return "\n".join([*lines, f"{examined.name}: " + ", ".join(counts)])
 
 
 def check_sites(paths: Iterable[Path]) -> None:
@@ -142,14 +132,6 @@ def parse_box(text: str) -> Box:
         openbgpd=versions["openbgpd"],
         tor=versions["tor"],
     )
-
-
-def say(text: str) -> None:
-    """Print `text`, whatever characters the terminal lacks; a closed one gets nothing."""
-    if sys.stdout is None:
-        return
-    encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def _sound(path: Path) -> Site:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firstboot.core import document
+from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
-from firstboot.site.check import examine_text, refused
-from firstboot.site.commands import report, say
+from firstboot.site.check import examine_text, refused, report
 from image.flash import esp, medium, source
 from image.flash.devices import Device, Host, find
 from image.flash.safety import Target, accept, objections, size_of

@@ -6,11 +6,10 @@ backslash, backtick, dollar and #, so that a secret reads the same in every file
 part of a message.
 """
 
-import itertools
-import math
 import re
 from collections.abc import Iterator
 
+from firstboot.core.guessing import strength
 from firstboot.site.model import Site
 from firstboot.site.rules.finding import Remark, error, warning
 
@@ -20,17 +19,6 @@ ADVISED = 16
 LONGEST = 80
 BITS = 48
 """What guessing has to cost at least, for someone who knows what people choose."""
-
-WORDS = (
-    "administrator", "admin", "bgpd", "bgp", "border", "changeit", "changeme", "cisco", "default",
-    "example", "exchange", "exit", "foobar", "foo", "gateway", "hello", "hunter", "internet",
-    "iloveyou", "isp", "juniper", "letmein", "login", "master", "md5", "network", "noc", "onion",
-    "openbgpd", "openbsd", "passphrase", "password", "passwd", "pass", "peering", "peer", "pwd",
-    "qwertyuiop", "qwertz", "qwerty", "asdfgh", "relay", "root", "router", "secret", "server",
-    "session", "shared", "test", "tor", "transit", "upstream", "welcome", "zxcvbn",
-)  # fmt: skip
-
-LOOKALIKES = str.maketrans("@4301!5$7", "aaeoiisst")
 
 
 def check(site: Site) -> Iterator[Remark]:
@@ -66,23 +54,3 @@ def check(site: Site) -> Iterator[Remark]:
                 f"the secret is that of peers[{other}] too, who could sign in this peer's name",
                 remedy,
             )
-
-
-def strength(secret: str, known: list[str]) -> float:
-    """About how many bits a guesser has to try who knows common words, the site's names, and that
-    people repeat themselves and write rows of characters."""
-    rest = secret.lower()
-    words = {*WORDS, *(word.lower() for text in known for word in re.findall(r"\w{3,}", text))}
-    for word in sorted(words, key=lambda word: (-len(word), word)):
-        plain = rest.translate(LOOKALIKES)
-        at = plain.find(word)
-        while at >= 0:
-            rest = rest[:at] + "\0" + rest[at + len(word) :]
-            plain = rest.translate(LOOKALIKES)
-            at = plain.find(word)
-    rest = re.sub(r"(.{1,12}?)\1+", r"\1", rest)
-    steps = [ord(b) - ord(a) for a, b in itertools.pairwise(rest)]
-    counted = 1 + sum(abs(step) > 1 for step in steps)
-    classes = ((r"[a-z]", 26), (r"[A-Z]", 26), (r"[0-9]", 10), (r"[^a-zA-Z0-9]", 32))
-    pool = sum(size for pattern, size in classes if re.search(pattern, secret))
-    return min(counted, len(set(rest)) * 2) * math.log2(max(pool, 2))

@@ -134,7 +134,7 @@ def test_a_console_that_is_gone_does_not_stop_what_is_done(
     def lost(text: str) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("firstboot.site.commands.say", lost)
+    monkeypatch.setattr("firstboot.core.output.say", lost)
     assert cli.main(["apply", str(path)]) == 0
     assert box.machine.generations.current() == 1
     assert box.calls[-1] == "service exitisp_ports raise"

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
-from firstboot.site.check import Examined, Finding, Severity, check, examine, examine_text, told
-from firstboot.site.commands import report
+from firstboot.site.check import (
+    Examined,
+    Finding,
+    Severity,
+    check,
+    examine,
+    examine_text,
+    report,
+    told,
+)
 from firstboot.site.model import Site, load
 from firstboot.site.writer import compose
 from tests.firstboot.site.sites import EXAMPLES, ONE, SITES, changed, found, says

@@ -2,8 +2,9 @@
 
 import pytest
 
+from firstboot.core.guessing import strength
 from firstboot.site.check import Severity, told
-from firstboot.site.rules.secrets import BITS, strength
+from firstboot.site.rules.secrets import BITS
 from tests.firstboot.site.sites import TWO, found, says
 
 ERROR, WARNING, ADVICE = Severity
