@@ -1,6 +1,6 @@
 """Answer questions in UDP as another server does, but later. It imports nothing of ours.
 
-    slowly.py SECONDS SERVER ADDRESS...
+    dns_delay.py SECONDS SERVER ADDRESS...
 
 Whatever comes to port 53 of an ADDRESS is asked of port 53 of SERVER after so many seconds.
 """

@@ -38,7 +38,7 @@ ROLES = {
 }
 """The role of a peer of the site, as BIRD spells those of RFC 9234."""
 
-MISLEAD = Path(__file__).parent / "mislead.py"
+ROGUE_NEIGHBOUR = Path(__file__).parent / "rogue_neighbour.py"
 
 REAL = f"{bird.OWN} && dest != RTD_BLACKHOLE"
 """Of a router's own routes, those that lead somewhere."""
@@ -130,7 +130,7 @@ class Internet:
     def _mislead(self, session: Session, what: str, *destination: Address) -> None:
         told = map(str, (session.remote, session.local, *destination))
         self.parties[session.peer.name].run(
-            sys.executable, MISLEAD, what, self._device(session.port), *told
+            sys.executable, ROGUE_NEIGHBOUR, what, self._device(session.port), *told
         )
 
     def _device(self, port: SitePort) -> str:

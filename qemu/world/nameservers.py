@@ -24,7 +24,7 @@ from qemu.world.topology import ROOT_SERVERS, Host, Topology
 from qemu.world.zones import DAY, Signed, Zone, addresses, serve, sign
 
 DNS = 53
-SLOWLY = Path(__file__).parent / "slowly.py"
+DNS_DELAY = Path(__file__).parent / "dns_delay.py"
 DELAY = 2.0
 """Seconds that the slow server takes."""
 
@@ -98,7 +98,7 @@ class Nameservers:
         parties["zones"].port("lo").up(f"{HIDDEN}/32")
         serve(parties["zones"], "zones", (zones.v4(), zones.v6(), ip_address(HIDDEN)), leaves)
         late = (str(DELAY), HIDDEN, *map(str, _slow(zones)))
-        slow = parties["zones"].start("slowly", sys.executable, SLOWLY, *late)
+        slow = parties["zones"].start("dns_delay", sys.executable, DNS_DELAY, *late)
         slow.wait("the slow server", lambda: "ready" in slow.said())
 
 

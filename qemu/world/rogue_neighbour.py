@@ -1,7 +1,7 @@
 """Send what a neighbour should not believe. It imports nothing of ours.
 
-    mislead.py advertise DEVICE SOURCE SITE
-    mislead.py redirect DEVICE SOURCE SITE DESTINATION
+    rogue_neighbour.py advertise DEVICE SOURCE SITE
+    rogue_neighbour.py redirect DEVICE SOURCE SITE DESTINATION
 
 `advertise` tells everybody on a link that the sender is a router for all of IPv6 (RFC 4861, 4.2),
 with a prefix to take an address from. `redirect` tells SITE to send what is for DESTINATION to
