@@ -17,7 +17,7 @@ from qemu.failure import Failure
 from qemu.firmware import Firmware, find_ovmf
 from qemu.monitor import Ended, MonitorFailure
 from qemu.qemu_process import Running
-from qemu.wire import Nic
+from qemu.wire import HostNetwork, Nic, Plug
 
 MACHINE = "q35,smm=off,vmport=off"
 """AHCI and PCI Express as in today's servers. System management mode only guards Secure Boot's
@@ -226,18 +226,33 @@ def _attachment(bus: Bus, at: int, facts: str) -> list[str]:
 
 
 def _nic(nic: Nic, at: int) -> list[str]:
-    net: dict[str, object] = {"id": f"net{at}"}
-    if nic.plug is None:
-        net |= {"type": "user", "restrict": True}
-    else:
-        net |= {
-            "type": "dgram",
-            "local": {"type": "unix", "path": str(nic.plug.local)},
-            "remote": {"type": "unix", "path": str(nic.plug.remote)},
-        }
+    net = {"id": f"net{at}", **_connection(nic.plug)}
     # No boot ROM: nothing boots from the network, and Debian has them in yet another package.
     device = f"{nic.model},netdev=net{at},mac={nic.mac},romfile="
     return ["-netdev", json.dumps(net), "-device", device]
+
+
+def _connection(plug: Plug | HostNetwork | None) -> dict[str, object]:
+    """QEMU's netdev options for what a card is connected to."""
+    match plug:
+        case None:
+            return {"type": "user", "restrict": True}
+        case HostNetwork():
+            forwarded = f"tcp:127.0.0.1:{plug.port}-{plug.guest}:22"
+            return {
+                "type": "user",
+                "restrict": True,
+                "ipv6": False,
+                "net": str(plug.network),
+                "host": str(plug.gateway),
+                "hostfwd": [{"str": forwarded}],
+            }
+        case Plug():
+            return {
+                "type": "dgram",
+                "local": {"type": "unix", "path": str(plug.local)},
+                "remote": {"type": "unix", "path": str(plug.remote)},
+            }
 
 
 def _block(node: str, facts: dict[str, object]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import TracebackType
 
@@ -58,14 +59,28 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
-class Nic:
-    """A network card with the address `mac`, plugged into one end of a wire; `model` is QEMU's name
-    of it.
+class HostNetwork:
+    """A network that QEMU makes between the virtual machine and this host.
 
-    Without a plug it is on a network of its own with QEMU's DHCP and DNS servers, from which
-    nothing leaves the machine.
+    QEMU itself answers at `gateway`. A TCP connection to `port` of the host's 127.0.0.1 is
+    forwarded to port 22 of `guest`, and the guest sees it come from `gateway`. The guest cannot
+    open a connection to the host or to anything beyond.
+    """
+
+    network: IPv4Network
+    gateway: IPv4Address
+    guest: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nic:
+    """A network card with the Ethernet address `mac`; `model` is QEMU's name for its kind.
+
+    `plug` is what the card is connected to: one end of a wire, or the host. With None it is on a
+    network of its own with QEMU's DHCP and DNS servers, which nothing leaves.
     """
 
     mac: str
-    plug: Plug | None = None
+    plug: Plug | HostNetwork | None = None
     model: str = "virtio-net-pci"

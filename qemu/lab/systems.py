@@ -1,8 +1,10 @@
 """What differs between the systems that an image can have, as far as a lab has to know."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from firstboot.core.refusal import Refusal
+from image.artifacts import MARK
 
 PORTS = 4
 """Of the rehearsed site."""
@@ -80,3 +82,8 @@ def system(base: str) -> System:
             remedy=f"name one of {', '.join(SYSTEMS)}",
         )
     return SYSTEMS[base]
+
+
+def system_of(image: Path) -> System:
+    """The system in `image`, which its file name tells (image.artifacts.check_name)."""
+    return REHEARSAL if MARK in image.name else HARDENEDBSD
