@@ -6,14 +6,14 @@ generation is a `exitisp rollback` away.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from firstboot.box.config_tests import judge
 from firstboot.box.generations import Content, Generation
 from firstboot.box.install_files import changes, plant
 from firstboot.box.machine import Machine, site_of
-from firstboot.box.preflight import lower, raise_ports
+from firstboot.box.output import Say
+from firstboot.box.ports import lower, raise_ports
 from firstboot.box.services import Service
 from firstboot.core import document
 from firstboot.core.document import Document
@@ -27,8 +27,6 @@ from firstboot.site.model import Site
 from firstboot.site.render import Rendered, render
 from firstboot.site.verify import judged
 from firstboot.site.writer import compose
-
-Say = Callable[[str], None]
 
 READY = 300.0
 """Seconds that a service has to answer, once it was started."""
@@ -73,15 +71,15 @@ def prepare(
 
 
 def check_devices(site: Document[Site], machine: Machine) -> None:
-    """Raises Refusal for a port whose device this box does not have."""
-    there = machine.system.devices(machine)
+    """Raises Refusal for a port on a network card that this box does not have."""
+    there = [nic.device for nic in machine.system.nics(machine)]
     for at, port in enumerate(site.value.ports):
-        if there and port.device not in there:
+        if port.device not in there:
             raise Refusal(
                 site.where("ports", at, "device"),
-                expected=f"a network device of this box ({', '.join(there)})",
-                found=document.quote(port.device),
-                remedy="name the one that the cable is in",
+                f"this box has no network card {document.quote(port.device)}; "
+                + (f"it has {', '.join(there)}" if there else "it has none at all"),
+                "Name the card that the cable is in",
             )
 
 

@@ -4,20 +4,19 @@ Every command imports only what it needs: the program starts on slow processors 
 """
 
 import argparse
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firstboot.box.host import SEARCH
+from firstboot.box.output import say, undisturbed
 from firstboot.core.refusal import Refusal
+from firstboot.core.release_info import VERSION
 
 if TYPE_CHECKING:
     from firstboot.box.machine import Machine
-
-VERSION = "0.1"
 
 SLOTS_WAIT = 60.0
 """Seconds for another exitisp to end."""
@@ -50,33 +49,12 @@ def main(arguments: Sequence[str]) -> int:
     return status
 
 
-def say(text: str) -> None:
-    """Print `text`. A console that is gone does not stop what is being done."""
-    from firstboot.core import output
-
-    with contextlib.suppress(OSError):
-        output.say(text)
-        sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Neither Ctrl-C nor a lost line ends what is half done."""
-    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _machine(options: argparse.Namespace) -> "Machine":
+    from firstboot.box import systems
     from firstboot.box.machine import Machine
 
-    if options.root == Path("/"):
-        return Machine()
-    return Machine(options.root, os.environ["PATH"])
+    search = SEARCH if options.root == Path("/") else os.environ["PATH"]
+    return Machine(options.root, search, system=systems.of(options.root))
 
 
 def _setup(options: argparse.Namespace, machine: "Machine") -> int:

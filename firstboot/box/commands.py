@@ -3,10 +3,11 @@ an upgrade does."""
 
 from pathlib import Path
 
-from firstboot.box.apply import Applied, Say, apply_site, prepare, site_of_running, take_on, whole
+from firstboot.box.apply import Applied, apply_site, prepare, site_of_running, take_on, whole
 from firstboot.box.drain import drained
 from firstboot.box.generations import Content, Generation
 from firstboot.box.machine import Machine, site_of
+from firstboot.box.output import Say
 from firstboot.core.document import read
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays

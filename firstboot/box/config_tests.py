@@ -7,11 +7,12 @@ another, or a folder that the checker has to find, the name is that of the copy;
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from firstboot.box.machine import Machine, Ran
+from firstboot.box.checker import Checker
+from firstboot.box.host import Ran
+from firstboot.box.machine import Machine
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
@@ -22,49 +23,6 @@ from firstboot.site.render import Rendered
 LONGEST = 300
 """Characters of what a checker says that a message repeats."""
 
-
-@dataclass(frozen=True, slots=True)
-class Checker:
-    """Who judges which files, by a pattern. `program` is where it is if it is installed, and it is
-    run as such: sshd wants its whole path. `{file}` in its arguments is the copy; `moved` are paths
-    that stand for copies in the file, `without` lines that the copy has empty."""
-
-    pattern: str
-    program: str
-    arguments: tuple[str, ...]
-    moved: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.program.rpartition("/")[2]
-
-
-CHECKERS = (
-    Checker("etc/pf.conf", "/sbin/pfctl", ("-nf", "{file}")),
-    Checker("etc/pf-fallback.conf", "/sbin/pfctl", ("-nf", "{file}")),
-    Checker(
-        "var/unbound/unbound.conf",
-        "/usr/sbin/local-unbound-checkconf",
-        ("{file}",),
-        ("/var/unbound",),
-    ),
-    Checker(
-        "etc/local/tor/torrc@*",
-        "/usr/local/bin/tor",
-        ("--verify-config", "--hush", "-f", "{file}"),
-        ("/usr/local/etc/tor", "/data/tor"),
-        # The copies are root's alone.
-        ("User _tor",),
-    ),
-    Checker("etc/local/bgpd.conf", "/usr/local/sbin/bgpd", ("-n", "-f", "{file}")),
-    Checker(
-        "etc/ssh/sshd_config",
-        "/usr/sbin/sshd",
-        ("-t", "-f", "{file}"),
-        ("/cfg/ssh",),
-    ),
-)
 
 COPIES = {"/usr/local/etc": "etc/local"}
 """Where the rendered path differs from the one that programs know: a symbolic link of the image."""

@@ -7,10 +7,11 @@ is in memory: after a restart of the box nobody is drained.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from firstboot.box.apply import site_of_running
 from firstboot.box.machine import Machine
+from firstboot.box.output import Say
 from firstboot.core.durable import keep
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import Session, allot
@@ -19,8 +20,6 @@ RULES = "var/db/exitisp/drained"
 """Filter rules of bgpd.conf(5), two for each address of a drained neighbour."""
 
 NOBODY = "# Nobody is drained.\n"
-
-Say = Callable[[str], None]
 
 
 def drain(name: str, machine: Machine, say: Say) -> None:

@@ -1,24 +1,19 @@
-"""The machine that this runs on: where its files are, its programs, its ports, its size.
-
-Everything that looks at the box or changes it goes through here, so that tests put a folder and
-scripts in its place.
-"""
+"""The box that this program runs on: its system, its size, its generations, its lock."""
 
 import contextlib
 import fcntl
 import json
 import os
 import re
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.box import systems
 from firstboot.box.generations import Damaged, Generation, Generations
-from firstboot.box.systems import System
+from firstboot.box.host import Host
+from firstboot.box.system import System
 from firstboot.core.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -27,31 +22,12 @@ if TYPE_CHECKING:
 PAUSE = 0.2
 """Seconds between two looks at whether another exitisp has ended."""
 
-SEARCH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
-"""Where programs are on the box, whatever the environment says."""
-
-PATIENCE = 600.0
-"""Seconds for a program; starting a service on an emulated processor takes its time."""
-
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What a program wrote to its standard output and standard error, and how it ended."""
+class Machine(Host):
+    """A box with its system, its configuration on /cfg and its state in memory."""
 
-    text: str
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """`root` is / on the box. `search` is the PATH of the programs that are run."""
-
-    root: Path = Path("/")
-    search: str = SEARCH
-
-    @property
-    def system(self) -> System:
-        return systems.of(self.root)
+    system: System = field(kw_only=True)
 
     @property
     def cfg(self) -> Path:
@@ -65,33 +41,6 @@ class Machine:
     @property
     def generations(self) -> Generations:
         return Generations(self.cfg)
-
-    def run(self, *command: str, given: str | None = None, patience: float = PATIENCE) -> Ran:
-        """Run a program to its end. A program that is not there has status 127, one that takes
-        longer than `patience` seconds is ended and has 124. Nothing of `given`, its standard
-        input, is in its arguments."""
-        environment = {"PATH": self.search, "LC_ALL": "C", "HOME": "/root"}
-        try:
-            ended = subprocess.run(
-                command,
-                input=given,
-                stdin=subprocess.DEVNULL if given is None else None,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                text=True,
-                errors="replace",
-                timeout=patience,
-            )
-        except OSError as error:
-            return Ran(f"{command[0]}: {error.strerror}", 127)
-        except subprocess.TimeoutExpired:
-            return Ran(f"{command[0]}: not done after {patience:g} s", 124)
-        return Ran(ended.stdout, ended.returncode)
-
-    def has(self, program: str) -> bool:
-        """Whether a program of the box is installed; `program` is its whole path."""
-        return os.access(self.root / program.lstrip("/"), os.X_OK)
 
     def box(self) -> "Box":
         """What the templates have to know. What is not installed counts as the version that

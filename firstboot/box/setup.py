@@ -6,11 +6,12 @@ as soon as they can.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.box.cli import say, undisturbed
 from firstboot.box.machine import Machine
+from firstboot.box.output import say, undisturbed
 from firstboot.box.usb import mounted
 from firstboot.core.durable import keep
 from firstboot.core.refusal import Refusal
@@ -144,7 +145,7 @@ def keep_password(machine: Machine, hashed: str) -> None:
             found=error.strerror or str(error),
             remedy="look at the file system of the configuration",
         ) from error
-    machine.run(*machine.system.password(machine.root), given=f"{hashed}\n")
+    machine.run(*machine.system.password(machine), given=f"{hashed}\n")
 
 
 def _view(machine: Machine, stick: Path | None) -> "MachineView":
@@ -158,6 +159,7 @@ def _view(machine: Machine, stick: Path | None) -> "MachineView":
         box.memory_mib,
         stick,
         versions,
-        raised=system.raised,
+        nics=partial(system.nics, machine),
+        raised=partial(system.raised, machine),
         kind=system.kind,
     )

@@ -9,8 +9,9 @@ place.
 import os
 from pathlib import Path
 
-from firstboot.box.apply import Say, prepare
+from firstboot.box.apply import prepare
 from firstboot.box.machine import Machine
+from firstboot.box.output import Say
 from firstboot.core.document import LARGEST
 from firstboot.core.durable import keep, settle
 from firstboot.core.refusal import Refusal

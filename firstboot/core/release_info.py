@@ -18,6 +18,9 @@ NAMESPACE = "exitisp-upgrade"
 """Whose signatures count, and in which namespace (PROTOCOL.sshsig): one that the same key made of
 anything else is none of an upgrade."""
 
+VERSION = "0.1"
+"""The version of this project: what an image is called that is not built as a release."""
+
 LARGEST = 1 << 16
 
 

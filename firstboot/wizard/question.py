@@ -1,14 +1,13 @@
 """Questions as data: what is asked, where its answer goes in the site, what is known of it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firstboot.box.nics import Nic, find
-from firstboot.box.nics import raised as up
 from firstboot.core.document import Key, Plain
 from firstboot.wizard.draft import Draft
+from firstboot.wizard.nics import Nic
 from firstboot.wizard.prompts import Form, Option, Text
 from firstboot.wizard.terminal import Terminal
 
@@ -26,8 +25,8 @@ class MachineView:
     memory_mib: int
     stick: Path | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
-    nics: Callable[[], tuple[Nic, ...]] = find
-    raised: Callable[[], AbstractContextManager[None]] = up
+    nics: Callable[[], tuple[Nic, ...]] = tuple
+    raised: Callable[[], AbstractContextManager[None]] = nullcontext
     kind: str = ""
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.box.cli import VERSION
 from firstboot.core import release_info
 from firstboot.core.refusal import Refusal
-from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, Stamp
+from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, VERSION, Stamp
 from firstboot.site.model import SCHEMA
 from image.base.signature import PublicKey
 from image.bill import userland

@@ -15,6 +15,7 @@ import pytest
 from firstboot.box.backup.archive import Kept, pack, unpack
 from firstboot.box.backup.encryption import seal, unseal
 from firstboot.box.machine import Machine as Here
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core import passwords
 from firstboot.site.writer import compose
 from qemu.disk import Disk
@@ -60,7 +61,7 @@ def spare(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spar
             for path in sorted((folder / "relay1/keys").iterdir())
         ),
     )
-    put(image, seal(pack(kept), PHRASE, Here(folder)), "exitisp-1.backup")
+    put(image, seal(pack(kept), PHRASE, Here(folder, system=SYSTEM)), "exitisp-1.backup")
     disk = Disk(image, size=STICK)
     with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="restore") as machine:
         machine.console.expect(conversation.BEGIN[0], timeout=BOOT)
@@ -120,7 +121,7 @@ def test_it_keeps_what_it_was_made_of(spare: Spare, tmp_path: Path) -> None:
     """With the OpenSSL of the box, opened with the one here."""
     spare.said(f"echo {PHRASE} | exitisp backup /tmp/again.backup", 400.0)
     sealed = spare.said("cat /tmp/again.backup").replace("\r\n", "\n") + "\n"
-    files = unpack(unseal(sealed.encode(), PHRASE, Here(tmp_path), "again"), "again")
+    files = unpack(unseal(sealed.encode(), PHRASE, Here(tmp_path, system=SYSTEM), "again"), "again")
     again = {one.name: one for one in files}
     for one in spare.kept:
         if one.name != "site.yaml" and "signing" not in one.name:

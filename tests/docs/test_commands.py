@@ -22,7 +22,7 @@ from invoke.program import Program
 import tasks
 from firstboot.box import cli
 from firstboot.box.apply import apply_site
-from firstboot.box.services import SERVICES
+from firstboot.box.systems.freebsd.services import SERVICES
 from image import file_manifest
 from tests.command import exitisp
 from tests.docs.pages import ROOT, Code, pages

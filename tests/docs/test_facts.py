@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.box import generations, preflight
-from firstboot.box.services import SERVICES
+from firstboot.box import generations, ports
+from firstboot.box.systems.freebsd.services import SERVICES
 from firstboot.site import profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
@@ -50,7 +50,7 @@ def test_how_many_generations_are_kept() -> None:
 
 def test_what_is_said_when_the_ports_are_up() -> None:
     said = "The transit and exchange ports are up."
-    assert f'"{said}"' in Path(preflight.__file__).read_text()
+    assert f'"{said}"' in Path(ports.__file__).read_text()
     assert f"`{said}`" in text("docs/getting-started.md")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from firstboot.site.address_plan import allot
 from tests.boot.listening import differences
-from tests.firstboot.box.test_preflight import SOCKETS
+from tests.firstboot.box.systems.freebsd.test_preflight import SOCKETS
 from tests.firstboot.site.daemons.sites import example
 
 SITE = example("two-transits-and-an-exchange")

@@ -11,8 +11,6 @@ from pathlib import Path
 
 from firstboot.box.apply import site_of_running
 from firstboot.box.machine import Machine
-from firstboot.box.preflight import judge, observe
-from firstboot.box.services import SERVICES
 from firstboot.core.durable import keep
 from firstboot.site.model import Site
 
@@ -36,7 +34,7 @@ def signs(machine: Machine) -> frozenset[str]:
     if running is None:
         return frozenset()
     site = site_of_running(machine).value
-    verdicts = judge(site, running.read().files, observe(machine))
+    verdicts = machine.system.verdicts(site, running.read().files, machine)
     return frozenset(
         {
             CONFIGURED,
@@ -51,7 +49,7 @@ def signs(machine: Machine) -> frozenset[str]:
 
 
 def _services(machine: Machine) -> Iterator[str]:
-    for service in SERVICES:
+    for service in machine.system.services:
         if not (service.ready and machine.has(service.program)):
             continue
         if machine.run(*service.ready, patience=PATIENCE).status == 0:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from firstboot.box.apply import Say, site_of_running
+from firstboot.box.apply import site_of_running
 from firstboot.box.machine import Machine, site_of
+from firstboot.box.output import Say
 from firstboot.box.upgrade.slots import Slot, forget, mount, slots, unmount
 from firstboot.core import release_info, upgrade_file
 from firstboot.core.durable import flush

@@ -7,9 +7,9 @@ then.
 
 import time
 
-from firstboot.box.apply import Say
 from firstboot.box.drain import drain_all
 from firstboot.box.machine import Machine
+from firstboot.box.output import Say
 from firstboot.box.upgrade import health
 from firstboot.box.upgrade.install import ensure_knows, install
 from firstboot.box.upgrade.slots import Slots, confirm, look, slots, try_once

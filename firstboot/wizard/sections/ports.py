@@ -1,8 +1,8 @@
 """The network ports: which card leads where, and with which addresses."""
 
-from firstboot.box import nics
 from firstboot.core.document import Plain
 from firstboot.site.model import PortRole
+from firstboot.wizard import nics
 from firstboot.wizard.line_editor import shown
 from firstboot.wizard.prompts import OneOf, Option, Words
 from firstboot.wizard.question import Question, Section, Situation, choices, fixed

@@ -9,9 +9,9 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from firstboot.box.config_tests import CHECKERS
-from firstboot.box.machine import PATIENCE, Machine, Ran
-from firstboot.box.services import SERVICES
+from firstboot.box.host import PATIENCE, Ran
+from firstboot.box.machine import Machine
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.site.address_plan import allot
@@ -63,7 +63,7 @@ class Box:
 
     @property
     def machine(self) -> Machine:
-        return _Standin(self.root, os.defpath, self.programs)
+        return _Standin(self.root, os.defpath, self.programs, system=SYSTEM)
 
     @property
     def calls(self) -> list[str]:
@@ -94,7 +94,7 @@ class Box:
             (self.root / file.path).write_text(file.text)
         self.machine.state.mkdir(parents=True, exist_ok=True)
         (self.machine.state / "generation").write_text(f"{chosen.folder.name}\n")
-        self.programs.up.update(service.name for service in SERVICES)
+        self.programs.up.update(service.name for service in SYSTEM.services)
 
     def files(self) -> dict[str, str]:
         """What is laid in /etc and /var, by path."""
@@ -107,7 +107,8 @@ class Box:
 
     def is_like(self, site: Site) -> None:
         """The programs answer as on a box that runs `site`."""
-        self.answer("ifconfig -l ether", " ".join(port.device for port in site.ports))
+        cards = "".join(f"{port.device}: flags=1\n\tether 02::\n" for port in site.ports)
+        self.answer("ifconfig -a", cards)
         lines = ["lo0: flags=1", "\tinet 127.0.0.1 netmask 0xff000000", "lo1: flags=1"]
         plan = allot(site)
         lines += [f"\tinet{'6' if a.version == 6 else ''} {a} netmask" for a in plan.addresses]
@@ -155,7 +156,7 @@ def make(root: Path, site: Site) -> Box:
     script = root / SCRIPT
     script.parent.mkdir(parents=True)
     shutil.copyfile(ROOT / "overlays/firstboot/files" / SCRIPT, script)
-    for place in {*(s.program for s in SERVICES), *(c.program for c in CHECKERS)}:
+    for place in {*(s.program for s in SYSTEM.services), *(c.program for c in SYSTEM.checkers)}:
         path = root / place.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o755)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from firstboot.box import apply, preflight
+from firstboot.box import apply, ports
 from firstboot.site.render import render
 from firstboot.site.verify import lint
 from tests.firstboot.box import box as boxes
@@ -18,7 +18,7 @@ _rendered: dict[str, Any] = {}
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for anything, and what was rendered or linted once is not again."""
     monkeypatch.setattr(apply, "READY", 0.0)
-    monkeypatch.setattr(preflight, "TRIES", 1)
+    monkeypatch.setattr(ports, "TRIES", 1)
     monkeypatch.setattr(apply, "render", _remembering("render", render))
     monkeypatch.setattr("firstboot.site.verify.lint", _remembering("lint", lint))
 

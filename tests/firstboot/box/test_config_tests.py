@@ -8,6 +8,7 @@ import pytest
 
 from firstboot.box.config_tests import judge
 from firstboot.box.machine import Machine
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
@@ -31,7 +32,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
         path = root / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(find(program, package))
-    return Machine(root, os.environ["PATH"])
+    return Machine(root, os.environ["PATH"], system=SYSTEM)
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from firstboot.box.nics import Nic
 from firstboot.wizard.console_lock import first_come
 from firstboot.wizard.conversation import MachineView, Outcome, converse
 from firstboot.wizard.draft import Draft
 from firstboot.wizard.intro import INTRO
 from firstboot.wizard.line_editor import Hidden, Interrupted, LineLost, shown
+from firstboot.wizard.nics import Nic
 from firstboot.wizard.terminal import MORE, Terminal
 from qemu.lab.conversation import BEGIN, Turn
 from tests.firstboot.site.sites import ROOT

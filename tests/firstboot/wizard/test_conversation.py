@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstboot.box.nics import Nic
 from firstboot.core import partial, passwords
 from firstboot.core.document import Key, Plain
 from firstboot.site.model import Site, load
 from firstboot.wizard.conversation import Abandoned, Saved, Why, converse
 from firstboot.wizard.draft import LISTS, NOTES, Draft
 from firstboot.wizard.flow import SECTIONS
+from firstboot.wizard.nics import Nic
 from firstboot.wizard.terminal import MORE
 from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn, conversation
 from tests.firstboot.site.sites import EXAMPLES, ONE, TWO, changed

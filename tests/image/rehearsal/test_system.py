@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import systems
-from firstboot.box.machine import PATIENCE, Machine, Ran
+from firstboot.box.host import PATIENCE, Host, Ran
 from firstboot.box.systems import REHEARSAL, freebsd, rehearsal
+from firstboot.box.systems.rehearsal import preflight
 from firstboot.site.address_plan import allot
 from tests.image.rehearsal.sites import on_linux
 
@@ -28,7 +29,7 @@ udp UNCONN 0 0 0.0.0.0:56888 0.0.0.0:* users:(("tor",pid=127,fd=12))
 
 
 @dataclass(frozen=True, slots=True)
-class Standin(Machine):
+class Standin(Host):
     """Answers by command line, else with nothing and success."""
 
     answers: dict[str, Ran] = field(default_factory=dict)
@@ -61,7 +62,7 @@ def healthy(root: Path) -> Standin:
 
 
 def failing(box: Standin) -> list[str]:
-    return [one.what for one in rehearsal.verdicts(SITE, (), box) if not one.holds]
+    return [one.what for one in rehearsal.SYSTEM.verdicts(SITE, (), box) if not one.holds]
 
 
 def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
     mark.parent.mkdir(parents=True)
     mark.touch()
     assert systems.of(tmp_path) is rehearsal.SYSTEM
-    assert Machine(tmp_path).system.notice.startswith("REHEARSAL")
+    assert systems.of(tmp_path).notice.startswith("REHEARSAL")
 
 
 def test_the_overlay_has_what_says_so() -> None:
@@ -113,10 +114,10 @@ def test_a_default_route_is_told(tmp_path: Path) -> None:
     assert failing(box) == ["no default route but that of management"]
 
 
-@pytest.mark.parametrize("name", rehearsal.WATCHED)
+@pytest.mark.parametrize("name", preflight.WATCHED)
 def test_a_service_that_is_down_is_told(tmp_path: Path, name: str) -> None:
     box = healthy(tmp_path)
-    (service,) = (one for one in rehearsal.SERVICES if one.name == name)
+    (service,) = (one for one in rehearsal.SYSTEM.services if one.name == name)
     box.answers[" ".join(service.ready)] = Ran("", 1)
     assert failing(box) == ["the resolver, the relays and BGP run"]
 
@@ -125,7 +126,7 @@ def test_every_service_has_a_script() -> None:
     scripts = (
         Path(__file__).parents[3] / "image" / "rehearsal" / "overlay" / "files" / "etc" / "init.d"
     )
-    assert all((scripts / service.name).exists() for service in rehearsal.SERVICES)
+    assert all((scripts / service.name).exists() for service in rehearsal.SYSTEM.services)
 
 
 def test_addresses_come_as_ip_takes_them() -> None:

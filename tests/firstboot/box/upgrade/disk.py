@@ -10,7 +10,9 @@ from pathlib import Path
 
 from dissect.ffs import FFS
 
-from firstboot.box.machine import PATIENCE, SEARCH, Machine, Ran
+from firstboot.box.host import PATIENCE, SEARCH, Ran
+from firstboot.box.machine import Machine
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.box.upgrade.slots import LABELS
 
 INDEX = {"3": "rootA", "4": "rootB"}
@@ -38,7 +40,7 @@ class Disk:
 
     @property
     def machine(self) -> Machine:
-        return Box(self.root, SEARCH, self)
+        return Box(self.root, SEARCH, self, system=SYSTEM)
 
     def part(self, label: str) -> Path:
         return self.root / "dev/gpt" / label

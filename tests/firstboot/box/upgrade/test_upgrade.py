@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firstboot.box.machine import Ran
+from firstboot.box.host import Ran
 from firstboot.box.upgrade import health, install, switch
 from firstboot.box.upgrade.slots import held, table
 from firstboot.core.refusal import Refusal

@@ -1,9 +1,7 @@
-"""Cards, from what the systems say of them. The texts of ifconfig are a real box's."""
+"""Network cards as ifconfig(8) and sysctl(8) print them. The texts are a real box's."""
 
-from pathlib import Path
-
-from firstboot.box import nics
-from firstboot.box.nics import Nic
+from firstboot.box.systems.freebsd import nics
+from firstboot.wizard.nics import Nic
 
 PLAIN = """\
 vtnet0: flags=1008802<BROADCAST,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 1500
@@ -91,34 +89,3 @@ def test_cards_are_raised_on_a_box_without_addresses_alone() -> None:
     assert nics.liftable(PLAIN) == ("vtnet0", "ix0")
     assert nics.liftable(CONFIGURED) == ()
     assert nics.liftable("") == ()
-
-
-def test_a_link_that_goes_is_a_change() -> None:
-    before = nics.parse_ifconfig(PLAIN, {})
-    after = nics.parse_ifconfig(PLAIN.replace("status: active", "status: no carrier"), {})
-    assert nics.changed(before, after) == ("vtnet0",)
-    assert nics.changed(before, before) == ()
-
-
-def test_linux_tells_the_same_in_files(tmp_path: Path) -> None:
-    drivers = tmp_path / "drivers" / "ixgbe"
-    drivers.mkdir(parents=True)
-    for name, kind, device in (("eth0", "1", True), ("lo", "772", False), ("br0", "1", False)):
-        card = tmp_path / "net" / name
-        card.mkdir(parents=True)
-        (card / "type").write_text(f"{kind}\n")
-        (card / "address").write_text("00:25:90:aa:bb:cc\n")
-        (card / "carrier").write_text("1\n")
-        (card / "speed").write_text("10000\n")
-        if device:
-            (card / "device").mkdir()
-            (card / "device" / "driver").symlink_to(drivers)
-    assert nics.read_linux(tmp_path / "net") == (
-        Nic("eth0", "ixgbe", "00:25:90:aa:bb:cc", True, "10000 Mbit/s"),
-    )
-    assert nics.read_linux(tmp_path / "nothing") == ()
-
-
-def test_the_table_is_as_narrow_as_a_terminal() -> None:
-    wide = Nic("ix0", "x" * 80, "00:25:90:aa:bb:cc", True, "y" * 40)
-    assert all(len(line) < 80 for line in nics.table([wide]).splitlines())

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from firstboot.box.preflight import Facts, judge, observe
+from firstboot.box.systems.freebsd.preflight import Printed, judge, observe
 from firstboot.site.render import Rendered
 from tests.firstboot.box.box import Box, example
 
@@ -35,28 +35,28 @@ Destination        Gateway            Flags         Netif Expire
 
 
 @pytest.fixture
-def facts(box: Box) -> Facts:
+def printed(box: Box) -> Printed:
     """Of a box on which everything is as it has to be."""
     box.programs.up |= {"local_unbound", "exitisp_relays", "openbgpd"}
     return dataclasses.replace(observe(box.machine), sockets=SOCKETS, routes=ROUTES)
 
 
-def files(facts: Facts) -> list[Rendered]:
+def files(printed: Printed) -> list[Rendered]:
     """The jails' addresses as rc.conf.d has them."""
     made = []
-    for name, told in facts.jails.items():
+    for name, told in printed.jails.items():
         words = told.replace(",", " ")
         text = f'{name}_svcj_ipaddrs="{words}"\n'
         made.append(Rendered(f"etc/rc.conf.d/{name}", text, 0o644, "root", "wheel"))
     return made
 
 
-def reasons(facts: Facts, wanted: list[Rendered]) -> list[str]:
-    return [verdict.reason for verdict in judge(SITE, wanted, facts) if not verdict.holds]
+def reasons(printed: Printed, wanted: list[Rendered]) -> list[str]:
+    return [verdict.reason for verdict in judge(SITE, wanted, printed) if not verdict.holds]
 
 
-def test_a_box_that_is_as_planned_passes(facts: Facts) -> None:
-    assert reasons(facts, files(facts)) == []
+def test_a_box_that_is_as_planned_passes(printed: Printed) -> None:
+    assert reasons(printed, files(printed)) == []
 
 
 @pytest.mark.parametrize(
@@ -83,33 +83,33 @@ def test_a_box_that_is_as_planned_passes(facts: Facts) -> None:
     ],
 )
 def test_each_thing_that_could_leak_is_seen(
-    facts: Facts, fact: str, old: str, new: str, reason: str
+    printed: Printed, fact: str, old: str, new: str, reason: str
 ) -> None:
-    text = getattr(facts, fact)
+    text = getattr(printed, fact)
     assert old in text
-    broken = dataclasses.replace(facts, **{fact: text.replace(old, new, 1)})
-    (found,) = reasons(broken, files(facts))
+    broken = dataclasses.replace(printed, **{fact: text.replace(old, new, 1)})
+    (found,) = reasons(broken, files(printed))
     assert reason in found
 
 
-def test_a_jail_with_another_address_is_seen(facts: Facts) -> None:
-    wanted = files(facts)
+def test_a_jail_with_another_address_is_seen(printed: Printed) -> None:
+    wanted = files(printed)
     more = {
-        **facts.jails,
-        "exitisp_relays": facts.jails["exitisp_relays"].replace(
+        **printed.jails,
+        "exitisp_relays": printed.jails["exitisp_relays"].replace(
             "127.0.0.2", "127.0.0.2,203.0.113.10"
         ),
     }
-    (found,) = reasons(dataclasses.replace(facts, jails=more), wanted)
+    (found,) = reasons(dataclasses.replace(printed, jails=more), wanted)
     assert found == "the jail of exitisp_relays differs from the plan: 203.0.113.10"
 
 
-def test_a_service_outside_of_its_jail_is_seen(facts: Facts) -> None:
-    none = {**facts.jails, "exitisp_relays": 'jls: jail "svcj-exitisp_relays" not found'}
-    (found,) = reasons(dataclasses.replace(facts, jails=none), files(facts))
+def test_a_service_outside_of_its_jail_is_seen(printed: Printed) -> None:
+    none = {**printed.jails, "exitisp_relays": 'jls: jail "svcj-exitisp_relays" not found'}
+    (found,) = reasons(dataclasses.replace(printed, jails=none), files(printed))
     assert "the jail of exitisp_relays differs from the plan" in found
 
 
-def test_what_does_not_run_is_named(facts: Facts) -> None:
-    silent = dataclasses.replace(facts, failing=("resolver",))
-    assert reasons(silent, files(facts)) == ["not running: resolver"]
+def test_what_does_not_run_is_named(printed: Printed) -> None:
+    silent = dataclasses.replace(printed, down=("resolver",))
+    assert reasons(silent, files(printed)) == ["not running: resolver"]

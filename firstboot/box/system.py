@@ -1,0 +1,53 @@
+"""What the box's programs need to know about the operating system that they run on."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from firstboot.box.checker import Checker
+from firstboot.box.host import Host
+from firstboot.box.services import Command, Service
+from firstboot.box.verdict import Verdict
+from firstboot.wizard.nics import Nic
+
+if TYPE_CHECKING:  # The consoles greet before the site model and the templates are loaded.
+    from firstboot.core.values import Address
+    from firstboot.site.model import Site
+    from firstboot.site.render import Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One of the systems in box/systems.
+
+    `kind` is in every heading of the wizard. `notice` and `lacks`, the things that this system
+    cannot do, are told by status. All three are empty for the system that is released.
+    """
+
+    services: tuple[Service, ...]
+    """In the order in which they start."""
+
+    checkers: tuple[Checker, ...]
+    verdicts: "Callable[[Site, Iterable[Rendered], Host], tuple[Verdict, ...]]"
+    """Judges the conditions under which the transit and exchange ports may go up."""
+
+    nics: Callable[[Host], tuple[Nic, ...]]
+    """Lists the network cards, in the order in which the kernel found them."""
+
+    raised: Callable[[Host], AbstractContextManager[None]]
+    """Sets the network cards up, as long as the box has no addresses: a card that is down does not
+    see whether a cable is plugged in."""
+
+    alias: "Callable[[Address], Command]"
+    """Returns the command that adds one of the box's own addresses."""
+
+    fat: str
+    """The type that mount(8) has for a FAT file system."""
+
+    password: Callable[[Host], Command]
+    """Returns the command that sets root's password to the hash on its standard input."""
+
+    kind: str = ""
+    notice: str = ""
+    lacks: tuple[str, ...] = ()

@@ -1,0 +1,55 @@
+"""The rehearsal: Debian's programs on Linux in the place of the real box's."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from firstboot.box.host import Host
+from firstboot.box.services import Command
+from firstboot.box.system import System
+from firstboot.box.systems.rehearsal.checkers import CHECKERS
+from firstboot.box.systems.rehearsal.nics import find, raised
+from firstboot.box.systems.rehearsal.services import SERVICES
+from firstboot.box.verdict import Verdict
+
+if TYPE_CHECKING:
+    from firstboot.core.values import Address
+    from firstboot.site.model import Site
+    from firstboot.site.render import Rendered
+
+
+def verdicts(site: "Site", files: "Iterable[Rendered]", host: Host) -> tuple[Verdict, ...]:
+    # The consoles greet before this loads the site model and the templates.
+    from firstboot.box.systems.rehearsal import preflight
+
+    return preflight.verdicts(site, host)
+
+
+def alias(address: "Address") -> Command:
+    one = f"{address}/{address.max_prefixlen}"
+    nodad = ("nodad",) if address.version == 6 else ()
+    return "ip", "address", "replace", one, "dev", "lo1", *nodad
+
+
+def password(host: Host) -> Command:
+    return ("/usr/local/libexec/exitisp/password",)
+
+
+SYSTEM = System(
+    services=SERVICES,
+    checkers=CHECKERS,
+    verdicts=verdicts,
+    nics=find,
+    raised=raised,
+    alias=alias,
+    fat="vfat",
+    password=password,
+    kind="REHEARSAL",
+    notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",
+    lacks=(
+        "pf; the ports are guarded by nftables, with fewer rules and no states",
+        "service jails; daemons send from their own addresses because they are told to",
+        "UFS and a read-only root; the root is in memory, /cfg and /data are ext4",
+        "a second slot and upgrades",
+        "profiles of network cards, hourly RPKI, the rotation of logs",
+    ),
+)
