@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import pexpect
 
@@ -281,25 +282,39 @@ class Console:
             self._interrupted = True
             raise TimedOut(f"not done within {timeout:g} s: {_beginning(command)}", self) from None
 
-    def interact(self, keyboard: int | None = None, screen: int | None = None) -> None:
+    def hand_over(self, keyboard: int | None = None, screen: int | None = None) -> None:
+        """Hand the shell of run() to a person, with prompt, echo and their terminal's size.
+
+        Like interact() otherwise. run() cannot be used afterwards.
+        """
+        columns, rows = os.get_terminal_size(_descriptor(keyboard, sys.stdin))
+        self._opened = False
+        self.interact(
+            keyboard, screen, f"stty sane rows {rows} columns {columns}; PS1='# ' exec /bin/sh -i\r"
+        )
+
+    def interact(
+        self, keyboard: int | None = None, screen: int | None = None, opening: str = ""
+    ) -> None:
         """Hand the port to a person until Ctrl-] is typed or the machine ends.
 
-        `keyboard` and `screen` are file descriptors, of standard input and output unless given.
-        Raises Refusal if the keyboard is no terminal.
+        `keyboard` and `screen` are file descriptors, by default of standard input and output.
+        `opening` is typed first, once everything that comes is shown. Raises Refusal if the
+        keyboard is no terminal.
         """
-        keyboard = sys.stdin.fileno() if keyboard is None else keyboard
-        target = sys.stdout.fileno() if screen is None else screen
+        keyboard = _descriptor(keyboard, sys.stdin)
+        target = _descriptor(screen, sys.stdout)
         if not os.isatty(keyboard):
             raise Refusal(
                 "standard input",
-                expected="a terminal",
-                found="a file or a pipe",
-                remedy="run this in a terminal, without redirection",
+                "the console needs a terminal, and this is a file or a pipe",
+                "Run the command in a terminal, without redirecting its input",
             )
         before = termios.tcgetattr(keyboard)
         tty.setraw(keyboard)
         self._line.echo_to = lambda data: _write_all(target, data)
         try:
+            self.send(opening)
             while not self._line.ended:
                 if not select.select([keyboard], [], [], 0.1)[0]:
                     continue
@@ -312,6 +327,10 @@ class Console:
         finally:
             self._line.echo_to = None
             termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _descriptor(given: int | None, standard: IO[str]) -> int:
+    return standard.fileno() if given is None else given
 
 
 def _left(deadline: float) -> float:

@@ -147,6 +147,10 @@ class Machine:
         """QEMU's answer to a QMP command without arguments, ``query-block`` for instance."""
         return self._execute(question)
 
+    def last_line(self) -> str:
+        """The last line that COM1 printed, with its time; "" if there is none."""
+        return "".join(self.console.transcript.tail()[-1:])
+
     def photograph(self, picture: Path) -> None:
         """Save what the video console shows; `picture` ends in .png or .ppm."""
         self._execute(

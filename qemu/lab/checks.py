@@ -23,11 +23,13 @@ ETHERTYPES = {IPV4: "IPv4", ARP: "ARP", IPV6: "IPv6"}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether something holds; `evidence` is what was seen that says so."""
+    """Whether something holds. `evidence` is what was seen that says so, `explanation` what has to
+    hold, as a sentence; "" where the name says it."""
 
     name: str
     holds: bool
     evidence: str
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

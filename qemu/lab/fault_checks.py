@@ -1,4 +1,4 @@
-"""What is to be seen of a fault, or must not be."""
+"""The checks that belong to certain faults: what the fault must show, or must not cause."""
 
 import time
 
@@ -6,32 +6,32 @@ from firstboot.site.model import PeerRole
 from qemu.lab import checks
 from qemu.lab.checks import Verdict
 from qemu.lab.fault_actions import first
-from qemu.lab.probes import PATIENCE, Check
+from qemu.lab.probe import Probe, probe
+from qemu.lab.probes import PATIENCE
 from qemu.lab.session import Lab, until_holds
 
 QUIET = 10.0
-"""Seconds in which a port that is not down would have sent something."""
+"""Seconds within which a port that is up would send something."""
 
 
-def told(*wanted: str) -> Check:
-    """That `exitisp status` fails, and says so."""
+def told(*wanted: str) -> Probe:
+    """The check that `exitisp status` fails and prints all of `wanted`."""
 
-    def check(lab: Lab) -> Verdict:
+    @probe(f"`exitisp status` fails and prints {' and '.join(map(repr, wanted))}.")
+    def told(lab: Lab) -> Verdict:
         def look() -> Verdict:
             ran = lab.appliance.ran("exitisp status")
             if ran.status == 0:
-                return Verdict("told", False, "exitisp status was content")
+                return Verdict("told", False, "exitisp status found nothing wrong")
             return checks.said("told", ran.text, wanted=wanted)
 
         return until_holds(look, PATIENCE)
 
-    check.__name__ = "told"
-    return check
+    return told
 
 
+@probe("No neighbour hears a route of the box any more.")
 def withdrawn(lab: Lab) -> Verdict:
-    """That no neighbour hears anything any more."""
-
     def look() -> Verdict:
         heard = {
             peer.name: {route.prefix for route in lab.internet.heard(peer.name)}
@@ -44,10 +44,11 @@ def withdrawn(lab: Lab) -> Verdict:
     return until_holds(look, PATIENCE)
 
 
-def gone(role: PeerRole) -> Check:
-    """That the sessions with the first peer of this role are down, and all others up."""
+def gone(role: PeerRole) -> Probe:
+    """The check that the sessions with the first peer of this role are down, and no others."""
 
-    def check(lab: Lab) -> Verdict:
+    @probe(f"The sessions with the first {role.value} are down, and all others are up.")
+    def gone(lab: Lab) -> Verdict:
         peer = first(lab, role)
 
         def look() -> Verdict:
@@ -62,27 +63,26 @@ def gone(role: PeerRole) -> Check:
 
         return until_holds(look, PATIENCE)
 
-    check.__name__ = "gone"
-    return check
+    return gone
 
 
-def steered(lab: Lab) -> Verdict:
-    """That neither a route nor an address came of advertisements and redirects."""
+@probe("Neither a route nor an address came of the advertisements and redirects.")
+def not_steered(lab: Lab) -> Verdict:
     taken = lab.appliance.ran(lab.appliance.system.steered).text.strip().splitlines()
     evidence = checks.several(taken) or "no default route, no redirected one, no other address"
     return Verdict("not steered", not taken, evidence)
 
 
+@probe("No transit or exchange port sends anything.")
 def dark(lab: Lab) -> Verdict:
-    """That no port towards strangers sends anything."""
     since = lab.sent_counts()
     time.sleep(QUIET)
     frames = {port: lab.sent(port)[count:] for port, count in since.items()}
     return checks.silent("dark", frames)
 
 
+@probe("Applying a site is refused in one sentence, and the box keeps the one that it runs.")
 def unchanged(lab: Lab) -> Verdict:
-    """That applying a site is refused in one sentence, and leaves the one that runs."""
     before = lab.appliance.said("readlink /cfg/current")
     ran = lab.appliance.ran("exitisp apply /cfg/current/site.yaml", 600)
     after = lab.appliance.said("readlink /cfg/current")
@@ -91,7 +91,7 @@ def unchanged(lab: Lab) -> Verdict:
     return Verdict("unchanged", sound, refusal[0] if refusal else f"status {ran.status}")
 
 
+@probe("A name whose signatures have expired by the box's clock is not resolved.")
 def unbelieved(lab: Lab) -> Verdict:
-    """That a name whose signatures are out of date by the clock has no answer."""
     text = lab.appliance.ran(f"drill -D @127.0.0.1 {lab.new_name()} A").text
     return checks.said("unbelieved", text, wanted=["SERVFAIL"])

@@ -7,8 +7,8 @@ from firstboot.core.refusal import Refusal
 from firstboot.site.model import PeerRole
 from qemu.lab import fault_actions, fault_checks
 from qemu.lab.fault_actions import PF, UNBOUND, Step, root
+from qemu.lab.probe import Probe
 from qemu.lab.probes import (
-    Check,
     announced,
     contained,
     fetched,
@@ -35,8 +35,8 @@ class Fault:
     what: str
     inflict: Step
     undo: Step
-    holds: tuple[Check, ...]
-    after: tuple[Check, ...] = (*WORKING, healthy)
+    holds: tuple[Probe, ...]
+    after: tuple[Probe, ...] = (*WORKING, healthy)
     rehearsed: bool = True
 
 
@@ -121,7 +121,7 @@ FAULTS = (
         "Somebody at the exchange sends router advertisements and redirects.",
         fault_actions.mislead,
         fault_actions.nothing,
-        (fault_checks.steered, *WORKING, *SEALED),
+        (fault_checks.not_steered, *WORKING, *SEALED),
     ),
     Fault(
         "wrong-md5",

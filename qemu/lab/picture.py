@@ -1,13 +1,24 @@
-"""The lab as a picture: the appliance, its ports, and who is at the other end (SVG 1.1)."""
+"""The lab as a drawing: the appliance, its ports, and who is at the other end (SVG 1.1).
 
-from collections.abc import Iterable
+There are two: `draw` has the appliance beside its neighbours, `draw_narrow` above them, for a page
+of 340 pixels. Every text has a line of its own, so nothing overprints anything.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from firstboot.site.address_plan import Session, allot
 from firstboot.site.model import Port, PortRole, Site
 
-WIDTH, ROW, BOX = 900, 52, 300
-"""In pixels: the picture, a row of a peer, and a box."""
+WIDE, NARROW = 900, 340
+"""Widths of the two drawings, in pixels."""
+
+BOX = 300
+"""Width of a box of the wide drawing, in pixels."""
+
+LINE, PAD, GAP = 16, 10, 12
+"""Pixels: from one line of text to the next, inside a box's edge, and between two boxes."""
 
 STYLE = (
     "text{font:13px sans-serif;fill:#222}.name{font-weight:bold}.small{font-size:11px;fill:#555}"
@@ -15,60 +26,114 @@ STYLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A name, and lines of what there is to say about it."""
+
+    name: str
+    facts: tuple[str, ...]
+
+    @property
+    def height(self) -> int:
+        return LINE * (1 + len(self.facts)) + PAD
+
+    def lines(self, x: int, y: int) -> list[str]:
+        """Its text, in a box whose upper left corner is there."""
+        texts = [("name", self.name), *(("small", fact) for fact in self.facts)]
+        return [
+            f'<text class="{kind}" x="{x + PAD}" y="{y + LINE * at}">{escape(text)}</text>'
+            for at, (kind, text) in enumerate(texts, 1)
+        ]
+
+    def drawn(self, x: int, y: int, width: int) -> list[str]:
+        return [
+            f'<rect x="{x}" y="{y}" width="{width}" height="{self.height}" rx="4"/>',
+            *self.lines(x, y),
+        ]
+
+
 def draw(site: Site) -> str:
-    """The picture of `site`, as one `svg` element."""
+    """The wide drawing of `site`, as one `svg` element."""
+    left, right = 20, WIDE - BOX - 20
+    own = _own(site)
+    parts: list[str] = []
+    texts = own.lines(left, 20)
+    y = 20 + own.height + GAP
     sessions = allot(site).sessions
-    parts, y = [], 20
-    ends = []
     for port in site.ports:
-        rows = _far(port, sessions)
-        height = len(rows) * ROW
-        ends.append((port, y + height // 2))
-        for at, (name, facts) in enumerate(rows):
-            top = y + at * ROW
-            parts += _box(WIDTH - BOX - 20, top, BOX, name, facts)
-            middle = top + 21
-            parts.append(
-                f'<path d="M{WIDTH - BOX - 20} {middle} H{WIDTH - BOX - 60} '
-                f'V{y + height // 2 - 5} H{BOX + 20}"/>'
-            )
-        y += height + 24
-    own = f"AS{site.asn}, {', '.join(map(str, site.scopes))}"
-    lines = [
-        '<rect class="ours" x="20" y="20" '
-        f'width="{BOX}" height="{y - 44}"/><text class="name" x="32" y="40">the appliance</text>'
-        f'<text class="small" x="32" y="{y - 34}">{escape(own)}</text>'
-    ]
-    for port, at in ends:
-        addresses = ", ".join(str(one.ip) for one in port.addresses)
-        lines.append(
-            f'<text class="name" x="{BOX + 8}" y="{at - 2}" text-anchor="end">{escape(port.name)}'
-            f'</text><text class="small" x="{BOX + 8}" y="{at + 12}" text-anchor="end">'
-            f"{escape(addresses)}</text>"
-        )
+        ours, far = _ours(port), _far(port, sessions)
+        row = max(ours.height, _height(far))
+        middle = y + row // 2
+        texts += ours.lines(left, middle - ours.height // 2)
+        top = middle - _height(far) // 2
+        for box in far:
+            parts += box.drawn(right, top, BOX)
+            beside = top + box.height // 2
+            parts.append(f'<path d="M{right} {beside} H{right - 40} V{middle} H{left + BOX}"/>')
+            top += box.height + GAP
+        y += row + 2 * GAP
+    appliance = (
+        f'<rect class="ours" x="{left}" y="20" width="{BOX}" height="{y - 20 - GAP}" rx="4"/>'
+    )
+    return _svg(WIDE, y + GAP, [*parts, appliance, *texts])
+
+
+def draw_narrow(site: Site) -> str:
+    """The narrow drawing of `site`, as one `svg` element."""
+    own = _own(site)
+    width = NARROW - 2
+    parts = [f'<rect class="ours" x="1" y="1" width="{width}" height="{own.height}" rx="4"/>']
+    parts += own.lines(1, 1)
+    y = 1 + own.height
+    sessions = allot(site).sessions
+    for port in site.ports:
+        ours, far = _ours(port), _far(port, sessions)
+        y += GAP
+        parts += [
+            f'<rect class="ours" x="1" y="{y}" width="{width}" height="{ours.height}" rx="4"/>',
+            *ours.lines(1, y),
+        ]
+        y += ours.height
+        start = y
+        for box in far:
+            y += GAP
+            parts += box.drawn(41, y, NARROW - 42)
+            parts.append(f'<path d="M21 {start} V{y + box.height // 2} H41"/>')
+            y += box.height
+    return _svg(NARROW, y + 2, parts)
+
+
+def _svg(width: int, height: int, parts: Iterable[str]) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" '
-        f'height="{y}" role="img"><title>The appliance and the simulated Internet</title>'
-        f"<style>{STYLE}</style>{''.join(parts)}{''.join(lines)}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="img"><title>The appliance and the simulated Internet</title>'
+        f"<style>{STYLE}</style>{''.join(parts)}</svg>"
     )
 
 
-def _far(port: Port, sessions: Iterable[Session]) -> list[tuple[str, str]]:
-    """Who is at the other end of `port`: names, and what there is to say about each."""
-    peers: dict[str, tuple[int, list[str]]] = {}
+def _height(boxes: Sequence[Box]) -> int:
+    """Of boxes one above the other."""
+    return sum(box.height for box in boxes) + GAP * (len(boxes) - 1)
+
+
+def _own(site: Site) -> Box:
+    return Box("the appliance", (f"AS{site.asn}", *map(str, site.scopes)))
+
+
+def _ours(port: Port) -> Box:
+    tag = "" if port.vlan is None else f", VLAN {port.vlan}"
+    return Box(f"{port.name}{tag}", tuple(str(one.ip) for one in port.addresses))
+
+
+def _far(port: Port, sessions: Iterable[Session]) -> list[Box]:
+    """Who is at the other end of `port`."""
+    peers: dict[str, list[str]] = {}
     for session in sessions:
         if session.port is port:
-            _, addresses = peers.setdefault(session.peer.name, (session.peer.asn, []))
-            addresses.append(str(session.remote))
-    found = [(name, f"AS{asn}, {', '.join(on)}") for name, (asn, on) in peers.items()]
-    if not found and port.role is PortRole.MANAGEMENT:
-        return [("administrators", ", ".join(map(str, port.gateway)))]
-    return found or [("machines on the LAN", "")]
-
-
-def _box(x: int, y: int, width: int, name: str, facts: str) -> list[str]:
-    return [
-        f'<rect x="{x}" y="{y}" width="{width}" height="{ROW - 10}" rx="4"/>'
-        f'<text class="name" x="{x + 10}" y="{y + 17}">{escape(name)}</text>'
-        f'<text class="small" x="{x + 10}" y="{y + 33}">{escape(facts)}</text>'
-    ]
+            facts = peers.setdefault(session.peer.name, [f"AS{session.peer.asn}"])
+            facts.append(str(session.remote))
+    if peers:
+        return [Box(name, tuple(facts)) for name, facts in peers.items()]
+    if port.role is PortRole.MANAGEMENT:
+        return [Box("administrators", tuple(map(str, port.gateway)))]
+    return [Box("machines on the LAN", ())]

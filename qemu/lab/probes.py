@@ -1,5 +1,5 @@
-"""The checks of a lab: each gathers what was seen, does what has to be done for it to be seen, and
-lets `checks` judge."""
+"""The checks of a lab. Each one causes something, collects what others saw of it, and has
+`qemu.lab.checks` judge that."""
 
 import contextlib
 import itertools
@@ -14,35 +14,33 @@ from firstboot.site.model import Peer, PeerRole, Port, PortRole
 from qemu.failure import Late
 from qemu.lab import checks
 from qemu.lab.checks import Asked, Verdict
+from qemu.lab.probe import Probe, probe
 from qemu.lab.session import Lab, until_holds, wait
 from qemu.world.bird import Route
 from qemu.world.egress_rule import Rule, rule
 from qemu.world.routes import ORIGIN, unwanted
 from qemu.world.tor import Stream
 
-Check = Callable[[Lab], Verdict]
-
 PATIENCE = 120.0
-"""Seconds until what has to come has come, on an emulated processor."""
+"""Seconds that a check waits for what has to hold, with an emulated processor."""
 
 ECHO = "www.good.example"
-"""Where an echo service is."""
+"""The host with the echo service."""
 
 PAGE = "This page is far away."
-"""Part of the web server's every page."""
+"""A part of every page of the web server."""
 
 LEAKS = ("12.7.0.0/24", "2d07::/32")
-"""Announced by a peer with a network in the path that buys transit from nobody."""
+"""Prefixes that a peer announces with TIER_1 in the path, which buys transit from nobody."""
 
 TIER_1 = 3356
 
 GOOD = ("12.9.0.0/24", "2d09::/32")
-"""Announced along with them, and taken."""
+"""Prefixes that the peer announces along with those, and that must be accepted."""
 
 
+@probe("Every neighbour hears exactly the scopes of the site.")
 def announced(lab: Lab) -> Verdict:
-    """Every neighbour hears the scopes and nothing else."""
-
     def look() -> Verdict:
         heard = {
             f"{session.peer.name} {session.remote.version}": {
@@ -57,9 +55,11 @@ def announced(lab: Lab) -> Verdict:
     return until_holds(look, PATIENCE)
 
 
+@probe(
+    "A Tor client gets a page through each relay, and the web server sees that relay's exit "
+    "address."
+)
 def fetched(lab: Lab) -> Verdict:
-    """A Tor client gets a page through each relay, and its server sees that relay's exit
-    address."""
     verdicts = [_fetch(lab, at) for at in range(len(lab.plan.relays))]
     failed = [verdict for verdict in verdicts if not verdict.holds]
     return failed[0] if failed else verdicts[0]
@@ -76,10 +76,11 @@ def _fetch(lab: Lab, at: int) -> Verdict:
     return until_holds(look, PATIENCE)
 
 
+@probe(
+    "The name in such a request is asked for by the resolver's addresses alone, and servers above "
+    "its zone learn one label more than their own zone has (RFC 9156)."
+)
 def resolved(lab: Lab) -> Verdict:
-    """The name in such a request is asked for by the resolver alone, no more than each server has
-    to know."""
-
     def look() -> Verdict:
         name = lab.new_name()
         since = [len(asked) for asked in _asked(lab)]
@@ -91,7 +92,7 @@ def resolved(lab: Lab) -> Verdict:
 
 
 def _asked(lab: Lab) -> list[list[Asked]]:
-    """What each name server was asked in datagrams, so far."""
+    """The questions that each name server got in datagrams so far."""
     servers = lab.internet.nameservers
     return [
         [
@@ -103,15 +104,19 @@ def _asked(lab: Lab) -> list[list[Asked]]:
     ]
 
 
+@probe(
+    "No packet left a transit or exchange port from an address that is not the operator's, since "
+    "the first frame."
+)
 def contained(lab: Lab) -> Verdict:
-    """No packet left a port towards strangers from a foreign address, since the first one."""
     return checks.contained(
         {port.name: (_rule(lab, port), lab.sent(port.name)) for port in lab.outside}
     )
 
 
 def _rule(lab: Lab, port: Port) -> Rule:
-    """With the members that the exchange's route servers tell of."""
+    """What may leave `port`. The members of an exchange whose routes its route servers announce
+    are next hops, so the box may look for them."""
     ends = (
         end.ip
         for exchange in lab.internet.topology.exchanges
@@ -121,15 +126,14 @@ def _rule(lab: Lab, port: Port) -> Rule:
     return replace(rule(lab.site, port), hops=frozenset(ends))
 
 
+@probe("Nothing but IPv4, IPv6 and ARP went to the exchange, from one Ethernet address.")
 def permitted(lab: Lab) -> Verdict:
-    """Nothing but IPv4, IPv6 and ARP went to the exchange, from one Ethernet address."""
     (exchange,) = (port for port in lab.outside if port.role is PortRole.EXCHANGE)
     return checks.permitted(lab.sent(exchange.name))
 
 
+@probe("`exitisp status` finds nothing wrong.")
 def healthy(lab: Lab) -> Verdict:
-    """`exitisp status` is content."""
-
     def look() -> Verdict:
         ran = lab.appliance.ran("exitisp status")
         wrong = ("DOWN", "NOT SO", "damaged")
@@ -142,8 +146,12 @@ def healthy(lab: Lab) -> Verdict:
     return until_holds(look, PATIENCE)
 
 
+@probe(
+    "Of what a peer announces, the box refuses hijacks, leaks, bogons, default routes, networks of "
+    "exchanges, prefixes that are too long, reserved ASNs and origins that RPKI calls invalid. It "
+    "takes the rest."
+)
 def refused(lab: Lab) -> Verdict:
-    """Hijacks, leaks and bogons that a peer announces are refused, its other routes taken."""
     bad = unwanted(lab.site) | {"leaks": [Route.to(one, ORIGIN, TIER_1) for one in LEAKS]}
     good = [Route.to(prefix, ORIGIN) for prefix in GOOD]
     peer = next(p for p in lab.site.peers if p.role is PeerRole.PEER and len(p.addresses) > 1)
@@ -159,7 +167,7 @@ def refused(lab: Lab) -> Verdict:
 
 @contextlib.contextmanager
 def announcing(lab: Lab, peer: Peer, routes: Iterable[Route]) -> Iterator[None]:
-    """While a peer of the site announces these too."""
+    """Has `peer`, one of the site's, announce `routes` too in the `with` block."""
     router = lab.internet.routers[peer.name]
     router.announce(routes)
     try:
@@ -169,14 +177,17 @@ def announcing(lab: Lab, peer: Peer, routes: Iterable[Route]) -> Iterator[None]:
 
 
 def _routes(lab: Lab, *which: str) -> set[Network]:
-    """Prefixes of others' that bgpd has: those that came `in`, or those that it uses."""
+    """The prefixes that bgpd has from others: with "in" as they came, else those it uses."""
     said = lab.appliance.said(" ".join(("bgpctl -j show rib", *which)))
     told: dict[str, Any] = json.loads(said)
     return {ip_network(one["prefix"]) for one in told["rib"] if one["aspath"]}
 
 
+@probe(
+    "Without the cable to the first transit pages come by another port. With the cable back they "
+    "come by the first transit again."
+)
 def failover(lab: Lab) -> Verdict:
-    """Without the first transit, pages come by another port; with it again, by it again."""
     port, peer = _first_transit(lab)
     used = [_moment(lab, "before", lambda ports: port in ports)]
     lab.unplug(port)
@@ -187,9 +198,11 @@ def failover(lab: Lab) -> Verdict:
     return checks.moved("failover", used, port, back=True)
 
 
+@probe(
+    "A stream stays open while its transit is drained (`exitisp drain PEER`) and used again, and "
+    "nothing of the stream goes by that transit meanwhile."
+)
 def drained(lab: Lab) -> Verdict:
-    """A stream that is open all the time answers while its transit is drained and used again, and
-    nothing of it goes by that transit meanwhile."""
     port, peer = _first_transit(lab)
     echoes: dict[str, bool] = {}
     used: dict[str, set[str]] = {}
@@ -215,14 +228,16 @@ def drained(lab: Lab) -> Verdict:
 
 
 def _first_transit(lab: Lab) -> tuple[str, Peer]:
-    """The transit that pages come by, and the name of its port."""
+    """The transit that pages come by when all transits are up, and the name of its port."""
     session = next(s for s in lab.plan.sessions if s.peer.role is PeerRole.TRANSIT)
     return session.port.name, session.peer
 
 
 def _moment(lab: Lab, name: str, enough: Callable[[set[str]], bool]) -> tuple[str, set[str], bool]:
-    """A page is asked for until it comes, by ports that are `enough`, or the patience ends; what
-    was seen the last time."""
+    """Fetch pages until one comes by ports that are `enough`, for PATIENCE seconds at most.
+
+    Returns `name`, the ports that the last request used, and whether its page came.
+    """
     came, ports = False, set[str]()
 
     def look() -> bool:
@@ -243,8 +258,8 @@ def _uses(lab: Lab, stream: Stream, port: str) -> bool:
     return port in lab.used(since)
 
 
-CHECKS: dict[str, Check] = {
-    check.__name__: check
+CHECKS: dict[str, Probe] = {
+    check.name: check
     for check in (
         announced,
         fetched,
@@ -257,4 +272,4 @@ CHECKS: dict[str, Check] = {
         permitted,
     )
 }
-"""In the order in which a lab makes them: what looks at all frames comes last."""
+"""By name, in the order in which a lab makes them. Those that look at all frames come last."""

@@ -1,8 +1,12 @@
-"""A whole lab: the appliance comes up, checks are made, faults tried, and all of it reported."""
+"""A whole lab: bring the appliance up, make the checks, try faults, and write the report."""
 
 import hashlib
+import shlex
+import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
@@ -12,29 +16,33 @@ from qemu.lab.checks import Verdict
 from qemu.lab.fault_actions import Step
 from qemu.lab.faults import Fault, named
 from qemu.lab.lab_site import on
-from qemu.lab.probes import CHECKS, Check
+from qemu.lab.probe import Probe
+from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
-from qemu.lab.report import Report, Trial, save, table
+from qemu.lab.report import Origin, Report, Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import System
 from qemu.lab.wires import traffic
 
+ROOT = Path(__file__).parents[2]
+
 
 def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
-    """Bring the appliance with `image` up in the simulated Internet, make every check, then try
-    `fault` ("" for none, "all"), and write the report into `dist`; whether everything holds.
+    """Run a lab with `image`, print what it finds, and write the report into `dist`.
 
-    With `keep`, the console is handed to the terminal at the end, until Ctrl-] is typed. Raises
-    Refusal, and whatever `laboratory` raises.
+    `fault` is the name of one to try after the checks, "all", or "" for none. `folder` keeps
+    consoles, captures and logs. With `keep`, the console is in the terminal at the end, until
+    Ctrl-] is typed. Returns whether everything holds. Raises Refusal, and whatever `laboratory`
+    raises.
     """
     faults = named(fault, system) if fault else ()
     if keep and not sys.stdin.isatty():
         raise Refusal(
             "--keep",
-            expected="a terminal for the console",
-            found="a file or a pipe",
-            remedy="run it in a terminal, or without --keep",
+            "the console at the end needs a terminal, and standard input is a file or a pipe",
+            "Run the command in a terminal, or leave --keep out",
         )
+    began = datetime.now(UTC)
     progress = Progress()
     with laboratory(image, system, on(system.devices), folder, progress) as lab:
         trials = [sound(lab)]
@@ -42,11 +50,12 @@ def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, 
         for one in faults:
             trials.append(tried(one, lab))
             print(table(trials[-1]), flush=True)
-        report = reported(lab, image, trials)
+        report = reported(lab, origin(image, system, began), trials)
         for path in save(report, lab.site, dist):
             print(path)
         if keep:
-            attach(lab)
+            print(parties(lab), flush=True)
+            lab.appliance.machine.console.hand_over()
     return report.holds
 
 
@@ -56,19 +65,21 @@ def sound(lab: Lab) -> Trial:
 
 
 def tried(fault: Fault, lab: Lab) -> Trial:
-    """What holds while `fault` lasts, and after it. One that could not be inflicted or undone
-    holds nothing, and the next one is tried all the same."""
+    """Inflict `fault`, make its checks, undo it, and make the checks that must hold afterwards.
+
+    If it cannot be inflicted, it is undone all the same. Failures are verdicts that do not hold.
+    """
     with lab.progress.stage(fault.name):
         failures = done("inflicted", fault.inflict, lab)
         during = () if failures else made(fault.holds, lab)
         failures += done("undone", fault.undo, lab)
         after = made(fault.after, lab)
-    afterwards = (Verdict(f"{one.name} again", one.holds, one.evidence) for one in after)
+    afterwards = (replace(one, name=f"{one.name} again") for one in after)
     return Trial(fault.name, fault.what, (*failures, *during, *afterwards))
 
 
 def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
-    """Take a step; nothing, or the verdict that it failed."""
+    """Take a step. Returns no verdict, or the one that it failed."""
     try:
         step(lab)
     except Failure as failure:
@@ -76,42 +87,73 @@ def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
     return ()
 
 
-def made(some: Iterable[Check], lab: Lab) -> tuple[Verdict, ...]:
+def made(some: Iterable[Probe], lab: Lab) -> tuple[Verdict, ...]:
     return tuple(attempt(check, lab) for check in some)
 
 
-def attempt(check: Check, lab: Lab) -> Verdict:
-    """The verdict of `check`; that it does not hold, if it cannot be made."""
-    name = check.__name__
+def attempt(check: Probe, lab: Lab) -> Verdict:
+    """The verdict of `check`; one that does not hold if the check itself fails."""
     try:
-        with lab.progress.stage(f"  {name}"):
+        with lab.progress.stage(f"  {check.name}"):
             return check(lab)
     except Failure as failure:
-        return _failed(name, failure)
+        return replace(_failed(check.name, failure), explanation=check.explanation)
 
 
 def _failed(name: str, failure: Exception) -> Verdict:
     return Verdict(name, False, str(failure).strip().splitlines()[0])
 
 
-def reported(lab: Lab, image: Path, trials: Iterable[Trial]) -> Report:
+def origin(image: Path, system: System, began: datetime) -> Origin:
     with image.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Origin(image.name, digest, system.base, commit(), began, accelerator.best().name)
+
+
+def commit() -> str:
+    """This project's commit, with "-dirty" if files differ from it."""
+    describe = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        asked = subprocess.run(describe, capture_output=True, text=True)
+    except FileNotFoundError:
+        return "unknown: there is no git"
+    return asked.stdout.strip() if asked.returncode == 0 else "unknown: no git checkout"
+
+
+def reported(lab: Lab, origin: Origin, trials: Iterable[Trial]) -> Report:
     return Report(
-        image.name,
-        digest,
-        lab.appliance.system.base,
-        accelerator.best().name,
+        origin,
         tuple(lab.progress.stages),
         tuple(trials),
         tuple(traffic(name, cable.frames()) for name, cable in lab.internet.cables.items()),
     )
 
 
-def attach(lab: Lab) -> None:
-    """Hand the console to the terminal; say how to reach everybody else meanwhile."""
-    print("The appliance's console, where root is logged in; Ctrl-] ends the lab.")
-    print("In another terminal, a shell at any party of the world:")
-    for name in sorted(lab.internet.parties):
-        print(f"  {name}: {' '.join(lab.internet.parties[name].inside('sh'))}")
-    lab.appliance.machine.console.interact()
+def parties(lab: Lab) -> str:
+    """What a person is told before the console is theirs: how to leave it, and commands to paste
+    into another terminal that reach everybody in the simulated Internet."""
+    names = sorted(lab.internet.parties)
+    router = next(name for name in names if name in lab.internet.routers)
+    birdc = ("birdc", "-s", f"/run/bird.{router}", "show", "protocols")
+    lines = [
+        "Now comes the appliance's console, where root is logged in. Ctrl-] ends the lab.",
+        "In another terminal, this opens a shell at a party of the simulated Internet:",
+        f"  {_at(lab, 'NAME', 'sh')}",
+        f"NAME is one of {', '.join(names)}.",
+        f"The BGP sessions of {router}:",
+        f"  {_at(lab, router, *birdc)}",
+        "What a root server answers:",
+        f"  {_at(lab, 'client', 'drill', '@198.41.0.4', 'example.', 'NS')}",
+    ]
+    return "\n".join(lines)
+
+
+def _at(lab: Lab, party: str, *command: str) -> str:
+    """`command` at a party, as a line for a shell on this host. Daemons' programs are in folders
+    that an ordinary user's PATH lacks."""
+    return shlex.join(
+        lab.internet.world.inside(
+            *("ip", "netns", "exec", party),
+            *("env", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", *command),
+        )
+    )

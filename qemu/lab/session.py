@@ -1,4 +1,4 @@
-"""The appliance in the simulated Internet, up and running, and what can be asked of both."""
+"""The appliance running in the simulated Internet, and what a check can do with both."""
 
 import itertools
 import shutil
@@ -25,23 +25,25 @@ from qemu.world.packets import IPV4, IPV6, Frame
 from qemu.world.trust import make
 
 STICK = 4 << 30
-"""Bytes of the disk; more than the image, as every real one is."""
+"""Bytes of the disk, which is larger than the image, as real disks are."""
 
 PROCESSORS = 2
-"""Of the appliance; emulated ones run at once."""
+"""Of the appliance. Emulated ones run in parallel."""
 
 CONVERGED = 600.0
-"""Seconds for sessions, names and circuits to come up; most of it is Tor's."""
+"""Seconds for BGP sessions, names and circuits to come up. Tor takes the most of it."""
 
 ROUTES = (300, 100)
-"""Of each family that each transit has; an emulated processor takes thousands too, in minutes."""
+"""IPv4 and IPv6 routes that each transit announces. An emulated processor takes minutes for
+thousands."""
 
 HOLD = 45
-"""Seconds of silence after which neighbours take each other for gone, half of what is usual: a
-check pulls a cable, and waits for nothing else."""
+"""BGP hold time in seconds (RFC 4271), half of the usual one: a check that pulls a cable waits for
+it to expire."""
 
 NAME = "deep.unsigned.example."
-"""Names below it are all the same, and none of them follows from another (RFC 8198)."""
+"""All names below it have the same answer, and the resolver has to ask for each: the zone is not
+signed, so RFC 8198 does not apply."""
 
 MAC = "02:00:5e:10:04:{:02x}"
 
@@ -53,7 +55,7 @@ class Lab:
     site: Site
     progress: Progress
     fingerprints: tuple[str, ...] = ()
-    """Of the relays, once they have some."""
+    """Of the relays, in their order; empty until they have started."""
 
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -63,7 +65,7 @@ class Lab:
 
     @property
     def exits(self) -> set[Address]:
-        """What exit traffic comes from. Relays may share one."""
+        """The addresses that exit traffic comes from. Relays may share one."""
         return {address for relay in self.plan.relays for address in relay.source}
 
     @property
@@ -74,15 +76,16 @@ class Lab:
         return next(port for port in self.site.ports if port.name == name)
 
     def sent(self, port: str) -> list[Frame]:
-        """All frames that the appliance sent there until now, from the first on."""
+        """All frames that the appliance has sent on `port`, from the first one on."""
         return self.internet.cables[port].settle()
 
     def sent_counts(self) -> dict[str, int]:
-        """How many frames that are by now, for each port towards strangers."""
+        """How many frames it has sent on each transit and exchange port."""
         return {port.name: len(self.sent(port.name)) for port in self.outside}
 
     def used(self, since: dict[str, int], service: str = "web") -> set[str]:
-        """The ports by which the exits reached the world's host `service`, since those counts."""
+        """The ports by which exit traffic went to the world's host `service` after the frames that
+        `since` counts (see sent_counts)."""
         exits, there = self.exits, set(self.internet.topology.host(service).addresses)
         return {
             port
@@ -94,7 +97,7 @@ class Lab:
         }
 
     def unplug(self, port: str) -> None:
-        """Pull the cable of a port: neither end has a carrier."""
+        """Pull the cable of a port, so that both ends lose their carrier."""
         self.internet.cables[port].unplug()
         self.appliance.machine.unplug(self.site.ports.index(self.port(port)))
 
@@ -103,8 +106,8 @@ class Lab:
         self.appliance.machine.plug(self.site.ports.index(self.port(port)))
 
     def fetch(self, relay: int, name: str) -> str:
-        """The page `/name` of the world's web server, whose name is `name`, as a client gets it by
-        the appliance's relay of this number from 0 on; nothing if it does not come."""
+        """Fetch the page `/name` from the web server under the name `name`, by a Tor client that
+        leaves through the appliance's relay with this index. "" if no page comes."""
         try:
             return self.internet.tor.client.fetch(
                 name.rstrip("."), f"/{name}", self.fingerprints[relay]
@@ -113,7 +116,7 @@ class Lab:
             return ""
 
     def new_name(self) -> str:
-        """One that nobody has asked for yet, its dot at the end."""
+        """A name that nobody has asked for yet, with its final dot."""
         return f"n{next(self.numbers)}.{NAME}"
 
 
@@ -121,10 +124,11 @@ class Lab:
 def laboratory(
     image: Path, system: System, site: Site, folder: Path, progress: Progress, *more: Disk
 ) -> Iterator[Lab]:
-    """Start the Internet around `site` and the appliance with `image` and `more` disks, answer the
-    wizard, and wait until BGP, names and Tor work. `folder` keeps consoles, captures and logs.
+    """Start the Internet around `site` and an appliance with `image` and `more` disks, answer the
+    wizard, and wait until BGP, names and Tor work.
 
-    Raises Refusal for what this machine lacks, and Failure with what did not come.
+    `folder` keeps consoles, captures and logs. Raises Refusal if this host lacks something, and
+    Failure if something does not come up.
     """
     with ExitStack() as stack:
         with progress.stage("the Internet starts"):
@@ -147,50 +151,50 @@ def laboratory(
             stack.enter_context(machine)
         appliance = Appliance(machine, system, site)
         lab = Lab(internet, appliance, site, progress)
-        with progress.stage("the wizard is answered, and the ports are up"):
+        with progress.stage("the wizard is answered, and the ports come up", machine.last_line):
             appliance.answer()
-        with progress.stage("the Internet has a Tor network"):
+        with progress.stage("the Internet's Tor network agrees on a consensus"):
             internet.tor.wait()
-        with progress.stage("root logs in and says whom to trust"):
+        with progress.stage("root logs in, and tells the daemons whom to trust", machine.last_line):
             appliance.login()
             appliance.teach(internet.trust)
-        with progress.stage("BGP is up"):
+        with progress.stage("BGP comes up"):
             wait("sessions with every neighbour", internet.established)
-        with progress.stage("names are resolved"):
+        with progress.stage("names begin to resolve"):
             wait("an answer of the resolver", lambda: resolves(lab))
-        with progress.stage("Tor has bootstrapped"):
+        with progress.stage("Tor bootstraps"):
             lab = replace(lab, fingerprints=tuple(appliance.fingerprints()))
             wait("the relays in the consensus", lambda: known(lab))
         yield lab
 
 
 def emptied(folder: Path) -> Path:
-    """The folder, without what another lab left there."""
+    """Make `folder`, without what another lab left there, and return it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
 
 
 def resolves(lab: Lab) -> bool:
-    """Whether the resolver has an answer for a new name."""
+    """Whether the resolver answers for a new name."""
     said = lab.appliance.ran(f"drill -D @127.0.0.1 {lab.new_name()} A").text
     return "rcode: NOERROR" in said and "\tA\t" in said
 
 
 def known(lab: Lab) -> bool:
-    """Whether Tor's clients know the appliance's relays as exits."""
+    """Whether the Tor client's consensus has the appliance's relays as exits."""
     listed = lab.internet.tor.client.consensus()
     exits = {one.fingerprint for one in listed if "Exit" in one.flags}
     return set(lab.fingerprints) <= exits
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = CONVERGED) -> None:
-    """Until `ready`, which may take a command on the appliance. Raises Late, naming `what`."""
+    """Wait until `ready` returns true, asking once a second. Raises Late, which names `what`."""
     net.wait(what, ready, seconds, pause=1.0)
 
 
 def until_holds(check: Callable[[], Verdict], seconds: float) -> Verdict:
-    """The verdict of `check` as soon as it holds, or the last one after so many seconds."""
+    """Repeat `check` until it holds, for at most so many seconds. Returns the last verdict."""
     end = time.monotonic() + seconds
     while True:
         verdict = check()

@@ -6,6 +6,7 @@ another: `./exitisp test --full`.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from qemu.lab.faults import FAULTS, named
 from qemu.lab.lab_site import on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsal import attempt, reported, tried
+from qemu.lab.rehearsal import attempt, origin, reported, tried
 from qemu.lab.report import Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
@@ -79,10 +80,11 @@ def trials(system: System) -> list[Trial]:
 @pytest.fixture(scope="module")
 def lab(system: System, image: Path, trials: list[Trial]) -> Iterator[Lab]:
     folder = transcripts() / f"lab-{system.base}"
+    began = datetime.now(UTC)
     try:
         with laboratory(image, system, on(system.devices), folder, Progress()) as lab:
             yield lab
-            save(reported(lab, image, trials), lab.site, folder)
+            save(reported(lab, origin(image, system, began), trials), lab.site, folder)
     except Unable as reason:
         pytest.skip(str(reason))
 

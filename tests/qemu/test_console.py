@@ -399,6 +399,34 @@ def test_a_person_sees_types_and_leaves_with_the_escape_key(
     os.close(terminal)
 
 
+def test_a_person_who_is_handed_the_shell_has_prompt_echo_and_the_size_of_their_terminal(
+    shell: Console,
+) -> None:
+    person, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (41, 133))
+    shell.run("true")
+    session = threading.Thread(target=shell.hand_over, args=(terminal, terminal))
+    session.start()
+    _read_until(person, b"# ")
+    os.write(person, b"echo $((6 * 7)); stty size\r")
+    shown = _read_until(person, b"41 133\r\n# ")
+    assert shown.startswith(b"echo $((6 * 7)); stty size\r\n42\r\n")
+    os.write(person, b"\x1d")
+    session.join()
+    with pytest.raises(RuntimeError):
+        shell.run("true")
+    os.close(person)
+    os.close(terminal)
+
+
+def _read_until(terminal: int, end: bytes) -> bytes:
+    data = b""
+    while end not in data:
+        assert select.select([terminal], [], [], PATIENCE)[0], data
+        data += os.read(terminal, 1024)
+    return data
+
+
 def test_a_person_is_let_go_when_the_machine_ends(far: socket.socket, console: Console) -> None:
     person, terminal = pty.openpty()
     session = threading.Thread(target=console.interact, args=(terminal, terminal))
@@ -411,7 +439,7 @@ def test_a_person_is_let_go_when_the_machine_ends(far: socket.socket, console: C
 
 def test_only_a_terminal_is_a_keyboard(console: Console) -> None:
     reading, writing = os.pipe()
-    with pytest.raises(Refusal, match="expected a terminal"):
+    with pytest.raises(Refusal, match="needs a terminal"):
         console.interact(reading, writing)
     os.close(reading)
     os.close(writing)

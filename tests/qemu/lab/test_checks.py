@@ -97,6 +97,10 @@ class TestResolved:
         asked = Asked(".", "www.web.example.", RESOLVER)
         refuted(self.judged(*self.ASKED, asked), ". was asked for www.web.example.")
 
+    def test_a_server_that_learns_one_label_too_many(self) -> None:
+        asked = Asked(".", "web.example.", RESOLVER)
+        refuted(self.judged(*self.ASKED, asked), ". was asked for web.example.")
+
     def test_a_name_that_nobody_asked_for(self) -> None:
         refuted(self.judged(*self.ASKED[:2]), "nobody asked for www.web.example.")
 

@@ -12,7 +12,8 @@ from qemu.lab.checks import Verdict
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
 from qemu.lab.lab_site import SITE
 from qemu.lab.picture import draw
-from qemu.lab.probes import CHECKS
+from qemu.lab.probe import probe
+from qemu.lab.probes import CHECKS, announced, fetched, healthy
 from qemu.lab.progress import Progress
 from qemu.lab.rehearsal import tried
 from qemu.lab.session import Lab
@@ -37,6 +38,11 @@ def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
 def test_nothing_leaks_whatever_happens(fault: Fault) -> None:
     assert set(SEALED) <= set(fault.holds)
     assert fault.what.endswith(".")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_afterwards_the_box_announces_serves_and_finds_nothing_wrong(fault: Fault) -> None:
+    assert {announced, fetched, healthy} <= set(fault.after)
 
 
 def test_they_are_found_by_name() -> None:
@@ -67,6 +73,7 @@ def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None
     def undo(_: Lab) -> None:
         asked.append("undo")
 
+    @probe("It is seen.")
     def seen(_: Lab) -> Verdict:
         asked.append("seen")
         return Verdict("seen", True, "as it was")
@@ -75,7 +82,7 @@ def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None
     assert asked == ["undo", "seen"]
     assert trial.verdicts == (
         Verdict("inflicted", False, "ip: File exists"),
-        Verdict("seen again", True, "as it was"),
+        Verdict("seen again", True, "as it was", "It is seen."),
     )
     assert not trial.holds
 

@@ -1,6 +1,10 @@
 """The reports say what was found, are complete by themselves, and are well-formed."""
 
+import itertools
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -8,16 +12,23 @@ from xml.etree import ElementTree
 import pytest
 
 from firstboot.site.address_plan import allot
+from firstboot.site.model import Site
 from qemu.lab import report as reports
 from qemu.lab.checks import Verdict
-from qemu.lab.lab_site import SITE
-from qemu.lab.picture import draw
-from qemu.lab.report import Report, Stage, Trial, render_html, save, table
+from qemu.lab.lab_site import EXAMPLE, SITE, on
+from qemu.lab.picture import draw, draw_narrow
+from qemu.lab.report import Origin, Report, Stage, Trial, render_html, render_json, save, table
 from qemu.lab.wires import traffic
 from qemu.world.packets import Frame
 from tests.qemu.lab.frames import arp, tcp, udp
 
-GOOD = Verdict("announced", True, "11 sessions hear 198.51.100.0/24")
+EXAMPLES = EXAMPLE.parent
+
+BEGAN = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
+
+GOOD = Verdict(
+    "announced", True, "11 sessions hear 198.51.100.0/24", "Every neighbour hears the scopes."
+)
 BAD = Verdict("fetched", False, "the client got '<script>'")
 
 
@@ -31,10 +42,7 @@ def made(*verdicts: Verdict) -> Report:
         Frame("02:00:00:00:00:01", 0x88CC, bytes(46), inbound=False),
     ]
     return Report(
-        "exitisp.img",
-        "ab" * 32,
-        "hardenedbsd",
-        "TCG",
+        Origin("exitisp.img", "ab" * 32, "hardenedbsd", "0123abcd", BEGAN, "TCG"),
         (Stage("the appliance starts", 60.0, 58.5),),
         (Trial("sound", "nothing is wrong", verdicts),),
         (traffic("transit-a", frames),),
@@ -70,6 +78,19 @@ def test_a_page_says_what_was_found() -> None:
     assert "Everything holds." in render_html(made(GOOD), SITE)
 
 
+def test_a_page_says_what_each_check_is_and_when_and_of_which_commit_it_was_made() -> None:
+    text = render_html(made(GOOD), SITE)
+    assert "Every neighbour hears the scopes." in text
+    assert "2026-11-29 12:30 UTC" in text
+    assert "0123abcd" in text
+
+
+def test_the_file_for_programs_has_date_and_commit() -> None:
+    origin = json.loads(render_json(made(GOOD)))["origin"]
+    assert origin["began"] == "2026-11-29T12:30:00+00:00"
+    assert origin["commit"] == "0123abcd"
+
+
 def test_both_files_are_written(tmp_path: Path) -> None:
     page, data = save(made(GOOD, BAD), SITE, tmp_path / "dist")
     told = json.loads(data.read_text())
@@ -102,19 +123,86 @@ def test_a_table_has_a_line_for_each_check() -> None:
     lines = table(made(GOOD, BAD).trials[0]).splitlines()
     assert lines == [
         "sound: nothing is wrong",
-        "  holds   announced  11 sessions hear 198.51.100.0/24",
-        "  NOT SO  fetched    the client got '<script>'",
+        "  holds  announced  11 sessions hear 198.51.100.0/24",
+        "  FAILS  fetched    the client got '<script>'",
     ]
 
 
-def test_the_picture_has_every_port_and_everybody_beside_one() -> None:
-    picture = draw(SITE)
-    ElementTree.fromstring(picture)
-    for port in SITE.ports:
-        assert f">{port.name}<" in picture
-    for session in allot(SITE).sessions:
-        assert session.peer.name in picture
-        assert str(session.remote) in picture
+SITES = [SITE, on(("vtnet0", "vtnet1", "vtnet2", "vtnet3"), EXAMPLES / "one-port-of-each.yaml")]
+
+
+@pytest.mark.parametrize("site", SITES, ids=["lab", "one-of-each"])
+@pytest.mark.parametrize("drawing", [draw, draw_narrow], ids=["wide", "narrow"])
+class TestDrawing:
+    def test_it_has_every_port_and_everybody_beside_one(
+        self, drawing: Callable[[Site], str], site: Site
+    ) -> None:
+        texts = {one.text for one in _elements(drawing(site), "text")}
+        assert {"the appliance", f"AS{site.asn}", *map(str, site.scopes)} <= texts
+        for port in site.ports:
+            assert any(text and text.startswith(port.name) for text in texts)
+        for session in allot(site).sessions:
+            assert {session.peer.name, str(session.remote), str(session.local)} <= texts
+
+    def test_no_text_overprints_another_or_leaves_its_box(
+        self, drawing: Callable[[Site], str], site: Site
+    ) -> None:
+        picture = drawing(site)
+        frames = [_extent(one) for one in _elements(picture, "rect")]
+        texts = [_text_extent(one) for one in _elements(picture, "text")]
+        for one, other in itertools.combinations(texts, 2):
+            assert not one.overlaps(other), (one, other)
+        for text in texts:
+            assert any(text.inside(frame) for frame in frames), text
+
+    def test_everything_is_within_the_picture(
+        self, drawing: Callable[[Site], str], site: Site
+    ) -> None:
+        root = ElementTree.fromstring(drawing(site))
+        whole = Extent(0, 0, int(root.get("width", "")), int(root.get("height", "")))
+        for one in _elements(drawing(site), "rect"):
+            assert _extent(one).inside(whole)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A rectangle in pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlaps(self, other: "Extent") -> bool:
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+    def inside(self, other: "Extent") -> bool:
+        return (
+            other.x <= self.x
+            and other.y <= self.y
+            and self.x + self.width <= other.x + other.width
+            and self.y + self.height <= other.y + other.height
+        )
+
+
+def _elements(picture: str, name: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(picture).iter(f"{{http://www.w3.org/2000/svg}}{name}"))
+
+
+def _extent(rect: ElementTree.Element) -> Extent:
+    return Extent(*(float(rect.get(name, "0")) for name in ("x", "y", "width", "height")))
+
+
+def _text_extent(text: ElementTree.Element) -> Extent:
+    """As a browser draws it at most: 0.62 em a character, which few sans-serif fonts exceed."""
+    size = 13 if text.get("class") == "name" else 11
+    x, baseline = float(text.get("x", "0")), float(text.get("y", "0"))
+    return Extent(x, baseline - size + 2, 0.62 * size * len(text.text or ""), size)
 
 
 def test_traffic_is_told_by_kind_and_source() -> None:

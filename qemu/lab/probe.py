@@ -1,0 +1,31 @@
+"""A check of a lab: what has to hold, and the function that looks whether it does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from qemu.lab.checks import Verdict
+from qemu.lab.session import Lab
+
+Look = Callable[[Lab], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Call it with a lab for the verdict, which carries `explanation`: what must hold, as a
+    sentence for the reader of a report."""
+
+    name: str
+    explanation: str
+    look: Look
+
+    def __call__(self, lab: Lab) -> Verdict:
+        return replace(self.look(lab), explanation=self.explanation)
+
+
+def probe(explanation: str) -> Callable[[Look], Probe]:
+    """Make the decorated function a Probe of its name, with underscores as spaces."""
+
+    def made(look: Look) -> Probe:
+        return Probe(look.__name__.replace("_", " "), explanation, look)
+
+    return made
