@@ -137,15 +137,15 @@ def build(
     Example: ./exitisp build --base rehearsal
     """
     from image import layout
-    from image.base.cache import cache_folder
-    from image.base.choice import choose, parse
     from image.build import Freezing
     from image.build import build as make
+    from image.download.cache import cache_folder
+    from image.inputs.choice import choose, parse
+    from image.inputs.packages import source
     from image.overlay import load, load_all
     from image.packages.reviewed import load as load_reviewed
-    from image.packages.source import source
     from image.rehearsal.build import build as rehearse
-    from image.release.stamp import release
+    from image.release_stamp import release
 
     named = release(version, Path(release_key) if release_key else None)
     folder = cache_folder()
@@ -256,12 +256,12 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
 
     Example: ./exitisp lock --update
     """
-    from image.base import lock as locking
-    from image.base.cache import cache_folder
-    from image.base.pinning import update as pin_newest
+    from image import lock as locking
+    from image.download.cache import cache_folder
     from image.freeze.packaged import MINORS, asking
+    from image.inputs.pin_base import update as pin_newest
+    from image.inputs.pin_packages import update as pin_newest_packages
     from image.overlay import load_all
-    from image.packages.pinning import update as pin_newest_packages
 
     if update or accept_key:
         folder = cache_folder()
@@ -297,12 +297,12 @@ def freeze(
 
     Example: ./exitisp freeze --target linux
     """
-    from image.base.cache import cache_folder
+    from image.download.cache import cache_folder
     from image.freeze import save
     from image.freeze.request import Request, freeze_requested
     from image.freeze.target import parse
+    from image.inputs.packages import source
     from image.overlay import load_all
-    from image.packages.source import source
 
     wanted = parse(target)
     prefix = Path(python_prefix) if python_prefix else None
@@ -432,7 +432,7 @@ def audit(_: Context, sbom: str = BILL, feed: str = "") -> None:
     Example: ./exitisp audit --feed vuln.xml.xz
     """
     from image.audit import audit as compare
-    from image.base.cache import cache_folder
+    from image.download.cache import cache_folder
 
     if compare(Path(sbom), Path(feed) if feed else None, cache_folder().parent / "feeds"):
         raise Exit(code=1)

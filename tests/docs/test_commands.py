@@ -42,7 +42,7 @@ NOT_RUN = {
     r"release\b": "builds twice: tests/image/release/test_release.py",
     r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/image/freeze",
     r"flash --(image|device)\b": "writes to a disk: tests/image/flash",
-    r"lock --update\b": "takes the mirrors: tests/image/base/test_lock.py, tests/image/packages",
+    r"lock --update\b": "takes the mirrors: tests/image/inputs",
     r"docs$": "writes to this repository: tests/docs/test_made.py",
 }
 """What is read and not run, as Invoke gets it; why, and where what it does is tested."""

@@ -8,7 +8,7 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.artifacts import IMAGE, REHEARSAL, check_name, newest
-from image.base.choice import Base, choose, parse
+from image.inputs.choice import Base, choose, parse
 from tests.image.base.upstream import HASTY, Keys, Upstream
 
 
