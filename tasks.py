@@ -1,348 +1,368 @@
-"""What `./exitisp` (or `invoke`) can do. Each task reads its arguments and calls one function."""
+"""The commands of `./exitisp`. Each reads its arguments and calls one function.
 
-import functools
-import os
+Functions are imported where they are called: each command starts without the modules of the others.
+"""
+
 import shutil
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
-from firstboot.core.refusal import Refusal
-from image.artifacts import BILL, IMAGE, REHEARSAL
+from image.artifacts import BILL, IMAGE, REHEARSAL, Base, last_built, last_for_the_internet
+from image.commandline import command as declaring
+from image.commandline.applicable import refuse
+from image.commandline.command import Group, Option, number
+from image.commandline.completion import Shell
+from image.commandline.program import Program
+from image.freeze.target import Target
 from qemu.failure import Failure
+from qemu.firmware import Firmware
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 OVERLAYS = ROOT / "overlays"
 
-TESTED_WITH = {
-    "sgdisk": "gdisk",
-    "fsck.fat": "dosfstools",
-    "ssh-keygen": "openssh-client",
-    "openssl": "openssl",
-    "sshd": "openssh-server",
-    "tor": "tor",
-    "unbound-checkconf": "unbound",
-    "bgpd": "openbgpd",
-    "bird": "bird2",
-    "nsd": "nsd",
-    "ldns-signzone": "ldnsutils",
-    "nft": "nftables",
-    "ip": "iproute2",
-    "newuidmap": "uidmap",
-    "mcopy": "mtools",
-    "bmaptool": "bmap-tools",
-    "git": "git",
-}
-"""Programs that judge what is made here, and the Debian packages that have them."""
+MAKE = Group("Make an image")
+TRY = Group("Try an image on this machine")
+USE = Group("Put an image on a disk")
+SITE = Group("Work on a site file")
+PUBLISH = Group("Judge and publish images")
+DEVELOP = Group("Work on this project")
 
-WORLD_NEEDS = {
-    name: TESTED_WITH[name] for name in ("bird", "nsd", "ldns-signzone", "tor", "ip", "newuidmap")
-}
-"""Programs that the simulated Internet is made of."""
+command = partial(declaring.command, told=[Failure])
 
-
-def refusing(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Ends a task that says no with its one sentence, or a machine's failure with what it said, and
-    exit status 1."""
-
-    @functools.wraps(body)
-    def told(*arguments: Any, **options: Any) -> Any:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            return body(*arguments, **options)
-        except Refusal as refusal:
-            raise Exit(f"exitisp: {refusal}", code=1) from None
-        except Failure as failure:
-            raise Exit(f"exitisp: {failure}", code=1) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit(code=128 + signal.SIGPIPE) from None
-        except KeyboardInterrupt:
-            raise Exit("exitisp: interrupted; nothing half-made was left", code=130) from None
-
-    return told
-
-
-def source_date_epoch() -> int | None:
-    """The age of what is new in an image, in seconds since 1970, as reproducible-builds.org
-    specifies the environment variable. None if it is not set."""
-    text = os.environ.get("SOURCE_DATE_EPOCH")
-    if text is None:
-        return None
-    if not text.isdecimal() or len(text) > 10:
-        raise Refusal(
-            "SOURCE_DATE_EPOCH",
-            expected="seconds since 1970 in decimal",
-            found=repr(text),
-            remedy="correct or unset it",
-        )
-    return int(text)
-
-
-def machine_needs() -> list[Any]:
-    """What a virtual machine needs of this one."""
-    from image.host import any_file, program
-    from qemu.firmware import OVMF
-
-    return [
-        program("qemu-system-x86_64", "qemu-system-x86"),
-        any_file((str(one.code) for one in OVMF), "ovmf"),
-    ]
-
-
-@task(
-    iterable=["overlay"],
-    help={
-        "base": "hardenedbsd, or rehearsal: Debian's packages on Linux; default: the latter only "
-        "where no sets are given, cached or reachable",
-        "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
-        "packages": "folder or address of a package repository, or none for an image without "
-        "packages; default: what the lock pins",
-        "package-keys": "folder of fingerprints to trust for --packages, like usr/share/keys/pkg; "
-        "default: those of the base",
-        "wizard": "freeze the wizard with the repository's Python, and put it into the image",
-        "output": "where the image goes; its manifest lies beside it as .json, its bill of "
-        f"materials as .cdx.json ({IMAGE}, {REHEARSAL})",
-        "overlay": "one more overlay folder; may be given several times",
-        "disk": "size of the image in MiB, if it is to be more than it must be",
-        "version": "of the release that this is to be, such as 2026.11",
-        "release-key": "file of the public keys that may sign upgrades of this image; without it, "
-        "the image takes none",
-    },
+INSTALL = Option("install missing programs of this machine with apt-get, without asking")
+IMAGE_BUILT_LAST = Option("the image; default: the one built last", "IMAGE", Path, operand=True)
+SETS = Option("folder with MANIFEST, base.txz and kernel.txz; default: the lock's", "FOLDER", Path)
+PACKAGES = Option("folder or address of a package repository; default: the lock's", "REPOSITORY")
+PACKAGE_KEYS = Option(
+    "folder of the fingerprints to trust for --packages, like usr/share/keys/pkg; default: those "
+    "of the base system",
+    "FOLDER",
 )
-@refusing
+SITE_FILE = Option("the site file", "SITE", Path, operand=True)
+
+
+@command(
+    MAKE,
+    base=Option(
+        "the base system. The rehearsal is a Linux with Debian's packages. Default: hardenedbsd, "
+        "or the rehearsal where no sets are given, cached or reachable",
+        "BASE",
+        Base,
+    ),
+    sets=SETS,
+    packages=Option(f"{PACKAGES.help}. none makes an image without packages", "REPOSITORY"),
+    package_keys=PACKAGE_KEYS,
+    no_wizard=Option("leave the wizard out of the image"),
+    output=Option(
+        "where to write the image; its manifest (.json) and its bill of materials (.cdx.json) lie "
+        f"beside it; default: {IMAGE} or {REHEARSAL}",
+        "FILE",
+        Path,
+        "o",
+    ),
+    overlay=Option("lay this overlay over the others", "FOLDER", Path, repeated=True),
+    disk=Option("size of the image in MiB; default: the smallest that fits", "MIB", number),
+    version=Option("the version of the release, such as 2026.11", "VERSION"),
+    release_key=Option(
+        "file with the public keys that may sign upgrades of this image; without it, the image "
+        "takes no upgrades",
+        "FILE",
+        Path,
+    ),
+)
 def build(
     _: Context,
-    base: str = "",
-    sets: str = "",
+    base: Base | None = None,
+    sets: Path | None = None,
     packages: str = "",
     package_keys: str = "",
-    wizard: bool = True,
-    output: str = "",
-    overlay: list[str] | None = None,
+    no_wizard: bool = False,
+    output: Path | None = None,
+    overlay: Sequence[Path] = (),
     disk: int = 0,
     version: str = "",
-    release_key: str = "",
+    release_key: Path | None = None,
 ) -> None:
-    """Make the image.
+    """Build an image from a verified base system and packages.
 
+    Where HardenedBSD's mirror cannot be reached, it builds a rehearsal: the same wizard and daemons
+    on Linux. A rehearsal takes none of the options that are about HardenedBSD's sets and packages.
+
+    Example: ./exitisp build
     Example: ./exitisp build --sets ~/sets --packages ~/packages
     Example: ./exitisp build --base rehearsal
     """
-    from image import layout
-    from image.build import Freezing
-    from image.build import build as make
-    from image.download.cache import cache_folder
-    from image.inputs.choice import choose, parse
-    from image.inputs.packages import source
-    from image.overlay import load, load_all
-    from image.packages.reviewed import load as load_reviewed
-    from image.rehearsal.build import build as rehearse
-    from image.release_stamp import release
+    from image.request import Request, build_requested
 
-    named = release(version, Path(release_key) if release_key else None)
-    folder = cache_folder()
-    age = source_date_epoch()
-    more = [load(Path(extra)) for extra in overlay or ()]
-    repository = source(packages, package_keys, LOCK, first=not sets)
-    chosen = choose(parse(base), Path(sets) if sets else None, LOCK, folder)
-    if chosen is None:
-        print(rehearse(more, Path(output or REHEARSAL), folder.parent, size_mib=disk, time=age))
-        return
-    built = make(
-        chosen,
-        [*load_all(OVERLAYS), *more],
-        Path(output or IMAGE),
-        folder.parent,
-        packages=repository,
-        reviewed=load_reviewed(OVERLAYS / "packages.yaml"),
-        wizard=Freezing.PACKAGED if wizard and repository else None,
-        release=named,
-        size_mib=disk or layout.SMALLEST_MIB,
-        time=age,
-    )
-    for one in (chosen.base, chosen.kernel):
-        print(f"{one.path.name}: {one.provenance}")
-    for package in built.obtained.packages:
-        print(f"{package.listed.package.full_name}: {package.provenance}")
-    if not built.obtained.packages:
-        print("no packages: relays, BGP and the wizard are not in it")
-    print(f"{built.image}: for disks of {built.size_mib} MiB and more")
-
-
-@task(
-    help={
-        "image": "the image (the one in dist/ that was built last)",
-        "firmware": "uefi or bios",
-        "memory": "of the machine, in MiB",
-        "persistent": "keep what the machine writes to the image",
-    },
-)
-@refusing
-def boot(
-    _: Context,
-    image: str = "",
-    firmware: str = "uefi",
-    memory: int = 1024,
-    persistent: bool = False,
-) -> None:
-    """Boot an image in QEMU, with its serial console in this terminal.
-
-    Example: ./exitisp boot --firmware bios
-    """
-    from image.artifacts import newest
-    from image.host import ensure
-    from qemu.firmware import named
-    from qemu.interactive import boot_interactively
-
-    kind = named(firmware)
-    ensure(machine_needs())
-    boot_interactively(
-        Path(image) if image else newest(),
-        firmware=kind,
-        memory=memory,
-        persistent=persistent,
+    for_hardenedbsd = {
+        "--sets": sets,
+        "--packages": packages,
+        "--package-keys": package_keys,
+        "--no-wizard": no_wizard,
+        "--version": version,
+        "--release-key": release_key,
+    }
+    if base is Base.REHEARSAL:
+        refuse("with --base rehearsal", for_hardenedbsd)
+    elif any(for_hardenedbsd.values()):
+        base = Base.HARDENEDBSD
+    build_requested(
+        Request(
+            LOCK,
+            OVERLAYS,
+            base,
+            sets,
+            packages,
+            package_keys,
+            not no_wizard,
+            output,
+            overlay,
+            disk,
+            version,
+            release_key,
+        )
     )
 
 
-@task(
-    help={
-        "base": "hardenedbsd or rehearsal",
-        "fault": "try this fault too, or all; without a name of one, they are listed",
-        "keep": "leave it running at the end, with the console in this terminal",
-        "image": "the image, as it was built; default: the one that build makes of this base",
-        "output": "folder for the report",
-    },
+@command(
+    MAKE,
+    update=Option("pin the newest build of the base system, and the newest packages"),
+    accept_key=Option(
+        "with --update: fingerprint of the key that may replace the pinned signer's",
+        "SHA256:...",
+    ),
 )
-@refusing
-def lab(
-    _: Context,
-    base: str = "hardenedbsd",
-    fault: str = "",
-    keep: bool = False,
-    image: str = "",
-    output: str = "dist",
-) -> None:
-    """Run an image in a simulated Internet; exit status 1 if something does not hold.
-
-    Example: ./exitisp lab --fault bgpd-killed
-    """
-    from image.host import ensure, program
-    from qemu.lab.rehearsal import rehearse
-    from qemu.lab.systems import system
-
-    ensure([*machine_needs(), *(program(*one) for one in WORLD_NEEDS.items())])
-    on = system(base)
-    if not rehearse(Path(image or on.image), on, fault, keep, ROOT / "build/lab", Path(output)):
-        raise Exit(code=1)
-
-
-@task(
-    help={
-        "update": "pin the newest build of the base system, and the newest packages",
-        "accept-key": "fingerprint (SHA256:...) of a signer's key that may replace the one pinned",
-    },
-)
-@refusing
 def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     """Show what the lock file pins, or pin what is newest.
 
+    Example: ./exitisp lock
     Example: ./exitisp lock --update
     """
-    from image import lock as locking
-    from image.download.cache import cache_folder
+    from image.base.cache import cache_folder
+    from image.base.lock import load, render
+    from image.base.pinning import update as pin_sets
     from image.freeze.packaged import MINORS, asking
-    from image.inputs.pin_base import update as pin_newest
-    from image.inputs.pin_packages import update as pin_newest_packages
     from image.overlay import load_all
+    from image.packages.pinning import update as pin_packages
 
-    if update or accept_key:
-        folder = cache_folder()
-        print(pin_newest(LOCK, folder, accept_key=accept_key or None))
-        asked = [*load_all(OVERLAYS), asking(MINORS)]
-        print(pin_newest_packages(LOCK, asked, folder.parent))
-    else:
-        print(locking.render(locking.load(LOCK)), end="")
+    if not update:
+        refuse("without --update", {"--accept-key": accept_key})
+        print(render(load(LOCK)), end="")
+        return
+    cache = cache_folder()
+    print(pin_sets(LOCK, cache, accept_key=accept_key or None))
+    print(pin_packages(LOCK, [*load_all(OVERLAYS), asking(MINORS)], cache.parent))
 
 
-@task(
-    help={
-        "target": "freebsd or linux",
-        "python-prefix": "folder with FreeBSD's Python: what is /usr/local there",
-        "packages": "folder or address of a package repository with FreeBSD's Python; default: "
-        "what the lock pins",
-        "package-keys": "folder of fingerprints to trust for --packages; default: the base's",
-        "sets": "folder with the base sets to go by; default: what the lock pins",
-        "output": "folder for the program (dist/exitisp-TARGET)",
-    },
+@command(
+    MAKE,
+    target=Option("the system that the program is for; default: freebsd", "SYSTEM", Target),
+    python_prefix=Option("folder with FreeBSD's Python: /usr/local there", "FOLDER", Path),
+    packages=Option(
+        "folder or address of a package repository with FreeBSD's Python; default: the lock's",
+        "REPOSITORY",
+    ),
+    package_keys=PACKAGE_KEYS,
+    sets=SETS,
+    output=Option("folder for the program; default: dist/exitisp-SYSTEM", "FOLDER", Path, "o"),
 )
-@refusing
 def freeze(
     _: Context,
-    target: str = "freebsd",
-    python_prefix: str = "",
+    target: Target = Target.FREEBSD,
+    python_prefix: Path | None = None,
     packages: str = "",
     package_keys: str = "",
-    sets: str = "",
-    output: str = "",
+    sets: Path | None = None,
+    output: Path | None = None,
 ) -> None:
-    """Make the wizard one program that needs no Python.
+    """Make the box's program, one folder that needs no Python.
+
+    Every build does this for its image; alone it serves to look at the program.
 
     Example: ./exitisp freeze --target linux
+    Example: ./exitisp freeze --packages ~/packages --sets ~/sets
     """
-    from image.download.cache import cache_folder
+    from image.base.cache import cache_folder
     from image.freeze import save
     from image.freeze.request import Request, freeze_requested
-    from image.freeze.target import parse
-    from image.inputs.packages import source
     from image.overlay import load_all
+    from image.packages.source import source
 
-    wanted = parse(target)
-    prefix = Path(python_prefix) if python_prefix else None
-    repository = None if prefix else source(packages, package_keys, LOCK, first=False)
-    request = Request(LOCK, Path(sets) if sets else None, prefix, repository)
-    frozen = freeze_requested(wanted, request, load_all(OVERLAYS), cache_folder().parent)
-    place = Path(output or f"dist/exitisp-{wanted.value}")
-    save(frozen, place)
-    print(f"{place / 'exitisp'}: sha256 {frozen.sha256} of the whole folder")
+    repository = None
+    if target is Target.LINUX:
+        for_freebsd = {
+            "--python-prefix": python_prefix,
+            "--packages": packages,
+            "--package-keys": package_keys,
+            "--sets": sets,
+        }
+        refuse("with --target linux", for_freebsd)
+    elif python_prefix:
+        refuse("with --python-prefix", {"--packages": packages, "--package-keys": package_keys})
+    else:
+        repository = source(packages, package_keys, LOCK, first=False)
+    request = Request(LOCK, sets, python_prefix, repository)
+    frozen = freeze_requested(target, request, load_all(OVERLAYS), cache_folder().parent)
+    folder = output or Path(f"dist/exitisp-{target.value}")
+    save(frozen, folder)
+    print(f"{folder / 'exitisp'}: sha256 {frozen.sha256} of the whole folder")
 
 
-@task(
-    iterable=["also"],
-    help={
-        "site": "the site file; ./exitisp takes several",
-        "also": "one more site file; may be given several times",
-    },
+@command(
+    TRY,
+    image=IMAGE_BUILT_LAST,
+    firmware=Option("the machine's firmware; default: uefi", "FIRMWARE", Firmware),
+    memory=Option("the machine's memory in MiB; default: 1024", "MIB", number),
+    persistent=Option("keep what the machine writes in the image; otherwise it is thrown away"),
+    internet=Option("connect the cards to the simulated Internet; otherwise to nothing"),
+    install=INSTALL,
 )
-@refusing
-def check(_: Context, site: str, also: list[str] | None = None) -> None:
-    """Say everything that is wrong with a site file, or could be better.
+def boot(
+    _: Context,
+    image: Path | None = None,
+    firmware: Firmware = Firmware.UEFI,
+    memory: int = 1024,
+    persistent: bool = False,
+    internet: bool = False,
+    install: bool = False,
+) -> None:
+    """Boot an image in QEMU, with its console in this terminal.
+
+    The machine has a network card for each port of examples/one-port-of-each.yaml. The management
+    card leads to this host, over SSH. Ctrl-] ends the machine.
+
+    Example: ./exitisp boot
+    Example: ./exitisp boot dist/exitisp.img --firmware bios
+    """
+    from image.host import ensure
+    from qemu.interactive import boot_interactively
+    from qemu.needs import MACHINE, WORLD
+
+    ensure([*MACHINE, *(WORLD if internet else ())], install=install)
+    boot_interactively(
+        image or last_built(),
+        firmware=firmware,
+        memory=memory,
+        persistent=persistent,
+        internet=internet,
+    )
+
+
+@command(
+    TRY,
+    image=IMAGE_BUILT_LAST,
+    base=Option("take the image of this base that was built last", "BASE", Base),
+    fault=Option(
+        "try this fault too, or all of them; a name that is none lists those that there are",
+        "FAULT",
+    ),
+    keep=Option("keep everything running at the end, with the console in this terminal"),
+    output=Option("folder for the report; default: dist", "FOLDER", Path, "o"),
+    install=INSTALL,
+)
+def lab(
+    _: Context,
+    image: Path | None = None,
+    base: Base | None = None,
+    fault: str = "",
+    keep: bool = False,
+    output: Path = Path("dist"),
+    install: bool = False,
+) -> None:
+    """Run an image in a simulated Internet, and check it from outside.
+
+    The exit status is 1 if something does not hold.
+
+    Example: ./exitisp lab
+    Example: ./exitisp lab --base rehearsal --fault bgpd-killed
+    """
+    from image.host import ensure
+    from qemu.lab.rehearsal import rehearse
+    from qemu.lab.systems import system_of
+    from qemu.needs import MACHINE, WORLD
+
+    if image:
+        refuse("with an IMAGE", {"--base": base})
+    image = image or last_built(base)
+    ensure([*MACHINE, *WORLD], install=install)
+    if not rehearse(image, system_of(image), fault, keep, ROOT / "build/lab", output):
+        raise Exit(code=1)
+
+
+@command(
+    USE,
+    image=Option(
+        "the image, plain or compressed with xz or zstd; default: the one built last",
+        "IMAGE",
+        Path,
+        operand=True,
+    ),
+    device=Option(
+        "the disk to write to, such as /dev/sdb; without it, the disks are listed",
+        "DEVICE",
+        Path,
+        operand=True,
+    ),
+    site=Option("a site file for the box to take on its first boot", "FILE", Path),
+)
+def flash(
+    _: Context, image: Path | None = None, device: Path | None = None, site: Path | None = None
+) -> None:
+    """Write an image to a stick or a disk, or list the disks.
+
+    A disk that is in use is refused. You type the name of the disk before anything is written, and
+    what was written is read back.
+
+    Example: ./exitisp flash
+    Example: ./exitisp flash /dev/sdb
+    Example: ./exitisp flash dist/exitisp.img /dev/sdb --site examples/one-port-of-each.yaml
+    """
+    from image.flash.command import flash as write
+    from image.flash.command import list_disks
+    from image.flash.devices import Host
+
+    if device is None and image is not None and image.is_relative_to("/dev"):
+        image, device = None, image
+    if device is None:
+        refuse("without a DEVICE", {"--site": site})
+        list_disks(image or Path(IMAGE), Host())
+        return
+    by_name = f"To write it all the same, name it: ./exitisp flash {REHEARSAL} {device}"
+    write(image or last_for_the_internet(by_name), device, site, Host())
+
+
+@command(SITE, sites=Option("a site file", "SITE", Path, operand=True, repeated=True))
+def check(_: Context, sites: Sequence[Path]) -> None:
+    """Say what is wrong with site files, and what could be better.
 
     Example: ./exitisp check examples/*.yaml
     """
     from firstboot.site.commands import check_sites
 
-    check_sites(Path(path) for path in (site, *(also or ())))
+    check_sites(sites)
 
 
-@task(
-    help={
-        "site": "the site file",
-        "output": "folder to write the files to; without it, they are listed",
-        "diff": "an older site file: show what the change from it to SITE changes",
-        "box": "what to render for: cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4.9",
-    },
+@command(
+    SITE,
+    site=SITE_FILE,
+    output=Option("folder to write the files to; without it, they are listed", "FOLDER", Path, "o"),
+    diff=Option("an older site file: show what SITE changes in the files", "OLD", Path),
+    box=Option(
+        "the box to render for, such as cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4.9",
+        "FACTS",
+    ),
 )
-@refusing
-def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "") -> None:
-    """Write every file of configuration that follows from a site.
+def render(
+    _: Context, site: Path, output: Path | None = None, diff: Path | None = None, box: str = ""
+) -> None:
+    """Write every configuration file that follows from a site file.
 
     Example: ./exitisp render examples/one-port-of-each.yaml -o dist/site
     Example: ./exitisp render --diff old.yaml new.yaml
@@ -350,107 +370,87 @@ def render(_: Context, site: str, output: str = "", diff: str = "", box: str = "
     from firstboot.site.commands import parse_box, render_site, show_difference
 
     if diff:
-        show_difference(Path(diff), Path(site), parse_box(box), OVERLAYS)
+        refuse("with --diff", {"--output": output})
+        show_difference(diff, site, parse_box(box), OVERLAYS)
     else:
-        render_site(Path(site), Path(output) if output else None, parse_box(box), OVERLAYS)
+        render_site(site, output, parse_box(box), OVERLAYS)
 
 
-@task(
-    positional=["old", "new"],
-    help={
-        "old": "an image with its manifest beside it, or the manifest",
-        "new": "another one",
-    },
+@command(
+    PUBLISH,
+    old=Option("an image with its manifest beside it, or the manifest", "OLD", Path, operand=True),
+    new=Option("another one; default: the image built last", "NEW", Path, operand=True),
 )
-@refusing
-def diff(_: Context, old: str, new: str) -> None:
-    """Tell how two images differ: base, packages, settings, files.
+def compare(_: Context, old: Path, new: Path | None = None) -> None:
+    """Tell how two images differ: packages, settings, files.
 
-    Example: ./exitisp diff last-release.json dist/exitisp.img
+    Example: ./exitisp compare last-release.json dist/exitisp.img
     """
     from image.diff import show
 
-    show(Path(old), Path(new))
+    show(old, new or last_built())
 
 
-@task(
-    positional=["version"],
-    help={
-        "version": "what the release is called, such as 2026.11",
-        "key": "the key that signs it: a private one, or the public one of a key in your agent",
-        "previous": "the release before: its manifest, or its image with the manifest beside it",
-        "output": "folder to make (dist/exitisp-VERSION)",
-    },
+@command(
+    PUBLISH,
+    bill=Option(
+        "an image's bill of materials; default: that of the image built last",
+        "BILL",
+        Path,
+        operand=True,
+    ),
+    feed=Option("VuXML, plain, xz or bzip2; default: the one of the last time", "FILE", Path),
 )
-@refusing
-def release(_: Context, version: str, key: str, previous: str = "", output: str = "") -> None:
-    """Build what is committed and pinned twice, compare, and lay out a signed release.
+def audit(_: Context, bill: Path | None = None, feed: Path | None = None) -> None:
+    """Say which known vulnerabilities an image has.
+
+    The exit status is 1 if there are any.
+
+    Example: ./exitisp audit --feed vuln.xml.xz
+    """
+    from image.audit import audit as compare_with_feed
+    from image.base.cache import cache_folder
+
+    if bill is None:
+        last_for_the_internet("It has no bill of materials: name that of another image")
+    if compare_with_feed(bill or Path(BILL), feed, cache_folder().parent / "feeds"):
+        raise Exit(code=1)
+
+
+@command(
+    PUBLISH,
+    version=Option("the name of the release, such as 2026.11", "VERSION", operand=True),
+    key=Option(
+        "required: the key that signs it, a private one, or the public one of a key in your agent",
+        "FILE",
+        Path,
+    ),
+    previous=Option(
+        "the release before: its manifest, or its image with the manifest beside it", "FILE", Path
+    ),
+    output=Option("folder to make; default: dist/exitisp-VERSION", "FOLDER", Path, "o"),
+)
+def release(
+    _: Context,
+    version: str,
+    key: Path,
+    previous: Path | None = None,
+    output: Path | None = None,
+) -> None:
+    """Build what is committed twice, compare, and lay out a signed release.
+
+    It takes what the lock file pins, and nothing else.
 
     Example: ./exitisp release 2026.11 --key ~/.ssh/exitisp-release --previous exitisp-2026.10.json
     """
     from image.release.release import release as make
 
-    place = Path(output or f"dist/exitisp-{version}")
-    names = make(ROOT, version, place, Path(key), Path(previous) if previous else None)
-    for name in names:
-        print(f"{place / name}: {(place / name).stat().st_size} bytes")
+    folder = output or Path(f"dist/exitisp-{version}")
+    for name in make(ROOT, version, folder, key, previous):
+        print(f"{folder / name}: {(folder / name).stat().st_size} bytes")
 
 
-@task(
-    help={
-        "image": f"the image, plain or compressed with xz or zstd ({IMAGE})",
-        "device": "the disk to write to, such as /dev/sdb; without it, disks are listed",
-        "site": "a site file for the box to find on its first boot",
-    },
-)
-@refusing
-def flash(_: Context, image: str = IMAGE, device: str = "", site: str = "") -> None:
-    """Write an image to a stick or a disk, and read it back; or list the disks there are.
-
-    Example: ./exitisp flash dist/exitisp.img /dev/sdb --site examples/one-port-of-each.yaml
-    """
-    from image.flash.command import flash as put
-    from image.flash.command import list_disks
-    from image.flash.devices import Host
-
-    if device:
-        put(Path(image), Path(device), Path(site) if site else None, Host())
-    else:
-        list_disks(Path(image), Host())
-
-
-@task(
-    help={
-        "sbom": f"the image's bill of materials ({BILL})",
-        "feed": "VuXML, plain, xz or bzip2; default: the one of the last time",
-    },
-)
-@refusing
-def audit(_: Context, sbom: str = BILL, feed: str = "") -> None:
-    """Say which known vulnerabilities there are in an image; exit status 1 if there are any.
-
-    Example: ./exitisp audit --feed vuln.xml.xz
-    """
-    from image.audit import audit as compare
-    from image.download.cache import cache_folder
-
-    if compare(Path(sbom), Path(feed) if feed else None, cache_folder().parent / "feeds"):
-        raise Exit(code=1)
-
-
-@task
-@refusing
-def docs(_: Context) -> None:
-    """Make the parts of docs/ anew that follow from the code.
-
-    Example: ./exitisp docs
-    """
-    from firstboot.site.reference import renew
-
-    renew(ROOT / "docs", OVERLAYS)
-
-
-@task
+@command(DEVELOP)
 def lint(context: Context) -> None:
     """Check style and types.
 
@@ -462,24 +462,33 @@ def lint(context: Context) -> None:
         context.run("mypy")
 
 
-@task(
+@command(
+    DEVELOP,
     pre=[lint],
-    help={
-        "only": "what pytest is to run, as it takes it: tests/image, 'tests/image -k gpt'",
-        "boot": "also boot real base sets, where there are any",
-        "full": "also boots that take hours in emulation: every bad upgrade, every fault of a lab",
-    },
+    only=Option("what pytest runs: tests/image, 'tests/image -k gpt'", "PYTEST"),
+    no_boot=Option("do not boot real base sets, which takes hours where there is no KVM"),
+    full=Option("also boot what takes hours in emulation: every bad upgrade, every fault of a lab"),
+    install=INSTALL,
 )
-@refusing
-def test(context: Context, only: str = "tests", boot: bool = True, full: bool = False) -> None:
-    """Lint, then test. Boots virtual machines where there are base sets to boot.
+def test(
+    context: Context,
+    only: str = "tests",
+    no_boot: bool = False,
+    full: bool = False,
+    install: bool = False,
+) -> None:
+    """Check style and types, and run the tests.
 
+    Where there are base sets, they are booted in virtual machines.
+
+    Example: ./exitisp test --no-boot
     Example: ./exitisp test --only 'tests/image -k ufs2'
     """
-    from image.host import ensure, program
+    from image.host import ensure
+    from qemu.needs import JUDGES, MACHINE, WORLD
 
-    ensure([*machine_needs(), *(program(*one) for one in TESTED_WITH.items())])
-    marks = "" if boot else " -m 'not boot'"
+    ensure([*MACHINE, *WORLD, *JUDGES], install=install)
+    marks = " -m 'not boot'" if no_boot else ""
     with context.cd(ROOT):
         context.run(
             f"pytest -n auto --dist loadgroup{marks} {only}",
@@ -488,71 +497,89 @@ def test(context: Context, only: str = "tests", boot: bool = True, full: bool = 
         )
 
 
-@task(
-    help={
-        "sets": "folder with MANIFEST, base.txz and kernel.txz; default: what the lock pins",
-        "boot": "measure how long an image takes from power-on to its prompt, and where the time "
-        "goes, against a stock installation of the sets",
-        "network": "measure what the configuration does to the speed of resolver, packet filter "
-        "and Tor, against a stock system, in a simulated Internet",
-        "image": f"the image for --boot and --network ({IMAGE})",
-        "configured": "with --boot: the image with a site, as ./exitisp flash IMAGE FILE --site "
-        "makes one",
-        "routes": "with --network: how many IPv4 routes a neighbour has, and 23 of IPv6 for each "
-        "hundred; take fewer than a whole table where there is no KVM",
-        "output": "where the figures go (dist/bench.json, dist/bench-boot.json or "
-        "dist/bench-network.json)",
-    },
+@command(DEVELOP)
+def docs(_: Context) -> None:
+    """Renew the parts of docs/ that follow from the code.
+
+    Example: ./exitisp docs
+    """
+    from firstboot.site.reference import renew
+
+    renew(ROOT / "docs", OVERLAYS)
+
+
+@command(
+    DEVELOP,
+    image=Option(
+        "with --boot or --network: the image; default: the one of HardenedBSD built last",
+        "IMAGE",
+        Path,
+        operand=True,
+    ),
+    sets=SETS,
+    boot=Option(
+        "measure how long an image takes from power-on to its prompt, and where the time goes, "
+        "against a stock installation of the sets"
+    ),
+    network=Option(
+        "measure what the configuration does to the speed of resolver, packet filter and Tor, "
+        "against a stock system, in a simulated Internet"
+    ),
+    configured=Option(
+        "with --boot: an image with a site, as ./exitisp flash IMAGE FILE --site makes one",
+        "FILE",
+        Path,
+    ),
+    routes=Option(
+        "with --network: how many IPv4 routes a neighbour has, and 23 of IPv6 for each hundred; "
+        "take fewer than a whole table where there is no KVM; default: 1000000",
+        "COUNT",
+        number,
+    ),
+    output=Option(
+        "file for the figures; default: dist/bench.json, dist/bench-boot.json or "
+        "dist/bench-network.json",
+        "FILE",
+        Path,
+        "o",
+    ),
+    install=INSTALL,
 )
-@refusing
 def bench(
     _: Context,
-    sets: str = "",
+    image: Path | None = None,
+    sets: Path | None = None,
     boot: bool = False,
     network: bool = False,
-    image: str = IMAGE,
-    configured: str = "",
-    routes: int = 1_000_000,
-    output: str = "",
+    configured: Path | None = None,
+    routes: int = 0,
+    output: Path | None = None,
+    install: bool = False,
 ) -> None:
-    """Measure builds against the least that any build must do, or a box against a stock system.
+    """Measure builds, or a box against a stock system.
+
+    Without --boot and --network it compares builds with the least that any build has to do.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
     Example: ./exitisp bench --network --sets ~/sets --routes 20000
     """
-    from image.bench import measure
-    from image.host import ensure, program
+    from qemu.bench.request import Request, measure_boots, measure_builds, measure_network
 
-    folder = Path(sets) if sets else None
     if boot:
-        from image.reference_image import made
-        from qemu.boottime import measure as measure_starts
-
-        ensure(machine_needs())
-        with made(folder, LOCK) as stock:
-            images = {"stock": stock, "unconfigured": Path(image)}
-            if configured:
-                images["configured"] = Path(configured)
-            measure_starts(images, Path(output or "dist/bench-boot.json"))
-        return
-    if network:
-        from image.reference_image import made
-        from qemu.bench.network import measure as measure_network
-        from qemu.bench.routes import possible
-
-        count = possible(routes)
-        needs = [program(*one) for one in (*WORLD_NEEDS.items(), ("dnsperf", "dnsperf"))]
-        ensure([*machine_needs(), *needs])
-        with made(folder, LOCK) as stock:
-            target = Path(output or "dist/bench-network.json")
-            measure_network(Path(image), stock, count, ROOT / "build/bench", target)
-        return
-    ensure([program("xz", "xz-utils"), program("zstd", "zstd")])
-    measure(ROOT, folder, Path(output or "dist/bench.json"))
+        refuse("with --boot", {"--network": network, "--routes": routes})
+        measured = measure_boots
+    elif network:
+        refuse("with --network", {"--configured": configured})
+        measured = measure_network
+    else:
+        of_machines = {"IMAGE": image, "--configured": configured, "--routes": routes}
+        refuse("without --boot or --network", of_machines)
+        measured = measure_builds
+    measured(Request(ROOT, LOCK, sets, image, configured, routes, output, install))
 
 
-@task
+@command(DEVELOP)
 def clean(_: Context) -> None:
     """Remove what was made here; the cache of downloads stays.
 
@@ -560,3 +587,27 @@ def clean(_: Context) -> None:
     """
     for name in ("dist", "build"):
         shutil.rmtree(ROOT / name, ignore_errors=True)
+
+
+@command(DEVELOP, shell=Option("the shell", "SHELL", Shell, operand=True))
+def completion(_: Context, shell: Shell) -> None:
+    """Print the script that makes a shell complete commands.
+
+    Example: . <(./exitisp completion bash)
+    Example: . <(./exitisp completion zsh)
+    """
+    from image.commandline.completion import script
+
+    print(script(shell, program().commands.values()), end="")
+
+
+MOVED = {"diff": "Its name is compare: ./exitisp compare OLD NEW"}
+"""Words that are no commands of this program, and what to type instead."""
+
+
+def program() -> Program:
+    return Program(Collection.from_module(sys.modules[__name__]), ROOT, MOVED)
+
+
+if __name__ == "__main__":
+    program().run()

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from image.atomic_files import replace
-from image.download.cache import cache_folder
-from image.inputs.base_sets import obtain
+from image.base.cache import cache_folder
+from image.base.source import obtain
 
 ROUNDS = 3
 """Each figure is the best of so many: what disturbs a run only ever makes it longer."""
@@ -104,7 +104,7 @@ def build(root: Path, sets: Path, work: Path, image: Path) -> tuple[float, float
     began = time.perf_counter()
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "invoke", "--search-root", str(root), "build"),
+            *(sys.executable, str(root / "tasks.py"), "build"),
             *("--sets", str(sets), "--packages", "none"),
             *("--overlay", str(work / "changed"), "--output", str(image)),
         ],

@@ -49,28 +49,30 @@ fi
 programs. policy-rc.d is Debian's interface for that (invoke-rc.d(8))."""
 
 
-def ensure(needs: Iterable[Need]) -> None:
-    """Install what is missing, if this user may; otherwise raise Refusal with the line to type."""
+def ensure(needs: Iterable[Need], *, install: bool = False) -> None:
+    """Check that this machine has what is needed; with `install`, install what is missing.
+
+    Raises Refusal with the line to type for what is missing.
+    """
     missing = sorted({need.package for need in needs if not need.present()})
     if not missing:
         return
+    line = f"sudo apt-get install {shlex.join(missing)}"
+    problem = f"missing packages: {', '.join(missing)}"
+    if not install:
+        remedy = f"Install them, on Debian and Ubuntu with: {line}"
+        raise Refusal("this machine", problem, f"{remedy}. Or add --install to the command")
     prefix = _privileged()
     if prefix is None or shutil.which("apt-get") is None:
-        raise Refusal(
-            "this machine",
-            expected="what the packages " + ", ".join(missing) + " have",
-            found="it missing",
-            remedy="install them; on Debian and Ubuntu: sudo apt-get install "
-            + shlex.join(missing),
-        )
+        reason = "this user may not install them without a password, or there is no apt-get"
+        raise Refusal("--install", f"{problem}; {reason}", f"On Debian and Ubuntu, type: {line}")
     print(f"Installing {', '.join(missing)}", file=sys.stderr)
     done = subprocess.run([*prefix, "sh", "-c", INSTALL, "install", *missing])
     if done.returncode:
         raise Refusal(
             f"apt-get install {shlex.join(missing)}",
-            expected="it to succeed",
-            found=f"exit status {done.returncode}",
-            remedy="see its messages above and run it by hand",
+            f"it ended with exit status {done.returncode}",
+            "See its messages above, and run it by hand",
         )
 
 

@@ -12,19 +12,6 @@ class Firmware(Enum):
     UEFI = "uefi"
 
 
-def named(firmware: str) -> Firmware:
-    """The firmware of this name. Raises Refusal."""
-    names = [one.value for one in Firmware]
-    if firmware not in names:
-        raise Refusal(
-            "--firmware",
-            expected=" or ".join(names),
-            found=repr(firmware),
-            remedy="name one of them",
-        )
-    return Firmware(firmware)
-
-
 @dataclass(frozen=True, slots=True)
 class Ovmf:
     """OVMF's two flash files: the code, and the variables that a machine copies and writes."""

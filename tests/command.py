@@ -13,8 +13,7 @@ Prepare = Callable[[], object]
 
 
 def command(*arguments: str | Path) -> list[str]:
-    search = ["-m", "invoke", "--search-root", str(ROOT)]
-    return [sys.executable, *search, *map(str, arguments)]
+    return [sys.executable, str(ROOT / "tasks.py"), *map(str, arguments)]
 
 
 def environment(cache: Path, **variables: str) -> dict[str, str]:

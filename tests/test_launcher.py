@@ -1,6 +1,6 @@
-"""`./exitisp` makes its environment once, and says in one sentence what keeps it from that.
+"""`./exitisp` makes its environment once, and says in one sentence why it cannot.
 
-The programs of Python are fakes here: they write down how they are called.
+The Pythons of these tests are fakes that write down how they are called.
 """
 
 import os
@@ -17,15 +17,15 @@ FAKE = """\
 #!/bin/sh
 [ "$1" = -c ] && exit {too_old}
 {{ printf '%s' "$*"; printf '\\n'; }} >> "$CALLS"
-case "$1 $2" in
+case "$1 ${{2-}}" in
 "--version ") echo Python 3.12.0 ;;
 "-m venv") [ -z "${{NO_VENV-}}" ] && mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 "-m pip") eval "${{PIP-}}" ;;
-"-m invoke") printf '%s\\n' "$PWD" "$VIRTUAL_ENV" "$PATH" "$@"; exit "${{STATUS-0}}" ;;
+*tasks.py*) printf '%s\\n' "$PWD" "$VIRTUAL_ENV" "$PATH" "$@"; exit "${{STATUS-0}}" ;;
 esac
 """
 
-TOOLS = ("sh", "dirname", "readlink", "cmp", "rm", "cp", "mkdir", "flock")
+TOOLS = ("sh", "dirname", "readlink", "cmp", "rm", "cp", "mkdir", "flock", "cat")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def made(checkout: Checkout) -> bool:
-    """Whether the calls since the last question made an environment."""
+    """Whether the calls since it was last asked made an environment."""
     calls = checkout.calls
     return any(call.startswith("-m venv") for call in calls) and any(
         call.startswith("-m pip install") for call in calls
@@ -99,8 +99,8 @@ def test_the_first_run_makes_the_environment_and_goes_on(checkout: Checkout) -> 
     assert checkout.calls == [
         "--version",
         f"-m venv {venv}",
-        f"-m pip install --quiet --disable-pip-version-check --editable {checkout.root}[test]",
-        f"-m invoke --search-root {checkout.root} build",
+        f"-m pip install --disable-pip-version-check --editable {checkout.root}[test]",
+        f"{checkout.root}/tasks.py build",
     ]
 
 
@@ -109,7 +109,7 @@ def test_the_second_run_only_runs(checkout: Checkout) -> None:
     assert made(checkout)
     result = checkout.run("test")
     assert (result.returncode, result.stderr) == (0, "")
-    assert checkout.calls == [f"-m invoke --search-root {checkout.root} test"]
+    assert checkout.calls == [f"{checkout.root}/tasks.py test"]
 
 
 def test_other_dependencies_make_another_environment(checkout: Checkout) -> None:
@@ -138,42 +138,13 @@ def test_a_named_python_that_will_not_do_is_refused(checkout: Checkout, name: st
     checkout.add_python("old-python", too_old=True)
     result = checkout.run("build", EXITISP_PYTHON=name)
     assert result.returncode == 1
-    assert f"EXITISP_PYTHON: no Python of version 3.11 or newer: {name}" in result.stderr
+    assert f"EXITISP_PYTHON: {name} is no Python of version 3.11 or newer" in result.stderr
 
 
 def test_arguments_and_exit_status_are_passed_on(checkout: Checkout) -> None:
     result = checkout.run("build", "--sets", "my sets", "*", "", STATUS="7")
     assert result.returncode == 7
-    assert result.stdout.splitlines()[7:] == ["build", "--sets", "my sets", "*", ""]
-
-
-@pytest.mark.parametrize(
-    ("given", "passed_on"),
-    [
-        (["check", "a.yaml"], ["check", "a.yaml"]),
-        (["check", "a", "b c", "*"], ["check", "a", "--also", "b c", "--also", "*"]),
-        (["check", "--help"], ["check", "--help"]),
-        (["flash"], ["flash"]),
-        (["flash", "/dev/sdb"], ["flash", "--device", "/dev/sdb"]),
-        (["flash", "an image"], ["flash", "--image", "an image"]),
-        (["flash", "a b", "/dev/x"], ["flash", "--image", "a b", "--device", "/dev/x"]),
-        (
-            ["flash", "/dev/sdb", "--site", "s.yaml"],
-            ["flash", "--device", "/dev/sdb", "--site", "s.yaml"],
-        ),
-        (
-            ["flash", "a", "b", "--site", "s.yaml"],
-            ["flash", "--image", "a", "--device", "b", "--site", "s.yaml"],
-        ),
-        (["flash", "--device", "/dev/sdb"], ["flash", "--device", "/dev/sdb"]),
-        (["check", "a", "-e", "b"], ["check", "a", "-e", "--also", "b"]),
-        (["build", "a", "b"], ["build", "a", "b"]),
-    ],
-)
-def test_check_takes_several_files(
-    checkout: Checkout, given: list[str], passed_on: list[str]
-) -> None:
-    assert checkout.run(*given).stdout.splitlines()[7:] == passed_on
+    assert result.stdout.splitlines()[4:] == ["build", "--sets", "my sets", "*", ""]
 
 
 def test_paths_are_the_caller_s(checkout: Checkout) -> None:
@@ -184,7 +155,7 @@ def test_paths_are_the_caller_s(checkout: Checkout) -> None:
     assert folder == str(where)
     assert environment == str(checkout.root / ".venv")
     assert path.startswith(f"{checkout.root}/.venv/bin:")
-    assert arguments == ["-m", "invoke", "--search-root", str(checkout.root), "build"]
+    assert arguments == [f"{checkout.root}/tasks.py", "build"]
 
 
 @pytest.mark.parametrize("fault", ["exit 1", "kill -9 $PPID"])
@@ -219,8 +190,12 @@ def test_a_link_to_the_script_is_the_script(checkout: Checkout) -> None:
     assert str(checkout.root / ".venv") in result.stdout
 
 
-def test_packages_that_cannot_be_installed_are_told(checkout: Checkout) -> None:
-    assert "check the network" in one_sentence(checkout.run("build", PIP="exit 1"))
+def test_what_pip_says_is_shown_only_if_it_fails(checkout: Checkout) -> None:
+    assert "much ado" not in checkout.run("build", PIP="echo much ado").stderr
+    shutil.rmtree(checkout.root / ".venv")
+    failed = checkout.run("build", PIP="echo much ado; exit 1")
+    assert "much ado\n" in failed.stderr
+    assert "Check the network" in one_sentence(failed)
 
 
 def test_a_python_without_venv_is_told(checkout: Checkout) -> None:

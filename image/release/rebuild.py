@@ -13,7 +13,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import writing
-from image.download.cache import cache_folder
+from image.base.cache import cache_folder
 from image.release import checkout, comparison
 
 IMAGE = "dist/exitisp.img"
@@ -66,7 +66,7 @@ def _build(place: Place, root: Path, folder: Path, arguments: Sequence[str]) -> 
         (folder / "home").mkdir()
         _share_downloads(cache / "exitisp")
     checkout.write_out(root, sources)
-    command = [sys.executable, "-m", "invoke", "--search-root", str(sources), "build"]
+    command = [sys.executable, str(sources / "tasks.py"), "build"]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     own = {
         "HOME": str(folder / "home"),

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firstboot.core.refusal import Refusal
-from image.artifacts import MARK
+from image.artifacts import Base, base_of
 
 PORTS = 4
 """Of the rehearsed site."""
@@ -69,21 +68,7 @@ REHEARSAL = replace(
     emulated="sysctl -w kernel.randomize_va_space=0",
 )
 
-SYSTEMS = {one.base: one for one in (HARDENEDBSD, REHEARSAL)}
-
-
-def system(base: str) -> System:
-    """What images of this base have. Raises Refusal."""
-    if base not in SYSTEMS:
-        raise Refusal(
-            base,
-            expected="the base of an image",
-            found="none of that name",
-            remedy=f"name one of {', '.join(SYSTEMS)}",
-        )
-    return SYSTEMS[base]
-
 
 def system_of(image: Path) -> System:
     """The system in `image`, which its file name tells (image.artifacts.check_name)."""
-    return REHEARSAL if MARK in image.name else HARDENEDBSD
+    return REHEARSAL if base_of(image) is Base.REHEARSAL else HARDENEDBSD

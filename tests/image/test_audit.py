@@ -10,6 +10,7 @@ import pytest
 from firstboot.core.refusal import Refusal
 from image import audit, sbom
 from image.audit import Finding, Installed, compare
+from image.base.sets import Identity
 from image.bill import BaseSet, Bill, LaidOver, Part, Wizard
 from image.freeze.frozen import Module
 from image.packages.catalogue import Listed
@@ -17,7 +18,6 @@ from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
 from image.packages.vuxml import Affected, Feed, Range, Vulnerability
-from image.verified_file import Identity
 from tests.command import exitisp
 
 
@@ -181,7 +181,7 @@ class TestCommand:
             bill("tor-0.4.9.11", "nyx-2.1", modules=[Module("jinja2", "3.1.5", "BSD-3-Clause")])
         )
         (tmp_path / "vuln.xml").write_text(FEED)
-        ran = exitisp("audit", "--sbom", "one.cdx.json", "--feed", "vuln.xml", folder=tmp_path)
+        ran = exitisp("audit", "one.cdx.json", "--feed", "vuln.xml", folder=tmp_path)
         assert ran.returncode == 1, ran.stderr
         lines = ran.stdout.splitlines()
         assert lines[0].startswith("package  installed  fixed in")
@@ -199,6 +199,7 @@ class TestCommand:
 
     def test_a_feed_is_kept_and_used_when_none_is_given(self, tmp_path: Path) -> None:
         (tmp_path / "dist").mkdir()
+        (tmp_path / "dist" / "exitisp.img").touch()
         (tmp_path / "dist" / "exitisp.cdx.json").write_text(bill("tor-0.4.9.12"))
         (tmp_path / "vuln.xml").write_text(FEED)
         assert "--feed: expected" in exitisp("audit", folder=tmp_path).stderr

@@ -321,11 +321,11 @@ class TestManifests:
         after["bin/\x1b[2J\nevil"] = file(b"")
         (tmp_path / "old.json").write_text(file_manifest.render(manifest(tree())))
         (tmp_path / "new.json").write_text(file_manifest.render(manifest(after)))
-        result = exitisp("diff", "old.json", "new.img", folder=tmp_path)
+        result = exitisp("compare", "old.json", "new.img", folder=tmp_path)
         assert result.returncode == 0, result.stderr
         assert result.stdout == "Files\n  + /bin/?[2J?evil: file 0644 0:0 0 bytes\n"
-        same = exitisp("diff", "old.json", "old.json", folder=tmp_path)
+        same = exitisp("compare", "old.json", "old.json", folder=tmp_path)
         assert same.stdout == "no difference\n"
-        missing = exitisp("diff", "old.json", "none.img", folder=tmp_path)
+        missing = exitisp("compare", "old.json", "none.img", folder=tmp_path)
         assert missing.returncode == 1
         assert missing.stderr.startswith("exitisp: none.json: expected the manifest")

@@ -1,4 +1,4 @@
-"""What a task needs of the machine: installed where that is allowed, told in one line elsewhere.
+"""What a command needs of this machine: told in one line, or installed if that is asked for.
 
 apt-get, sudo and systemctl are fakes here that write down how they are called.
 """
@@ -50,9 +50,20 @@ def test_nothing_is_done_where_nothing_is_missing(machine: Machine) -> None:
     assert machine.calls == []
 
 
+def test_nothing_is_installed_unasked(machine: Machine) -> None:
+    machine.add("apt-get")
+    with pytest.raises(Refusal) as refused:
+        host.ensure([MISSING, THERE, ALSO])
+    assert str(refused.value) == (
+        "this machine: missing packages: dosfstools, gdisk. Install them, on Debian and Ubuntu "
+        "with: sudo apt-get install dosfstools gdisk. Or add --install to the command."
+    )
+    assert machine.calls == []
+
+
 def test_root_installs_what_is_missing_each_once(machine: Machine) -> None:
     machine.add("apt-get")
-    host.ensure([MISSING, THERE, ALSO, MISSING])
+    host.ensure([MISSING, THERE, ALSO, MISSING], install=True)
     assert machine.calls == [
         "apt-get update --quiet=2",
         "apt-get install --yes --no-install-recommends --quiet=2 dosfstools gdisk",
@@ -64,7 +75,7 @@ def test_services_of_the_packages_are_not_started(machine: Machine) -> None:
     machine.add("apt-get", f'"{policy}"; echo "starting: $?" >> "{machine.folder}/calls"')
     machine.add("systemctl")
     machine.add("dpkg", "echo /lib/systemd/system/bird.service; echo /usr/sbin/bird")
-    host.ensure([MISSING])
+    host.ensure([MISSING], install=True)
     assert machine.calls.count("starting: 101") == 2
     assert "systemctl disable --quiet bird.service" in machine.calls
     assert not policy.exists()
@@ -74,7 +85,7 @@ def test_a_policy_of_the_machine_is_left_alone(machine: Machine) -> None:
     machine.add("policy")
     machine.add("apt-get")
     before = (machine.folder / "policy").read_text()
-    host.ensure([MISSING])
+    host.ensure([MISSING], install=True)
     assert (machine.folder / "policy").read_text() == before
 
 
@@ -84,7 +95,7 @@ def test_sudo_is_used_where_it_asks_no_password(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     machine.add("sudo", 'shift; [ "$1" = true ] || exec "$@"')
     machine.add("apt-get")
-    host.ensure([MISSING])
+    host.ensure([MISSING], install=True)
     assert any(call.startswith("apt-get install") for call in machine.calls)
 
 
@@ -97,14 +108,14 @@ def test_others_are_told_what_to_type(
     if sudo:
         machine.add("sudo", sudo)
     with pytest.raises(Refusal, match="sudo apt-get install dosfstools gdisk"):
-        host.ensure([MISSING, ALSO])
+        host.ensure([MISSING, ALSO], install=True)
     assert not any(call.startswith("apt-get") for call in machine.calls)
 
 
 def test_a_failing_installation_is_told(machine: Machine) -> None:
     machine.add("apt-get", "exit 100")
-    with pytest.raises(Refusal, match="apt-get install gdisk: expected it to succeed, found exit"):
-        host.ensure([MISSING])
+    with pytest.raises(Refusal, match="apt-get install gdisk: it ended with exit status 100"):
+        host.ensure([MISSING], install=True)
 
 
 def test_programs_are_found_where_only_root_looks(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_machine_that_does_not_start(tmp_path: Path, image: Path) -> None:
     qemu = programs / "qemu-system-x86_64"
     qemu.write_text("#!/bin/sh\necho 'no memory' >&2\nexit 1\n")
     qemu.chmod(0o755)
-    done = exitisp("boot", "--image", image, folder=tmp_path, PATH=f"{programs}:/usr/bin:/bin")
+    done = exitisp("boot", image, folder=tmp_path, PATH=f"{programs}:/usr/bin:/bin")
     assert done.returncode == 1
     assert "exitisp: machine did not start\n" in done.stderr
     assert done.stderr.endswith("no memory\n\n")
@@ -28,8 +28,8 @@ def test_a_machine_that_does_not_start(tmp_path: Path, image: Path) -> None:
 
 
 def test_a_firmware_that_there_is_not(tmp_path: Path, image: Path) -> None:
-    done = exitisp("boot", "--image", image, "--firmware", "coreboot", folder=tmp_path)
+    done = exitisp("boot", image, "--firmware", "coreboot", folder=tmp_path)
     assert (done.returncode, done.stderr) == (
-        1,
-        "exitisp: --firmware: expected bios or uefi, found 'coreboot'; name one of them.\n",
+        2,
+        "exitisp: --firmware: 'coreboot' is not known. Choose bios or uefi.\n",
     )

@@ -254,7 +254,7 @@ def test_check_from_the_command_line(tmp_path: Path) -> None:
     good = exitisp("check", ONE, folder=tmp_path)
     assert (good.returncode, good.stderr) == (0, "")
     assert good.stdout.splitlines()[-1].startswith(f"{ONE}: 0 errors, 0 warnings, ")
-    bad = exitisp("check", ONE, "--also", site(tmp_path, ("64511", "23456")), folder=tmp_path)
+    bad = exitisp("check", ONE, site(tmp_path, ("64511", "23456")), folder=tmp_path)
     assert bad.returncode == 1
     assert "AS_TRANS" in bad.stdout
     assert bad.stderr.startswith("exitisp: ")

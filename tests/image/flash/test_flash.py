@@ -46,7 +46,7 @@ def flash(
     before: Prepare | None = None,
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command("flash", "--image", image, "--device", stick, *more),
+        command("flash", image, stick, *more),
         cwd=stick.parent,
         env=environment(stick.parent / "cache", TMPDIR=str(stick.parent)),
         input=typed,
@@ -260,7 +260,7 @@ def test_a_disk_that_gives_up_in_the_middle_is_told_and_does_not_start(
     """A small memory disk stands for it, in name spaces of the test's own."""
     place = tmp_path / "small"
     place.mkdir()
-    arguments = command("flash", "--image", small.path, "--device", place / "stick")
+    arguments = command("flash", small.path, place / "stick")
     result = subprocess.run(
         ["unshare", "-rm", "sh", "-c", FULL, "sh", place, room, *arguments],
         cwd=tmp_path,

@@ -10,7 +10,7 @@ from tests.command import exitisp
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--target", "solaris"], "--target: expected freebsd or linux, found 'solaris'"),
+        (["--target", "linux", "--sets", "x"], "--sets: it does not apply with --target linux"),
         (["--python-prefix", "nothing"], "nothing: expected a prefix, with the folder lib"),
         (["--python-prefix", "."], ".: expected a prefix, with the folder lib"),
         (["--package-keys", "keys"], "--package-keys: expected --packages"),

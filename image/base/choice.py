@@ -1,0 +1,48 @@
+"""Which base system a build is for: the real one wherever it can be had, else the rehearsal."""
+
+import sys
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+from image.artifacts import Base
+from image.base.sets import BaseSets
+from image.base.source import obtain
+from image.base.timeouts import PATIENCE, Patience
+
+
+def choose(
+    wanted: Base | None,
+    sets: Path | None,
+    lock_path: Path,
+    cache: Path,
+    *,
+    patience: Patience = PATIENCE,
+) -> BaseSets | None:
+    """The base sets to build from, as `image.base.source.obtain` has them; None for a rehearsal.
+
+    A rehearsal is made if it is `wanted`, or if nothing is wanted, there are no sets here and no
+    mirror can be reached, of which standard error tells. Raises Refusal.
+    """
+    if wanted is Base.REHEARSAL:
+        if sets is not None:
+            raise Refusal(
+                "--sets",
+                expected="none for a rehearsal, which is made of Debian's packages",
+                found=str(sets),
+                remedy="leave out --sets or --base rehearsal",
+            )
+        return None
+    from image.base.download import Unreachable
+
+    try:
+        return obtain(sets, lock_path, cache, patience=patience)
+    except Unreachable as refusal:
+        if wanted is not None:
+            raise
+        print(f"exitisp: {refusal}", file=sys.stderr)
+        print(
+            "exitisp: THIS BUILDS A REHEARSAL, from Debian's packages on Linux; it is not for the "
+            "Internet.",
+            file=sys.stderr,
+        )
+        return None

@@ -1,0 +1,331 @@
+"""The lock file: which build of HardenedBSD an image is made from, whose key signs it, and which
+packages go with it.
+
+The repository ships it without key and pins, because none can be known before a machine has
+reached the mirrors; from then on nothing but what is pinned is used.
+"""
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.core import document
+from firstboot.core.refusal import Refusal
+from image import atomic_files
+from image.base.signature import Principal, PublicKey, Signer
+from image.packages import catalogue, manifest
+
+BASE_FILE = "base.txz"
+KERNEL_FILE = "kernel.txz"
+
+ABI = "FreeBSD:15:amd64"
+"""What pkg calls the target system; ``${ABI}`` in the address of a repository."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Schema(int):
+    """The version of the lock file's shape."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Schema":
+        if text != "1":
+            raise ValueError("schema 1, the one that this version of exitisp reads")
+        return cls(1)
+
+
+class Url(str):
+    """An https:// address; http:// is for a mirror on this very machine (loopback) alone."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Url":
+        wanted = "an address such as https://mirror.example.org/pub/"
+        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9/._~%+:,-]*", text):
+            raise ValueError(wanted)
+        try:
+            parts = urllib.parse.urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(wanted) from None
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise ValueError(f"{wanted}, encrypted")
+        return cls(text)
+
+
+class Folder(Url):
+    """A Url that ends with a slash."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Folder":
+        if not text.endswith("/"):
+            raise ValueError("the address of a folder, with a slash at its end")
+        return cls(Url.parse(text))
+
+
+class Sha256(str):
+    """64 hexadecimal digits."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Sha256":
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            raise ValueError("a SHA-256 of 64 hexadecimal digits")
+        return cls(text)
+
+
+class Natural(int):
+    """A whole number from 1 on."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Natural":
+        if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
+            raise ValueError("a whole number from 1 on")
+        return cls(text)
+
+
+class RepositoryUrl(str):
+    """The address of a package repository; `folder` is the same with the ABI put in."""
+
+    @classmethod
+    def parse(cls, text: str) -> "RepositoryUrl":
+        cls(text).folder  # noqa: B018
+        return cls(text)
+
+    @property
+    def folder(self) -> Folder:
+        return Folder.parse(self.replace("${ABI}", ABI))
+
+
+class PackageName(str):
+    """What a package is called, without its version."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackageName":
+        if not manifest.NAME.fullmatch(text):
+            raise ValueError("a package's name such as tor")
+        return cls(text)
+
+
+class PackageVersion(str):
+    """A package's version as pkg writes it, with revision and epoch."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackageVersion":
+        if not manifest.VERSION.fullmatch(text):
+            raise ValueError("a package's version such as 0.4.8.14_1")
+        return cls(text)
+
+
+class PackagePath(str):
+    """Where a package lies in its repository."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PackagePath":
+        if not catalogue.PATH.fullmatch(text):
+            raise ValueError("a path below the repository such as All/tor-0.4.8.pkg")
+        return cls(text)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPin:
+    """One set: its hash, its size in bytes, and whether a signature vouched for it when pinned."""
+
+    sha256: Sha256
+    size: Natural
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A build of the operating system, by number and content."""
+
+    build: Natural
+    base: SetPin
+    kernel: SetPin
+
+    @property
+    def sets(self) -> dict[str, SetPin]:
+        """By file name."""
+        return {BASE_FILE: self.base, KERNEL_FILE: self.kernel}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where the base system comes from, and what of it is already known for certain."""
+
+    location: Folder
+    key_location: Url
+    principal: Principal
+    key: PublicKey | None = None
+    pin: Pin | None = None
+
+    @property
+    def signer(self) -> Signer | None:
+        return Signer(self.principal, self.key) if self.key else None
+
+
+@dataclass(frozen=True, slots=True)
+class PackagePin:
+    """A package by content; `path` is where the repository had it, `size` is in bytes. `needs` are
+    the other packages without which it does not work, and all that those need."""
+
+    name: PackageName
+    version: PackageVersion
+    path: PackagePath
+    sha256: Sha256
+    size: Natural
+    needs: tuple[PackageName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Where packages come from, and which; what one needs comes before it.
+
+    `signer` is the fingerprint of the key that the base trusted when they were pinned. No `pins`
+    at all is not the same as an empty list of them.
+    """
+
+    repository: RepositoryUrl
+    signer: Sha256 | None = None
+    pins: tuple[PackagePin, ...] | None = None
+
+
+UPSTREAM = Packages(RepositoryUrl("https://pkg.hardenedbsd.org/HardenedBSD/pkg/${ABI}/"))
+"""What a lock file means that does not speak of packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    schema: Schema
+    base: Base
+    packages: Packages = UPSTREAM
+
+
+def load(path: Path) -> Lock:
+    """Read the lock file. Raises Refusal, also for pins without the key of their signer, and for
+    a package that is pinned twice."""
+    read = document.load(path, Lock)
+    base, packages = read.value.base, read.value.packages
+    if base.pin and not base.key:
+        raise Refusal(
+            read.where("base", "pin"),
+            expected="the signer's key beside the pinned build",
+            found="none",
+            remedy="restore the file from the repository, or empty pin and run "
+            "./exitisp lock --update",
+        )
+    if packages.pins and not packages.signer:
+        raise Refusal(
+            read.where("packages", "pins"),
+            expected="the fingerprint of the repository's key beside the pins, as signer",
+            found="none",
+            remedy="empty pins and run ./exitisp lock --update",
+        )
+    seen = set()
+    for at, pin in enumerate(packages.pins or ()):
+        if pin.name in seen:
+            raise Refusal(
+                read.where("packages", "pins", at),
+                expected="every package once",
+                found=f"{pin.name} twice",
+                remedy="empty pins and run ./exitisp lock --update",
+            )
+        seen.add(pin.name)
+    for at, pin in enumerate(packages.pins or ()):
+        if lost := [name for name in pin.needs if name not in seen]:
+            raise Refusal(
+                read.where("packages", "pins", at, "needs"),
+                expected=f"a pin of {lost[0]}, which {pin.name} needs",
+                found="none",
+                remedy="empty pins and run ./exitisp lock --update",
+            )
+    return read.value
+
+
+def write(path: Path, lock: Lock) -> None:
+    """Write the lock file anew, comments included. Raises Refusal and leaves the old one."""
+    atomic_files.replace(path, render(lock).encode())
+
+
+def render(lock: Lock) -> str:
+    base, packages = lock.base, lock.packages
+    pin = f"\n{_render_pin(base.pin)}" if base.pin else ""
+    return _TEXT.format(
+        schema=lock.schema,
+        location=base.location,
+        key_location=base.key_location,
+        principal=base.principal,
+        key=f" {base.key}" if base.key else "",
+        pin=pin,
+        repository=packages.repository,
+        signer=f" {packages.signer}" if packages.signer else "",
+        pins=_render_packages(packages.pins),
+    )
+
+
+def _render_packages(pins: tuple[PackagePin, ...] | None) -> str:
+    if not pins:
+        return "" if pins is None else " []"
+    return "".join(
+        f'\n    - {{name: "{one.name}", version: "{one.version}", size: {one.size},\n'
+        f"       sha256: {one.sha256},\n"
+        f'       path: "{one.path}"{_render_needs(one)}}}'
+        for one in pins
+    )
+
+
+def _render_needs(pin: PackagePin) -> str:
+    names = ", ".join(f'"{name}"' for name in pin.needs)
+    return f",\n       needs: [{names}]" if names else ""
+
+
+def _render_pin(pin: Pin) -> str:
+    lines = [f"    build: {pin.build}"]
+    for name, one in (("base", pin.base), ("kernel", pin.kernel)):
+        lines += [
+            f"    {name}:",
+            f"      sha256: {one.sha256}",
+            f"      size: {one.size}",
+            f"      signed: {'yes' if one.signed else 'no'}",
+        ]
+    return "\n".join(lines)
+
+
+_TEXT = """\
+# What an image is made from, to the byte. `./exitisp lock --update` writes this file (comments of
+# your own are not kept); whoever shares it shares the decision. Commit it.
+schema: {schema}
+
+base:
+  # The folder on the mirror that holds the build-N folders. LATEST beside them moves, and is
+  # never used.
+  location: {location}
+
+  # Where the public key of the build server is published, and the name that it signs under.
+  key_location: {key_location}
+  principal: {principal}
+
+  # That key (OpenSSH). Empty until a machine has reached the mirror: the first update reads it
+  # over TLS and shows its fingerprint. From then on another key is refused; to replace it on
+  # purpose: ./exitisp lock --update --accept-key FINGERPRINT
+  key:{key}
+
+  # The build, and the hash and size in bytes of its sets. `signed: no`: upstream offered no
+  # signature when the set was pinned, and the image's manifest says so. An update never goes back
+  # to an older build or from signed to unsigned; to do that on purpose, empty `pin` first.
+  pin:{pin}
+
+packages:
+  # The repository; ${{ABI}} stands for FreeBSD:15:amd64. Its catalogue must be signed by a key
+  # that the base trusts (/usr/share/keys/pkg).
+  repository: {repository}
+
+  # The fingerprint of the key that had signed the catalogue when the packages were pinned.
+  signer:{signer}
+
+  # The packages that the overlays ask for, Python for the freeze, and what those need; a build
+  # takes of them what it asks for. The repository is a rolling one: it forgets old packages. An
+  # update never goes back to an older version of a package; to do that on purpose, empty `pins`
+  # first.
+  pins:{pins}
+"""

@@ -1,0 +1,153 @@
+"""Pinning the newest build of the mirror, and downloading what is pinned; always verified."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+from image.base import lock, mirror
+from image.base.cache import alone_in
+from image.base.download import Client
+from image.base.lock import Base, Lock, Pin
+from image.base.sets import SET_FILES
+from image.base.signature import PublicKey, Signer
+from image.base.timeouts import PATIENCE, Patience
+
+_WITHOUT_MIRROR = (
+    "name a folder that holds MANIFEST, base.txz and kernel.txz: ./exitisp build --sets DIR"
+)
+
+
+def update(
+    lock_path: Path, cache: Path, *, accept_key: str | None = None, patience: Patience = PATIENCE
+) -> str:
+    """Pin the newest build in the lock file, its sets verified in `cache`; say what changed.
+
+    `accept_key` is the fingerprint (``SHA256:...``) of a key that may replace the one in the
+    lock. Raises Refusal, and then the lock file is what it was: for another key, an older build,
+    other hashes under the same number, and a signature that was there and is no more.
+    """
+    with alone_in(cache):
+        return pin_newest(lock_path, cache, accept_key, patience)
+
+
+def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: Patience) -> str:
+    """What `update` does, for a caller that has the cache to itself."""
+    old = lock.load(lock_path)
+    client = Client(_WITHOUT_MIRROR, patience)
+    key = mirror.read_key(client, old.base.key_location)
+    _check_key(old.base, key, accept_key)
+    if key != old.base.key:
+        _say(f"{old.base.key_location} has the key {key.fingerprint} ({old.base.principal})")
+    signer = Signer(old.base.principal, key)
+    offer = mirror.find_newest(client, old.base.location, signer)
+    if old.base.pin:
+        _check_newer(old.base.pin, offer, lock_path)
+    mirror.fetch(client, offer, signer, cache)
+    new = replace(old, base=replace(old.base, key=key, pin=offer.pin))
+    if new != old:
+        lock.write(lock_path, new)
+    return _summary(old, new, lock_path)
+
+
+def download(base: Base, pin: Pin, lock_path: Path, cache: Path, patience: Patience) -> None:
+    """Bring exactly what is pinned into `cache`."""
+    client = Client(_WITHOUT_MIRROR, patience)
+    signer = base.signer
+    assert signer
+    offer = mirror.inspect(client, base.location, pin.build, signer)
+    if offer is None:
+        raise Refusal(
+            f"{base.location}build-{pin.build}/",
+            expected="the build that is pinned",
+            found="nothing, or not all of it: mirrors remove old builds",
+            remedy="pin the newest build: ./exitisp lock --update",
+        )
+    _check_same(
+        pin,
+        offer,
+        f"do not use it; if upstream explains the change, empty `pin` in "
+        f"{lock_path} and run ./exitisp lock --update",
+    )
+    mirror.fetch(client, offer, signer, cache)
+
+
+def _check_key(base: Base, key: PublicKey, accepted: str | None) -> None:
+    if accepted is not None and key.fingerprint != accepted:
+        raise Refusal(
+            base.key_location,
+            expected=f"the key {accepted}, as --accept-key says",
+            found=key.fingerprint,
+            remedy="compare both with what the signer has announced",
+        )
+    if accepted is None and base.key is not None and key != base.key:
+        raise Refusal(
+            base.key_location,
+            expected=f"the key {base.key.fingerprint}, as the lock file has it",
+            found=key.fingerprint,
+            remedy="do not go on unless the signer has announced that key; then: "
+            f"./exitisp lock --update --accept-key {key.fingerprint}",
+        )
+
+
+def _check_newer(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
+    remedy = (
+        f"keep what is pinned; if upstream explains it, empty `pin` in {lock_path} and try again"
+    )
+    if offer.build < pin.build:
+        raise Refusal(
+            offer.folder,
+            expected=f"build-{pin.build}, which is pinned, or a newer one",
+            found=f"build-{offer.build} as the newest",
+            remedy=remedy,
+        )
+    if offer.build == pin.build:
+        _check_same(pin, offer, remedy)
+    for file in SET_FILES:
+        if pin.sets[file].signed and not offer.pin.sets[file].signed:
+            raise Refusal(
+                f"{offer.folder}{file}",
+                expected="a signature, as the pinned build has one",
+                found="none, nor one of its MANIFEST",
+                remedy=remedy,
+            )
+
+
+def _check_same(pin: Pin, offer: mirror.Offer, remedy: str) -> None:
+    """What the mirror has under the pinned number must be what is pinned."""
+    for file in SET_FILES:
+        pinned, offered = pin.sets[file], offer.pin.sets[file]
+        for what, expected, found in (
+            ("SHA-256", pinned.sha256, offered.sha256),
+            ("size", pinned.size, offered.size),
+        ):
+            if expected != found:
+                raise Refusal(
+                    f"{offer.folder}{file}",
+                    expected=f"the {what} {expected}, as the lock file has it",
+                    found=f"{found}",
+                    remedy=remedy,
+                )
+
+
+def _summary(old: Lock, new: Lock, lock_path: Path) -> str:
+    key, pin = new.base.key, new.base.pin
+    assert key
+    assert pin
+    if new == old:
+        return f"{lock_path}: build-{pin.build} is still the newest; nothing changed"
+    before = f"before: build-{old.base.pin.build}" if old.base.pin else "the first"
+    lines = [f"{lock_path}: build-{pin.build} is pinned ({before})"]
+    if key != old.base.key:
+        known = (
+            f"replaces {old.base.key.fingerprint}" if old.base.key else "seen for the first time"
+        )
+        lines.append(f"  signer's key {key.fingerprint}, {known}: compare it with another source")
+    for file, one in pin.sets.items():
+        trust = f"signed by {key.fingerprint}" if one.signed else "pinned on first use, unsigned"
+        lines.append(f"  {file}: {one.size} bytes, SHA-256 {one.sha256}, {trust}")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -1,1 +1,0 @@
-"""Which base system and which packages go into an image."""

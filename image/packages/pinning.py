@@ -1,0 +1,165 @@
+"""Pinning the newest packages of the repository that the lock file names."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+from image import progress, store
+from image.atomic_files import writing
+from image.base import lock
+from image.base.lock import (
+    Lock,
+    Natural,
+    PackageName,
+    PackagePath,
+    PackagePin,
+    PackageVersion,
+    Sha256,
+)
+from image.base.sets import VerifiedSet
+from image.base.source import obtain as obtain_sets
+from image.base.timeouts import PATIENCE, Patience
+from image.overlay import Overlay, dropping
+from image.packages import version
+from image.packages.catalogue import Catalogue, Listed
+from image.packages.location import place
+from image.packages.repository import VerifiedPackage, Word, bring, open_repository
+from image.packages.selection import Missing
+from image.packages.solver import base_shlibs, solve
+from image.packages.source import solve_newest
+from image.packages.trust import Keys
+from image.populate import plant
+from image.root import read_accounts
+from image.tree import Tree
+
+
+def update(
+    lock_path: Path,
+    overlays: Sequence[Overlay],
+    cache: Path,
+    *,
+    patience: Patience = PATIENCE,
+) -> str:
+    """Pin the newest packages for the base system that is pinned; say what changed.
+
+    `cache` has the folders ``sets``, ``packages`` and ``unpacked``. Raises Refusal, and then the
+    lock file is what it was.
+    """
+    sets = obtain_sets(None, lock_path, cache / "sets", patience=patience)
+    base = base_tree(sets.base, overlays, cache)
+    return pin_newest(lock_path, overlays, base, cache / "packages", patience)
+
+
+def base_tree(base: VerifiedSet, overlays: Sequence[Overlay], cache: Path) -> Tree:
+    """The base system as a tree, without what the overlays drop. Raises Refusal."""
+    drop, drop_key = dropping(overlays)
+    with writing(cache), progress.step(f"Unpack {base.path.name}", base.size) as advance:
+        unpacked = store.unpack(base, base.sha256, drop, drop_key, cache, advance)
+    if not unpacked.fresh:
+        unpacked.verify()
+    tree = Tree()
+    plant(tree, unpacked, read_accounts(unpacked), base.path.name)
+    return tree
+
+
+def pin_newest(
+    lock_path: Path,
+    overlays: Sequence[Overlay],
+    base: Tree,
+    cache: Path,
+    patience: Patience = PATIENCE,
+) -> str:
+    """Pin what the overlays ask for, and what that needs, each verified in `cache`; say what
+    changed.
+
+    `base` is the tree of the base system: only its keys are trusted. Raises Refusal, and then the
+    lock file is what it was; also for a package older than the one that is pinned.
+    """
+    old = lock.load(lock_path)
+    there = place(old.packages.repository, patience)
+    repository = open_repository(there, Keys.of_tree(base))
+    listed, missing = solve_newest(repository, overlays, base)
+    pinned = {pin.name: pin for pin in old.packages.pins or ()}
+    for one in listed:
+        before = pinned.get(PackageName(one.package.name))
+        if before and version.compare(one.package.version, before.version) < 0:
+            raise Refusal(
+                there.where(one.path),
+                expected=f"{before.name} {before.version}, which is pinned, or a newer one",
+                found=one.package.version,
+                remedy=f"keep what is pinned; if upstream explains it, empty `pins` in {lock_path} "
+                "and try again",
+            )
+    word = Word(
+        f"listed in a catalogue signed by {repository.signer}",
+        "the repository's catalogue",
+        "try again later: the repository is just being renewed",
+    )
+    needs = _needs(listed, base)
+    pins = tuple(
+        _pin(one, needs[one.listed.package.name]) for one in bring(there, listed, word, cache)
+    )
+    new = replace(old, packages=replace(old.packages, signer=Sha256(repository.signer), pins=pins))
+    if new != old:
+        lock.write(lock_path, new)
+    return summary(old, new, repository.signer_name, missing, lock_path)
+
+
+def summary(
+    old: Lock, new: Lock, signer_name: str, missing: Sequence[Missing], lock_path: Path
+) -> str:
+    """What an update of the packages did, a line a change."""
+    before = {pin.name: pin for pin in old.packages.pins or ()}
+    after = {pin.name: pin for pin in new.packages.pins or ()}
+    if new == old:
+        lines = [f"{lock_path}: its {len(after)} packages are still the newest; nothing changed"]
+    else:
+        was = "the first" if old.packages.pins is None else f"before: {len(before)}"
+        lines = [f"{lock_path}: {len(after)} packages are pinned ({was})"]
+        lines += [_change(before.get(name), after.get(name)) for name in sorted(before | after)]
+    if new.packages.signer != old.packages.signer:
+        replaces = f", replaces {old.packages.signer}" if old.packages.signer else ""
+        lines.append(
+            f"  signed by {new.packages.signer} ({signer_name}), which the base trusts{replaces}"
+        )
+    lines += [f"  {one}" for one in missing]
+    return "\n".join(line for line in lines if line)
+
+
+def _change(before: PackagePin | None, after: PackagePin | None) -> str:
+    if after is None:
+        assert before
+        return f"  removed   {before.name} {before.version}"
+    if before is None:
+        return f"  added     {after.name} {after.version} ({after.size} bytes)"
+    if before.version != after.version:
+        return f"  upgraded  {after.name} {before.version} -> {after.version}"
+    if before.sha256 != after.sha256:
+        return f"  rebuilt   {after.name} {after.version}"
+    return ""
+
+
+def _needs(listed: Sequence[Listed], base: Tree) -> dict[str, tuple[PackageName, ...]]:
+    """For each of the packages the others of them that it needs, and all that those need."""
+    catalogue, shlibs = Catalogue(tuple(listed)), base_shlibs(base)
+    return {
+        name: tuple(
+            PackageName(other.package.name)
+            for other in solve([name], catalogue, shlibs)
+            if other.package.name != name
+        )
+        for name in (one.package.name for one in listed)
+    }
+
+
+def _pin(package: VerifiedPackage, needs: tuple[PackageName, ...]) -> PackagePin:
+    listed = package.listed
+    return PackagePin(
+        PackageName(listed.package.name),
+        PackageVersion(listed.package.version),
+        PackagePath(listed.path),
+        Sha256(package.sha256),
+        Natural(package.size),
+        needs,
+    )

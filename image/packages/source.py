@@ -1,0 +1,231 @@
+"""Which packages go into an image: given by hand, or pinned; always verified."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+from image.base import lock
+from image.base.lock import PackagePin
+from image.base.timeouts import PATIENCE, Patience
+from image.overlay import Overlay
+from image.packages.catalogue import Catalogue, Listed
+from image.packages.checksum import Checksum, Kind
+from image.packages.compact import read_package
+from image.packages.location import place
+from image.packages.manifest import Package
+from image.packages.repository import (
+    Repository,
+    VerifiedPackage,
+    Word,
+    bring,
+    check_abi,
+    open_repository,
+)
+from image.packages.selection import Missing, choose
+from image.packages.solver import base_shlibs, solve
+from image.packages.trust import Keys
+from image.tree import Tree
+
+NONE = "none"
+"""What --packages takes for an image without any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A repository that a person names: a folder or an address. `keys` is a folder of fingerprints
+    to trust; without it, those of the base count."""
+
+    place: str
+    keys: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What the lock file pins; if that is nothing yet and `first` says so, the newest, which is
+    then pinned."""
+
+    lock: Path
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """Packages in the order in which they are installed, and what the repository lacked."""
+
+    packages: tuple[VerifiedPackage, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+def source(packages: str, keys: str, lock_path: Path, *, first: bool) -> Given | Pinned | None:
+    """What --packages and --package-keys ask for; None for an image without packages.
+
+    Raises Refusal.
+    """
+    if keys and packages in ("", NONE):
+        raise Refusal(
+            "--package-keys",
+            expected="--packages with a repository to trust the keys for",
+            found=f"--packages {NONE}" if packages else "none",
+            remedy="give both or neither: without --packages, the base's own keys count",
+        )
+    if packages == NONE:
+        return None
+    if packages:
+        return Given(packages, Path(keys) if keys else None)
+    if not first and lock.load(lock_path).packages.pins is None:
+        raise _unpinned(lock_path)
+    return Pinned(lock_path, first)
+
+
+def obtain(
+    source: Given | Pinned | None,
+    overlays: Sequence[Overlay],
+    base: Tree,
+    cache: Path,
+    *,
+    patience: Patience = PATIENCE,
+) -> Obtained:
+    """The packages that the overlays ask for, and what those need.
+
+    `base` is the tree of the base system, whose keys are trusted and whose libraries count.
+    `cache` is the folder for what is downloaded. What is missing is also told on standard error.
+    Raises Refusal.
+    """
+    if source is None:
+        return Obtained()
+    if isinstance(source, Given):
+        found = _obtain_given(source, overlays, base, cache, patience)
+    else:
+        found = _obtain_pinned(source, overlays, base, cache, patience)
+    for missing in found.missing:
+        print(missing, file=sys.stderr)
+    return found
+
+
+def solve_newest(
+    repository: Repository, overlays: Sequence[Overlay], base: Tree
+) -> tuple[tuple[Listed, ...], tuple[Missing, ...]]:
+    """What to install of `repository`, and what it lacks. An optional package that lacks what it
+    needs is as good as missing, and why is told on standard error. Raises Refusal."""
+    catalogue, shlibs = repository.catalogue, base_shlibs(base)
+    offered = {one.package.name for one in catalogue.listed}
+    choice = choose(overlays, offered)
+    try:
+        solution = solve(choice.names, catalogue, shlibs)
+    except Refusal:
+        broken = {}
+        for name in _optional(overlays) & set(choice.names):
+            try:
+                solve([name], catalogue, shlibs)
+            except Refusal as refusal:
+                broken[name] = refusal
+        if not broken:
+            raise
+        for name in sorted(broken):
+            print(f"{name} is left out: {broken[name]}", file=sys.stderr)
+        choice = choose(overlays, offered - broken.keys())
+        solution = solve(choice.names, catalogue, shlibs)
+    check_abi(solution)
+    return solution, choice.missing
+
+
+def _optional(overlays: Sequence[Overlay]) -> set[str]:
+    """The names that no overlay needs."""
+    rules = [rule for one in overlays for rule in one.recipe.value.packages]
+    needed = {name for rule in rules if not rule.optional for name in rule.names}
+    return {name for rule in rules if rule.optional for name in rule.names} - needed
+
+
+def _obtain_given(
+    given: Given, overlays: Sequence[Overlay], base: Tree, cache: Path, patience: Patience
+) -> Obtained:
+    keys = Keys.of_folder(given.keys).revoking(base) if given.keys else Keys.of_tree(base)
+    repository = open_repository(place(given.place, patience), keys)
+    listed, missing = solve_newest(repository, overlays, base)
+    truster = "--package-keys" if given.keys else "the base"
+    word = Word(
+        f"given with --packages, listed in a catalogue signed by {repository.signer} "
+        f"({repository.signer_name}), which {truster} trusts",
+        "the repository's catalogue",
+        "give a complete repository; one that is just being renewed is complete soon",
+    )
+    return Obtained(bring(repository.place, listed, word, cache), missing)
+
+
+def _obtain_pinned(
+    pinned: Pinned, overlays: Sequence[Overlay], base: Tree, cache: Path, patience: Patience
+) -> Obtained:
+    locked = lock.load(pinned.lock).packages
+    if locked.pins is None:
+        if not pinned.first:
+            raise _unpinned(pinned.lock)
+        from image.packages.pinning import pin_newest
+
+        print(f"{pinned.lock} pins no packages yet; pinning the newest", file=sys.stderr)
+        print(pin_newest(pinned.lock, overlays, base, cache, patience), file=sys.stderr)
+        locked = lock.load(pinned.lock).packages
+    word = Word(
+        f"pinned; the catalogue was signed by {locked.signer} when it was",
+        "the lock file",
+        "mirrors of a rolling branch remove old packages: pin what there is now, ./exitisp lock "
+        "--update",
+    )
+    pins = {str(pin.name): pin for pin in locked.pins or ()}
+    with _among_pins(pinned.lock):
+        choice = choose(overlays, pins)
+    needed = {name for one in choice.names for name in (one, *pins[one].needs)}
+    listed = [_listed(pin) for name, pin in pins.items() if name in needed]
+    packages = [
+        _described(one) for one in bring(place(locked.repository, patience), listed, word, cache)
+    ]
+    known = {one.listed.package.name: one for one in packages}
+    with _among_pins(pinned.lock):
+        catalogue = Catalogue(tuple(one.listed for one in packages))
+        solution = solve(choice.names, catalogue, base_shlibs(base))
+    return Obtained(tuple(known[one.package.name] for one in solution), choice.missing)
+
+
+def _unpinned(path: Path) -> Refusal:
+    return Refusal(
+        path,
+        expected="pinned packages",
+        found="none",
+        remedy="pin the newest: ./exitisp lock --update; or name a repository: "
+        f"--packages DIR; or build without: --packages {NONE}",
+    )
+
+
+def _listed(pin: PackagePin) -> Listed:
+    """As much as a pin says of a package."""
+    checksum = Checksum(Kind.SHA256, bytes.fromhex(pin.sha256))
+    return Listed(Package(pin.name, pin.version, ""), pin.path, checksum, pin.size)
+
+
+def _described(package: VerifiedPackage) -> VerifiedPackage:
+    """The package with all that it says of itself. Raises Refusal if it is another one."""
+    said = read_package(package)
+    if said.full_name != package.listed.package.full_name:
+        raise Refusal(
+            package.path,
+            expected=f"the package {package.listed.package.full_name}, as the lock file says",
+            found=said.full_name,
+            remedy="empty pins in the lock file, and run ./exitisp lock --update",
+        )
+    return replace(package, listed=replace(package.listed, package=said))
+
+
+@contextmanager
+def _among_pins(lock_path: Path) -> Iterator[None]:
+    """What the pinned packages lack, an update may bring."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal(
+            refusal.where,
+            expected=refusal.expected,
+            found=f"{refusal.found}, of what {lock_path} pins",
+            remedy="pin anew: ./exitisp lock --update",
+        ) from refusal

@@ -1,0 +1,75 @@
+"""Which release an image is, and whose upgrades it takes: written into the root tree."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstboot.core import release_info
+from firstboot.core.refusal import Refusal
+from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, VERSION, Stamp
+from firstboot.site.model import SCHEMA
+from image.base.signature import PublicKey
+from image.bill import userland
+from image.release.assembly import check_version
+from image.tree import Tree, directory, file, parents
+
+HARDENED = "usr/sbin/hbsdcontrol"
+"""Which HardenedBSD's base has, and FreeBSD's has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Its version, and the keys that may sign what replaces it: without any, nothing does."""
+
+    version: str = VERSION
+    keys: tuple[PublicKey, ...] = ()
+
+
+UNRELEASED = Release()
+
+
+def stamp_of(release: Release, tree: Tree) -> Stamp:
+    """What the image says of itself. `tree` has the base."""
+    system = "HardenedBSD" if HARDENED in tree else "FreeBSD"
+    return Stamp(release.version, f"{system} {userland(tree)}".strip(), SCHEMA)
+
+
+def plant(tree: Tree, release: Release, time: int) -> None:
+    """Put it into the root tree, `time` old."""
+    files = {release_info.PLACE: release_info.render(stamp_of(release, tree))}
+    if release.keys:
+        lines = (f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in release.keys)
+        files[SIGNERS] = "".join(lines).encode()
+    for path, data in files.items():
+        for above in parents(path):
+            if above not in tree:
+                tree[above] = directory(mtime=time)
+        tree[path] = file(data, mtime=time)
+
+
+def release(version: str, keys: Path | None) -> Release:
+    """The release of that version, or the unreleased one without; `keys` is a file of its public
+    keys. Raises Refusal."""
+    if version:
+        check_version(version)
+    return Release(version or VERSION, read_keys(keys) if keys else ())
+
+
+def read_keys(path: Path) -> tuple[PublicKey, ...]:
+    """The public keys in the file at `path`, one a line. Raises Refusal."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        keys = tuple(PublicKey.parse(line) for line in lines if line and not line.startswith("#"))
+    except (OSError, ValueError) as error:
+        raise _no_keys(path, str(error)) from error
+    if not keys:
+        raise _no_keys(path, "none")
+    return keys
+
+
+def _no_keys(path: Path, found: str) -> Refusal:
+    return Refusal(
+        path,
+        expected="public keys of OpenSSH, one a line",
+        found=found,
+        remedy="name the .pub file of the key that signs the releases",
+    )

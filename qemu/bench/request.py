@@ -1,0 +1,60 @@
+"""Benchmarks as the command line asks for them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from image.artifacts import Base, last_built
+from image.bench import measure as measure_build
+from image.host import ensure, program
+from image.reference_image import made
+from qemu.bench.network import measure as measure_configuration
+from qemu.bench.routes import possible
+from qemu.boottime import measure as measure_starts
+from qemu.needs import MACHINE, WORLD
+
+FULL_TABLE = 1_000_000
+"""IPv4 routes of a neighbour that has the whole table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options of `./exitisp bench`; None, zero and the empty text mean the default.
+
+    `root` is the folder of the project. `install` allows apt-get to install missing programs.
+    """
+
+    root: Path
+    lock: Path
+    sets: Path | None = None
+    image: Path | None = None
+    configured: Path | None = None
+    routes: int = 0
+    output: Path | None = None
+    install: bool = False
+
+
+def measure_builds(request: Request) -> None:
+    """Compare builds with the least that any build has to do. Raises Refusal."""
+    ensure([program("xz", "xz-utils"), program("zstd", "zstd")], install=request.install)
+    measure_build(request.root, request.sets, request.output or Path("dist/bench.json"))
+
+
+def measure_boots(request: Request) -> None:
+    """Compare the starts of an image with those of a stock installation. Raises Refusal."""
+    ensure(MACHINE, install=request.install)
+    image = request.image or last_built(Base.HARDENEDBSD)
+    with made(request.sets, request.lock) as stock:
+        images = {"stock": stock, "unconfigured": image}
+        if request.configured:
+            images["configured"] = request.configured
+        measure_starts(images, request.output or Path("dist/bench-boot.json"))
+
+
+def measure_network(request: Request) -> None:
+    """Compare the speed of a configured box with that of a stock system. Raises Refusal."""
+    count = possible(request.routes or FULL_TABLE)
+    ensure([*MACHINE, *WORLD, program("dnsperf", "dnsperf")], install=request.install)
+    image = request.image or last_built(Base.HARDENEDBSD)
+    with made(request.sets, request.lock) as stock:
+        output = request.output or Path("dist/bench-network.json")
+        measure_configuration(image, stock, count, request.root / "build/bench", output)

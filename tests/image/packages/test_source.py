@@ -1,0 +1,139 @@
+"""Packages that are given by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from firstboot.core.refusal import Refusal
+from image.overlay import Overlay
+from image.packages.source import Given, Obtained, Pinned, obtain, source
+from tests.command import ROOT
+from tests.image.base.upstream import HASTY
+from tests.image.packages.asking import asking, base_system
+from tests.image.packages.repository import (
+    Made,
+    Repository,
+    Signer,
+    make_repository,
+    trust,
+    usual_signer,
+)
+from tests.image.packages.serving import Server
+
+LIBEVENT = Made("libevent", "2.1.12", facts={"shlibs_provided": ["libevent-2.1.so.7"]})
+TOR = Made(
+    "tor", "0.4.8", deps={"libevent": "2.1.12"}, facts={"shlibs_required": ["libevent-2.1.so.7"]}
+)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return make_repository(tmp_path / "repository", [TOR, LIBEVENT, Made("nyx")])
+
+
+@pytest.fixture
+def overlays(tmp_path: Path) -> list[Overlay]:
+    return [asking(tmp_path / "tor", "{name: tor}", "{name: pkg, optional: yes, reason: no lists}")]
+
+
+def names(obtained: Obtained) -> list[str]:
+    return [one.listed.package.full_name for one in obtained.packages]
+
+
+def test_what_is_asked_for_and_what_that_needs_comes_from_a_folder(
+    repository: Repository,
+    overlays: list[Overlay],
+    cache: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = base_system(usual_signer())
+    obtained = obtain(Given(str(repository.folder)), overlays, base, cache)
+    assert names(obtained) == ["libevent-2.1.12", "tor-0.4.8"]
+    assert "which the base trusts" in obtained.packages[0].provenance
+    assert "no package pkg, which overlay 'tor' would use: no lists" in capsys.readouterr().err
+    assert [one.names for one in obtained.missing] == [("pkg",)]
+
+
+def test_and_from_a_server_the_same(
+    repository: Repository, overlays: list[Overlay], cache: Path, server: Server
+) -> None:
+    server.offer(repository.folder)
+    base = base_system(usual_signer())
+    obtained = obtain(Given(server.template), overlays, base, cache, patience=HASTY)
+    assert names(obtained) == ["libevent-2.1.12", "tor-0.4.8"]
+    assert not server.requests("All/nyx-1.0.pkg")
+
+
+def test_a_repository_that_the_base_does_not_trust_needs_its_keys_given(
+    repository: Repository, overlays: list[Overlay], cache: Path, tmp_path: Path
+) -> None:
+    base = base_system(Signer.rsa())
+    with pytest.raises(Refusal, match="a signature by a trusted key"):
+        obtain(Given(str(repository.folder)), overlays, base, cache)
+    keys = trust(tmp_path / "keys", usual_signer())
+    obtained = obtain(Given(str(repository.folder), keys), overlays, base, cache)
+    assert "which --package-keys trusts" in obtained.packages[0].provenance
+
+
+def test_keys_that_lie_beside_the_packages_count_for_nothing(
+    repository: Repository, overlays: list[Overlay], cache: Path
+) -> None:
+    trust(repository.folder / "keys", usual_signer())
+    with pytest.raises(Refusal, match="a signature by a trusted key"):
+        obtain(Given(str(repository.folder)), overlays, base_system(Signer.rsa()), cache)
+
+
+def test_what_the_base_has_revoked_stays_so_whatever_keys_are_given(
+    repository: Repository, overlays: list[Overlay], cache: Path, tmp_path: Path
+) -> None:
+    base = base_system(revoked=(usual_signer(),))
+    keys = trust(tmp_path / "keys", usual_signer())
+    with pytest.raises(Refusal, match="revoked"):
+        obtain(Given(str(repository.folder), keys), overlays, base, cache)
+
+
+def test_a_library_that_neither_base_nor_packages_have_is_refused(
+    overlays: list[Overlay], cache: Path, tmp_path: Path
+) -> None:
+    lost = replace(LIBEVENT, facts={})
+    repository = make_repository(tmp_path / "repository", [TOR, lost])
+    with pytest.raises(Refusal, match=r"libevent-2\.1\.so\.7"):
+        obtain(Given(str(repository.folder)), overlays, base_system(usual_signer()), cache)
+
+
+def test_an_optional_package_that_lacks_what_it_needs_is_as_good_as_missing(
+    overlays: list[Overlay], cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Made("pkg", deps={"lost": "1"})
+    repository = make_repository(tmp_path / "repository", [TOR, LIBEVENT, broken])
+    given, base = Given(str(repository.folder)), base_system(usual_signer())
+    obtained = obtain(given, overlays, base, cache)
+    assert names(obtained) == ["libevent-2.1.12", "tor-0.4.8"]
+    assert [one.names for one in obtained.missing] == [("pkg",)]
+    assert "pkg is left out: package pkg: expected lost, because pkg-1.0 needs lost" in (
+        capsys.readouterr().err
+    )
+    overlays.append(asking(tmp_path / "needs", "{name: pkg}"))
+    with pytest.raises(Refusal, match=r"pkg-1\.0 needs lost"):
+        obtain(given, overlays, base, cache)
+
+
+def test_without_packages_there_are_none(overlays: list[Overlay], cache: Path) -> None:
+    assert obtain(None, overlays, base_system(), cache) == Obtained()
+
+
+def test_options_say_where_packages_come_from(tmp_path: Path) -> None:
+    path = tmp_path / "lock.yaml"
+    assert source("", "", path, first=True) == Pinned(path, True)
+    assert source("none", "", path, first=True) is None
+    assert source("DIR", "KEYS", path, first=True) == Given("DIR", Path("KEYS"))
+    for packages in ("", "none"):
+        with pytest.raises(Refusal, match="--package-keys: expected --packages"):
+            source(packages, "KEYS", path, first=True)
+
+
+def test_a_lock_without_packages_is_refused_before_anything_long() -> None:
+    shipped = ROOT / "image" / "hardenedbsd.lock.yaml"
+    with pytest.raises(Refusal, match="expected pinned packages, found none"):
+        source("", "", shipped, first=False)
