@@ -145,12 +145,12 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     Example: ./exitisp lock
     Example: ./exitisp lock --update
     """
-    from image.base.cache import cache_folder
-    from image.base.lock import load, render
-    from image.base.pinning import update as pin_sets
+    from image.download.cache import cache_folder
     from image.freeze.packaged import MINORS, asking
+    from image.inputs.pin_base import update as pin_sets
+    from image.inputs.pin_packages import update as pin_packages
+    from image.lock import load, render
     from image.overlay import load_all
-    from image.packages.pinning import update as pin_packages
 
     if not update:
         refuse("without --update", {"--accept-key": accept_key})
@@ -189,11 +189,11 @@ def freeze(
     Example: ./exitisp freeze --target linux
     Example: ./exitisp freeze --packages ~/packages --sets ~/sets
     """
-    from image.base.cache import cache_folder
+    from image.download.cache import cache_folder
     from image.freeze import save
     from image.freeze.request import Request, freeze_requested
+    from image.inputs.packages import source
     from image.overlay import load_all
-    from image.packages.source import source
 
     repository = None
     if target is Target.LINUX:
@@ -409,7 +409,7 @@ def audit(_: Context, bill: Path | None = None, feed: Path | None = None) -> Non
     Example: ./exitisp audit --feed vuln.xml.xz
     """
     from image.audit import audit as compare_with_feed
-    from image.base.cache import cache_folder
+    from image.download.cache import cache_folder
 
     if bill is None:
         last_for_the_internet("It has no bill of materials: name that of another image")

@@ -12,11 +12,11 @@ from typing import Any
 
 from firstboot.core.refusal import Refusal
 from image import atomic_files
-from image.base.lock import BASE_FILE
-from image.base.sets import open_regular
 from image.bill import Part
+from image.lock import BASE_FILE
 from image.packages import vuxml
 from image.packages.vuxml import Feed, Range, Vulnerability
+from image.verified_file import open_regular
 
 LARGEST = 1 << 26
 """Bytes of a bill."""

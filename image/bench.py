@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from image.atomic_files import replace
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
+from image.inputs.base_sets import obtain
 
 ROUNDS = 3
 """Each figure is the best of so many: what disturbs a run only ever makes it longer."""

@@ -1,15 +1,13 @@
 """What an image was made of, as its bill of materials names it."""
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 
 from image.base.sets import BaseSets
+from image.base.userland import userland
 from image.freeze.frozen import Module
 from image.packages.repository import VerifiedPackage
 from image.tree import Tree
-
-_USERLAND = re.compile(rb'(?m)^USERLAND_VERSION="([0-9A-Za-z.+-]{1,64})"$')
 
 
 class Part(Enum):
@@ -72,10 +70,3 @@ def base_sets(sets: BaseSets, base: Tree) -> tuple[BaseSet, ...]:
         BaseSet(one.path.name, version, one.sha256, one.provenance, sets.build)
         for one in (sets.base, sets.kernel)
     )
-
-
-def userland(base: Tree) -> str:
-    """Which version the base system in a tree is, as freebsd-version(1) says; "" if it does not."""
-    script = base.get("bin/freebsd-version")
-    said = _USERLAND.search(script.content.read()) if script else None
-    return said[1].decode() if said else ""

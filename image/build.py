@@ -22,6 +22,7 @@ from image.base.sets import BaseSets
 from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze import Frozen, Target, freeze, packaged
 from image.freeze.verify import base_libraries
+from image.inputs.packages import Given, Obtained, Pinned, obtain
 from image.kernel.lint import lint
 from image.layout import Layout, lay_out
 from image.overlay import Overlay
@@ -29,9 +30,8 @@ from image.packages.contents import unpack_all
 from image.packages.repository import VerifiedPackage
 from image.packages.reviewed import NOTHING, Reviewed
 from image.packages.solver import base_shlibs
-from image.packages.source import Given, Obtained, Pinned, obtain
 from image.progress import step
-from image.release.stamp import UNRELEASED, Release, stamp_of
+from image.release_stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
 from image.store import Unpacked
 from image.tree import Tree

@@ -6,9 +6,9 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from image import fat, gpt, ufs2
 from image.atomic_files import place
-from image.layout import Layout
+from image.layout import Layout, too_large
+from image.populate import incomplete
 from image.progress import Advance, step
-from image.root import incomplete, too_large
 from image.tree import Tree, directory
 
 

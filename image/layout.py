@@ -84,3 +84,12 @@ def lay_out(size_mib: int, identifier: UUID) -> Layout:
         at += blocks
     partitions.insert(1, Partition("boot", gpt.FREEBSD_BOOT, BOOT_AT, BOOT_BLOCKS))
     return Layout(Table(size_mib * MIB // gpt.BLOCK, identifier, tuple(partitions)))
+
+
+def too_large(found: str) -> Refusal:
+    return Refusal(
+        "the root tree",
+        expected=f"one that fits a slot of {SLOT_MIB} MiB",
+        found=found,
+        remedy="drop more of the base in an overlay.yaml",
+    )

@@ -19,6 +19,7 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
+from firstboot.site.render import Each, Index
 from image.accounts import Accounts
 from image.archive import parse_flags
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path
@@ -287,8 +288,6 @@ def _translate(glob: str) -> str:
 
 def rendered(overlays: Iterable[Overlay]) -> frozenset[str]:
     """The files that the templates of `overlays` become on the box, those per relay apart."""
-    from firstboot.site.render import Each, Index
-
     indexes = (one.folder / "templates" / "index.yaml" for one in overlays)
     return frozenset(
         template.path

@@ -71,3 +71,20 @@ def entry_of(member: Member, contents: Path, uid: int, gid: int) -> Entry:
         content,
         member.target,
     )
+
+
+def read_accounts(base: Unpacked) -> Accounts:
+    try:
+        return Accounts.parse(base.read("etc/master.passwd"), base.read("etc/group"))
+    except KeyError as error:
+        raise incomplete("base.txz", error.args[0]) from error
+
+
+def incomplete(what: str, path: str) -> Refusal:
+    """The refusal of a base in which /`path` is missing."""
+    return Refusal(
+        what,
+        expected=f"a base system with /{path}",
+        found="none",
+        remedy="use the base.txz and kernel.txz of one build",
+    )

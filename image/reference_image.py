@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from image import build, disk, layout, root
-from image.base.cache import cache_folder
 from image.base.sets import BaseSets
-from image.base.source import obtain
+from image.download.cache import cache_folder
+from image.inputs.base_sets import obtain
 from image.tree import Tree, file
 
 FILES = {

@@ -8,14 +8,14 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from image import layout
 from image.artifacts import IMAGE, REHEARSAL, Base, next_steps
-from image.base.cache import cache_folder
-from image.base.choice import choose
 from image.build import Freezing, build
+from image.download.cache import cache_folder
+from image.inputs.choice import choose
+from image.inputs.packages import source
 from image.overlay import load, load_all
 from image.packages.reviewed import load as load_reviewed
-from image.packages.source import source
 from image.rehearsal.build import build as build_rehearsal
-from image.release.stamp import release
+from image.release_stamp import release
 
 
 @dataclass(frozen=True, slots=True)

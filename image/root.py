@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
-from image import overlay, services, setid
+from image import overlay, release_stamp, services, setid
 from image.accounts import Accounts
 from image.freeze import frozen
 from image.freeze.frozen import Frozen
-from image.layout import SLOT_MIB
+from image.layout import SLOT_MIB, too_large
 from image.overlay import Overlay
 from image.packages import registration
 from image.packages.contents import Contents
 from image.packages.install import copy_samples, detours, install
 from image.packages.reviewed import NOTHING, Reviewed, add_accounts, review
-from image.populate import plant
-from image.release import stamp
-from image.release.stamp import UNRELEASED, Release
+from image.populate import incomplete, plant, read_accounts
+from image.release_stamp import UNRELEASED, Release
 from image.store import Unpacked
 from image.tree import Entry, Tree, directory, file, parents
 
@@ -89,7 +88,7 @@ def finish(
     services.leave_out(tree, overlays)
     services.check(tree, overlays)
     register(tree, additions.packages, overlays, time)
-    stamp.plant(tree, additions.release, time)
+    release_stamp.plant(tree, additions.release, time)
     for text, entry in texts.items():
         if tree.get(text) is not entry:
             tree.pop(DATABASES[text], None)
@@ -121,22 +120,6 @@ def register(
             if above not in tree:
                 tree[above] = directory(mtime=time)
         tree[path] = file(data, mtime=time)
-
-
-def too_large(found: str) -> Refusal:
-    return Refusal(
-        "the root tree",
-        expected=f"one that fits a slot of {SLOT_MIB} MiB",
-        found=found,
-        remedy="drop more of the base in an overlay.yaml",
-    )
-
-
-def read_accounts(base: Unpacked) -> Accounts:
-    try:
-        return Accounts.parse(base.read("etc/master.passwd"), base.read("etc/group"))
-    except KeyError as error:
-        raise incomplete("base.txz", error.args[0]) from error
 
 
 def check_machine(tree: Tree, path: str) -> None:
@@ -220,13 +203,3 @@ def keep_in_memory(tree: Tree, overlays: list[Overlay], time: int) -> None:
                 tree[f"conf/base/{path}"] = copies.setdefault(id(entry), replace(entry))
             blocks = memory.mib * 2048
             tree[f"conf/base/{memory.path}/md_size"] = file(f"{blocks}\n".encode(), mtime=time)
-
-
-def incomplete(what: str, path: str) -> Refusal:
-    """The refusal of a base in which /`path` is missing."""
-    return Refusal(
-        what,
-        expected=f"a base system with /{path}",
-        found="none",
-        remedy="use the base.txz and kernel.txz of one build",
-    )

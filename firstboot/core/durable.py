@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import sys
 from pathlib import Path
 
 DISK = Path("/dev/gpt/boot")
@@ -57,9 +56,10 @@ def settle(folder: Path) -> None:
 
 
 def flush() -> None:
-    """Have the disk write down what is in its cache; where there is none, nothing happens."""
-    if not sys.platform.startswith("freebsd"):
-        return
+    """Have the disk write down what is in its cache.
+
+    Does nothing where there is no `DISK`, as on Linux, or where it has no such call.
+    """
     with contextlib.suppress(OSError):
         disk = os.open(DISK, os.O_WRONLY | os.O_CLOEXEC)
         try:

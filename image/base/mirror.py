@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
-from image import atomic_files, progress
-from image.base import digest, manifest
-from image.base.download import Client, forget
-from image.base.lock import BASE_FILE, KERNEL_FILE, Folder, Natural, Pin, SetPin, Sha256, Url
+from image import atomic_files, digest, progress
+from image.base import manifest
 from image.base.sets import LARGEST_MANIFEST, SET_FILES
-from image.base.signature import PublicKey, Signer
+from image.download.client import Client
+from image.download.partial import forget
+from image.download.url import Folder, Url
+from image.lock import BASE_FILE, KERNEL_FILE, Natural, Pin, SetPin, Sha256
+from image.ssh_signature import PublicKey, Signer
 
 LARGEST_SET = 4 << 30
 """Bytes; upstream's largest is a seventh of that."""

@@ -6,8 +6,6 @@ is no longer the same. An open descriptor would say less, since a file can be ov
 it. Neither is a defence against someone who runs as the same user while the image is built.
 """
 
-import os
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,8 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from firstboot.core.refusal import Refusal
-from image.base import digest, manifest
-from image.base.lock import BASE_FILE, KERNEL_FILE, Base, Pin
+from image import digest
+from image.base import manifest
+from image.lock import BASE_FILE, KERNEL_FILE, Base, Pin
+from image.verified_file import Identity, open_regular, reopen
 
 LARGEST_MANIFEST = 1 << 20
 """Bytes; also for a signature and a key."""
@@ -33,22 +33,6 @@ class Trust(Enum):
     SIGNED = "signed"
     PINNED_UNSIGNED = "pinned on first use, unsigned"
     LOCAL_UNSIGNED = "unsigned, given with --sets"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells a file from another at the same path, and from its own earlier content."""
-
-    device: int
-    inode: int
-    size: int
-    changed_ns: tuple[int, int]
-
-    @classmethod
-    def of(cls, file: FileIO) -> "Identity":
-        facts = os.fstat(file.fileno())
-        changed = (facts.st_mtime_ns, facts.st_ctime_ns)
-        return cls(facts.st_dev, facts.st_ino, facts.st_size, changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,36 +207,4 @@ def _tell_unpinned(path: Path, pin: Pin) -> None:
         f"{path} is not that of build-{pin.build}, which is pinned, and is not used (sets of your "
         "own are named with --sets)",
         file=sys.stderr,
-    )
-
-
-def reopen(path: Path, identity: Identity) -> FileIO:
-    """Open the file that was verified. Raises Refusal if it is another now."""
-    file = open_regular(path)
-    if Identity.of(file) != identity:
-        file.close()
-        raise Refusal(
-            path,
-            expected="the file that was verified a moment ago",
-            found="one that was changed or replaced since",
-            remedy="leave the file alone while the image is built, and start again",
-        )
-    return file
-
-
-def open_regular(path: Path) -> FileIO:
-    """Open a regular file; anything else could make the reader wait for ever."""
-    try:
-        file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        file.close()
-        found = "something that is no regular file"
-    except OSError as error:
-        found = error.strerror or str(error)
-    raise Refusal(
-        path,
-        expected="a readable file",
-        found=found,
-        remedy="check the path and its permissions",
     )

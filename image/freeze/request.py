@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.base.source import obtain as obtain_sets
 from image.freeze.freezing import freeze
 from image.freeze.frozen import Frozen
 from image.freeze.packaged import asking, divide
 from image.freeze.target import Target
 from image.freeze.target_python import Prefix
 from image.freeze.verify import base_libraries
+from image.inputs.base_sets import base_tree
+from image.inputs.base_sets import obtain as obtain_sets
+from image.inputs.packages import Given, Pinned, obtain
 from image.overlay import Overlay
-from image.packages.pinning import base_tree
 from image.packages.solver import base_shlibs
-from image.packages.source import Given, Pinned, obtain
 
 
 @dataclass(frozen=True, slots=True)

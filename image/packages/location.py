@@ -7,13 +7,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstboot.core.refusal import Refusal
-from image.base.lock import ABI, Folder, RepositoryUrl, Url
-from image.base.sets import open_regular
-from image.base.timeouts import PATIENCE, Patience
+from image.download.connect import connect
+from image.download.timeouts import PATIENCE, Patience
+from image.download.url import Folder, Url
 from image.progress import Advance
+from image.verified_file import open_regular
 
 if TYPE_CHECKING:
-    from image.base.download import Client
+    from image.download.client import Client
+
+ABI = "FreeBSD:15:amd64"
+"""What pkg calls the target system; ``${ABI}`` in the address of a repository."""
+
+
+class RepositoryUrl(str):
+    """The address of a package repository; `folder` is the same with the ABI put in."""
+
+    @classmethod
+    def parse(cls, text: str) -> "RepositoryUrl":
+        cls(text).folder  # noqa: B018
+        return cls(text)
+
+    @property
+    def folder(self) -> Folder:
+        return Folder.parse(self.replace("${ABI}", ABI))
+
 
 _INSTEAD = "name a folder that holds the repository: ./exitisp build --packages DIR"
 
@@ -68,13 +86,8 @@ class Remote:
         self._client().download(self._url(path), part, size, advance)
 
     def _client(self) -> "Client":
-        """One for each use: packages are brought in several threads.
-
-        It is imported here, for most builds do without.
-        """
-        from image.base.download import Client
-
-        return Client(_INSTEAD, self.patience)
+        """One for each use: packages are brought in several threads."""
+        return connect(_INSTEAD, self.patience)
 
     def _url(self, path: str) -> Url:
         return Url(self.folder + urllib.parse.quote(path, safe="/+,:~"))

@@ -16,16 +16,16 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image import atomic_files, progress
-from image.base.cache import alone_in
-from image.base.lock import ABI
-from image.base.sets import Identity, open_regular, reopen
+from image.download.cache import alone_in
+from image.download.partial import forget
 from image.packages import meta, signed, trust
 from image.packages.catalogue import Catalogue, Listed, parse_data, parse_packagesite
 from image.packages.checksum import Checksum
-from image.packages.location import Local, Remote
+from image.packages.location import ABI, Local, Remote
 from image.packages.meta import Meta
 from image.packages.trust import Keys
 from image.progress import Advance
+from image.verified_file import Identity, open_regular, reopen
 
 LARGEST_META = 1 << 20
 """Bytes."""
@@ -214,8 +214,6 @@ def _downloaded(
     place: Remote, one: Listed, word: Word, cache: Path, advance: Advance
 ) -> VerifiedPackage:
     """The package from the server, now in the cache under a name that has its SHA-256."""
-    from image.base.download import forget
-
     name, where = one.package.full_name, place.where(one.path)
     if place.size(one.path) is None:
         raise Refusal(

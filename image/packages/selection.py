@@ -1,10 +1,15 @@
 """What the overlays ask of a repository, and what of it the repository has."""
 
-from collections.abc import Container, Iterable
+import sys
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from firstboot.core.refusal import Refusal
 from image.overlay import Overlay, Wanted
+from image.packages.catalogue import Listed
+from image.packages.repository import Repository, check_abi
+from image.packages.solver import base_shlibs, solve
+from image.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +58,37 @@ def _lacking(overlay: Overlay, at: int, wanted: Wanted) -> Refusal:
         found="one without",
         remedy="give another repository, or leave the overlay out",
     )
+
+
+def solve_newest(
+    repository: Repository, overlays: Sequence[Overlay], base: Tree
+) -> tuple[tuple[Listed, ...], tuple[Missing, ...]]:
+    """What to install of `repository`, and what it lacks. An optional package that lacks what it
+    needs is as good as missing, and why is told on standard error. Raises Refusal."""
+    catalogue, shlibs = repository.catalogue, base_shlibs(base)
+    offered = {one.package.name for one in catalogue.listed}
+    choice = choose(overlays, offered)
+    try:
+        solution = solve(choice.names, catalogue, shlibs)
+    except Refusal:
+        broken = {}
+        for name in _optional(overlays) & set(choice.names):
+            try:
+                solve([name], catalogue, shlibs)
+            except Refusal as refusal:
+                broken[name] = refusal
+        if not broken:
+            raise
+        for name in sorted(broken):
+            print(f"{name} is left out: {broken[name]}", file=sys.stderr)
+        choice = choose(overlays, offered - broken.keys())
+        solution = solve(choice.names, catalogue, shlibs)
+    check_abi(solution)
+    return solution, choice.missing
+
+
+def _optional(overlays: Sequence[Overlay]) -> set[str]:
+    """The names that no overlay needs."""
+    rules = [rule for one in overlays for rule in one.recipe.value.packages]
+    needed = {name for rule in rules if not rule.optional for name in rule.names}
+    return {name for rule in rules if rule.optional for name in rule.names} - needed

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import replace, writing
-from image.base.cache import alone_in
+from image.download.cache import alone_in
 from image.progress import step
 
 FRESH_DAYS = 7

@@ -1,6 +1,5 @@
 """All files of a release, from an image and its manifest."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from image.flash import source
 from image.progress import step
 from image.release import bmap, checksums, notes, signature, upgrade
 from image.release.compression import Kind, compress
+from image.release_stamp import check_version
 
 UPGRADE = ".upgrade"
 """The end of the name of what boxes take, see `firstboot.core.upgrade_file`."""
@@ -62,17 +62,6 @@ def check_output(output: Path) -> None:
             expected="a folder that is not there yet",
             found="one",
             remedy="remove it, or name another one",
-        )
-
-
-def check_version(version: str) -> None:
-    """Raises Refusal for what cannot be a part of file names."""
-    if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
-        raise Refusal(
-            f"version {version!r}",
-            expected="a digit, then letters, digits and ._+-",
-            found="something else",
-            remedy="name it as in 2026.11",
         )
 
 

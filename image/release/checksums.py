@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
+from image import digest
 from image.atomic_files import replace
-from image.base import digest
 
 NAME = "SHA256SUMS"
 LARGEST = 1 << 20

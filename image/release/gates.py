@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
-from image.base import lock
+from image import lock
 from image.base.sets import Trust
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import writing
-from image.base.cache import cache_folder
+from image.download.cache import cache_folder
 from image.release import checkout, comparison
 
 IMAGE = "dist/exitisp.img"

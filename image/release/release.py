@@ -9,8 +9,9 @@ from pathlib import Path
 from image.atomic_files import writing
 from image.progress import step
 from image.release import checkout, gates, signature
-from image.release.assembly import assemble, check_output, check_version
+from image.release.assembly import assemble, check_output
 from image.release.rebuild import build_twice
+from image.release_stamp import check_version
 
 LOCK = "image/hardenedbsd.lock.yaml"
 CHANGES = "CHANGELOG.md"

@@ -1,7 +1,7 @@
 """The signature of a release: OpenSSH's, over SHA256SUMS, in a namespace of its own.
 
 Made by ``ssh-keygen -Y sign`` with a key in a file, in an agent or on a token, verified as
-`image.base.signature` says. The namespace keeps a signature that the same key made of anything
+`image.ssh_signature` says. The namespace keeps a signature that the same key made of anything
 else from passing for one of a release.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import settle, writing
-from image.base.signature import Principal, PublicKey, Signer
 from image.release import checksums
+from image.ssh_signature import Principal, PublicKey, Signer
 
 NAMESPACE = "exitisp-release"
 PRINCIPAL = Principal("exitisp-release")

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from image import build, overlay
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
 from image.freeze import Frozen
+from image.inputs.base_sets import obtain
+from image.inputs.packages import Given
 from image.kernel.kernel import Kernel
 from image.packages import reviewed
-from image.packages.source import Given
 from image.tree import Tree
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware

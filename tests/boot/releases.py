@@ -8,14 +8,14 @@ from unittest import mock
 from uuid import UUID
 
 from image import build, disk, file_manifest, layout, overlay, ufs2
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
 from image.freeze import Frozen
+from image.inputs.base_sets import obtain
+from image.inputs.packages import Given
 from image.layout import lay_out
 from image.packages import reviewed
-from image.packages.source import Given
 from image.release import upgrade
-from image.release.stamp import Release, read_keys, stamp_of
+from image.release_stamp import Release, read_keys, stamp_of
 from image.tree import Content, Extent, Tree, directory, file
 from tests.boot.conftest import LOCK, ROOT, added
 

@@ -13,8 +13,8 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image import build, overlay
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
+from image.inputs.base_sets import obtain
 from image.packages import reviewed
 from image.rehearsal import build as rehearsal
 from qemu.lab.faults import FAULTS, named

@@ -20,8 +20,8 @@ from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.render import Box, Rendered, render
 from image import build, overlay
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
+from image.inputs.base_sets import obtain
 from image.overlay import On
 from image.tree import Tree
 from qemu.console_patterns import LOGIN

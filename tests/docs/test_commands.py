@@ -37,7 +37,7 @@ NOT_RUN = {
     r"release\b": "builds twice: tests/image/release/test_release.py",
     r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/image/freeze",
     r"flash .": "writes to a disk: tests/image/flash",
-    r"lock --update\b": "takes the mirrors: tests/image/base/test_lock.py, tests/image/packages",
+    r"lock --update\b": "takes the mirrors: tests/image/inputs",
     r"docs$": "writes to this repository: tests/docs/test_made.py",
 }
 """Commands that are read and not run: why, and where what they do is tested."""

@@ -10,7 +10,6 @@ import pytest
 from firstboot.core.refusal import Refusal
 from image import audit, sbom
 from image.audit import Finding, Installed, compare
-from image.base.sets import Identity
 from image.bill import BaseSet, Bill, LaidOver, Part, Wizard
 from image.freeze.frozen import Module
 from image.packages.catalogue import Listed
@@ -18,6 +17,7 @@ from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
 from image.packages.vuxml import Affected, Feed, Range, Vulnerability
+from image.verified_file import Identity
 from tests.command import exitisp
 
 

@@ -17,14 +17,13 @@ from dissect.ffs import FFS
 from dissect.util.stream import RangeStream
 
 from firstboot.core.refusal import Refusal
-from image import build, gpt, overlay, root
-from image.base import lock
+from image import build, gpt, lock, overlay, root
 from image.base.sets import BaseSets, open_local
 from image.build import Built
+from image.inputs.packages import Given
 from image.layout import SMALLEST_MIB, Layout
 from image.overlay import Overlay
 from image.packages import reviewed
-from image.packages.source import Given
 from image.tree import Kind, Tree
 from tests import sets
 from tests.command import ROOT, digest, exitisp

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from image import reference_image
-from image.base import lock
+from image import lock, reference_image
 from image.base.sets import open_local
 from image.tree import Tree
 from tests import sets

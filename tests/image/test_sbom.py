@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image import sbom
-from image.base.sets import BaseSets, Identity, Trust, VerifiedSet
+from image.base.sets import BaseSets, Trust, VerifiedSet
 from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze.frozen import Module
 from image.licences import spdx
@@ -21,6 +21,7 @@ from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
 from image.tree import Tree, directory, file
+from image.verified_file import Identity
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 

@@ -25,7 +25,6 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("flush")
 
     monkeypatch.setattr(durable, "DISK", device)
-    monkeypatch.setattr("sys.platform", "freebsd14")
     monkeypatch.setattr("fcntl.ioctl", ioctl)
     monkeypatch.setattr(os, "replace", replace)
     return done

@@ -2,9 +2,9 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.base import mirror
-from image.base.download import Client
-from image.base.lock import Folder
-from image.base.signature import Signer
+from image.download.client import Client
+from image.download.url import Folder
+from image.ssh_signature import Signer
 from tests.image.base.upstream import HASTY, INSTALLER, KEY, PRINCIPAL, Upstream, instead
 
 LOCATION = Folder("https://mirror.example.org/pub/installer/")

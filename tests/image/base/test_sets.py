@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base import digest
-from image.base.lock import Base, Folder, Natural, Pin, SetPin, Sha256, Url
+from image import digest
 from image.base.sets import Trust, open_local, open_pinned
+from image.download.url import Folder, Url
+from image.lock import Base, Natural, Pin, SetPin, Sha256
 from tests.image.base.upstream import BASE, KERNEL, PRINCIPAL, Keys, manifest_of
 
 LOCATION = Folder("https://mirror.example.org/pub/")

@@ -12,10 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from image.base import lock
-from image.base.lock import Base, Folder, Lock, Pin, Schema, Url
-from image.base.signature import Principal, PublicKey
-from image.base.timeouts import Patience
+from image import lock
+from image.download.timeouts import Patience
+from image.download.url import Folder, Url
+from image.lock import Base, Lock, Pin, Schema
+from image.ssh_signature import Principal, PublicKey
 
 HASTY = Patience(connect=5.0, answer=10.0, silence=10.0, pauses=(0.0, 0.0, 0.0))
 PRINCIPAL = Principal("hbsd-os-build-01")

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base.cache import cache_folder
+from image.download.cache import cache_folder
 from image.freeze import Frozen, Target, freeze
 from image.freeze.program import Program
 from image.freeze.target_python import Packages

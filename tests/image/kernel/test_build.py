@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image import build, overlay
-from image.base import lock
+from image import build, lock, overlay
 from image.base.sets import BaseSets, open_local
 from tests import sets
 from tests.command import ROOT

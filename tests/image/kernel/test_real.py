@@ -8,8 +8,8 @@ import pytest
 from firstboot.core.refusal import Refusal
 from firstboot.site.render import render
 from image import build, overlay, root
-from image.base.cache import cache_folder
-from image.base.source import obtain
+from image.download.cache import cache_folder
+from image.inputs.base_sets import obtain
 from image.kernel.kernel import Certainty, Kernel, Known
 from image.kernel.lint import check, lint
 from image.kernel.mentions import in_overlay, in_text

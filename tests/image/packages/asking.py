@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from image import overlay
-from image.base import lock
-from image.base.lock import Base, Folder, Lock, PackagePin, Packages, RepositoryUrl, Schema, Url
-from image.base.signature import Principal
+from image import lock, overlay
+from image.download.url import Folder, Url
+from image.lock import Base, Lock, PackagePin, Packages, Schema
+from image.packages.location import RepositoryUrl
 from image.packages.trust import FOLDER
+from image.ssh_signature import Principal
 from image.tree import Tree, directory, file
 from tests.image.packages.repository import Signer, fingerprint_file
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base.cache import alone_in
+from image.download.cache import alone_in
 from image.packages import repository as module
 from image.packages import signed
 from image.packages.catalogue import Listed

@@ -6,7 +6,7 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image import overlay
-from image.base.cache import cache_folder
+from image.download.cache import cache_folder
 from image.rehearsal.build import Rehearsed, build
 
 SHELL = Path(__file__).parent / "shell"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base import lock
-from image.base.lock import Lock, Natural, Pin, SetPin, Sha256
+from image import lock
 from image.base.sets import open_local
+from image.lock import Lock, Natural, Pin, SetPin, Sha256
 from image.release.gates import check_manifest
 from image.release.release import LOCK, changes_of, release, version_of
 from tests import sets

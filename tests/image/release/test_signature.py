@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firstboot.core.refusal import Refusal
-from image.base.signature import PublicKey
 from image.release import checksums, signature
+from image.ssh_signature import PublicKey
 from tests.image.base.upstream import Keys
 
 FILES = {"exitisp-1.img.xz": b"an image" * 1000, "exitisp-1.json": b"{}", "exitisp-1.bmap": b""}

@@ -11,7 +11,7 @@ from firstboot.core.release_info import Stamp
 from firstboot.core.upgrade_file import Manifest, parse, read_head
 from image import file_manifest, ufs2
 from image.release import upgrade
-from image.release.stamp import Release, plant
+from image.release_stamp import Release, plant
 from image.tree import Tree, file
 from tests.firstboot.box.upgrade.disk import Disk, unpack
 from tests.image.base.upstream import Keys

@@ -1,5 +1,6 @@
 """Which release an image is, and whose upgrades it takes: written into the root tree."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,8 @@ from firstboot.core import release_info
 from firstboot.core.refusal import Refusal
 from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, VERSION, Stamp
 from firstboot.site.model import SCHEMA
-from image.base.signature import PublicKey
-from image.bill import userland
-from image.release.assembly import check_version
+from image.base.userland import userland
+from image.ssh_signature import PublicKey
 from image.tree import Tree, directory, file, parents
 
 HARDENED = "usr/sbin/hbsdcontrol"
@@ -73,3 +73,14 @@ def _no_keys(path: Path, found: str) -> Refusal:
         found=found,
         remedy="name the .pub file of the key that signs the releases",
     )
+
+
+def check_version(version: str) -> None:
+    """Raises Refusal for what cannot be a part of file names."""
+    if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
+        raise Refusal(
+            f"version {version!r}",
+            expected="a digit, then letters, digits and ._+-",
+            found="something else",
+            remedy="name it as in 2026.11",
+        )

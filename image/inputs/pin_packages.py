@@ -5,32 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
-from image import progress, store
-from image.atomic_files import writing
-from image.base import lock
-from image.base.lock import (
-    Lock,
-    Natural,
-    PackageName,
-    PackagePath,
-    PackagePin,
-    PackageVersion,
-    Sha256,
-)
-from image.base.sets import VerifiedSet
-from image.base.source import obtain as obtain_sets
-from image.base.timeouts import PATIENCE, Patience
-from image.overlay import Overlay, dropping
+from image import lock
+from image.download.timeouts import PATIENCE, Patience
+from image.inputs.base_sets import base_tree
+from image.inputs.base_sets import obtain as obtain_sets
+from image.lock import Lock, Natural, PackageName, PackagePath, PackagePin, PackageVersion, Sha256
+from image.overlay import Overlay
 from image.packages import version
 from image.packages.catalogue import Catalogue, Listed
 from image.packages.location import place
 from image.packages.repository import VerifiedPackage, Word, bring, open_repository
-from image.packages.selection import Missing
+from image.packages.selection import Missing, solve_newest
 from image.packages.solver import base_shlibs, solve
-from image.packages.source import solve_newest
 from image.packages.trust import Keys
-from image.populate import plant
-from image.root import read_accounts
 from image.tree import Tree
 
 
@@ -49,18 +36,6 @@ def update(
     sets = obtain_sets(None, lock_path, cache / "sets", patience=patience)
     base = base_tree(sets.base, overlays, cache)
     return pin_newest(lock_path, overlays, base, cache / "packages", patience)
-
-
-def base_tree(base: VerifiedSet, overlays: Sequence[Overlay], cache: Path) -> Tree:
-    """The base system as a tree, without what the overlays drop. Raises Refusal."""
-    drop, drop_key = dropping(overlays)
-    with writing(cache), progress.step(f"Unpack {base.path.name}", base.size) as advance:
-        unpacked = store.unpack(base, base.sha256, drop, drop_key, cache, advance)
-    if not unpacked.fresh:
-        unpacked.verify()
-    tree = Tree()
-    plant(tree, unpacked, read_accounts(unpacked), base.path.name)
-    return tree
 
 
 def pin_newest(

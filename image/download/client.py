@@ -18,8 +18,10 @@ import urllib3.exceptions
 
 from firstboot.core.refusal import Refusal
 from image import atomic_files
-from image.base.lock import Url
-from image.base.timeouts import PATIENCE, Patience
+from image.download.errors import Unreachable
+from image.download.partial import forget, note, resumable
+from image.download.timeouts import PATIENCE, Patience
+from image.download.url import Url
 from image.progress import Advance
 
 CHUNK = 1 << 16
@@ -34,10 +36,6 @@ HEADWAY = 1 << 20
 REDIRECTS = 5
 
 Result = TypeVar("Result")
-
-
-class Unreachable(Refusal):
-    """No server answered, so nothing is known of what it has."""
 
 
 class _Fault(Exception):
@@ -125,7 +123,7 @@ class Client:
     def _go_on(
         self, url: Url, part: Path, size: int, at: Callable[[int], None], deadline: float
     ) -> None:
-        have, validator = _resumable(part, url)
+        have, validator = resumable(part, url)
         if have == size:
             at(have)
             return
@@ -322,28 +320,8 @@ def _begin(response: requests.Response, url: Url, part: Path, size: int, have: i
     forget(part)
     with atomic_files.writing(part):
         part.touch()
-        _note(part).write_text(f"{url}\n{_validator(response)}\n")
+        note(part).write_text(f"{url}\n{_validator(response)}\n")
     return 0
-
-
-def _resumable(part: Path, url: Url) -> tuple[int, str]:
-    """How many bytes of `url` are in `part`, and the validator for If-Range (RFC 9110, 13.1.5)."""
-    try:
-        noted, validator = _note(part).read_text()[:4096].splitlines()
-        return (part.stat().st_size, validator) if noted == url and validator else (0, "")
-    except (OSError, ValueError):
-        return 0, ""
-
-
-def _note(part: Path) -> Path:
-    return part.with_name(f"{part.name}.from")
-
-
-def forget(part: Path) -> None:
-    """Remove a partial file and the note of what it is a part of."""
-    with atomic_files.writing(part):
-        _note(part).unlink(missing_ok=True)
-        part.unlink(missing_ok=True)
 
 
 def _validator(response: requests.Response) -> str:

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base import download
-from image.base.download import Client
-from image.base.lock import Url
-from image.base.timeouts import PATIENCE, Patience
+from image.download import client as module
+from image.download.client import Client
+from image.download.timeouts import PATIENCE, Patience
+from image.download.url import Url
 from tests.image.base.upstream import (
     HASTY,
     Answer,
@@ -236,7 +236,7 @@ def test_the_pauses_between_attempts_grow(
 def test_headway_gives_all_attempts_again(
     client: Client, url: Url, part: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "HEADWAY", 10_000)
+    monkeypatch.setattr(module, "HEADWAY", 10_000)
     upstream.misbehave(PATH, *[drop_after(20_000)] * 10)
     assert bring(client, url, part) == SET
 
@@ -251,7 +251,7 @@ def test_a_trickle_counts_as_silence(
         while not answer.server.closing.wait(0.01):
             answer.write(b"x")
 
-    monkeypatch.setattr(download, "SLOWEST", 1 << 20)
+    monkeypatch.setattr(module, "SLOWEST", 1 << 20)
     upstream.misbehave(PATH, trickle)
     with pytest.raises(Refusal, match=r"found \d+ bytes in"):
         Client("", replace(HASTY, silence=1.0, pauses=())).read(url, 1 << 20)

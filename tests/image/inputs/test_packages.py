@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
+from image.inputs.packages import Given, Obtained, Pinned, obtain, source
 from image.overlay import Overlay
-from image.packages.source import Given, Obtained, Pinned, obtain, source
 from tests.command import ROOT
 from tests.image.base.upstream import HASTY
 from tests.image.packages.asking import asking, base_system

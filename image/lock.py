@@ -6,23 +6,19 @@ reached the mirrors; from then on nothing but what is pinned is used.
 """
 
 import re
-import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.core import document
 from firstboot.core.refusal import Refusal
 from image import atomic_files
-from image.base.signature import Principal, PublicKey, Signer
+from image.download.url import Folder, Url
 from image.packages import catalogue, manifest
+from image.packages.location import RepositoryUrl
+from image.ssh_signature import Principal, PublicKey, Signer
 
 BASE_FILE = "base.txz"
 KERNEL_FILE = "kernel.txz"
-
-ABI = "FreeBSD:15:amd64"
-"""What pkg calls the target system; ``${ABI}`` in the address of a repository."""
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Schema(int):
@@ -33,34 +29,6 @@ class Schema(int):
         if text != "1":
             raise ValueError("schema 1, the one that this version of exitisp reads")
         return cls(1)
-
-
-class Url(str):
-    """An https:// address; http:// is for a mirror on this very machine (loopback) alone."""
-
-    @classmethod
-    def parse(cls, text: str) -> "Url":
-        wanted = "an address such as https://mirror.example.org/pub/"
-        if not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+/[A-Za-z0-9/._~%+:,-]*", text):
-            raise ValueError(wanted)
-        try:
-            parts = urllib.parse.urlsplit(text)
-            _ = parts.port
-        except ValueError:
-            raise ValueError(wanted) from None
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise ValueError(f"{wanted}, encrypted")
-        return cls(text)
-
-
-class Folder(Url):
-    """A Url that ends with a slash."""
-
-    @classmethod
-    def parse(cls, text: str) -> "Folder":
-        if not text.endswith("/"):
-            raise ValueError("the address of a folder, with a slash at its end")
-        return cls(Url.parse(text))
 
 
 class Sha256(str):
@@ -81,19 +49,6 @@ class Natural(int):
         if not re.fullmatch(r"[1-9][0-9]{0,14}", text):
             raise ValueError("a whole number from 1 on")
         return cls(text)
-
-
-class RepositoryUrl(str):
-    """The address of a package repository; `folder` is the same with the ABI put in."""
-
-    @classmethod
-    def parse(cls, text: str) -> "RepositoryUrl":
-        cls(text).folder  # noqa: B018
-        return cls(text)
-
-    @property
-    def folder(self) -> Folder:
-        return Folder.parse(self.replace("${ABI}", ABI))
 
 
 class PackageName(str):

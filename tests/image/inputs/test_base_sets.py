@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image import progress
-from image.base import lock, pinning, source
-from image.base.cache import cache_folder
+from image import lock, progress
 from image.base.sets import BaseSets, Trust
+from image.download.cache import cache_folder
+from image.inputs import base_sets, pin_base
 from tests.image.base.upstream import (
     BASE,
     HASTY,
@@ -30,11 +30,11 @@ def lock_path(tmp_path: Path, upstream: Upstream) -> Path:
 
 
 def obtain(lock_path: Path, cache: Path, sets: Path | None = None) -> BaseSets:
-    return source.obtain(sets, lock_path, cache, patience=HASTY)
+    return base_sets.obtain(sets, lock_path, cache, patience=HASTY)
 
 
 def update(lock_path: Path, cache: Path, accept_key: str | None = None) -> str:
-    return pinning.update(lock_path, cache, accept_key=accept_key, patience=HASTY)
+    return pin_base.update(lock_path, cache, accept_key=accept_key, patience=HASTY)
 
 
 def refused(lock_path: Path, cache: Path, accept_key: str | None = None) -> str:
@@ -204,7 +204,7 @@ def test_a_mirror_out_of_reach_is_told_with_what_to_do(tmp_path: Path, cache: Pa
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     path = tmp_path / "lock.yaml"
-    shipped = Path(lock.__file__).parents[1] / "hardenedbsd.lock.yaml"
+    shipped = Path(lock.__file__).with_name("hardenedbsd.lock.yaml")
     path.write_text(
         shipped.read_text().replace(
             "https://installers.hardenedbsd.org", f"http://127.0.0.1:{port}"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base import lock
-from image.base.lock import Natural, Pin, SetPin, Sha256
+from image import lock
+from image.inputs.pin_packages import update
+from image.lock import Natural, Pin, SetPin, Sha256
 from image.overlay import Overlay, load
-from image.packages.pinning import update
 from image.packages.trust import FOLDER
 from tests import sets
 from tests.image.base.upstream import HASTY, Keys

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
-from image.base import lock, mirror
-from image.base.cache import alone_in
-from image.base.download import Client
-from image.base.lock import Base, Lock, Pin
+from image import lock
+from image.base import mirror
 from image.base.sets import SET_FILES
-from image.base.signature import PublicKey, Signer
-from image.base.timeouts import PATIENCE, Patience
+from image.download.cache import alone_in
+from image.download.connect import connect
+from image.download.timeouts import PATIENCE, Patience
+from image.lock import Base, Lock, Pin
+from image.ssh_signature import PublicKey, Signer
 
 _WITHOUT_MIRROR = (
     "name a folder that holds MANIFEST, base.txz and kernel.txz: ./exitisp build --sets DIR"
@@ -34,7 +35,7 @@ def update(
 def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: Patience) -> str:
     """What `update` does, for a caller that has the cache to itself."""
     old = lock.load(lock_path)
-    client = Client(_WITHOUT_MIRROR, patience)
+    client = connect(_WITHOUT_MIRROR, patience)
     key = mirror.read_key(client, old.base.key_location)
     _check_key(old.base, key, accept_key)
     if key != old.base.key:
@@ -52,7 +53,7 @@ def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: P
 
 def download(base: Base, pin: Pin, lock_path: Path, cache: Path, patience: Patience) -> None:
     """Bring exactly what is pinned into `cache`."""
-    client = Client(_WITHOUT_MIRROR, patience)
+    client = connect(_WITHOUT_MIRROR, patience)
     signer = base.signer
     assert signer
     offer = mirror.inspect(client, base.location, pin.build, signer)

@@ -4,8 +4,9 @@ import pytest
 
 import image
 from firstboot.core.refusal import Refusal
-from image.base import lock
-from image.base.lock import Folder, Lock, Natural, Pin, Schema, SetPin, Sha256, Url
+from image import lock
+from image.download.url import Folder, Url
+from image.lock import Lock, Natural, Pin, Schema, SetPin, Sha256
 from tests.image.base.upstream import PRINCIPAL, Keys
 
 SHIPPED = Path(image.__file__).with_name("hardenedbsd.lock.yaml")

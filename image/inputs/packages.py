@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
-from image.base import lock
-from image.base.lock import PackagePin
-from image.base.timeouts import PATIENCE, Patience
+from image import lock
+from image.download.timeouts import PATIENCE, Patience
+from image.inputs.pin_packages import pin_newest
+from image.lock import PackagePin
 from image.overlay import Overlay
 from image.packages.catalogue import Catalogue, Listed
 from image.packages.checksum import Checksum, Kind
@@ -17,14 +18,12 @@ from image.packages.compact import read_package
 from image.packages.location import place
 from image.packages.manifest import Package
 from image.packages.repository import (
-    Repository,
     VerifiedPackage,
     Word,
     bring,
-    check_abi,
     open_repository,
 )
-from image.packages.selection import Missing, choose
+from image.packages.selection import Missing, choose, solve_newest
 from image.packages.solver import base_shlibs, solve
 from image.packages.trust import Keys
 from image.tree import Tree
@@ -105,40 +104,6 @@ def obtain(
     return found
 
 
-def solve_newest(
-    repository: Repository, overlays: Sequence[Overlay], base: Tree
-) -> tuple[tuple[Listed, ...], tuple[Missing, ...]]:
-    """What to install of `repository`, and what it lacks. An optional package that lacks what it
-    needs is as good as missing, and why is told on standard error. Raises Refusal."""
-    catalogue, shlibs = repository.catalogue, base_shlibs(base)
-    offered = {one.package.name for one in catalogue.listed}
-    choice = choose(overlays, offered)
-    try:
-        solution = solve(choice.names, catalogue, shlibs)
-    except Refusal:
-        broken = {}
-        for name in _optional(overlays) & set(choice.names):
-            try:
-                solve([name], catalogue, shlibs)
-            except Refusal as refusal:
-                broken[name] = refusal
-        if not broken:
-            raise
-        for name in sorted(broken):
-            print(f"{name} is left out: {broken[name]}", file=sys.stderr)
-        choice = choose(overlays, offered - broken.keys())
-        solution = solve(choice.names, catalogue, shlibs)
-    check_abi(solution)
-    return solution, choice.missing
-
-
-def _optional(overlays: Sequence[Overlay]) -> set[str]:
-    """The names that no overlay needs."""
-    rules = [rule for one in overlays for rule in one.recipe.value.packages]
-    needed = {name for rule in rules if not rule.optional for name in rule.names}
-    return {name for rule in rules if rule.optional for name in rule.names} - needed
-
-
 def _obtain_given(
     given: Given, overlays: Sequence[Overlay], base: Tree, cache: Path, patience: Patience
 ) -> Obtained:
@@ -162,8 +127,6 @@ def _obtain_pinned(
     if locked.pins is None:
         if not pinned.first:
             raise _unpinned(pinned.lock)
-        from image.packages.pinning import pin_newest
-
         print(f"{pinned.lock} pins no packages yet; pinning the newest", file=sys.stderr)
         print(pin_newest(pinned.lock, overlays, base, cache, patience), file=sys.stderr)
         locked = lock.load(pinned.lock).packages

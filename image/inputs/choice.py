@@ -6,8 +6,9 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from image.artifacts import Base
 from image.base.sets import BaseSets
-from image.base.source import obtain
-from image.base.timeouts import PATIENCE, Patience
+from image.download.errors import Unreachable
+from image.download.timeouts import PATIENCE, Patience
+from image.inputs.base_sets import obtain
 
 
 def choose(
@@ -18,7 +19,7 @@ def choose(
     *,
     patience: Patience = PATIENCE,
 ) -> BaseSets | None:
-    """The base sets to build from, as `image.base.source.obtain` has them; None for a rehearsal.
+    """The base sets to build from, as `obtain` has them; None for a rehearsal.
 
     A rehearsal is made if it is `wanted`, or if nothing is wanted, there are no sets here and no
     mirror can be reached, of which standard error tells. Raises Refusal.
@@ -32,8 +33,6 @@ def choose(
                 remedy="leave out --sets or --base rehearsal",
             )
         return None
-    from image.base.download import Unreachable
-
     try:
         return obtain(sets, lock_path, cache, patience=patience)
     except Unreachable as refusal:

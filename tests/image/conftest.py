@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.image.base.upstream import BASE, KERNEL, Keys, Upstream, manifest_of, serving
+from tests.image.packages import serving as packages
+from tests.image.packages.serving import Server
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,9 @@ def folder(tmp_path: Path) -> Path:
     for name, data in {**files, "MANIFEST": manifest_of(files)}.items():
         (folder / name).write_bytes(data)
     return folder
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with packages.serving() as server:
+        yield server

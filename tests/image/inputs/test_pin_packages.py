@@ -7,11 +7,11 @@ import pytest
 
 import image
 from firstboot.core.refusal import Refusal
-from image.base import lock
-from image.base.lock import Natural, PackageName, PackagePath, PackagePin, PackageVersion, Sha256
+from image import lock
+from image.inputs.packages import Obtained, Pinned, obtain
+from image.inputs.pin_packages import pin_newest
+from image.lock import Natural, PackageName, PackagePath, PackagePin, PackageVersion, Sha256
 from image.overlay import Overlay
-from image.packages.pinning import pin_newest
-from image.packages.source import Obtained, Pinned, obtain
 from tests.image.base.upstream import HASTY
 from tests.image.packages.asking import asking, base_system, write_lock
 from tests.image.packages.repository import Item, Made, Signer, make_repository, usual_signer

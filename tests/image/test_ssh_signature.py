@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.base.signature import Principal, PublicKey, Signer
+from image.ssh_signature import Principal, PublicKey, Signer
 from tests.image.base.upstream import PRINCIPAL, Keys
 
 

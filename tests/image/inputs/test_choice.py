@@ -7,7 +7,7 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.artifacts import Base
-from image.base.choice import choose
+from image.inputs.choice import choose
 from tests.image.base.upstream import HASTY, Keys, Upstream
 
 

@@ -1,0 +1,19 @@
+"""A client of servers, imported when there is something to ask them."""
+
+from typing import TYPE_CHECKING
+
+from image.download.timeouts import PATIENCE, Patience
+
+if TYPE_CHECKING:
+    from image.download.client import Client
+
+
+def connect(instead: str, patience: Patience = PATIENCE) -> "Client":
+    """Make a client, see `image.download.client.Client`.
+
+    The import stands here for the sake of start-up time: that of requests takes a quarter of a
+    second, and most builds ask no server.
+    """
+    from image.download.client import Client
+
+    return Client(instead, patience)

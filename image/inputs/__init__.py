@@ -1,0 +1,1 @@
+"""Which base system and which packages go into an image."""

@@ -1,0 +1,63 @@
+"""Files that are still those that were verified.
+
+What was hashed is what must be unpacked: whoever verifies a file remembers its identity (device,
+inode, size, time of change of content and of inode), and `reopen` refuses a file that is no longer
+the same. An open descriptor would say less, since a file can be overwritten under it. Neither is a
+defence against someone who runs as the same user while the image is built.
+"""
+
+import os
+import stat
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from firstboot.core.refusal import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a file from another at the same path, and from its own earlier content."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: tuple[int, int]
+
+    @classmethod
+    def of(cls, file: FileIO) -> "Identity":
+        facts = os.fstat(file.fileno())
+        changed = (facts.st_mtime_ns, facts.st_ctime_ns)
+        return cls(facts.st_dev, facts.st_ino, facts.st_size, changed)
+
+
+def reopen(path: Path, identity: Identity) -> FileIO:
+    """Open the file that was verified. Raises Refusal if it is another now."""
+    file = open_regular(path)
+    if Identity.of(file) != identity:
+        file.close()
+        raise Refusal(
+            path,
+            expected="the file that was verified a moment ago",
+            found="one that was changed or replaced since",
+            remedy="leave the file alone while the image is built, and start again",
+        )
+    return file
+
+
+def open_regular(path: Path) -> FileIO:
+    """Open a regular file; anything else could make the reader wait for ever."""
+    try:
+        file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        file.close()
+        found = "something that is no regular file"
+    except OSError as error:
+        found = error.strerror or str(error)
+    raise Refusal(
+        path,
+        expected="a readable file",
+        found=found,
+        remedy="check the path and its permissions",
+    )
