@@ -67,6 +67,7 @@ def reconfigure(machine: Machine) -> int:
     """Ask with the present site as the answers. Raises Refusal if the box is not configured."""
     from firstboot.box.apply import site_of_running
     from firstboot.wizard.draft import Draft
+    from firstboot.wizard.unfinished import go_on_or_drop
 
     site = site_of_running(machine).value
     running = machine.running()
@@ -75,13 +76,21 @@ def reconfigure(machine: Machine) -> int:
     password = place.read_text().strip() if place.exists() else None
     path = machine.cfg / f"draft-{running.number:04d}.yaml"
 
-    def draft(_: Terminal) -> Draft:
-        return Draft.open(path) if path.exists() else Draft.from_site(path, site, password)
+    present = Draft.from_site(path, site, password)
 
-    return _talk(machine, draft, again=True)
+    def draft(terminal: Terminal) -> Draft:
+        return go_on_or_drop(terminal, Draft.open(path), present) if path.exists() else present
+
+    return _talk(machine, draft, again=True, running=Draft.from_site(path, site, password))
 
 
-def _talk(machine: Machine, draft: "Callable[[Terminal], Draft]", *, again: bool) -> int:
+def _talk(
+    machine: Machine,
+    draft: "Callable[[Terminal], Draft]",
+    *,
+    again: bool,
+    running: "Draft | None" = None,
+) -> int:
     machine.state.mkdir(parents=True, exist_ok=True)
     name = os.ttyname(0).removeprefix("/dev/") if os.isatty(0) else "standard input"
     with console() as terminal:
@@ -92,17 +101,23 @@ def _talk(machine: Machine, draft: "Callable[[Terminal], Draft]", *, again: bool
                     return 0
                 answers = draft(terminal)
                 with mounted(machine) as stick:
-                    return _until_applied(machine, answers, terminal, stick)
+                    return _until_applied(machine, answers, terminal, stick, running)
         except (Interrupted, LineLost):
             return 1
 
 
-def _until_applied(machine: Machine, draft: "Draft", terminal: Terminal, stick: Path | None) -> int:
+def _until_applied(
+    machine: Machine,
+    draft: "Draft",
+    terminal: Terminal,
+    stick: Path | None,
+    running: "Draft | None",
+) -> int:
     """Converse and apply; what the daemons refuse is asked again."""
     from firstboot.wizard.conversation import Abandoned, converse
 
     while True:
-        outcome = converse(terminal, draft, _view(machine, stick))
+        outcome = converse(terminal, draft, _view(machine, stick), running)
         if isinstance(outcome, Abandoned):
             return 1
         before = machine.generations.current()

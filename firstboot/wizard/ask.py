@@ -1,26 +1,29 @@
-"""One question: asked until there is an answer that the rules do not refuse."""
+"""Ask one question until there is an answer that no rule refuses."""
 
 from collections.abc import Iterable
 from enum import Enum
 
 from firstboot.core.document import Key, Plain
-from firstboot.site.check import FORM, Finding
+from firstboot.site.check import Finding
 from firstboot.wizard.draft import NOTES, Draft
-from firstboot.wizard.line_editor import Interrupted, hidden, shown
-from firstboot.wizard.prompts import NONE
+from firstboot.wizard.line_editor import Hidden, Interrupted, hidden, shown
+from firstboot.wizard.prompts import NONE, Lines
 from firstboot.wizard.question import Question, Situation, nothing
 from firstboot.wizard.summary import summary
 from firstboot.wizard.terminal import Terminal
 from firstboot.wizard.validate import Judgement, judge
+from firstboot.wizard.wording import sentences
 
 MOST_TOLD = 5
-"""Reasons for one refusal."""
+"""The most reasons that are given for one refusal."""
 
 LONGEST_PROMPT = 70
-"""Characters of a question and its default that leave some of a line for the answer."""
+"""Characters of a question and its default that leave room for an answer on the line."""
 
 STRAY = "\ufffd"
-"""What stands for bytes that are no UTF-8."""
+"""Stands for bytes that are not UTF-8."""
+
+BACK, QUIT = "back", "quit"
 
 
 class Move(Enum):
@@ -34,7 +37,7 @@ def ask(terminal: Terminal, question: Question, situation: Situation) -> Move:
     refused: tuple[Plain, Judgement] | None = None
     while True:
         typed = _typed(terminal, question, situation)
-        if typed.lower() == "back":
+        if typed.lower() == BACK:
             return Move.BACK
         if typed.lower() == "waive" and refused:
             value, judgement = refused
@@ -46,77 +49,111 @@ def ask(terminal: Terminal, question: Question, situation: Situation) -> Move:
                 continue
             (value,) = heard
         judgement = _judged(situation, question, value)
+        if judgement.errors and isinstance(question.form, Lines):
+            mended = _mended(terminal, question, situation, value, judgement)
+            if mended is None:
+                return Move.BACK
+            value, judgement = mended
         if not judgement.errors:
-            tell(terminal, "Note", judgement.notes)
-            note = question.note(situation, value)
-            if note:
-                terminal.say(f"  Note: {note}")
+            _note(terminal, question, situation, value, judgement)
             _keep(situation, question, value)
             return Move.ON
-        refuse(terminal, judgement, (*situation.base, *question.key))
+        refuse(terminal, judgement, situation.draft, (*situation.base, *question.key))
         refused = (value, judgement)
 
 
 def show(terminal: Terminal, question: Question, situation: Situation) -> None:
-    """What is to be seen before the question."""
+    """Show what stands above the question: options, or an example where Enter gives no answer."""
     above, options = question.above(situation), question.options(situation)
     if above:
         terminal.say(above)
     for number, option in enumerate(options, 1):
         terminal.say(f"  {number} {option.value:13} {option.meaning}")
+    if question.example and _present(question, situation)[0] in (None, []):
+        terminal.say(f"  Example: {question.example}")
 
 
-def common_word(terminal: Terminal, word: str, draft: Draft) -> bool:
-    """Do what a word means that may be said anywhere; whether it is one.
+def common_word(terminal: Terminal, word: str, situation: Situation) -> bool:
+    """Do what a word means that may be typed at every question; return whether it is one.
 
     Raises Interrupted for quit.
     """
-    if word == "quit":
+    if word == QUIT:
         raise Interrupted
     if word == "list":
-        terminal.say(summary(draft.answers))
+        terminal.say(summary(situation.draft.answers, situation.machine.kind))
     return word == "list"
 
 
-def refuse(terminal: Terminal, judgement: Judgement, key: Key = ()) -> None:
-    """Say why not, what to do, and whether that can be waived."""
-    tell(terminal, "No", judgement.errors, key)
+def refuse(terminal: Terminal, judgement: Judgement, draft: Draft, key: Key = ()) -> None:
+    """Say why an answer is not taken, what to do, and whether the rule can be waived."""
+    for sentence in told(judgement.errors, draft, key):
+        terminal.refuse(sentence)
     if judgement.waivers:
-        terminal.say("  If it is meant so, type waive; that rule is then set aside.")
+        terminal.say("   If the answer is right, type waive: then this rule is set aside.")
 
 
-def tell(terminal: Terminal, how: str, findings: Iterable[Finding], key: Key = ()) -> None:
-    """A sentence for each finding; which one of several values at `key` it is about."""
-    sentences = dict.fromkeys(_sentence(finding, key) for finding in findings)
-    for sentence in list(sentences)[:MOST_TOLD]:
-        terminal.say(f"  {how}: {sentence}")
-    if len(sentences) > MOST_TOLD:
-        terminal.say(f"  And {len(sentences) - MOST_TOLD} more of the kind.")
+def told(findings: Iterable[Finding], draft: Draft, key: Key = ()) -> list[str]:
+    """Return a sentence or two for each finding. A finding about one of several values at `key`
+    says which; MOST_TOLD are given, and a count of the others."""
+    answers = draft.answers
+    every = list(dict.fromkeys(_which(f, key) + sentences(f, answers) for f in findings))
+    more = len(every) - MOST_TOLD
+    return every[:MOST_TOLD] + ([f"There are {more} more reasons like these."] if more > 0 else [])
 
 
 def waive(terminal: Terminal, draft: Draft, judgement: Judgement) -> bool:
-    """Set the rule aside that would let an answer be; whether that was possible, with a reason."""
+    """Ask for a reason and set aside the rule that refuses an answer. Return whether it is."""
     if not judgement.waivers:
-        terminal.say("  No: that cannot be set aside.")
+        terminal.refuse("This rule cannot be set aside.")
         return False
     key = ("waivers", judgement.waivers[0])
     reason = terminal.ask("Why may that be, in a sentence:").strip()
+    if reason.lower() == BACK:
+        return False
     errors = judge(draft.answers, key, reason).errors
-    tell(terminal, "No", errors)
+    for sentence in told(errors, draft):
+        terminal.refuse(sentence)
     if not errors:
         draft.answer(key, reason)
     return not errors
 
 
-def _sentence(finding: Finding, key: Key) -> str:
+def lines(terminal: Terminal, first: list[str], hide: Hidden = shown) -> list[str] | None:
+    """Return the lines that are typed after `first`, up to an empty one, with `first`.
+
+    ``back`` takes back the line before it, and gives None where there is none. Raises Interrupted.
+    """
+    typed = [*first]
+    while line := terminal.ask(f"{len(typed) + 1:4}>", hide).strip():
+        if line.lower() == QUIT:
+            raise Interrupted
+        if line.lower() != BACK:
+            typed.append(line)
+        elif typed:
+            typed.pop()
+        else:
+            return None
+    return typed
+
+
+def _which(finding: Finding, key: Key) -> str:
     at = finding.key[len(key) :][:1]
-    which = f"number {at[0] + 1}: " if key and at and isinstance(at[0], int) else ""
-    remedy = "" if finding.remedy == FORM else f"; {finding.remedy}"
-    return f"{which}{finding.reason}{remedy}."
+    return f"Number {at[0] + 1}: " if key and at and isinstance(at[0], int) else ""
+
+
+def _note(
+    terminal: Terminal, question: Question, situation: Situation, value: Plain, judged: Judgement
+) -> None:
+    for sentence in told(judged.notes, situation.draft, (*situation.base, *question.key)):
+        terminal.note(sentence)
+    note = question.note(situation, value)
+    if note:
+        terminal.note(note)
 
 
 def _present(question: Question, situation: Situation) -> tuple[Plain, bool]:
-    """What Enter answers, and whether it answers anything."""
+    """Return what Enter answers, and whether it answers anything."""
     key = (*situation.base, *question.key)
     if situation.draft.has(key):
         return situation.draft.get(key), True
@@ -127,34 +164,32 @@ def _present(question: Question, situation: Situation) -> tuple[Plain, bool]:
 
 
 def _typed(terminal: Terminal, question: Question, situation: Situation) -> str:
-    """What is typed after the question: a line, or, where several are asked for, all of them."""
-    form, prompt = question.form, question.text
+    """Return the line that is typed after the question, or the lines where it takes several."""
+    form, prompt = question.form, question.prompt
     present, known = _present(question, situation)
     if known:
         now = form.show(present)
         if len(prompt) + len(now) > LONGEST_PROMPT:
             terminal.say(f"  Now: {now}")
-            now = "as it is now"
+            prompt, now = question.text, "as it is now"
         prompt += f" [{now}]"
     typed = terminal.ask(f"{prompt}:", hidden if form.secret else shown).strip()
-    words = {"", "?", "back", "list", "quit", "waive", NONE, *question.aids}
+    words = {"", "?", BACK, "list", QUIT, "waive", NONE, *question.aids}
     if not form.several or typed.lower() in words:
         return typed
-    lines = [typed]
-    while line := terminal.ask(f"{len(lines) + 1:4}>").strip():
-        lines.append(line)
-    return "\n".join(lines)
+    every = lines(terminal, [typed])
+    return BACK if every is None else "\n".join(every)
 
 
 def _heard(
     terminal: Terminal, question: Question, situation: Situation, typed: str
 ) -> tuple[Plain] | None:
-    """The answer in what was typed, or None after what it means was done or said."""
+    """Return the answer that was typed, or None after doing what a word means."""
     word = typed.lower()
     if word == "?":
-        terminal.say(_indented(question.help))
+        terminal.say(_explanation(question))
         return None
-    if common_word(terminal, word, situation.draft):
+    if common_word(terminal, word, situation):
         return None
     if word in question.aids:
         found = question.aids[word](terminal, situation)
@@ -163,18 +198,25 @@ def _heard(
         return _parsed(terminal, question, situation, typed)
     present, known = _present(question, situation)
     if not known:
-        terminal.say("  An answer is needed here; ? shows an example.")
+        terminal.refuse("This question needs an answer. Type ? for an explanation.")
     return (present,) if known else None
+
+
+def _explanation(question: Question) -> str:
+    example = f"\nExample: {question.example}" if question.example else ""
+    return "\n".join(f"  {line}" for line in (question.help + example).split("\n"))
 
 
 def _parsed(
     terminal: Terminal, question: Question, situation: Situation, typed: str
 ) -> tuple[Plain] | None:
-    """The answer, or None after it was said why there is none."""
+    """Return the answer, or None after saying why there is none."""
     options = question.options(situation)
     if STRAY in typed:
-        terminal.say("  No: that has characters that are no UTF-8; set the terminal to UTF-8, or")
-        terminal.say("  write it without accents.")
+        terminal.refuse(
+            "The line has characters that are not UTF-8. Set the terminal to UTF-8, or type it "
+            "without accents."
+        )
         return None
     if question.optional and typed.lower() == NONE:
         return ([] if isinstance(question.form.parse(""), list) else None,)
@@ -183,10 +225,10 @@ def _parsed(
     try:
         value = question.form.parse(typed)
     except ValueError as reason:
-        terminal.say(f"  No: {reason}.")
+        terminal.refuse(str(reason))
         return None
-    if question.form.twice and terminal.ask("The same again:", hidden).strip() != typed:
-        terminal.say("  No: the two are not the same; type it once more.")
+    if question.form.twice and terminal.ask("The same again (not shown):", hidden).strip() != typed:
+        terminal.refuse("The second one is not the same as the first. Type both again.")
         return None
     return (value,)
 
@@ -206,5 +248,57 @@ def _keep(situation: Situation, question: Question, value: Plain) -> None:
         situation.draft.answer(key, value)
 
 
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.split("\n"))
+def _mended(
+    terminal: Terminal,
+    question: Question,
+    situation: Situation,
+    value: Plain,
+    judgement: Judgement,
+) -> tuple[Plain, Judgement] | None:
+    """Keep the good ones of several lines and ask again for each bad one, in its place.
+
+    Return the lines and their judgement, or None for ``back``. They are returned as they are if it
+    is not single lines that are wrong.
+    """
+    while judgement.errors and isinstance(value, list):
+        bad = _bad_lines(judgement, (*situation.base, *question.key))
+        good: list[Plain] = [line for at, line in enumerate(value) if at not in bad]
+        if not bad or not good or _judged(situation, question, good).errors:
+            break
+        _keep(situation, question, good)
+        value = _asked_again(terminal, situation.draft, value, bad)
+        if value is None:
+            return None
+        judgement = _judged(situation, question, value)
+    return value, judgement
+
+
+def _bad_lines(judgement: Judgement, key: Key) -> dict[int, Finding]:
+    """Return the first error of each line; none if there is an error that is not about a line."""
+    bad: dict[int, Finding] = {}
+    for error in judgement.errors:
+        match error.key[len(key) :]:
+            case (int(at), *_):
+                bad.setdefault(at, error)
+            case _:
+                return {}
+    return bad
+
+
+def _asked_again(
+    terminal: Terminal, draft: Draft, values: list[Plain], bad: dict[int, Finding]
+) -> list[Plain] | None:
+    """Return `values` with each bad line typed again, or left out for an empty line."""
+    answers = draft.answers
+    for at, finding in bad.items():
+        terminal.refuse(f"Line {at + 1}: {sentences(finding, answers)}")
+    terminal.say("   The other lines are kept. Type the bad ones again; Enter leaves one out.")
+    corrected = dict(enumerate(values))
+    for at in bad:
+        line = terminal.ask(f"{at + 1:4}>").strip()
+        if line.lower() == QUIT:
+            raise Interrupted
+        if line.lower() == BACK:
+            return None
+        corrected[at] = line
+    return [line for line in corrected.values() if line]

@@ -1,7 +1,7 @@
-"""Two consoles, one conversation: the first that comes has it, the other says so and waits.
+"""Several consoles, one conversation: the first one has it, the others say so and wait.
 
-Whoever talks holds a lock (flock(2)) on a file that says who that is; the kernel lets go of it when
-the program ends, whichever way it does.
+The console that has the conversation locks a file (flock(2)) and writes its name into it. The
+kernel releases the lock when the program ends, for whatever reason.
 """
 
 import contextlib
@@ -18,22 +18,22 @@ from firstboot.wizard.line_editor import LineLost
 from firstboot.wizard.terminal import Terminal
 
 PATIENCE = 5.0
-"""Seconds that the other one has to end, once it is asked to."""
+"""Seconds that the other console has to end, once it is told to."""
 
 
 class TakenOver(LineLost):
-    """Somebody goes on from another console."""
+    """Somebody takes the conversation over from another console."""
 
 
 @contextlib.contextmanager
 def first_come(lock: Path, terminal: Terminal, console: str, greeting: str = "") -> Iterator[None]:
-    """Wait until nobody else talks, then hold the file `lock` for `console` (``ttyu0``).
+    """Wait until no other console has the conversation, then hold `lock` for `console` (``ttyu0``).
 
-    With a `greeting`, it is shown first, and nothing is held before somebody presses Enter here:
-    all consoles greet, and the one where somebody is has the conversation.
+    A `greeting` is shown first, and the lock is not taken before somebody presses Enter here: all
+    consoles greet, and the one where somebody is gets the conversation.
 
-    While the lock is held, SIGHUP raises TakenOver. Raises Interrupted and LineLost while it
-    waits, Refusal if there can be no such file.
+    While the lock is held, SIGHUP raises TakenOver. Raises Interrupted and LineLost while it waits,
+    Refusal if the file cannot be created.
     """
     with _opened(lock) as file:
         if greeting:
@@ -42,7 +42,7 @@ def first_come(lock: Path, terminal: Terminal, console: str, greeting: str = "")
         while not _held(file):
             holder, process = _holder(file)
             terminal.say(f"The questions are being answered on the other console ({holder}).")
-            terminal.say("Here, Enter looks again, and take goes on with them here instead.")
+            terminal.say("Press Enter to look again, or type take to go on with them here.")
             if terminal.ask("Enter or take:").strip().lower() == "take":
                 _send_away(file, process)
         os.ftruncate(file, 0)
@@ -64,11 +64,11 @@ def _opened(lock: Path) -> Iterator[int]:
     try:
         file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
+        reason = error.strerror or str(error)
         raise Refusal(
             lock,
-            expected="a file that says who answers",
-            found=error.strerror or str(error),
-            remedy="see that its folder is there and can be written",
+            f"the lock file of the conversation cannot be opened: {reason}",
+            "Check that its folder exists and can be written",
         ) from error
     try:
         yield file
@@ -85,7 +85,7 @@ def _held(file: int) -> bool:
 
 
 def _holder(file: int) -> tuple[str, int | None]:
-    """The console and the process of the one who talks, as far as it is known."""
+    """Return the console and the process that hold the lock, as far as they are known."""
     words = os.pread(file, 200, 0).decode(errors="replace").split()
     if len(words) == 2 and words[1].isdecimal():
         return words[0], int(words[1])
@@ -93,7 +93,10 @@ def _holder(file: int) -> tuple[str, int | None]:
 
 
 def _send_away(file: int, process: int | None) -> None:
-    """Ask the holder to end, and give it time. Only who holds the lock has its number there."""
+    """Tell the holder to end, and wait until it does, PATIENCE seconds at most.
+
+    The number in the file is that of the holder only while the lock is held.
+    """
     if process is not None and not _held(file):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(process, signal.SIGHUP)

@@ -1,6 +1,6 @@
-"""The conversation that fills in a site: questions, answers, and at the end a site or nothing."""
+"""The conversation: it asks questions, fills in a site, and ends with the site or without one."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -8,16 +8,16 @@ from firstboot.core import document
 from firstboot.core.document import Document, Key
 from firstboot.site.model import Site
 from firstboot.site.writer import compose
-from firstboot.wizard.ask import Move, ask, tell
+from firstboot.wizard.ask import Move, ask, told
 from firstboot.wizard.console_lock import TakenOver
 from firstboot.wizard.draft import LISTS, Draft
 from firstboot.wizard.flow import (
     SECTIONS,
     Step,
     after,
+    all_steps,
     before,
     blamed,
-    course,
     first_open,
     sections,
 )
@@ -32,11 +32,13 @@ __all__ = ["Abandoned", "MachineView", "Outcome", "Saved", "Why", "converse"]
 
 AGAIN = """\
 The conversation goes on where it was. ? explains a question, back goes to the
-one before, list shows what was said so far, quit leaves."""
+question before, list shows the answers so far, quit leaves."""
+
+ENDED = "\nThe input has ended. The answers are kept, and the next start goes on from here."
 
 
 class Why(Enum):
-    """Why there is no site."""
+    """Why a conversation ended without a site."""
 
     LEFT = "left"
     LINE_LOST = "line lost"
@@ -47,7 +49,7 @@ class Why(Enum):
 class Saved:
     """A site without errors, as `compose` writes it, and the crypt(3) hash of root's password.
 
-    The draft is still there; whoever has put the site into effect clears it.
+    The draft is still on disk. The caller clears it once the site is in effect.
     """
 
     site: Document[Site]
@@ -56,7 +58,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """The draft is kept."""
+    """The conversation ended without a site; the draft is kept."""
 
     why: Why
 
@@ -64,18 +66,23 @@ class Abandoned:
 Outcome = Saved | Abandoned
 
 
-def converse(terminal: Terminal, draft: Draft, machine: MachineView) -> Outcome:
-    """Ask what `draft` does not answer yet, and let all of it be changed, until it is saved.
+def converse(
+    terminal: Terminal, draft: Draft, machine: MachineView, running: Draft | None = None
+) -> Outcome:
+    """Ask what `draft` does not answer yet, and let the person change everything, until they save.
 
-    Raises Refusal where answers cannot be kept.
+    `running` has the answers of the configuration that runs on this box: the review tells what
+    saving changes. Raises Refusal if answers cannot be written to disk.
     """
     try:
         with ExitStack() as until_the_end:
-            return _Conversation(terminal, draft, machine, until_the_end).run()
+            return _Conversation(terminal, draft, machine, running, until_the_end).run()
     except TakenOver:
         terminal.say("\nAnother console goes on with the questions.")
         return Abandoned(Why.TAKEN_OVER)
     except LineLost:
+        with suppress(LineLost):
+            terminal.say(ENDED)
         return Abandoned(Why.LINE_LOST)
     except _Left:
         terminal.say("The answers are kept.")
@@ -83,24 +90,34 @@ def converse(terminal: Terminal, draft: Draft, machine: MachineView) -> Outcome:
 
 
 class _Left(Exception):
-    """A person wants to leave."""
+    """The person wants to leave."""
 
 
 class _Conversation:
-    """Where it is: the step that is next (none is the review), the part of a list that is new, the
-    heading that was shown last, the sections that were introduced."""
+    """The state of a conversation.
+
+    `_step` is the next step; None is the review. `_adding` is the key of a list item without
+    answers yet, `_left` that of the item that ``back`` has just left.
+    """
 
     def __init__(
-        self, terminal: Terminal, draft: Draft, machine: MachineView, until_the_end: ExitStack
+        self,
+        terminal: Terminal,
+        draft: Draft,
+        machine: MachineView,
+        running: Draft | None,
+        until_the_end: ExitStack,
     ) -> None:
         self._terminal = terminal
         self._draft = draft
         self._machine = machine
+        self._running = running
         self._until_the_end = until_the_end
         self._raised = False
         self._welcomed = False
         self._step: Step | None = None
         self._adding: Key | None = None
+        self._left: Key = ()
         self._heading = ""
         self._introduced: set[str] = set()
 
@@ -133,7 +150,7 @@ class _Conversation:
         self._step = self._begin()
 
     def _begin(self) -> Step | None:
-        """The first step that was not answered, or whose answer is wrong, which is told."""
+        """Return the first step that has no answer, or a wrong one; say what is wrong with it."""
         steps = self._steps()
         step = first_open(steps, self._draft)
         if not all(map(self._draft.finished, LISTS)):
@@ -145,7 +162,8 @@ class _Conversation:
         if step:
             about = [e for e in errors(self._draft.answers) if blamed(steps, e.key) == step]
             self._announce(step)
-            tell(self._terminal, "Wrong", about, step.key)
+            for sentence in told(about, self._draft, step.key):
+                self._terminal.refuse(sentence)
         return step
 
     def _take(self, step: Step) -> None:
@@ -154,11 +172,9 @@ class _Conversation:
             move: Move | Key = ask(self._terminal, step.question, situation)
         else:
             move = choose(self._terminal, step.section, situation)
+        left, self._left = self._left, ()
         if move is Move.BACK:
-            previous = before(self._steps(), step)
-            if previous is None:
-                self._terminal.say("  This is the first question.")
-            self._step = previous or step
+            self._go_back(step, left)
         elif move is Move.ON:
             self._forget(step)
             steps = self._steps()
@@ -170,8 +186,16 @@ class _Conversation:
         if self._step is None or self._step.base != self._adding:
             self._adding = None
 
+    def _go_back(self, step: Step, left: Key) -> None:
+        previous = before(self._steps(), step, left)
+        if previous is None:
+            self._terminal.say("   This is the first question.")
+        elif step.question and not previous.question:
+            self._left = step.base
+        self._step = previous or step
+
     def _forget(self, step: Step) -> None:
-        """Forget answers to questions that an answer has done away with."""
+        """Forget the answers to questions that no longer apply after an answer."""
         situation = Situation(self._draft, self._machine, step.base)
         if step.question:
             gone = (q for q in step.section.questions if not q.when(situation))
@@ -179,9 +203,10 @@ class _Conversation:
 
     def _review(self) -> Saved | None:
         steps = self._steps()
-        parts = sections(Situation(self._draft, self._machine))
+        situation = Situation(self._draft, self._machine)
+        parts = sections(situation)
         self._heading = ""
-        verdict = review(self._terminal, self._draft, steps, parts)
+        verdict = review(self._terminal, situation, steps, parts, self._running)
         if isinstance(verdict, Step):
             self._step = verdict
         elif verdict is Verdict.BACK:
@@ -202,10 +227,10 @@ class _Conversation:
         return Saved(written, self._draft.root_password)
 
     def _steps(self) -> list[Step]:
-        return course(self._draft, self._machine, self._adding)
+        return all_steps(self._draft, self._machine, self._adding)
 
     def _announce(self, step: Step) -> None:
-        """The heading of a section or of a part of its list, when it is another than the last."""
+        """Show the heading of a section or of a list item, if it is not the last one shown."""
         section = step.section
         if section.about_cards and not self._raised:
             self._until_the_end.enter_context(self._machine.raised())
@@ -226,7 +251,7 @@ class _Conversation:
             self._introduced.add(section.name)
 
     def _leave_or_stay(self) -> None:
-        """Control-C was typed; a second one is as good as yes."""
+        """Ask whether to leave after Control-C or quit. A second Control-C means yes."""
         try:
             sure = self._terminal.ask("Leave? The answers are kept (yes or no) [no]:")
         except Interrupted:

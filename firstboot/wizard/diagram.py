@@ -1,5 +1,7 @@
-"""The network as a drawing of plain characters, at most 78 columns wide: who is at the other end of
-each port, on the left, and the box on the right."""
+"""Draw the network in plain characters, at most 78 columns wide.
+
+On the left is what is at the far end of each port, on the right the box.
+"""
 
 import itertools
 
@@ -8,19 +10,19 @@ from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 
 FAR = 25
-"""Columns of what is at the far end."""
+"""Columns for what is at the far end."""
 
 WIRE = 7
 NEAR = 12
 BOX = 30
-"""Columns of the text in the box."""
+"""Columns of the text inside the box."""
 
 MOST = 6
-"""Peers of a port that are drawn."""
+"""The most peers of a port that are drawn."""
 
 
 def draw(site: Site) -> str:
-    """The drawing of `site`, which has room for its plan. Raises ValueError if it has not."""
+    """Draw `site`. Raises ValueError if its prefixes have no room for its address plan."""
     plan = allot(site)
     outside = [port for port in site.ports if port.role.outside]
     inside = [port for port in site.ports if not port.role.outside]
@@ -34,7 +36,7 @@ def draw(site: Site) -> str:
 
 
 def _wires(site: Site, plan: Plan, port: Port) -> list[str]:
-    """The lines of a port: its far ends, each with its wire, and its name above its device."""
+    """Return the lines of a port: each far end with its wire, and the name above the device."""
     far = _far_ends(site, plan, port)
     near = [_cut(port.name, NEAR - 1), _cut(port.interface, NEAR - 1)]
     lines = []
@@ -45,7 +47,7 @@ def _wires(site: Site, plan: Plan, port: Port) -> list[str]:
 
 
 def _wire(at: int, count: int) -> str:
-    """The wire of the far end `at`, of `count` that share a port."""
+    """Return the wire of the far end number `at` of the `count` that share a port."""
     if count == 1:
         return "------"
     if at == 0:
@@ -87,7 +89,7 @@ def _texts(site: Site, plan: Plan) -> list[str]:
 
 
 def _of_each(label: str, addresses: list[Address]) -> list[str]:
-    """The first address of each family, and how many more there are."""
+    """Return the first address of each family, and how many more there are."""
     lines = []
     for version in (4, 6):
         family = list(dict.fromkeys(a for a in addresses if a.version == version))

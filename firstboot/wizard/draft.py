@@ -1,14 +1,15 @@
-"""The answers so far: a site that is not whole yet, kept on disk answer by answer.
+"""The answers so far: a site that is not complete yet, written to disk after every answer.
 
-The file is a YAML mapping with the keys of a site, as far as they are known, and one more,
-`wizard`: which lists are finished, whether addresses are given by hand, and the crypt(3) hash of
-root's password. It has secrets in it; its mode is 0600. Every answer writes it anew under another
-name and renames it, so that a power cut leaves the file before the answer or the one after it.
+The file is a YAML mapping with those keys of a site that are known, and one more, `wizard`: which
+lists are finished, whether addresses are given by hand, the crypt(3) hash of root's password, and
+when the draft was begun. The file has secrets in it; its mode is 0600. Every answer writes a new
+file and renames it, so that a power cut leaves either the old file or the new one.
 """
 
 import contextlib
 import copy
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +22,10 @@ from firstboot.site.check import Examined
 from firstboot.site.model import SCHEMA, Site
 
 NOTES = "wizard"
-"""The key of what is no part of a site."""
+"""The key of what is not part of a site."""
 
 LISTS = ("ports", "peers")
-"""Which are asked for until they are said to be complete."""
+"""The lists of a site. Each is asked for until the person says that it is complete."""
 
 OVERRIDES: tuple[Key, ...] = (
     ("router",),
@@ -33,16 +34,16 @@ OVERRIDES: tuple[Key, ...] = (
     ("dns", "addresses"),
     ("dns", "cache_mib"),
 )
-"""What the plan or the box's size decides, unless a person does by hand."""
+"""What the address plan or the size of the box decides, unless a person does."""
 
 Tree = dict[str, Plain]
 
 
 class Draft:
-    """Answers by their key in the site, ``("ports", 0, "device")``; each change is kept at once.
+    """Answers by their key in the site, such as ``("ports", 0, "device")``.
 
-    `remarks` are sentences to be told before the conversation goes on. Whatever changes the draft
-    raises Refusal where it cannot be kept.
+    Every method that changes an answer writes the draft to disk, and raises Refusal if that fails.
+    `remarks` are sentences that the person is told before the conversation goes on.
     """
 
     def __init__(self, path: Path, answers: Tree | None = None, *, remarks: tuple[str, ...] = ()):
@@ -52,18 +53,18 @@ class Draft:
 
     @classmethod
     def open(cls, path: Path) -> "Draft":
-        """The draft at `path`, or an empty one. A damaged file is set aside, and that is told."""
+        """Return the draft at `path`, or an empty one. A damaged file is renamed, with a remark."""
         if not path.exists():
             return cls(path)
         try:
             tree = document.plain(document.read(path), str(path))
             if not isinstance(tree, dict):
-                raise Refusal(path, expected="answers", found="none", remedy="start over")
+                raise Refusal(path, "this is not a file of answers", "Answer the questions again")
         except Refusal as refusal:
             aside = path.with_name(f"{path.name}.damaged")
             with _keeping(path):
                 path.replace(aside)
-            said = f"The answers kept so far cannot be read and are now in {aside}: {refusal}"
+            said = f"The answers kept so far cannot be read. They are now in {aside}. {refusal}"
             return cls(path, remarks=(said,))
         notes = tree.pop(NOTES, {})
         answers, _ = partial.fit(tree, Site, whole=False)
@@ -72,17 +73,17 @@ class Draft:
 
     @classmethod
     def from_site(cls, path: Path, site: Site, root_password: str | None = None) -> "Draft":
-        """Everything that `site` says, to be changed; `root_password` is the present hash."""
+        """Return a draft with all answers of `site`. `root_password` is the present hash."""
         answers = partial.of(site)
         assert isinstance(answers, dict)
         return cls(path, _complete(answers, root_password))
 
     @classmethod
     def from_text(cls, path: Path, data: bytes, name: str) -> "Draft":
-        """What can be used of a site file in which something is wrong. What it leaves out has its
-        default; keys that no site has are left out, and that is told.
+        """Return what can be used of a site file in which something is wrong.
 
-        Raises Faulty if it is no YAML, or of a version that this program does not know.
+        Missing keys get their defaults. Keys that no site has are left out, with a remark. Raises
+        Faulty if the file is not YAML, or has a version that this program does not know.
         """
         tree = document.plain(data, name)
         if not isinstance(tree, dict):
@@ -95,24 +96,30 @@ class Draft:
         assert isinstance(answers, dict)
         answers["schema"] = str(SCHEMA)
         remarks = tuple(
-            f"{name}: {spell(key)} has no place there in a site and was left out."
+            f"{name}: {spell(key)} has no place there in a site file. It is left out."
             for key in left_out
         )
         return cls(path, _complete(answers, None), remarks=remarks)
 
     @property
     def answers(self) -> Tree:
-        """A copy of what is known of the site."""
+        """A copy of the answers, without the notes."""
         return copy.deepcopy({key: part for key, part in self._tree.items() if key != NOTES})
 
     @property
     def begun(self) -> bool:
-        """Whether anything was answered yet."""
+        """Whether anything is answered."""
         return len(self._tree) > 1
 
     @property
+    def begun_at(self) -> str:
+        """When the first answer was kept, such as ``2026-11-29 at 14:05 UTC``; empty if unknown."""
+        found = self.get((NOTES, "begun"))
+        return found if isinstance(found, str) else ""
+
+    @property
     def root_password(self) -> str | None:
-        """The crypt(3) hash of root's password, if it is known."""
+        """The crypt(3) hash of root's password, or None."""
         found = self.get((NOTES, "root_password"))
         return found if isinstance(found, str) else None
 
@@ -124,36 +131,33 @@ class Draft:
         return True
 
     def get(self, key: Key) -> Plain:
-        """The answer at `key`; None if there is none, or if it is "none"."""
-        try:
-            return copy.deepcopy(_find(self._tree, key))
-        except LookupError:
-            return None
+        """Return the answer at `key`; None if there is none, or if it is "none"."""
+        return copy.deepcopy(find(self._tree, key))
 
     def count(self, name: str) -> int:
-        """How many the list `name` has."""
+        """Return the number of items of the list `name`."""
         items = self._tree.get(name)
         return len(items) if isinstance(items, list) else 0
 
     def answer(self, key: Key, value: Plain) -> None:
-        """Set the answer at `key`, a part just behind the end of a list too."""
+        """Set the answer at `key`. The index just behind the end of a list adds an item."""
         put(self._tree, key, value)
         self.keep()
 
     def extend(self, name: str, items: list[Plain]) -> None:
-        """Add `items` to the list `name`."""
+        """Append `items` to the list `name`."""
         present = self.get((name,))
         self.answer((name,), [*(present if isinstance(present, list) else []), *items])
 
     def drop(self, *keys: Key) -> None:
-        """Forget the answers at `keys`, those that there are."""
+        """Forget the answers at those of `keys` that have one."""
         if any(map(self.has, keys)):
             for key in keys:
                 remove(self._tree, key)
             self.keep()
 
     def finish(self, name: str) -> None:
-        """Say that the list `name` is complete."""
+        """Note that the list `name` is complete."""
         done = [done for done in LISTS if done == name or self.finished(done)]
         self.answer((NOTES, "finished"), list(done))
 
@@ -168,26 +172,37 @@ class Draft:
             self.path.unlink(missing_ok=True)
 
     def site(self) -> Examined:
-        """The site that the answers make, if they do, and the findings of the whole check."""
+        """Check all answers as a site file; return the site, if they make one, and the findings."""
         return check.examine_text(partial.write(self.answers), self.path.name)
 
     def document(self) -> Document[Site]:
-        """The site. Raises Faulty if the answers do not make one."""
+        """Return the site. Raises Faulty if the answers do not make one."""
         return document.parse(partial.write(self.answers), self.path.name, Site)
 
     def keep(self) -> None:
-        """Write the draft as it is."""
+        """Write the draft to disk."""
+        if not self.begun_at:
+            now = time.strftime("%Y-%m-%d at %H:%M UTC", time.gmtime())
+            put(self._tree, (NOTES, "begun"), now)
         with _keeping(self.path):
             keep(self.path, partial.write(self._tree))
 
 
 def put(tree: Tree, key: Key, value: Plain) -> None:
-    """Set the part of `tree` at `key`; what leads there is made where it is not."""
+    """Set the part of `tree` at `key`; create the mappings and lists on the way."""
     part: Plain = tree
     for step, following in itertools.pairwise(key):
         empty: Plain = [] if isinstance(following, int) else {}
         part = _step(part, step, empty)
     _set(part, key[-1], value)
+
+
+def find(tree: Plain, key: Key) -> Plain:
+    """Return the part of `tree` at `key`, or None."""
+    try:
+        return _find(tree, key)
+    except LookupError:
+        return None
 
 
 def remove(tree: Tree, key: Key) -> None:
@@ -236,8 +251,8 @@ def _set(part: Plain, step: str | int, value: Plain) -> None:
 
 
 def _complete(answers: Tree, root_password: str | None) -> Tree:
-    """`answers` with the notes of a conversation in which everything was said but, perhaps, root's
-    password."""
+    """Return `answers` with the notes of a conversation that asked everything, except perhaps
+    root's password."""
     by_hand = False
     for key in OVERRIDES:
         with contextlib.suppress(LookupError):
@@ -253,9 +268,9 @@ def _keeping(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = error.strerror or str(error)
         raise Refusal(
             path,
-            expected="a place to keep the answers",
-            found=error.strerror or str(error),
-            remedy="look at the file system of the configuration",
+            f"the answers cannot be kept here: {reason}",
+            "Check that the file system of the configuration is mounted and not full",
         ) from error

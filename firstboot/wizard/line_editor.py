@@ -1,17 +1,19 @@
-"""Lines as they are typed, byte by byte, on a terminal that edits nothing itself.
+"""Read lines byte by byte from a terminal that edits nothing itself.
 
-A terminal's own editing ends a line after 255 bytes on FreeBSD (MAX_CANON, termios(4)), and an SSH
-key of the type RSA has three times as many. So the terminal hands over every byte and echoes none;
-erasing, killing and echoing are done here, with nothing but backspaces, which every terminal has.
+A terminal's own line editing ends a line after 255 bytes on FreeBSD (MAX_CANON, termios(4)), and an
+RSA key for SSH is three times as long. So the terminal hands over every byte and echoes none; this
+module erases, kills and echoes, with nothing but backspaces, which every terminal understands.
 """
 
 import codecs
+import contextlib
 import os
 import select
+import termios
 from collections.abc import Callable
 
 LONGEST = 16384
-"""Characters of a line; what goes beyond is not taken."""
+"""The most characters of a line."""
 
 ERASE = "\b\x7f"
 KILL = "\x15"
@@ -19,33 +21,39 @@ WORD = "\x17"
 INTERRUPT = "\x03"
 END = "\x04"
 ESCAPE = "\x1b"
+BREAK = "\0"
+"""What a serial line delivers when its cable is plugged in or the other end sends a break."""
 
 Hidden = Callable[[str], bool]
-"""Whether what is typed next is not to be seen, by what is typed before it."""
+"""Decides, from what is on the line already, whether the next character is hidden."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Control-C, which comes as a byte like any other."""
+    """The person typed Control-C, which arrives as a byte like any other."""
 
 
 class LineLost(EOFError):
-    """Nobody is there any more: Control-D, the end of the input, a lost line."""
+    """The input has ended: Control-D, the end of a pipe, or a terminal that is gone."""
+
+
+class UnusableLine(ValueError):
+    """A line that cannot be an answer; the message is one or two sentences for the person."""
 
 
 def shown(_: str) -> bool:
-    """For lines that may be seen."""
+    """Echo the whole line."""
     return False
 
 
 def hidden(_: str) -> bool:
-    """For secrets."""
+    """Echo nothing: for secrets."""
     return True
 
 
 class Keyboard:
-    """Reads the file descriptor `source`, UTF-8; what is none of it becomes U+FFFD.
+    """Reads UTF-8 from the file descriptor `source`; bytes that are not UTF-8 become U+FFFD.
 
-    `echo` shows what is typed, where the terminal does not do it.
+    `echo` shows what is typed, because the terminal does not.
     """
 
     def __init__(self, source: int, echo: Callable[[str], None]) -> None:
@@ -63,8 +71,17 @@ class Keyboard:
         readable, _, _ = select.select([self._source], [], [], 0)
         return bool(readable)
 
+    def discard(self) -> None:
+        """Forget what was typed ahead. What waits in a pipe or a file was written for questions
+        that come later, and stays."""
+        if os.isatty(self._source):
+            self._ahead = ""
+            self._decoder.reset()
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self._source, termios.TCIFLUSH)
+
     def line(self, hide: Hidden = shown) -> str:
-        """The next line. Raises Interrupted and LineLost."""
+        """Return the next line. Raises Interrupted, LineLost and UnusableLine."""
         typed = _Line(self._echo, hide)
         while True:
             char = self._next()
@@ -73,7 +90,7 @@ class Keyboard:
                 continue
             if char in "\r\n":
                 self._echo("\n")
-                return typed.text
+                return typed.whole()
             if char == INTERRUPT:
                 self._echo("^C\n")
                 raise Interrupted
@@ -82,7 +99,7 @@ class Keyboard:
                     raise LineLost
             elif char == ESCAPE:
                 self._skip_sequence()
-            else:
+            elif char != BREAK:
                 typed.take(char)
 
     def _next(self) -> str:
@@ -98,7 +115,7 @@ class Keyboard:
         return char
 
     def _skip_sequence(self) -> None:
-        """Arrows and the like send several characters after Escape (ECMA-48, section 5.4)."""
+        """Skip what arrow keys and the like send after Escape (ECMA-48, section 5.4)."""
         if self._next() in "[O":
             while not "@" <= self._next() <= "~":
                 pass
@@ -111,6 +128,8 @@ class _Line:
         self._echo = echo
         self._hide = hide
         self._seen: list[bool] = []
+        self._too_long = False
+        self._unprintable = ""
         self.text = ""
 
     def take(self, char: str) -> None:
@@ -119,18 +138,37 @@ class _Line:
         elif char == KILL:
             while self.text:
                 self._erase()
+            self._too_long, self._unprintable = False, ""
         elif char == WORD:
             while self.text.endswith(" "):
                 self._erase()
             while self.text and not self.text.endswith(" "):
                 self._erase()
-        elif len(self.text) < LONGEST:
-            char = " " if char == "\t" else char
-            if char.isprintable():
-                self._seen.append(not self._hide(self.text))
-                self.text += char
-                if self._seen[-1]:
-                    self._echo(char)
+        elif len(self.text) >= LONGEST:
+            self._too_long = True
+        else:
+            self._add(" " if char == "\t" else char)
+
+    def whole(self) -> str:
+        """Return the line. Raises UnusableLine if a part of it could not be taken."""
+        if self._too_long:
+            raise UnusableLine(f"The line is longer than {LONGEST} characters. Type a shorter one.")
+        if self._unprintable:
+            code = f"U+{ord(self._unprintable):04X}"
+            raise UnusableLine(
+                f"The line has a control character or another that cannot be seen ({code}). Type "
+                "it without."
+            )
+        return self.text
+
+    def _add(self, char: str) -> None:
+        if not char.isprintable():
+            self._unprintable = self._unprintable or char
+            return
+        self._seen.append(not self._hide(self.text))
+        self.text += char
+        if self._seen[-1]:
+            self._echo(char)
 
     def _erase(self) -> None:
         if self.text:

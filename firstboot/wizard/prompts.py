@@ -1,7 +1,7 @@
-"""The forms of answers: how a line that is typed becomes a part of a site, and how it is shown.
+"""The forms of answers: how a typed line becomes a part of a site, and how that is shown.
 
-What a form refuses, it refuses with ValueError and half a sentence; whether an answer makes sense
-is for the site's own rules to say.
+A form raises ValueError for what it refuses, with one or two whole sentences. Whether an answer
+makes sense is for the rules of the site to say.
 """
 
 import re
@@ -12,20 +12,23 @@ from firstboot.core import passwords
 from firstboot.core.document import Plain
 
 NONE = "none"
-"""What is typed where nothing is meant."""
+"""What a person types to say that there is no such thing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One of several answers: what it is in the site, and what it means."""
+    """One of several possible answers: its value in the site, and what that means."""
 
     value: str
     meaning: str
 
 
 class Form(Protocol):
-    """`secret` answers are not echoed, those of `several` lines end with an empty one, and `twice`
-    is for what must not be mistyped."""
+    """How one kind of answer is typed and shown.
+
+    A `secret` answer is not echoed. An answer of `several` lines ends with an empty line. An answer
+    that is asked for `twice` must not be mistyped.
+    """
 
     @property
     def secret(self) -> bool: ...
@@ -37,15 +40,15 @@ class Form(Protocol):
     def twice(self) -> bool: ...
 
     def parse(self, text: str) -> Plain:
-        """The answer in `text`, which has no spaces around it. Raises ValueError."""
+        """Return the answer in `text`, which has no spaces around it. Raises ValueError."""
 
     def show(self, value: Plain) -> str:
-        """`value` in a line, as it could be typed again; nothing of a secret."""
+        """Return `value` as a line that could be typed again, without anything secret."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A line as it is."""
+    """A line, taken as it is."""
 
     secret: bool = False
     several: bool = False
@@ -60,7 +63,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Secret(Text):
-    """A line that nobody is to see."""
+    """A line that is not echoed."""
 
     secret: bool = True
 
@@ -70,20 +73,20 @@ class Secret(Text):
 
 @dataclass(frozen=True)
 class NewPassword(Secret):
-    """A password, typed twice; what is kept is its hash alone."""
+    """A password, typed twice. Only its hash is kept."""
 
     twice: bool = True
 
     def parse(self, text: str) -> Plain:
         weak = passwords.weakness(text, [])
         if weak:
-            raise ValueError(weak)
+            raise ValueError(f"{weak[0].upper()}{weak[1:]}.")
         return passwords.hashed(text)
 
 
 @dataclass(frozen=True)
 class Words(Text):
-    """Several values in a line, with spaces or commas between them."""
+    """Several values in one line, with spaces or commas between them."""
 
     def parse(self, text: str) -> Plain:
         return [word for word in re.split(r"[\s,]+", text) if word]
@@ -94,7 +97,7 @@ class Words(Text):
 
 @dataclass(frozen=True)
 class Lines(Text):
-    """Several values, a line each, as they are pasted; `what` they are, for counting them."""
+    """Several values, pasted one a line. `what` is the plural of what they are."""
 
     what: str = "lines"
     several: bool = True
@@ -112,12 +115,12 @@ class YesOrNo(Text):
         for answer in ("yes", "no"):
             if answer.startswith(text.lower()):
                 return answer
-        raise ValueError("the answer is yes or no")
+        raise ValueError("Answer yes or no.")
 
 
 @dataclass(frozen=True)
 class OneOf(Text):
-    """One of `options`, or as many of its first letters as tell it from the others."""
+    """One of `options`, or enough of its first letters to tell it from the others."""
 
     options: tuple[Option, ...] = ()
 
@@ -127,6 +130,5 @@ class OneOf(Text):
             return text.lower()
         if len(fitting) == 1:
             return fitting[0]
-        raise ValueError(
-            "the answer is one of " + ", ".join(o.value for o in self.options) + ", or its number"
-        )
+        values = [option.value for option in self.options]
+        raise ValueError(f"Answer {', '.join(values[:-1])} or {values[-1]}, or its number.")

@@ -1,4 +1,4 @@
-"""Questions as data: what is asked, where its answer goes in the site, what is known of it."""
+"""Questions as data: what is asked, where the answer goes in the site, what its default is."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -16,9 +16,9 @@ from firstboot.wizard.terminal import Terminal
 class MachineView:
     """What the conversation may know of the machine.
 
-    `stick` is the folder where the stick's FAT partition can be read, if there is one. `nics` looks
-    at the cards, `raised` has them up for as long as that is of use. `kind` is empty on the box
-    itself, and stands in every heading elsewhere.
+    `stick` is the folder where the stick's FAT partition is mounted, or None. `nics` looks at the
+    network cards; `raised` is a context in which they are up. `kind` is empty on a real box;
+    elsewhere (``REHEARSAL``) it stands in every heading and on the summary.
     """
 
     cores: int
@@ -32,33 +32,33 @@ class MachineView:
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known when a question is asked; `base` is the part of a list that it is about."""
+    """What is known when a question is asked. `base` is the key of the list item it is about."""
 
     draft: Draft
     machine: MachineView
     base: Key = ()
 
     def here(self, *key: str) -> Plain:
-        """The answer at `key` of this part."""
+        """Return the answer at `key` of this item, or of the site where there is no item."""
         return self.draft.get((*self.base, *key))
 
     def site(self, *key: str | int) -> Plain:
-        """The answer at `key` of the site."""
+        """Return the answer at `key` of the site."""
         return self.draft.get(key)
 
     def each(self, name: str, *key: str) -> list[Plain]:
-        """The answers at `key` of the other parts of the list `name`."""
+        """Return the answers at `key` of the other items of the list `name`."""
         own = self.base[1] if self.base[:1] == (name,) else None
         places = (at for at in range(self.draft.count(name)) if at != own)
         return [self.draft.get((name, at, *key)) for at in places]
 
 
 Aid = Callable[[Terminal, Situation], Plain]
-"""What a word does that is typed in place of an answer; None if it comes to nothing."""
+"""What a word does that is typed in place of an answer: returns the answer, or None."""
 
 
 def nothing(_: Situation) -> Plain:
-    """There is no default."""
+    """Give no default."""
     return None
 
 
@@ -80,16 +80,20 @@ def no_note(_: Situation, _answer: Plain) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """`key` is the answer's place in the site, or in the part of a list.
+    """One question.
 
-    An `optional` one may be answered with "none". `options` can be answered by their number.
-    `above` is shown before it is asked, `note` of the answer after it; `aids` are words that help
-    to answer it. Where it is `of_mapping`, "none" takes the key away.
+    `key` is the answer's place in the site, or in a list item. `text` names what is asked for; the
+    prompt is `text` and, in parentheses, `hint`. `example` is an answer. An `optional` question may
+    be answered "none". `options` may be answered by their number. `above` is shown before the
+    question, `note` of the answer after it. `aids` are words that help to answer it. With
+    `of_mapping`, "none" removes the key.
     """
 
     key: tuple[str, ...]
     text: str
     help: str
+    hint: str = ""
+    example: str = ""
     form: Form = Text()  # noqa: RUF009
     optional: bool = False
     default: Callable[[Situation], Plain] = nothing
@@ -100,27 +104,30 @@ class Question:
     of_mapping: bool = False
     aids: Mapping[str, Aid] = field(default_factory=dict)
 
+    @property
+    def prompt(self) -> str:
+        return f"{self.text} ({self.hint})" if self.hint else self.text
+
 
 @dataclass(frozen=True)
 class Section:
-    """Questions that belong together. With `item`, the word for one, they are asked for each part
-    of the list `name`; `paste` takes many of them at once."""
+    """Questions that belong together. With `item`, the word for one item, they are asked for each
+    item of the list `name`."""
 
     name: str
     title: str
     intro: str
     questions: tuple[Question, ...]
     item: str = ""
-    paste: Callable[[Terminal, Situation], None] | None = None
     about_cards: bool = False
-    """Whether the network cards are up from its first question on, so that links can be seen."""
+    """Whether the network cards are brought up before its first question, to show their links."""
 
 
 def fixed(value: Plain) -> Callable[[Situation], Plain]:
-    """The same default everywhere."""
+    """Give the same default everywhere."""
     return lambda _: value
 
 
 def choices(*options: Option) -> Callable[[Situation], tuple[Option, ...]]:
-    """The same options everywhere."""
+    """Give the same options everywhere."""
     return lambda _: options

@@ -16,9 +16,10 @@ LONGEST_LABEL = 40
 NOT_YET = "-"
 
 
-def summary(answers: Tree) -> str:
-    """A table of `answers`, which need not be whole."""
-    return "\n".join(_lines(answers))
+def summary(answers: Tree, kind: str = "") -> str:
+    """Return a table of `answers`, which may be incomplete. A `kind` of machine heads it."""
+    head = [f"{kind}: not a release, and not for the Internet."] if kind else []
+    return "\n".join([*head, *_lines(answers)])
 
 
 def ports(answers: Tree) -> list[str]:

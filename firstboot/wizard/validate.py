@@ -1,7 +1,7 @@
-"""An answer is judged by the rules of the whole site, at once, with what is known so far.
+"""Judge an answer at once by the rules of the whole site, with what is known so far.
 
-What is not known yet is stood in for, and what comes later in the conversation is left out: an
-answer is not to blame for what was not asked. The whole is judged again at the end.
+Placeholders stand for what is not known yet, and what the conversation asks later is left out: an
+answer is not to blame for it. The whole site is checked again at the end.
 """
 
 import copy
@@ -18,7 +18,7 @@ from firstboot.site.rules.waivers import KNOWN
 from firstboot.wizard.draft import Tree, put, remove
 
 NOBODY = "4200000001"
-"""A private ASN: no site and no peer has it."""
+"""A private ASN, which no site and no peer has."""
 
 REQUIRED: dict[str, dict[str, Plain]] = {
     "operator": {
@@ -41,22 +41,23 @@ REQUIRED: dict[str, dict[str, Plain]] = {
         "addresses": ["1.0.0.2"],
     },
 }
-"""What stands in for keys that a site cannot do without."""
+"""Placeholders for the keys that every site must have."""
 
 LATER = {
-    "scopes": ("ports", "peers", "relays", "dns", "router", "management"),
+    "scopes": ("ports", "peers", "relays", "dns", "router"),
     "ports": ("peers",),
 }
-"""What an answer in a part of the site is judged without."""
+"""The parts of the site that are left out when an answer in a part is judged. When a port is
+judged, management is there: a port without a way to the administrators is refused at once."""
 
 MOST_FAULTS = 1000
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Why an answer cannot be, what is likely a mistake, and which waivers would let it be.
+    """The errors and warnings about an answer, and the waivers that would allow it.
 
-    Advice is for the end, when all is known.
+    Advice is told at the end, when everything is known.
     """
 
     errors: tuple[Finding, ...]
@@ -65,7 +66,7 @@ class Judgement:
 
 
 def judge(answers: Tree, key: Key, value: Plain) -> Judgement:
-    """What the rules say of `value` as the answer at `key`, a whole list among them."""
+    """Judge `value` as the answer at `key`, which may be a whole list."""
     tree = _without(answers, LATER.get(str(key[0]), ()))
     put(tree, key, value)
     found = _relevant(tree, key)
@@ -74,7 +75,7 @@ def judge(answers: Tree, key: Key, value: Plain) -> Judgement:
 
 
 def judge_list(answers: Tree, name: str) -> Judgement:
-    """What the rules say of the list `name` as a whole, once it is said to be complete."""
+    """Judge the list `name` as a whole, when the person says that it is complete."""
     tree = _without(answers, LATER.get(name, ()))
     found = [f for f in _examined(tree).findings if _of_list(f.key, name)]
     errors = _of(found, Severity.ERROR)
@@ -87,14 +88,15 @@ def judge_list(answers: Tree, name: str) -> Judgement:
 
 
 def errors(answers: Tree) -> tuple[Finding, ...]:
-    """All errors of a site that may not be whole yet; faults of form come alone."""
+    """Return all errors of a site that may be incomplete. If there are faults of form, return only
+    those."""
     found = _errors(answers)
     return tuple(_faults(found)) or found
 
 
 def _of_list(key: Key, name: str) -> bool:
-    """Whether a finding at `key` is to be told when the list `name` is complete. That nobody hears
-    of a scope is seen when all peers are known."""
+    """Return whether a finding at `key` is about the list `name` as a whole. That no peer hears of
+    a scope is known when all peers are."""
     return key[:1] == (name,) or (name == "peers" and key[:1] == ("scopes",) and len(key) == 2)
 
 
@@ -145,8 +147,8 @@ def _without(tree: Tree, names: tuple[str, ...]) -> Tree:
 
 
 def _examined(tree: Tree) -> Examined:
-    """The findings of `tree`, those of the rules too if there are faults of form: these are told,
-    and then the parts that have them are left out."""
+    """Return the findings of `tree`. Parts with faults of form are removed once the faults are
+    noted, so that the rules can judge the rest."""
     whole = _stood_in(tree)
     faults: dict[Finding, None] = {}
     for _ in range(MOST_FAULTS):
@@ -167,7 +169,7 @@ def _examined(tree: Tree) -> Examined:
 
 
 def _last_first(key: Key) -> tuple[str, ...]:
-    """An order in which the later ones of a list are removed before those ahead of them."""
+    """Sort key: in reverse, the later items of a list are removed before the earlier ones."""
     return tuple(f"{part:09d}" if isinstance(part, int) else part for part in key)
 
 

@@ -66,7 +66,7 @@ def questions(site: Site) -> list[Turn]:
         ("What the exits let out", relays.policy.value),
     ]
     if relays.rules:
-        turns += lines("Rules, one a line", relays.rules)
+        turns += lines("Rules (one a line", relays.rules)
     by_hand = bool(
         site.router
         or site.dns.addresses

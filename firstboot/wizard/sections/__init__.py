@@ -1,1 +1,1 @@
-"""The parts of the conversation, one module each."""
+"""The sections of the conversation, one module each."""

@@ -1,4 +1,4 @@
-"""Addresses and sizes that the plan decides, unless a person does."""
+"""Addresses and sizes that the address plan chooses, unless a person does."""
 
 from firstboot.wizard.draft import NOTES
 from firstboot.wizard.prompts import Words, YesOrNo
@@ -14,22 +14,24 @@ def _by_hand(situation: Situation) -> bool:
 SECTION = Section(
     "addresses",
     "Addresses",
-    "Router, resolver and relays get their addresses from the first prefix of each family: .1 the "
-    "router, .2 the resolver, .11 and up the relays. Which they are is shown at the end.",
+    "The box takes its addresses from the first prefix of each family: .1 for the router, .2 for "
+    "the resolver, .11 and up for the relays. You see them all at the end.",
     (
         Question(
             BY_HAND,
-            "Give some of them by hand (yes or no)",
-            "Only if other machines of yours have such addresses already, or addresses are known "
-            "elsewhere and must not change.\nExample: no",
+            "Give some of them by hand",
+            "Answer yes only if other machines use these addresses already, or if others know an "
+            "address that must not change.",
+            hint="yes or no",
             form=YesOrNo(),
             default=fixed("no"),
         ),
         Question(
             ("router",),
-            "Addresses of the router (or none)",
-            "The box's own, one of each family. None leaves it to the plan.\n"
-            "Example: 198.51.100.254 2001:db8:ee::1",
+            "Addresses of the router",
+            "The box's own addresses, one of each family. With none, the plan chooses them.",
+            hint="or none",
+            example="198.51.100.254 2001:db8:ee::1",
             form=Words(),
             optional=True,
             default=fixed([]),
@@ -37,9 +39,11 @@ SECTION = Section(
         ),
         Question(
             ("dns", "addresses"),
-            "Addresses of the resolver (or none)",
-            "Where its questions come from, one of each family, and used for nothing else. None "
-            "leaves it to the plan.\nExample: 198.51.100.53",
+            "Addresses of the resolver",
+            "The resolver sends its queries from these addresses, one of each family; nothing else "
+            "uses them. With none, the plan chooses them.",
+            hint="or none",
+            example="198.51.100.53",
             form=Words(),
             optional=True,
             default=fixed([]),
@@ -47,9 +51,10 @@ SECTION = Section(
         ),
         Question(
             ("relays", "or_addresses"),
-            "Addresses where relays listen (or none)",
-            "One of each family for every eight relays. None leaves it to the plan.\n"
-            "Example: 198.51.100.201 198.51.100.203",
+            "Addresses where relays listen",
+            "One of each family for every eight relays. With none, the plan chooses them.",
+            hint="or none",
+            example="198.51.100.201 198.51.100.203",
             form=Words(),
             optional=True,
             default=fixed([]),
@@ -57,9 +62,11 @@ SECTION = Section(
         ),
         Question(
             ("relays", "exit_addresses"),
-            "Addresses that exit traffic comes from (or none)",
-            "One of each family for every eight relays; they end up on block lists. None leaves it "
-            "to the plan.\nExample: 198.51.100.202 198.51.100.204",
+            "Addresses that exit traffic comes from",
+            "One of each family for every eight relays. These addresses end up on block lists. "
+            "With none, the plan chooses them.",
+            hint="or none",
+            example="198.51.100.202 198.51.100.204",
             form=Words(),
             optional=True,
             default=fixed([]),
@@ -67,8 +74,10 @@ SECTION = Section(
         ),
         Question(
             ("dns", "cache_mib"),
-            "Memory for the resolver's answers in MiB (or none)",
-            "None leaves it to what suits the box.\nExample: 2048",
+            "Memory for the resolver's answers in MiB",
+            "With none, the box takes what suits its memory.",
+            hint="or none",
+            example="2048",
             optional=True,
             default=fixed(None),
             when=_by_hand,

@@ -8,14 +8,15 @@ from firstboot.wizard.question import Question, Section
 SECTION = Section(
     "console",
     "The console",
-    "Once the box is configured, its consoles ask for root's password. It is not shown while you "
-    "type it, and it opens nothing over the network.",
+    "Once the box is configured, its consoles ask for root's password. It cannot be used over the "
+    "network.",
     (
         Question(
             (NOTES, "root_password"),
             "Password of root",
-            f"{SHORTEST} characters at least, no words in a row that others would guess. Write it "
-            "down and keep it where the box is not: without it, and without a key, nobody gets in.",
+            f"At least {SHORTEST} characters, not words that others would guess. Write it down and "
+            "keep it away from the box. Without it and without an SSH key, nobody can log in.",
+            hint="not shown",
             form=NewPassword(),
         ),
     ),

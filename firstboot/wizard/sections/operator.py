@@ -18,42 +18,43 @@ def _page_of_domain(situation: Situation) -> Plain:
 SECTION = Section(
     "operator",
     "The operator",
-    "Who runs this network. All of it is public: it is in WHOIS, on the notice that the exits "
-    "show, and in what the relays say of themselves.",
+    "Who runs this network. All of this is public: WHOIS, the notice that the exits show and the "
+    "relays' contact information repeat it.",
     (
         Question(
             ("operator", "name"),
             "Name of the operator",
-            "The organisation or the person that answers for this network, as registries have it.\n"
-            "Example: Example Exit Foundation",
+            "The organisation or person that is responsible for this network, as the registry has "
+            "it.",
+            example="Example Exit Foundation",
         ),
         Question(
             ("operator", "abuse"),
             "Mail address for complaints",
-            "People who see traffic of an exit write to this address. Somebody has to read it, for "
-            "the hoster and the registry ask.\n"
-            "Example: abuse@example.org",
+            "People who see an exit's traffic write to this address. Somebody must read it: the "
+            "hoster and the registry ask about it.",
+            example="abuse@example.org",
         ),
         Question(
             ("operator", "contact"),
             "Mail address for other operators",
-            "Upstreams, peers and exchanges write to this address about sessions and outages.\n"
-            "Example: noc@example.org",
+            "Upstreams, peers and exchanges write to this address about sessions and outages.",
+            example="noc@example.org",
             default=_same_mail,
         ),
         Question(
             ("operator", "url"),
             "Web page of the operator",
-            "Where people read who you are and why there are exits in your network.\n"
-            "Example: https://example.org",
+            "The page that tells people who you are and why your network has exits.",
+            example="https://example.org",
             default=_page_of_domain,
         ),
         Question(
             ("operator", "jurisdiction"),
             "Country whose law applies",
-            "Where the operator is at home; the exit notice names it to those who ask for data "
-            "that are not there.\n"
-            "Example: Switzerland",
+            "The country where the operator is based. The exit notice names it to people who ask "
+            "for data about users; there is none.",
+            example="Switzerland",
         ),
     ),
 )

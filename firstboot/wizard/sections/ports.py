@@ -1,18 +1,19 @@
-"""The network ports: which card leads where, and with which addresses."""
+"""The network ports: which card leads where, with which addresses."""
+
+from collections.abc import Callable
 
 from firstboot.core.document import Plain
 from firstboot.site.model import PortRole
 from firstboot.wizard import nics
-from firstboot.wizard.line_editor import shown
 from firstboot.wizard.prompts import OneOf, Option, Words
 from firstboot.wizard.question import Question, Section, Situation, choices, fixed
 from firstboot.wizard.terminal import Terminal
 
 ROLES = (
-    Option("transit", "to an upstream, who carries your packets everywhere"),
+    Option("transit", "to an upstream, which carries your packets everywhere"),
     Option("exchange", "to an Internet exchange, where you meet many networks"),
     Option("lan", "to other machines of yours, with addresses of your prefixes"),
-    Option("management", "to where administrators log in from, apart from all else"),
+    Option("management", "to where administrators log in from, and nothing else"),
 )
 
 
@@ -32,20 +33,22 @@ def _next_card(situation: Situation) -> Plain:
 def _unknown(situation: Situation, device: Plain) -> str:
     if device in [nic.device for nic in situation.machine.nics()]:
         return ""
-    return f"there is no card {device} in this box now."
+    return f"There is no card {device} in this box now."
 
 
 def _identify(terminal: Terminal, situation: Situation) -> Plain:
-    """The card whose cable a person unplugs."""
+    """Return the card whose cable the person unplugs, or None."""
     before = situation.machine.nics()
-    terminal.say("Unplug the cable of the card you look for (or plug it in), wait for three")
-    terminal.ask("seconds and press Enter:", shown)
+    terminal.say("Unplug the cable of the card that you look for, or plug it in. Wait three")
+    if terminal.ask("seconds and press Enter:").strip().lower() == "back":
+        return None
     found = nics.changed(before, situation.machine.nics())
     if not found:
-        terminal.say("  No link has changed. Perhaps that card had no link before, or it is not in")
-        terminal.say("  the table above.")
+        terminal.refuse(
+            "No link has changed. Perhaps that card had no link before, or it is not in the table."
+        )
         return None
-    terminal.say(f"  The link of {' and '.join(found)} has changed. You may put the cable back.")
+    terminal.say(f"  The link of {' and '.join(found)} has changed. You can put the cable back.")
     return found[0] if len(found) == 1 else None
 
 
@@ -61,26 +64,17 @@ def _name(situation: Situation) -> Plain:
     return next(name for name in names if name not in used)
 
 
-def _is(role: PortRole) -> "_Role":
-    return _Role(role)
-
-
-class _Role:
-    """Whether the port has this role."""
-
-    def __init__(self, role: PortRole) -> None:
-        self._role = role
-
-    def __call__(self, situation: Situation) -> bool:
-        return situation.here("role") == self._role.value
+def _is(role: PortRole) -> Callable[[Situation], bool]:
+    """Return a condition: the port has this role."""
+    return lambda situation: situation.here("role") == role.value
 
 
 DEVICE = Question(
     ("device",),
     "Network card",
-    "The card as the system names it, or its number in the list. To find out which is "
-    "which, type find: then you unplug a cable, and the card that lost its link is it.\n"
-    "Example: ix0",
+    "The system's name for the card. To find out which card is which, type find: you unplug a "
+    "cable and are told which card lost its link.",
+    example="ix0",
     above=_cards,
     default=_next_card,
     note=_unknown,
@@ -90,18 +84,16 @@ DEVICE = Question(
 SECTION = Section(
     "ports",
     "The ports",
-    "A port is a network card, or a VLAN on one, and what its cable leads to. There has to be one "
-    "that leads out (transit or exchange), and one for management, so that you still reach the box "
-    "when BGP is down.",
+    "A port is a network card, or a VLAN on it, and what its cable leads to. You need a port that "
+    "leads out (transit or exchange), and one for management, for when BGP is down.",
     (
         DEVICE,
         Question(
             ("role",),
             "What it leads to",
-            "What is at the other end decides what the firewall lets through: to upstreams and "
-            "exchanges goes nothing but your own addresses, BGP and neighbour discovery; only from "
-            "management can anybody log in. There can be several of each but management.\n"
-            "Example: transit",
+            "The firewall depends on it. To upstreams and exchanges it lets out only packets from "
+            "your own addresses, BGP and neighbour discovery. Administrators can log in through "
+            "management only. There is one management port; of the others there may be several.",
             form=OneOf(options=ROLES),
             options=choices(*ROLES),
             default=_next_role,
@@ -109,32 +101,38 @@ SECTION = Section(
         Question(
             ("name",),
             "Name for this port",
-            "What you call it; it is in rules, graphs and messages.\nExample: transit-a",
+            "Your own name for it. Rules, graphs and messages use it.",
+            example="transit-a",
             default=_name,
         ),
         Question(
             ("vlan",),
-            "VLAN tag (a number, or none)",
-            "If the other end sends frames with an 802.1Q tag, its number, from 1 to 4094. Two "
-            "ports can be two VLANs of one card.\nExample: 1203",
+            "VLAN tag",
+            "If the other end sends frames with an 802.1Q tag, give its number, 1 to 4094. Two "
+            "ports can be two VLANs on one card.",
+            hint="a number, or none",
+            example="1203",
             optional=True,
             default=fixed(None),
         ),
         Question(
             ("addresses",),
-            "Addresses of this port, with prefix lengths",
-            "The addresses that the upstream, the exchange or your own plan gives this end of the "
-            "cable, with the length of the network's prefix; one of each family where there is. "
-            "A LAN's are in your prefixes, all others are not.\n"
-            "Example: 192.0.2.2/30 2001:db8:100::2/64",
+            "Addresses of this port",
+            "The addresses of this end of the cable, as the upstream or the exchange assigned "
+            "them, each with the prefix length of the network; one of each family if you can. The "
+            "addresses of a LAN port are in your prefixes, those of other ports are not.",
+            hint="with prefix lengths",
+            example="192.0.2.2/30 2001:db8:100::2/64",
             form=Words(),
         ),
         Question(
             ("gateway",),
-            "Router of the management network (or none)",
-            "Management has a routing table of its own, and this is the way out of it, an address "
-            "of each family. With none, only the port's own network reaches the box.\n"
-            "Example: 192.0.2.193",
+            "Router of the management network",
+            "Management has a routing table of its own, with this router as the way out; one "
+            "address of each family. With none, you reach the box from the port's own network "
+            "only.",
+            hint="or none",
+            example="192.0.2.193",
             form=Words(),
             optional=True,
             when=_is(PortRole.MANAGEMENT),
@@ -142,15 +140,17 @@ SECTION = Section(
         Question(
             ("mtu",),
             "Largest packet in bytes (MTU)",
-            "1500 nearly everywhere; exchanges say theirs.\nExample: 1500",
+            "1500 nearly everywhere. An exchange tells you its MTU.",
+            example="1500",
             default=fixed("1500"),
         ),
         Question(
             ("mac",),
-            "Ethernet address for the exchange (or none)",
-            "Exchanges lock a port to the Ethernet address that they have on file. If you give it "
-            "here, a spare card or box has the same one. With none, the card keeps its own.\n"
-            "Example: 02:00:5e:10:00:0b",
+            "Ethernet address for the exchange",
+            "An exchange lets in only the Ethernet address that it has on file for your port. If "
+            "you give it here, a spare card or box uses it too. With none, the card keeps its own.",
+            hint="or none",
+            example="02:00:5e:10:00:0b",
             optional=True,
             default=fixed(None),
             when=_is(PortRole.EXCHANGE),

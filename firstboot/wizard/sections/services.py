@@ -8,7 +8,7 @@ from firstboot.wizard.question import Question, Section, Situation, choices, fix
 
 STRICTNESS = (
     Option("documents", "the strictest; some misconfigured names do not resolve"),
-    Option("compatible", "these resolve too, with a little less privacy and assurance"),
+    Option("compatible", "those names resolve too, with a little less privacy"),
 )
 
 
@@ -19,14 +19,13 @@ def _servers(_: Situation) -> Plain:
 SECTION = Section(
     "services",
     "Names, time, releases",
-    "The box resolves names itself, asks nobody else to, and writes down nothing that is asked.",
+    "The box resolves names itself, forwards queries to nobody and logs none of them.",
     (
         Question(
             ("dns", "strictness"),
             "How strict the resolver is",
-            "Strict means that no more of a name is told to a server than it needs to know, and "
-            "that signatures are insisted on. Some servers cannot cope with that.\n"
-            "Example: documents",
+            "Strict means that each server learns only the part of a name that it needs, and that "
+            "signatures must be right. Some servers fail with that.",
             form=OneOf(options=STRICTNESS),
             options=choices(*STRICTNESS),
             default=fixed("documents"),
@@ -34,15 +33,18 @@ SECTION = Section(
         Question(
             ("clock", "servers"),
             "Time servers",
-            "By name or address, spaces between. Tor and DNSSEC fail when the clock is wrong.\n"
-            "Example: ntp1.example.net 192.0.2.195",
+            "Names or addresses. Tor and DNSSEC fail when the clock is wrong.",
+            hint="with spaces between them",
+            example="ntp1.example.net 192.0.2.195",
             form=Words(),
             default=_servers,
         ),
         Question(
             ("upgrade", "url"),
-            "Where releases are announced (or none)",
-            "With none, upgrades are by hand.\nExample: https://example.org/releases",
+            "Where releases are announced",
+            "With none, you upgrade by hand.",
+            hint="or none",
+            example="https://example.org/releases",
             optional=True,
             default=fixed(None),
         ),

@@ -58,6 +58,9 @@ class Person:
 
     waiting = False
 
+    def discard(self) -> None:
+        """Nothing is ever typed ahead."""
+
     def see(self, text: str) -> None:
         self.screen += text
 

@@ -18,6 +18,7 @@ from firstboot.wizard.conversation import Abandoned, Saved, Why, converse
 from firstboot.wizard.draft import LISTS, NOTES, Draft
 from firstboot.wizard.flow import SECTIONS
 from firstboot.wizard.nics import Nic
+from firstboot.wizard.prompts import OneOf, YesOrNo
 from firstboot.wizard.terminal import MORE
 from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn, conversation
 from tests.firstboot.site.sites import EXAMPLES, ONE, TWO, changed
@@ -124,7 +125,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_the_remedy(tmp_path: Path) 
     script = [*before, ("complaints", "abuse at example.org"), ("complaints", "a@example.org")]
     draft = empty(tmp_path)
     _, person = talk(draft, script)
-    assert "No: 'abuse at example.org' is no address for mail; give one such as" in person.screen
+    assert "!! No: 'abuse at example.org' is no address for mail. Give one such as" in person.screen
     assert draft.get(("operator", "abuse")) == "a@example.org"
 
 
@@ -138,7 +139,7 @@ def test_an_answer_that_does_not_fit_earlier_ones_is_refused(tmp_path: Path) -> 
     ]
     _, person = talk(empty(tmp_path), [*before, *answers])
     seen = " ".join(person.screen.split())
-    assert "expected an address with its prefix length, such as 192.0.2.2/30" in seen
+    assert "Expected an address with its prefix length, such as 192.0.2.2/30" in seen
     assert "198.51.100.4/30 is a part of the own scopes" in seen
     assert "192.0.2.0/30 is the network's own address" in seen
     assert person.prompts[-1].startswith("Largest packet")
@@ -146,16 +147,18 @@ def test_an_answer_that_does_not_fit_earlier_ones_is_refused(tmp_path: Path) -> 
 
 def test_an_empty_answer_where_there_is_no_default_is_asked_for_again(tmp_path: Path) -> None:
     _, person = talk(empty(tmp_path), [BEGIN, ("Name of the operator", "")])
-    assert "An answer is needed here" in person.screen
+    assert "This question needs an answer." in person.screen
     assert person.prompts[-1].startswith("Name of the operator")
 
 
 def test_every_question_has_help_with_an_example() -> None:
     for section in SECTIONS:
         for question in section.questions:
-            shows = "Example:" in question.help or question.form.secret
-            assert shows, question.text
+            closed = question.form.secret or isinstance(question.form, OneOf | YesOrNo)
+            assert question.example or closed, question.text
+            assert question.help
             assert len(question.text) < 60
+            assert len(question.prompt) < 78
 
 
 def test_a_question_mark_explains_and_asks_again(tmp_path: Path) -> None:
@@ -244,7 +247,7 @@ def test_what_is_no_utf_8_is_refused_with_what_to_do(tmp_path: Path) -> None:
     ]
     draft = empty(tmp_path)
     _, person = talk(draft, script)
-    assert "set the terminal to UTF-8" in person.screen
+    assert "Set the terminal to UTF-8" in person.screen
     assert draft.get(("operator", "name")) == "Förening"
 
 
@@ -284,7 +287,7 @@ def test_the_last_management_port_cannot_go_without_a_waiver(tmp_path: Path) -> 
     ]
     draft = whole(tmp_path)
     _, person = talk(draft, script)
-    assert "there is no management port, so who loses BGP loses the box with it" in person.screen
+    assert "There is no management port, so who loses BGP loses the box with it." in person.screen
     assert draft.get(("waivers",)) == {
         "documentation": "An example; nothing here is announced to anybody."
     }
@@ -302,16 +305,16 @@ def test_a_site_with_errors_is_not_saved_and_change_leads_to_the_first(tmp_path:
         ("[change]", "change"),
     ]
     _, person = talk(draft, script)
-    assert "No: there are errors, told above" in person.screen
+    assert "!! No: There are errors, see above." in person.screen
     assert person.prompts[-1].startswith("Addresses of its router")
 
 
 def test_starting_over_forgets_everything_after_asking(tmp_path: Path) -> None:
     script = [
         ("save, change", "start over"),
-        ("Forget everything", ""),
+        ("Forget all answers", ""),
         ("save, change", "start over"),
-        ("Forget everything", "yes"),
+        ("Forget all answers", "yes"),
     ]
     draft = whole(tmp_path)
     _, person = talk(draft, script)
@@ -369,7 +372,7 @@ def test_the_number_of_a_wrong_value_is_told(tmp_path: Path) -> None:
     before = until(conversation(site_of(ONE)), "Your prefixes")
     script = [*before, ("Your prefixes", "198.51.100.0/24 2001:db8::1/48")]
     _, person = talk(empty(tmp_path), script)
-    assert "No: number 2: expected a prefix without bits of a host" in person.screen
+    assert "!! No: Number 2: Expected a prefix without bits of a host" in person.screen
 
 
 def test_no_line_and_no_screen_is_larger_than_the_terminal(tmp_path: Path) -> None:
@@ -391,7 +394,7 @@ def test_no_line_and_no_screen_is_larger_than_the_terminal(tmp_path: Path) -> No
 def test_a_card_that_is_not_there_is_noted(tmp_path: Path) -> None:
     before = until(conversation(site_of(ONE)), "Network card")
     _, person = talk(empty(tmp_path), [*before, ("Network card", "ix7")])
-    assert "Note: there is no card ix7 in this box now." in person.screen
+    assert "   Taken. Note: There is no card ix7 in this box now." in person.screen
     assert person.prompts[-1].startswith("What it leads to")
 
 
@@ -452,7 +455,7 @@ def test_keys_are_taken_from_the_stick(tmp_path: Path) -> None:
     ]
     draft = empty(tmp_path)
     _, person = talk(draft, script, machine(stick=stick))
-    assert "On the stick: " in person.screen
+    assert "Keys on the stick: " in person.screen
     assert "PRIVATE" not in person.screen
     kept = draft.get(("management", "keys"))
     assert isinstance(kept, list)
@@ -476,9 +479,9 @@ def test_a_weak_or_mistyped_password_is_refused(tmp_path: Path) -> None:
     ]
     draft = Draft.from_site(tmp_path / "draft.yaml", site_of(ONE))
     _, person = talk(draft, script)
-    assert "it has fewer than 12 characters" in person.screen
+    assert "It has fewer than 12 characters" in person.screen
     assert "words, repetitions or rows" in person.screen
-    assert "the two are not the same" in person.screen
+    assert "The second one is not the same as the first." in person.screen
     assert passwords.matches(PASSWORD, draft.root_password or "")
 
 

@@ -1,7 +1,9 @@
 """Lines as they are typed, whatever is typed."""
 
 import os
+import re
 import threading
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +17,7 @@ from firstboot.wizard.line_editor import (
     Interrupted,
     Keyboard,
     LineLost,
+    UnusableLine,
     hidden,
     shown,
 )
@@ -58,7 +61,7 @@ def line(data: bytes, hide: Hidden = shown) -> tuple[str, str]:
         (b"one\x15two\r", "two", "one" + "\b \b" * 3 + "two\n"),
         (b"a\tb\r", "a b", "a b\n"),
         (b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1b[3~\r", "abcd", "abcd\n"),
-        (b"a\x00\x07\x04b\r", "ab", "ab\n"),
+        (b"a\x00\x04b\r", "ab", "ab\n"),
         ("Förening\r".encode(), "Förening", "Förening\n"),
         (b"F\xf6rening\r", "F\ufffdrening", "F\ufffdrening\n"),
     ],
@@ -90,9 +93,49 @@ def test_a_line_may_be_longer_than_a_terminal_takes() -> None:
     assert text == "x" * 3000
 
 
-def test_a_line_without_an_end_is_cut() -> None:
-    text, _ = line(b"x" * 100_000 + b"\r")
-    assert text == "x" * LONGEST
+def test_a_line_that_is_too_long_is_refused_and_the_next_is_read() -> None:
+    with keyboard(b"x" * (LONGEST + 1) + b"\rab\r") as (keys, _):
+        with pytest.raises(UnusableLine, match="longer than 16384 characters"):
+            keys.line()
+        assert keys.line() == "ab"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"a\x07b\r", "U+0007"),
+        ("a\u200bb\r".encode(), "U+200B"),
+        ("a\u202eb\r".encode(), "U+202E"),
+        (b"a\x1ab\x07\r", "U+001A"),
+    ],
+)
+def test_a_line_with_characters_that_cannot_be_seen_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(UnusableLine, match=re.escape(code)):
+        line(data)
+
+
+def test_a_line_that_is_killed_begins_anew() -> None:
+    assert line(b"a\x07b\x15cd\r")[0] == "cd"
+
+
+def test_what_was_typed_ahead_on_a_terminal_can_be_discarded() -> None:
+    near, far = os.openpty()
+    tty.setraw(far)
+    keys = Keyboard(far, lambda _: None)
+    os.write(near, b"first\rsecond\r")
+    assert keys.line() == "first"
+    keys.discard()
+    os.write(near, b"third\r")
+    assert keys.line() == "third"
+    os.close(near)
+    os.close(far)
+
+
+def test_what_waits_in_a_pipe_is_not_discarded() -> None:
+    with keyboard(b"first\rsecond\r") as (keys, _):
+        keys.line()
+        keys.discard()
+        assert keys.line() == "second"
 
 
 def test_control_c_interrupts_and_the_next_line_is_read() -> None:
@@ -121,7 +164,7 @@ def test_whatever_is_typed_becomes_printable_lines(data: bytes) -> None:
         while True:
             try:
                 assert keys.line().isprintable()
-            except Interrupted:
+            except (Interrupted, UnusableLine):
                 continue
             except LineLost:
                 break

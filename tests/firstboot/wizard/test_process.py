@@ -69,7 +69,7 @@ def test_long_keys_and_forty_peers_are_pasted_in_one_go(tmp_path: Path) -> None:
         play(far, to_paste)
         far.expect(["   1>"])
         far.child.send("\r\n".join([*peers, "", ""]))
-        far.expect(["Taken: 40 peers; there are 41 now."])
+        far.expect(["Taken: 40 peers. There are 41 now."])
         done = next(at for at, turn in enumerate(script) if "change N, remove N or done" in turn[0])
         done += next(
             at for at, turn in enumerate(script[done + 1 :], 1) if "remove N or done" in turn[0]
@@ -116,7 +116,7 @@ def test_bytes_that_are_no_utf_8_are_refused_and_asked_again(tmp_path: Path) -> 
         play(far, [BEGIN])
         far.expect(["Name of the operator"])
         far.child.send(b"F\xf6rening\r")
-        far.expect(["set the terminal to UTF-8"])
+        far.expect(["Set the terminal to UTF-8"])
         far.expect(["Name of the operator"])
         far.child.send("Förening\r".encode())
         play(far, [("Mail address", "quit"), ("Leave?", "yes")])

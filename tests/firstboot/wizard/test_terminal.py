@@ -16,6 +16,9 @@ class Typed:
         self.waiting = waiting
         self.asked = 0
 
+    def discard(self) -> None:
+        self.waiting = False
+
     def line(self, hide: Hidden = shown) -> str:
         self.asked += 1
         return ""

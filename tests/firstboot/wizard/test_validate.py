@@ -8,7 +8,7 @@ import pytest
 from firstboot.core import partial
 from firstboot.site.model import load
 from firstboot.wizard.draft import Draft, Tree, put, remove
-from firstboot.wizard.flow import blamed, course
+from firstboot.wizard.flow import all_steps, blamed
 from firstboot.wizard.validate import errors, judge, judge_list
 from tests.firstboot.site.sites import ONE
 from tests.firstboot.wizard.talk import machine
@@ -103,7 +103,7 @@ def test_judging_changes_nothing() -> None:
 def test_a_finding_leads_to_the_question_about_it(tmp_path: Path) -> None:
     draft = Draft.from_site(tmp_path / "draft.yaml", load(ONE).value)
     draft.answer(("performance", "settings", "kern.ipc.maxsockbuf"), "1")
-    steps = course(draft, machine())
+    steps = all_steps(draft, machine())
     for key, leads_to in (
         (("ports", 1, "addresses", 0), ("ports", 1, "addresses")),
         (("ports",), ("ports",)),

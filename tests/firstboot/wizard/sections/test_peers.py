@@ -8,7 +8,7 @@ from firstboot.core import passwords
 from firstboot.site.model import Site, load
 from firstboot.wizard.conversation import Saved
 from firstboot.wizard.draft import NOTES, Draft
-from firstboot.wizard.sections.peers import parse_line
+from firstboot.wizard.paste import parse_line
 from qemu.lab.conversation import PASSWORD, SAVE, Turn
 from tests.firstboot.site.sites import ONE
 from tests.firstboot.wizard.script import CONTROL_C
@@ -41,7 +41,7 @@ def test_forty_peers_are_pasted_at_once(tmp_path: Path) -> None:
     assert [(peer.name, int(peer.asn), peer.max_prefix) for peer in site.peers[3:]] == [
         (f"member-{n}", 196800 + n, n + 10) for n in range(1, 41)
     ]
-    assert "Taken: 40 peers; there are 43 now." in person.screen
+    assert "Taken: 40 peers. There are 43 now." in person.screen
 
 
 def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
@@ -60,17 +60,17 @@ def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
     _, person = talk(draft, [*pasting(lines), (PEERS, "list")])
     seen = " ".join(person.screen.split())
     for number, why in {
-        2: "a name, an AS number, a role and an address",
-        3: "the AS number before the role",
+        2: "A name, an AS number, a role and an address are needed.",
+        3: "The AS number comes before the role.",
         4: "10.0.0.1 is in no port's network",
-        5: "the answer is one of transit, peer, route-server",
+        5: "Answer transit, peer or route-server, or its number.",
         6: "203.0.113.101 is an address of 'good' too",
-        7: "md5=, max= or irr=, not 'colour'",
-        8: "expected an ASN",
+        7: "There is no option 'colour'. Use md5=, max= or irr=.",
+        8: "its AS number: Expected an ASN",
     }.items():
         assert f"Line {number} is not taken: " in seen
         assert why in seen, why
-    assert "Taken: 2 peers; there are 5 now." in seen
+    assert "Taken: 2 peers. There are 5 now." in seen
     assert draft.get(("peers", 4, "md5")) == "tz7QpLm4wXr9aabR"
     assert draft.get(("peers", 4, "gtsm")) == "yes"
 
@@ -87,7 +87,7 @@ def test_control_c_ends_a_paste_and_takes_nothing(tmp_path: Path) -> None:
     draft = whole(tmp_path)
     script = [*pasting(FORTY[:3])[:-1], (">", CONTROL_C), (PEERS, "list")]
     _, person = talk(draft, script)
-    assert "Nothing of it was taken." in person.screen
+    assert "Nothing of it is taken." in person.screen
     assert draft.count("peers") == 3
 
 
@@ -97,7 +97,7 @@ def test_a_scope_that_no_peer_hears_of_is_told_when_the_peers_are_complete(tmp_p
     draft.answer(("peers", 0, "addresses"), ["192.0.2.1"])
     draft.answer((NOTES, "finished"), ["ports"])
     _, person = talk(draft, [(PEERS, "done")])
-    assert "no peer has an IPv6 address" in " ".join(person.screen.split())
+    assert "No peer has an IPv6 address" in " ".join(person.screen.split())
     assert not draft.finished("peers")
 
 
