@@ -28,5 +28,6 @@ class Refusal(Exception):
         if problem:
             sentence = f"{self.where}: {problem}." + (f" {remedy}." if remedy else "")
         else:
-            sentence = f"{self.where}: expected {expected}, found {found}; {remedy}."
+            self.problem = f"expected {expected}, found {found}"
+            sentence = f"{self.where}: {self.problem}; {remedy}."
         super().__init__("".join(char if char.isprintable() else "?" for char in sentence))

@@ -1,1 +1,1 @@
-"""Putting an image onto a stick or a disk: which ones there are, which may be written, how."""
+"""Writes an image to a disk: lists the disks, decides which may be written, writes and verifies."""

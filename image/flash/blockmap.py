@@ -1,4 +1,4 @@
-"""What of an image has to be on a disk for the disk to be as good as the image."""
+"""Which bytes of an image have to be on a disk so that the disk works like the image."""
 
 import os
 from collections.abc import Iterator
@@ -10,22 +10,25 @@ from image.layout import Layout
 from image.progress import Advance
 
 BLOCK = 4096
-"""Bytes; what is told apart. Spans begin at multiples of it."""
+"""Bytes. The granularity of the map: every span begins at a multiple of it."""
 
 CHUNK = 1 << 20
+"""Bytes read at a time."""
+
 JOINED = 1 << 16
-"""Bytes; fewer zeros than these between data are written along with it."""
+"""Bytes. A run of zeros shorter than this between two runs of data is written with them."""
 
 SLOTS = ("rootA", "rootB")
-"""Read-only systems: what lies in their free blocks is never looked at. Whatever lay in those of
-`cfg` would be somebody's keys."""
+"""Read-only file systems. Nothing ever reads their free blocks, so these may keep what the disk
+had. The free blocks of `cfg` may not: they could hold keys of the disk's last owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockMap:
-    """Spans of `size` bytes: `data` holds something, `zero` has to read as zeros.
+    """Spans of an image of `size` bytes: those in `data` hold something, those in `zero` must read
+    as zeros.
 
-    What is in neither may be anything: it is free in a slot.
+    A byte in neither is in a free block of a slot and may have any value.
     """
 
     size: int
@@ -33,20 +36,24 @@ class BlockMap:
     zero: tuple[Span, ...]
 
 
-def survey(read: Read, size: int, held: tuple[Span, ...], disk: Layout, tell: Advance) -> BlockMap:
-    """The map of an image of `size` bytes that holds something in `held` at most.
+def map_blocks(
+    read: Read, size: int, allocated: tuple[Span, ...], disk: Layout, advance: Advance
+) -> BlockMap:
+    """Return the block map of an image of `size` bytes, of which only the spans `allocated` may
+    hold something but zeros.
 
-    `tell` is told how many bytes of `held` were looked at.
+    `advance` is called with the number of bytes of `allocated` that were looked at.
     """
-    data = union(_data(read, held, tell), gap=JOINED)
+    data = union(_data(read, allocated, advance), gap=JOINED)
     free: list[Span] = []
     for label in SLOTS:
         free += free_blocks(read, disk.offset(label), disk.length(label))
     return BlockMap(size, data, without([(0, size)], [*data, *free]))
 
 
-def held(descriptor: int, size: int) -> tuple[Span, ...]:
-    """The spans of an open file that are not holes (lseek(2), SEEK_DATA), whole blocks."""
+def allocated_spans(descriptor: int, size: int) -> tuple[Span, ...]:
+    """Return the spans of an open file that are not holes (SEEK_DATA, lseek(2)), extended to whole
+    blocks."""
     found: list[Span] = []
     at = 0
     while at < size:
@@ -59,11 +66,11 @@ def held(descriptor: int, size: int) -> tuple[Span, ...]:
     return union(found)
 
 
-def _data(read: Read, spans: tuple[Span, ...], tell: Advance) -> Iterator[Span]:
+def _data(read: Read, spans: tuple[Span, ...], advance: Advance) -> Iterator[Span]:
     zeros = bytes(CHUNK)
     for at, length in chunks(spans, CHUNK):
         chunk = read(at, length)
-        tell(length)
+        advance(length)
         if chunk == zeros[:length]:
             continue
         for start in range(0, length, BLOCK):

@@ -1,4 +1,4 @@
-"""Put an image onto a disk: what the task prints, asks and does."""
+"""The command `flash`: what it prints, what it asks, and the order of its steps."""
 
 import sys
 from collections.abc import Sequence
@@ -16,42 +16,44 @@ from image.flash.writing import write
 from image.layout import SMALLEST_MIB
 
 SITE = "site.yaml"
-"""Where the box looks for its site on the FAT partition."""
+"""The file on the FAT partition that the box reads its site from."""
 
 
 def list_disks(image: Path, host: Host) -> None:
-    """Print the disks of this machine, and of each why it cannot be written, or how it can."""
+    """Print the disks of this machine, each with the command that writes to it or the reason why it
+    cannot be written."""
     needed = image.stat().st_size if image.is_file() else SMALLEST_MIB << 20
     say(table(find(host), needed))
 
 
 def flash(image: Path, device: Path, site: Path | None, host: Host) -> None:
-    """Write `image` to `device` once its name was typed, with `site` on the FAT partition.
+    """Write `image` to `device` after the user has typed the name of the device. `site`, if given,
+    goes onto the FAT partition.
 
     Raises Refusal.
     """
     settings = checked_site(site) if site else None
     accept(device, 0, host)
-    with source.opened(image) as opened:
+    with source.open_image(image) as opened:
         target = accept(device, opened.size, host)
         if target.device is None and image.exists() and image.samefile(target.path):
             raise Refusal(
                 device,
-                expected="another file than the image itself",
-                found="the same one",
-                remedy="name the disk to write to",
+                "this is the image itself",
+                "Name the disk to write to",
             )
         if site and settings is not None:
-            put_site(opened, settings, int(site.stat().st_mtime))
-        wanted = opened.map()
+            add_site(opened, settings, int(site.stat().st_mtime))
+        block_map = opened.block_map()
         confirm(target)
-        with medium.opened(target) as disk:
-            verified = write(disk, opened.read, wanted, target.name)
-    say(f"{target.path}: written, {verified >> 20} MiB read back and found right")
+        with medium.open_medium(target) as disk:
+            verified = write(disk, opened.read, block_map, target.name)
+    say(f"{target.path}: written; {verified >> 20} MiB were read back and are correct")
 
 
 def checked_site(path: Path) -> bytes:
-    """The site file at `path`, its findings printed. Raises Refusal if it has errors."""
+    """Print the findings of the site file at `path` and return its bytes. Raises Refusal if it has
+    errors."""
     data = document.read(path)
     examined = examine_text(data, str(path))
     if examined.findings:
@@ -61,32 +63,32 @@ def checked_site(path: Path) -> bytes:
     return data
 
 
-def put_site(image: Image, data: bytes, time: int) -> None:
+def add_site(image: Image, data: bytes, time: int) -> None:
     at, length = image.disk.offset("efi"), image.disk.length("efi")
 
     def read(offset: int, size: int) -> bytes:
         return image.read(at + offset, size)
 
-    pieces = esp.put(read, length, SITE, data, time)
-    image.lay_over([(at + offset, piece) for offset, piece in pieces])
+    pieces = esp.add_file(read, length, SITE, data, time)
+    image.patch([(at + offset, piece) for offset, piece in pieces])
 
 
 def confirm(target: Target) -> None:
-    """Raises Refusal unless the target's name is typed."""
+    """Ask for the name of the target. Raises Refusal unless exactly that is typed."""
     say(describe(target))
     print(f"Everything on it will be lost. Type {target.name} to go on: ", end="", flush=True)
     typed = sys.stdin.readline().strip()
     if typed != target.name:
+        typed_text = document.quote(typed) if typed else "nothing"
         raise Refusal(
             target.path,
-            expected=f"{target.name} to be typed",
-            found=document.quote(typed) if typed else "nothing",
-            remedy="nothing was written; run the same command again if it is the right disk",
+            f"nothing was written, because {typed_text} was typed and not {target.name}",
+            "Run the same command again if this is the right disk",
         )
 
 
 def describe(target: Target) -> str:
-    """What is known about a disk, for a person to tell whether it is the right one."""
+    """Return what is known about a disk, so that a person can recognise it."""
     if target.device is None:
         return f"{target.path}: a file of {size_of(target.size)}"
     one = target.device
@@ -98,9 +100,9 @@ def describe(target: Target) -> str:
 
 
 def table(devices: Sequence[Device], needed: int) -> str:
-    """A line for each disk, those that can be written first."""
+    """Return one line for each disk; disks that can be written come first."""
     if not devices:
-        return "There is no disk here. Plug one in and run the same command again."
+        return "This machine has no disk. Plug one in and run the same command again."
     judged = [(objections(one, needed), one) for one in devices]
     judged.sort(key=lambda pair: (bool(pair[0]), not pair[1].removable, pair[1].name))
     width = max(len(str(one.path)) for one in devices)
@@ -112,7 +114,7 @@ def table(devices: Sequence[Device], needed: int) -> str:
         elif one.removable:
             verdict = f"./exitisp flash {one.path}"
         else:
-            verdict = f"built in, nothing uses it: ./exitisp flash {one.path}"
+            verdict = f"built in, not in use: ./exitisp flash {one.path}"
         lines.append(
             f"{one.path!s:{width}}  {size_of(one.size):>9}  {one.model or 'no name':{model}}"
             f"  {one.bus:6}  {verdict}"

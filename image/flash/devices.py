@@ -1,8 +1,8 @@
-"""The disks of this machine, and what they are used for.
+"""The disks of this machine and what uses them.
 
-All of it is read from the files that Linux shows: sysfs (Documentation/ABI/stable/sysfs-block,
-`size` in units of 512 bytes whatever the disk's own blocks are), /proc/self/mountinfo and
-/proc/swaps (proc(5)). Another folder in their place does for tests.
+Everything is read from files of the Linux kernel: sysfs (Documentation/ABI/stable/sysfs-block;
+`size` counts units of 512 bytes, whatever the disk's own block size is), /proc/self/mountinfo and
+/proc/swaps (proc(5)). Tests put another folder in their place.
 """
 
 import re
@@ -12,19 +12,21 @@ from pathlib import Path
 
 SECTOR = 512
 OPTICAL = "5"
-"""SCSI's peripheral device type of what reads compact discs (SPC-5, 6.7.2)."""
+"""SCSI's peripheral device type of optical drives (SPC-5, 6.7.2)."""
 
 BUSES = ("usb", "mmc", "nvme", "virtio", "ata", "firewire")
-"""As their names appear in the path of a device below /sys/devices; the first that does."""
+"""Names of buses as they appear in a device's path below /sys/devices. The first one that matches
+counts."""
 
 
 Chain = tuple[str, ...]
-"""A disk, what is made of a part of it, what is made of that, and so on, as people know them."""
+"""A disk, then what is made of a part of it, then what is made of that, and so on. Names are those
+that people know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where the kernel shows its devices."""
+    """The folders where the kernel shows its devices."""
 
     sys: Path = Path("/sys")
     proc: Path = Path("/proc")
@@ -33,13 +35,14 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A whole disk. `size` is in bytes, and so is `block`, what it is addressed by; `number` is
-    ``major:minor``.
+    """A whole disk.
 
-    `kind` is ``disk``, ``virtual`` (loop, ram, device mapper, md, one of several ways to a disk) or
-    ``optical``. `uses` says what
-    the running system does with it or with a part of it, a use a text; none if it does nothing.
-    `parts` are its partitions, as their tables name them.
+    `size` is in bytes, and so is `block`, its logical block size. `number` is ``major:minor``.
+    `kind` is ``disk``, ``optical`` or ``virtual`` (loop, ram, device mapper, md, or one of several
+    paths to a disk). `uses` says what the running system does with the disk or with a part of it,
+    one sentence for each use. `parts` are the partitions, named as their table names them.
+    `sequence` (diskseq, since Linux 5.15) is different for every medium that was plugged in since
+    the machine started; it is 0 if the kernel does not tell it.
     """
 
     name: str
@@ -54,17 +57,18 @@ class Device:
     read_only: bool
     uses: tuple[str, ...]
     parts: tuple[str, ...]
+    sequence: int = 0
 
 
 def find(host: Host) -> tuple[Device, ...]:
-    """Every disk that is one: neither virtual, nor without a medium."""
+    """Return every real disk: no virtual one, and none without a medium."""
     names = sorted(path.name for path in _entries(host.sys / "block"))
     devices = (read(host, name) for name in names)
     return tuple(one for one in devices if one.kind != "virtual" and one.size)
 
 
 def read(host: Host, name: str) -> Device:
-    """The disk that the kernel calls `name`. Raises FileNotFoundError if there is none."""
+    """Return the disk that the kernel calls `name`. Raises FileNotFoundError if there is none."""
     folder = (host.sys / "block" / name).resolve(strict=True)
     bus = _bus(folder)
     card = _text(folder / "device/type") == "SD"
@@ -81,11 +85,12 @@ def read(host: Host, name: str) -> Device:
         read_only=_text(folder / "ro") == "1",
         uses=tuple(_uses(host, folder)),
         parts=tuple(_named(part) for part in partitions(folder)),
+        sequence=int(_text(folder / "diskseq") or 0),
     )
 
 
 def whole_disk(host: Host, name: str) -> str:
-    """The disk of which `name` is a partition; empty if it is none."""
+    """Return the disk that has the partition `name`, or "" if `name` is not a partition."""
     for disk in _entries(host.sys / "block"):
         if (disk / name / "partition").exists():
             return disk.name
@@ -101,7 +106,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _text(path: Path) -> str:
-    """The content of a small file of sysfs; empty where it cannot be read."""
+    """Return the content of a small file of sysfs, or "" if it cannot be read."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -109,7 +114,8 @@ def _text(path: Path) -> str:
 
 
 def _model(folder: Path) -> str:
-    """Vendor and model of SCSI and USB, the model of NVMe, the name of an SD card."""
+    """Return vendor and model of a SCSI or USB disk, the model of an NVMe disk, or the name of an
+    SD card."""
     device = folder / "device"
     names = [_text(device / name) for name in ("vendor", "model", "name")]
     words = " ".join(name for name in names if not name.startswith("0x")).split()
@@ -138,7 +144,7 @@ def _named(folder: Path) -> str:
 
 
 def _shown(text: str) -> str:
-    """What a stick says of itself, in which nothing acts on a terminal."""
+    """Replace every character of a disk's own name that could act on a terminal."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -158,7 +164,8 @@ def _uses(host: Host, disk: Path) -> Iterator[str]:
 
 
 def _held(host: Host, node: Path, before: Chain) -> Iterator[tuple[Path, Chain]]:
-    """`node` and everything that is made of it (device mapper, md), with the way to each."""
+    """Yield `node` and everything that is made of it (device mapper, md), each with the chain that
+    leads to it."""
     shown = _text(node / "dm/name")
     chain = (*before, f"{node.name} ({shown})" if shown else node.name)
     yield node, chain
@@ -167,7 +174,8 @@ def _held(host: Host, node: Path, before: Chain) -> Iterator[tuple[Path, Chain]]
 
 
 def _mounts(host: Host) -> dict[str, list[str]]:
-    """Where devices are mounted, by ``major:minor``, and by name: btrfs has numbers of its own."""
+    """Return mount points by ``major:minor`` and by device name. The name is needed because btrfs
+    reports numbers of its own."""
     found: dict[str, list[str]] = {}
     for line in _text(host.proc / "self/mountinfo").splitlines():
         fields = line.split()
@@ -187,7 +195,7 @@ def _swaps(host: Host) -> set[str]:
 
 
 def _node(host: Host, path: str) -> str:
-    """The kernel's name of what `path` below /dev leads to."""
+    """Return the kernel's name of the device that `path` below /dev leads to."""
     return (host.dev / path.removeprefix("/dev/")).resolve().name
 
 

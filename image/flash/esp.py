@@ -1,7 +1,7 @@
-"""A file put into the root folder of a FAT volume that is there already.
+"""Adds a file to the root folder of an existing FAT volume.
 
-Everything else in the volume keeps its bytes. What comes out are pieces to be laid over it, whole
-sectors each. See `image.fat` for the format and its source.
+All other bytes of the volume stay as they are. The result is a list of pieces, each made of whole
+sectors, to be written over the volume. `image.fat` describes the format and names its source.
 """
 
 import struct
@@ -14,29 +14,35 @@ from image import fat
 from image.fat import COPIES, ENTRY, FIRST_CLUSTER, SECTOR, Geometry, Piece
 
 Read = Callable[[int, int], bytes]
-"""`length` bytes of the volume from `offset` on: read(offset, length)."""
+"""read(offset, length) returns `length` bytes of the volume from `offset` on."""
+
+PARTITION = "the FAT partition of the image"
 
 DELETED = 0xE5
 FREE_COUNT = struct.Struct("<II")
 FREE_COUNT_AT = 488
-"""Bytes into the FSInfo sector: FSI_Free_Count, FSI_Nxt_Free."""
+"""Bytes into the FSInfo sector, where FSI_Free_Count and FSI_Nxt_Free are."""
 UNKNOWN = 0xFFFFFFFF
+"""FSI_Nxt_Free of a full volume."""
+
 RESERVED_BITS = 0xF0000000
-"""Of an entry of FAT32: they stay as they are."""
+"""Of an entry of a FAT32 allocation table. They are never changed."""
 
 
-def put(read: Read, size: int, name: str, content: bytes, time: int) -> list[Piece]:
-    """The pieces that make `content` the file `name` in the root of a volume of `size` bytes.
+def add_file(read: Read, size: int, name: str, content: bytes, time: int) -> list[Piece]:
+    """Return the pieces that make `content` the file `name` in the root folder of a volume of
+    `size` bytes.
 
-    A file of that name, in any case, is replaced. `time` is the file's, in seconds since 1970.
-    Raises Refusal for a volume that is full, damaged, or of another shape than `image.fat` writes.
+    An existing file of that name, in upper or lower case, is replaced. `time` is the modification
+    time, in seconds since 1970. Raises Refusal for a volume that is full or damaged, or that
+    `image.fat` did not write.
     """
-    return _Update(read, size).put(name, content, time)
+    return _Update(read, size).add_file(name, content, time)
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """Where the short entry of a file is, and the entry."""
+    """The short directory entry of a file, and its offset in the root folder."""
 
     at: int
     entry: bytes
@@ -56,7 +62,7 @@ class _Slot:
 
 
 class _Update:
-    """A volume, and how it is to become: sectors by number, entries of the FAT."""
+    """A volume with its planned changes: new sectors and new entries of the allocation table."""
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
@@ -65,7 +71,7 @@ class _Update:
         length = shape.fat_sectors * SECTOR
         tables = [read(shape.reserved * SECTOR + copy * length, length) for copy in range(COPIES)]
         if len(set(tables)) != 1:
-            raise _broken("two equal copies of the allocation table", "copies that differ")
+            raise _broken("the two copies of its allocation table differ")
         self._before = tables[0]
         self._code = "I" if shape.bits == 32 else "H"
         self._mask = 0x0FFFFFFF if shape.bits == 32 else 0xFFFF
@@ -75,10 +81,10 @@ class _Update:
         self._root = bytearray(b"".join(read(at, length) for at, length in self._places))
         self._pieces: list[Piece] = []
 
-    def put(self, name: str, content: bytes, time: int) -> list[Piece]:
+    def add_file(self, name: str, content: bytes, time: int) -> list[Piece]:
         found = self._find(name)
         if found is not None and found.attributes & (fat.DIRECTORY | fat.VOLUME_ID):
-            raise _broken(f"a file {name}, or none", "a folder of that name")
+            raise _broken(f"it has a folder called {name}, where the file has to go")
         if found is not None:
             self._release(found.first)
         clusters = self._allocate(-(-len(content) // self._shape.cluster_bytes))
@@ -109,9 +115,9 @@ class _Update:
         cluster = first
         while cluster < self._mask & ~7:
             if not FIRST_CLUSTER <= cluster < FIRST_CLUSTER + self._shape.clusters:
-                raise _broken("chains of clusters that end", f"one that leads to {cluster}")
+                raise _broken(f"a chain of clusters leads to {cluster}, which does not exist")
             if len(chain) > self._shape.clusters:
-                raise _broken("chains of clusters that end", "a ring")
+                raise _broken("a chain of clusters is a ring and never ends")
             chain.append(cluster)
             cluster = self._table[cluster] & self._mask
         return chain
@@ -130,10 +136,10 @@ class _Update:
         taken = list(islice(free, count))
         if len(taken) < count:
             raise Refusal(
-                "the FAT partition of the image",
-                expected=f"room for {count} clusters of {self._shape.cluster_bytes} bytes",
-                found=f"{len(taken)} free",
-                remedy="remove what else was put there, or build the image again",
+                PARTITION,
+                f"the file needs {count} clusters of {self._shape.cluster_bytes} bytes, and "
+                f"{len(taken)} are free",
+                "Remove other files from that partition, or build the image again",
             )
         for at, cluster in enumerate(taken):
             self._link(cluster, taken[at + 1] if at + 1 < count else self._mask)
@@ -147,7 +153,7 @@ class _Update:
             yield at, entry
 
     def _find(self, name: str) -> _Slot | None:
-        """The file that `name` means, by its long name or its 8.3 one."""
+        """Return the file called `name`, which may be its long name or its 8.3 name."""
         parts: dict[int, bytes] = {}
         for at, entry in self._slots():
             if entry[0] == DELETED:
@@ -180,7 +186,8 @@ class _Update:
         return short
 
     def _add(self, entries: bytes) -> None:
-        """Put `entries` where as many were deleted, or at the end, which a zero marks."""
+        """Write `entries` over deleted ones if enough are in a row, or else at the end, which a
+        zero byte marks."""
         slots = list(self._slots())
         end = len(slots) * ENTRY.size
         used = [at for at, entry in slots if entry[0] != DELETED]
@@ -199,13 +206,12 @@ class _Update:
             self._root[new_end] = 0
 
     def _extend(self) -> None:
-        """One more cluster for the root folder."""
+        """Add one cluster to the root folder."""
         if self._shape.root_entries:
             raise Refusal(
-                "the FAT partition of the image",
-                expected="room in its root folder",
-                found=f"{self._shape.root_entries} entries, all taken",
-                remedy="remove what else was put there, or build the image again",
+                PARTITION,
+                f"all {self._shape.root_entries} entries of its root folder are taken",
+                "Remove other files from that partition, or build the image again",
             )
         last = self._chain(FIRST_CLUSTER)[-1]
         (new,) = self._allocate(1)
@@ -214,17 +220,17 @@ class _Update:
         self._root += bytes(self._shape.cluster_bytes)
 
     def _finish(self) -> None:
-        """The pieces of the tables, of the root folder, and of what counts the free clusters."""
+        """Add the changed sectors of the root folder, of both allocation tables, and of FSInfo."""
         shape = self._shape
         at = 0
         for place, length in self._places:
             part = bytes(self._root[at : at + length])
-            self._differ(place, self._read(place, length), part)
+            self._put_changed(place, self._read(place, length), part)
             at += length
         after = struct.pack(f"<{len(self._table)}{self._code}", *self._table)
         for copy in range(COPIES):
             place = (shape.reserved + copy * shape.fat_sectors) * SECTOR
-            self._differ(place, self._before, after)
+            self._put_changed(place, self._before, after)
         if self._fsinfo:
             end = FIRST_CLUSTER + shape.clusters
             free = [one for one in range(FIRST_CLUSTER, end) if not self._table[one] & self._mask]
@@ -232,23 +238,24 @@ class _Update:
             for sector in (fat.FSINFO_SECTOR, fat.FSINFO_SECTOR + fat.BACKUP_SECTOR):
                 old = self._read(sector * SECTOR, SECTOR)
                 new = old[:FREE_COUNT_AT] + counts + old[FREE_COUNT_AT + len(counts) :]
-                self._differ(sector * SECTOR, old, new)
+                self._put_changed(sector * SECTOR, old, new)
 
-    def _differ(self, place: int, before: bytes, after: bytes) -> None:
+    def _put_changed(self, place: int, before: bytes, after: bytes) -> None:
         for at in range(0, len(after), SECTOR):
             if before[at : at + SECTOR] != after[at : at + SECTOR]:
                 self._pieces.append((place + at, after[at : at + SECTOR]))
 
 
 def _shape(boot: bytes, size: int) -> tuple[Geometry, bool]:
-    """The layout that a boot sector tells, and whether there is an FSInfo sector."""
+    """Return the geometry that a boot sector describes, and whether the volume has an FSInfo
+    sector."""
     fields = fat.BOOT_SECTOR.unpack_from(boot)
     _, _, sector, per_cluster, reserved, copies, entries, small, _, narrow, *_, large = fields
     wide, _, _, root, _, _ = fat.BOOT_SECTOR_32.unpack_from(boot, fat.BOOT_SECTOR.size)
     bits = 16 if narrow else 32
     sectors = small or large
     if boot[510:] != fat.END_MARK or sector != SECTOR or not per_cluster:
-        raise _broken("a FAT volume with sectors of 512 bytes", "none")
+        raise _broken("it is not a FAT volume with sectors of 512 bytes")
     shape = Geometry(bits, sectors, per_cluster, narrow or wide)
     if (
         (reserved, copies, entries) != (shape.reserved, COPIES, shape.root_entries)
@@ -256,7 +263,7 @@ def _shape(boot: bytes, size: int) -> tuple[Geometry, bool]:
         or not 0 < sectors * SECTOR <= size
         or not 0 < (shape.clusters + FIRST_CLUSTER) * bits // 8 <= shape.fat_sectors * SECTOR
     ):
-        raise _broken("the FAT volume that was built", "one of another shape")
+        raise _broken("its geometry is not the one that ./exitisp build writes")
     return shape, bits == 32
 
 
@@ -264,10 +271,5 @@ def _shown(alias: bytes) -> str:
     return fat.displayed(alias) if alias.isascii() else ""
 
 
-def _broken(expected: str, found: str) -> Refusal:
-    return Refusal(
-        "the FAT partition of the image",
-        expected=expected,
-        found=found,
-        remedy="build the image again",
-    )
+def _broken(problem: str) -> Refusal:
+    return Refusal(PARTITION, problem, "Build the image again")

@@ -1,6 +1,6 @@
-"""What of a UFS2 file system is free, so that whatever lies there need not be written.
+"""The free blocks of a UFS2 file system, which need not be written.
 
-Sources: sys/ufs/ffs/fs.h (`struct fs`, `struct cg`, `cg_blksfree`): a set bit is a free fragment.
+Source: sys/ufs/ffs/fs.h (`struct fs`, `struct cg`, `cg_blksfree`). A set bit means a free fragment.
 """
 
 import re
@@ -12,7 +12,7 @@ from image.ufs2.geometry import BLOCK, FRAGMENT, FRAGMENTS_A_BLOCK, SUPERBLOCK_A
 from image.ufs2.structs import GROUP_MAGIC, MAGIC, SUPERBLOCK
 
 Read = Callable[[int, int], bytes]
-"""`length` bytes from `offset` on: read(offset, length)."""
+"""read(offset, length) returns `length` bytes from `offset` on."""
 
 _SUPERBLOCK = struct.Struct("<" + "".join(SUPERBLOCK.values()))
 _GROUP = struct.Struct("<4xi12xI72xI")
@@ -20,10 +20,11 @@ _GROUP = struct.Struct("<4xi12xI72xI")
 
 
 def free_blocks(read: Read, at: int, length: int) -> tuple[Span, ...]:
-    """The wholly free blocks of the file system in the `length` bytes from `at` on.
+    """Return the blocks of the file system in the `length` bytes from `at` on that are entirely
+    free.
 
-    None at all if what lies there is no UFS2 of the shape that `image.ufs2` writes: then all of it
-    matters.
+    Returns nothing unless this is a UFS2 with the geometry that `image.ufs2` writes. Then all of it
+    is written.
     """
     fields = _SUPERBLOCK.unpack(read(at + SUPERBLOCK_AT, _SUPERBLOCK.size))
     facts = dict(zip(SUPERBLOCK, fields, strict=True))

@@ -1,10 +1,12 @@
-"""An open disk, or a file in its place: written through the cache, read past it."""
+"""An open disk, or a file that stands for one. Writes go through the page cache, reads go past
+it."""
 
 import errno
 import fcntl
 import mmap
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -14,14 +16,18 @@ from image.flash.safety import Target
 
 CHUNK = 1 << 20
 ALIGNED = 4096
-"""Bytes; what O_DIRECT asks of offsets and lengths is this or less on any disk (open(2))."""
+"""Bytes. Offsets and lengths of reads with O_DIRECT are multiples of it; no disk asks for more
+(open(2))."""
 
 BLKRRPART = 0x125F
-"""`<linux/fs.h>`: read the partition table anew."""
+"""`<linux/fs.h>`: make the kernel read the partition table again."""
+
+BLKGETDISKSEQ = 0x80081280
+"""`<linux/fs.h>`: the sequence number of the disk, 64 bits in host byte order."""
 
 
 class Medium:
-    """See `image.flash.writing.Disk`. Offsets to read from are multiples of 4096."""
+    """Implements `image.flash.writing.Disk`. Offsets of reads are multiples of 4096."""
 
     def __init__(self, descriptor: int, size: int) -> None:
         self._descriptor = descriptor
@@ -51,7 +57,7 @@ class Medium:
     def write(self, at: int, data: bytes) -> None:
         place(self._descriptor, at, data)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -64,11 +70,11 @@ class Medium:
 
 
 @contextmanager
-def opened(target: Target) -> Iterator[Medium]:
-    """`target`, open to be written by nobody else. Raises Refusal.
+def open_medium(target: Target) -> Iterator[Medium]:
+    """Open `target` for writing, for this process alone. Raises Refusal.
 
-    A disk that anything else has mounted or claimed is busy to O_EXCL (open(2)), whatever the
-    lists of this machine say; one that was exchanged since it was looked at is refused.
+    O_EXCL fails with EBUSY on a disk that anything has mounted or claimed (open(2)), even if the
+    kernel's lists do not show it. A disk that was exchanged after it was named is refused.
     """
     flags = os.O_RDWR | os.O_CLOEXEC | (os.O_EXCL if target.device else 0)
     try:
@@ -87,25 +93,37 @@ def opened(target: Target) -> Iterator[Medium]:
         medium.close()
 
 
+def disk_sequence(descriptor: int) -> int:
+    """Return the sequence number of an open disk, or 0 if the kernel does not tell it."""
+    number = bytearray(8)
+    try:
+        fcntl.ioctl(descriptor, BLKGETDISKSEQ, number)
+    except OSError:
+        return 0
+    return int.from_bytes(number, sys.byteorder)
+
+
 def _check_same(descriptor: int, target: Target) -> None:
     facts = os.fstat(descriptor)
     size = os.lseek(descriptor, 0, os.SEEK_END)
-    number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
-    if (
-        stat.S_ISBLK(facts.st_mode) != (target.device is not None)
-        or (target.device is not None and number != target.device.number)
-        or size != target.size
-    ):
+    same = stat.S_ISBLK(facts.st_mode) == (target.device is not None) and size == target.size
+    if same and (device := target.device):
+        number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
+        # A stick that is plugged in after another often gets the other's number.
+        exchanged = device.sequence and disk_sequence(descriptor) != device.sequence
+        same = number == device.number and not exchanged
+    if not same:
         raise Refusal(
             target.path,
-            expected=f"the disk {target.name} of {target.size} bytes, as it was when it was named",
-            found=f"another one, of {size} bytes",
-            remedy="leave it plugged in and run the same command again",
+            f"this is another disk, of {size} bytes, than {target.name} of {target.size} bytes, "
+            "which was named",
+            "Leave the disk plugged in and run the same command again",
         )
 
 
 def _open_direct(descriptor: int) -> int | None:
-    """The same file again, to be read past the cache; None where that cannot be."""
+    """Open the same file again to read past the page cache. Returns None where that is not
+    possible."""
     with suppress(OSError):
         flags = os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC
         return os.open(f"/proc/self/fd/{descriptor}", flags)
@@ -114,14 +132,12 @@ def _open_direct(descriptor: int) -> int | None:
 
 def _refused(target: Target, error: OSError) -> Refusal:
     remedies = {
-        errno.EACCES: f"give yourself that for this disk alone: sudo setfacl -m u:$USER:rw"
-        f" {target.path}",
-        errno.EBUSY: "unmount it, and stop what else has it open",
-        errno.EROFS: "turn its write protection off",
+        errno.EACCES: f"Allow it for this disk alone: sudo setfacl -m u:$USER:rw {target.path}",
+        errno.EBUSY: "Unmount it, and end the programs that have it open",
+        errno.EROFS: "Switch off its write protection",
     }
     return Refusal(
         target.path,
-        expected="permission to write to it",
-        found=error.strerror or str(error),
-        remedy=remedies.get(error.errno or 0, "plug it in again and run the same command again"),
+        f"it cannot be opened for writing: {error.strerror or error}",
+        remedies.get(error.errno or 0, "Plug it in again and run the same command again"),
     )

@@ -1,4 +1,4 @@
-"""Which disk may be written. In doubt, none."""
+"""Decides whether a disk may be written. In doubt it may not."""
 
 import os
 import stat
@@ -16,8 +16,8 @@ SYSTEM = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be written: a disk, or a file in place of one (`device` is None). `size` is in
-    bytes; `name` is what a person types to confirm."""
+    """What is to be written: a disk, or a file that stands for one (`device` is None). `size` is in
+    bytes. `name` is what the user types to confirm."""
 
     path: Path
     name: str
@@ -26,12 +26,13 @@ class Target:
 
 
 def size_of(size: int) -> str:
-    """As it is printed on sticks: ``16.0 GB``."""
+    """Return a size as it is printed on sticks: ``16.0 GB``."""
     return f"{size / 1e9:.1f} GB" if size >= 10**8 else f"{size / 1e6:.1f} MB"
 
 
 def objections(device: Device, needed: int) -> tuple[str, ...]:
-    """Why `device` is not to be written with `needed` bytes, worst first; none if it may be."""
+    """Return why an image of `needed` bytes must not be written to `device`, worst reason first.
+    Empty if it may be written."""
     found = []
     if device.kind != "disk":
         found.append({"optical": "it is an optical drive"}.get(device.kind, "it is no real disk"))
@@ -42,74 +43,74 @@ def objections(device: Device, needed: int) -> tuple[str, ...]:
         found.append("it is read-only")
     if device.block != gpt.BLOCK:
         found.append(
-            f"it is addressed by blocks of {device.block} bytes, and the image by {gpt.BLOCK}"
+            f"its blocks have {device.block} bytes, and those of the image have {gpt.BLOCK}"
         )
     if not device.size:
-        found.append("it has no medium in it")
+        found.append("there is no medium in it")
     elif device.size < needed:
-        found.append(f"it is too small: {size_of(device.size)}, and {size_of(needed)} are needed")
+        found.append(
+            f"it is too small: it has {size_of(device.size)}, and the image needs {size_of(needed)}"
+        )
     return tuple(found)
 
 
 def accept(given: Path, needed: int, host: Host) -> Target:
-    """The disk or file at `given`, if `needed` bytes may be written over what is in it.
+    """Return the disk or file at `given` as a target, if an image of `needed` bytes may overwrite
+    it.
 
-    `given` may be a symbolic link, as those in /dev/disk/by-id are. Raises Refusal.
+    `given` may be a symbolic link, such as those in /dev/disk/by-id. Raises Refusal.
     """
     try:
         facts = given.stat()
     except OSError as error:
         raise Refusal(
             given,
-            expected="a disk such as /dev/sdb",
-            found=error.strerror or str(error),
-            remedy="see which there are: ./exitisp flash",
+            f"it cannot be read: {error.strerror or error}",
+            "List the disks of this machine with ./exitisp flash",
         ) from error
     path = given.resolve()
     if stat.S_ISREG(facts.st_mode):
         return _accept_file(given, path, facts.st_size, needed)
     if not stat.S_ISBLK(facts.st_mode):
+        kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a special file"
         raise Refusal(
             given,
-            expected="a disk, or a file in place of one",
-            found="a folder" if stat.S_ISDIR(facts.st_mode) else "something else",
-            remedy="see which disks there are: ./exitisp flash",
+            f"this is {kind}, and neither a disk nor a file",
+            "List the disks of this machine with ./exitisp flash",
         )
     return accept_disk(kernel_name(facts.st_rdev, host) or path.name, needed, host)
 
 
 def accept_disk(name: str, needed: int, host: Host) -> Target:
-    """The disk that the kernel calls `name`, if it may be written. Raises Refusal."""
+    """Return the disk that the kernel calls `name`, if it may be written. Raises Refusal."""
     disk = whole_disk(host, name)
     if disk:
         raise Refusal(
             f"/dev/{name}",
-            expected="a whole disk",
-            found=f"a partition of {disk}",
-            remedy=f"if all of that disk may be lost, name it: /dev/{disk}",
+            f"this is a partition of {disk}, not a whole disk",
+            f"If everything on that disk may be lost, name it: /dev/{disk}",
         )
     try:
         device = read(host, name)
     except FileNotFoundError as error:
         raise Refusal(
             f"/dev/{name}",
-            expected="a disk that the kernel knows",
-            found="none of that name",
-            remedy="see which there are: ./exitisp flash",
+            "the kernel knows no disk of that name",
+            "List the disks of this machine with ./exitisp flash",
         ) from error
     against = objections(device, needed)
     if against:
         raise Refusal(
             device.path,
-            expected="a disk that nothing uses and that the image fits on",
-            found="; ".join(against),
-            remedy="unmount what is mounted if it is the right one, or name another one",
+            "; ".join(against),
+            "If this is the right disk, unmount what is mounted; otherwise name another one",
         )
     return Target(device.path, device.name, device.size, device)
 
 
 def kernel_name(number: int, host: Host) -> str:
-    """What the kernel calls the block device with that `st_rdev`; empty if it knows none."""
+    """Return the kernel's name of the block device with the device number `number` (`st_rdev`), or
+    "" if it knows none."""
     link = host.sys / "dev/block" / f"{os.major(number)}:{os.minor(number)}"
     return link.resolve().name if link.exists() else ""
 
@@ -118,8 +119,7 @@ def _accept_file(given: Path, path: Path, size: int, needed: int) -> Target:
     if size < needed:
         raise Refusal(
             given,
-            expected=f"room for the image: {needed} bytes",
-            found=f"a file of {size} bytes",
-            remedy=f"make it as large as the disk it stands for: truncate -s {needed} {given}",
+            f"the file has {size} bytes, and the image needs {needed}",
+            f"Make it as large as the disk it stands for: truncate -s {needed} {given}",
         )
     return Target(path, given.name, size, None)

@@ -1,4 +1,4 @@
-"""An image to read from: a plain file, or one compressed with xz or zstd."""
+"""Opens an image: a plain file, or one compressed with xz or zstd."""
 
 import lzma
 import os
@@ -15,7 +15,7 @@ from firstboot.core.refusal import Refusal
 from image import gpt
 from image.atomic_files import writing
 from image.fat import Piece
-from image.flash.blockmap import BLOCK, BlockMap, held, survey
+from image.flash.blockmap import BLOCK, BlockMap, allocated_spans, map_blocks
 from image.flash.spans import Span, total, union
 from image.layout import Layout
 from image.progress import Advance, step
@@ -24,17 +24,18 @@ CHUNK = 1 << 20
 
 XZ = b"\xfd7zXZ\0"
 ZSTD = b"\x28\xb5\x2f\xfd"
-"""What compressed files begin with: The .xz File Format 1.2, 2.1.1.1; RFC 8878, 3.1.1."""
+"""The first bytes of compressed files: The .xz File Format 1.2, 2.1.1.1; RFC 8878, 3.1.1."""
 
 SLICE = 1024
-"""Bytes of zstd at a time, which four of can mean 128 KiB of zeros (RFC 8878, 3.1.1.2.2)."""
+"""Bytes of zstd that are decompressed at a time. Four bytes can stand for 128 KiB of zeros (RFC
+8878, 3.1.1.2.2), so a small slice bounds the memory."""
 
 LARGEST = 1 << 40
-"""Bytes; what says to be larger once it is decompressed is no image."""
+"""Bytes. A file that decompresses to more than this is not an image."""
 
 
 class Image:
-    """An image that is open, with pieces laid over it."""
+    """An open image, with pieces that replace some of its bytes."""
 
     def __init__(self, name: str, file: IO[bytes]) -> None:
         self.name = name
@@ -44,55 +45,57 @@ class Image:
         self.disk = self._layout()
 
     def read(self, at: int, length: int) -> bytes:
-        """`length` bytes from `at` on. Raises Refusal if the image has become shorter."""
+        """Return `length` bytes from `at` on. Raises Refusal if the file has become shorter."""
         data = bytearray(os.pread(self._descriptor, length, at))
         if len(data) != length:
-            raise self._broken(f"{self.size} bytes", "fewer")
+            raise self._broken(f"it had {self.size} bytes and has become shorter")
         for place, piece in self._pieces:
             first, end = max(at, place), min(at + length, place + len(piece))
             if first < end:
                 data[first - at : end - at] = piece[first - place : end - place]
         return bytes(data)
 
-    def lay_over(self, pieces: Sequence[Piece]) -> None:
+    def patch(self, pieces: Sequence[Piece]) -> None:
         self._pieces = sorted([*self._pieces, *pieces])
 
-    def map(self) -> BlockMap:
-        spans: list[Span] = list(held(self._descriptor, self.size))
+    def block_map(self) -> BlockMap:
+        spans: list[Span] = list(allocated_spans(self._descriptor, self.size))
         for place, piece in self._pieces:
             end = place + len(piece)
             spans.append((place - place % BLOCK, min(end + -end % BLOCK, self.size)))
         with step("Read the image", total(spans)) as tell:
-            return survey(self.read, self.size, union(spans), self.disk, tell)
+            return map_blocks(self.read, self.size, union(spans), self.disk, tell)
 
     def _layout(self) -> Layout:
         try:
             table = gpt.read(Path(f"/proc/self/fd/{self._descriptor}"))
         except Refusal as refusal:
-            raise self._broken(refusal.expected, refusal.found) from refusal
+            raise self._broken(refusal.problem) from refusal
         labels = {one.label for one in table.partitions}
         for label in ("efi", "rootA", "rootB", "cfg"):
             if label not in labels:
-                raise self._broken(f"a partition labelled {label}", "none")
+                raise self._broken(f"it has no partition labelled {label}")
         if table.blocks * gpt.BLOCK != self.size:
-            raise self._broken(f"{table.blocks * gpt.BLOCK} bytes", f"{self.size}")
+            raise self._broken(
+                f"it has {self.size} bytes, and its partition table is for "
+                f"{table.blocks * gpt.BLOCK}"
+            )
         return Layout(table)
 
-    def _broken(self, expected: str, found: str) -> Refusal:
+    def _broken(self, problem: str) -> Refusal:
         return Refusal(
             self.name,
-            expected=f"an image made by ./exitisp build, whole: {expected}",
-            found=found,
-            remedy="build or fetch it again",
+            f"this is not a whole image made by ./exitisp build: {problem}",
+            "Build or fetch the image again",
         )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image]:
-    """The image at `path`. Raises Refusal if it is none.
+def open_image(path: Path) -> Iterator[Image]:
+    """Open the image at `path`. Raises Refusal if it is not an image.
 
-    A compressed one is decompressed into a temporary file, holes kept, so that its check sums are
-    verified before a disk is touched.
+    A compressed image is first decompressed into a temporary file, where holes stay holes. So its
+    checksums are verified before a disk is touched.
     """
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
@@ -100,12 +103,11 @@ def opened(path: Path) -> Iterator[Image]:
     except OSError as error:
         raise Refusal(
             path,
-            expected="an image",
-            found=error.strerror or str(error),
-            remedy="make one: ./exitisp build",
+            f"the image cannot be read: {error.strerror or error}",
+            "Make one with ./exitisp build",
         ) from error
     if file is None:
-        raise Refusal(path, expected="an image", found="no file", remedy="name a file")
+        raise Refusal(path, "this is not a file", "Name the file of an image")
     with file:
         magic = os.pread(file.fileno(), len(XZ), 0)
         if not magic.startswith((XZ, ZSTD)):
@@ -115,12 +117,12 @@ def opened(path: Path) -> Iterator[Image]:
             spool = tempfile.TemporaryFile()  # noqa: SIM115
         with spool:
             with step(f"Decompress {path.name}", os.fstat(file.fileno()).st_size) as tell:
-                _spool(path, _Told(file, tell), spool, magic.startswith(XZ))
+                _decompress(path, _ProgressReader(file, tell), spool, magic.startswith(XZ))
             yield Image(str(path), cast(IO[bytes], spool))
 
 
-class _Told:
-    """A file that tells how much of it was read."""
+class _ProgressReader:
+    """A file that reports how much of it was read."""
 
     def __init__(self, file: IO[bytes], tell: Advance) -> None:
         self._file = file
@@ -132,13 +134,13 @@ class _Told:
         return data
 
 
-def _spool(path: Path, file: _Told, spool: IO[bytes], xz: bool) -> None:
+def _decompress(path: Path, file: _ProgressReader, spool: IO[bytes], xz: bool) -> None:
     zeros = bytes(CHUNK)
     size = 0
     try:
         for chunk in _unxz(file) if xz else _unzstd(file):
             if size + len(chunk) > LARGEST:
-                raise ValueError("there is no end to it")
+                raise ValueError(f"it has more than {LARGEST >> 30} GiB")
             with writing(Path(tempfile.gettempdir())):
                 for at in range(0, len(chunk), BLOCK):
                     block = chunk[at : at + BLOCK]
@@ -150,20 +152,19 @@ def _spool(path: Path, file: _Told, spool: IO[bytes], xz: bool) -> None:
     except (lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError) as error:
         raise Refusal(
             path,
-            expected="a whole image, compressed with xz or zstd",
-            found=f"a damaged one ({error})",
-            remedy="fetch it again",
+            f"the compressed image is damaged ({error})",
+            "Fetch it again",
         ) from error
 
 
-def _unxz(file: _Told) -> Iterator[bytes]:
+def _unxz(file: _ProgressReader) -> Iterator[bytes]:
     with lzma.open(cast(IO[bytes], file)) as stream:
         while chunk := stream.read(CHUNK):
             yield chunk
 
 
-def _unzstd(file: _Told) -> Iterator[bytes]:
-    """All frames of a file. Raises EOFError if the last one is cut."""
+def _unzstd(file: _ProgressReader) -> Iterator[bytes]:
+    """Yield the content of all frames of a file. Raises EOFError if the last frame is cut off."""
     decompressor = None
     while read := file.read(CHUNK):
         for at in range(0, len(read), SLICE):

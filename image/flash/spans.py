@@ -1,4 +1,5 @@
-"""Stretches of a disk: (first byte, byte after the last), in order, apart from each other."""
+"""Ranges of bytes of a disk: (first byte, byte after the last). A tuple of spans is sorted and
+without overlaps."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +7,7 @@ Span = tuple[int, int]
 
 
 def union(spans: Iterable[Span], gap: int = 0) -> tuple[Span, ...]:
-    """`spans` in any order as one list; those with at most `gap` bytes between them become one."""
+    """Merge `spans`, given in any order. Spans with at most `gap` bytes between them become one."""
     joined: list[Span] = []
     for first, end in sorted(spans):
         if first >= end:
@@ -19,7 +20,7 @@ def union(spans: Iterable[Span], gap: int = 0) -> tuple[Span, ...]:
 
 
 def without(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
-    """What of `spans` is in none of `holes`. Both in any order."""
+    """Return the parts of `spans` that are in none of `holes`. Both may be in any order."""
     left = []
     missing = union(holes)
     at = 0
@@ -39,7 +40,7 @@ def without(spans: Iterable[Span], holes: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def within(spans: Iterable[Span], window: Span) -> tuple[Span, ...]:
-    """What of `spans` is in `window`."""
+    """Return the parts of `spans` that are inside `window`."""
     first, end = window
     return union((max(at, first), min(past, end)) for at, past in spans)
 
@@ -49,7 +50,7 @@ def total(spans: Iterable[Span]) -> int:
 
 
 def chunks(spans: Iterable[Span], size: int) -> Iterator[tuple[int, int]]:
-    """`spans` in steps of at most `size` bytes: (offset, length)."""
+    """Yield `spans` in steps of at most `size` bytes: (offset, length)."""
     for first, end in spans:
         for at in range(first, end, size):
             yield at, min(size, end - at)

@@ -1,8 +1,8 @@
-"""The write itself: in such an order that what is not complete does not start.
+"""Writes an image in such an order that an incomplete disk does not boot.
 
-The first MiB of the image, with the boot sector, the partition table and the boot program of a
-BIOS, and the last MiB, with the other copy of the table, are zero on the disk until everything
-between them was read back. The first block comes last.
+The first MiB of the image has the boot sector, the partition table and the boot program of a BIOS.
+The last MiB has the second copy of the table. Both stay zero on the disk until everything between
+them was read back. The first block is written last.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,29 +18,30 @@ from image.progress import Advance, step
 
 MIB = 1 << 20
 CHUNK = MIB
-SETTLED = 16 * MIB
-"""Bytes that may be on their way to the disk, so that the progress told is that of the disk."""
+FLUSH_EVERY = 16 * MIB
+"""Bytes written between two flushes, so that the progress shown is that of the disk and not of the
+page cache."""
 
 
 class Disk(Protocol):
-    """What is written to. Offsets and lengths are in bytes; all raise OSError."""
+    """A disk to write to. Offsets and lengths are in bytes. All methods raise OSError."""
 
     @property
     def size(self) -> int: ...
 
     def read(self, at: int, length: int) -> bytes:
-        """What the medium itself holds."""
+        """Read from the medium itself, not from a cache."""
 
     def write(self, at: int, data: bytes) -> None: ...
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Return when the medium has everything that was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Spans in the order in which they are written: `wiped` with zeros, `body`, `zero` where it
-    is none yet, `ends`, and the first block."""
+    """Spans in the order in which they are written: `wiped` with zeros, `body`, `zero` where it is
+    not zero already, `ends`, and then the first block."""
 
     wiped: tuple[Span, ...]
     body: tuple[Span, ...]
@@ -51,34 +52,35 @@ class Plan:
 FIRST = (0, BLOCK)
 
 
-def plan(wanted: BlockMap, size: int) -> Plan:
-    """What to write to a disk of `size` bytes, which is at least that of the image.
+def plan(block_map: BlockMap, size: int) -> Plan:
+    """Plan the write to a disk of `size` bytes, which is at least as large as the image.
 
-    The end of a larger disk is wiped too: the table, the RAID or the encryption that its last
-    owner kept there would be found before the image's.
+    The end of a larger disk is wiped as well. Otherwise the partition table, RAID or encryption
+    that the last owner had there would be found before the image's own.
     """
-    head = (0, min(MIB, wanted.size))
-    tail = (max(wanted.size - MIB, head[1]), wanted.size)
-    beyond = (max(size - size % BLOCK - MIB, wanted.size), size)
+    head = (0, min(MIB, block_map.size))
+    tail = (max(block_map.size - MIB, head[1]), block_map.size)
+    beyond = (max(size - size % BLOCK - MIB, block_map.size), size)
     ends = (head, tail)
     return Plan(
         union([*ends, beyond]),
-        without(wanted.data, ends),
-        without(wanted.zero, ends),
-        without([*within(wanted.data, head), *within(wanted.data, tail)], [FIRST]),
+        without(block_map.data, ends),
+        without(block_map.zero, ends),
+        without([*within(block_map.data, head), *within(block_map.data, tail)], [FIRST]),
     )
 
 
-def write(disk: Disk, read: Read, wanted: BlockMap, name: str) -> int:
-    """Make `disk` hold what `wanted` says of the image that `read` reads; verify that it does.
+def write(disk: Disk, read: Read, block_map: BlockMap, name: str) -> int:
+    """Write the blocks of `block_map`, read with `read`, to `disk` and verify them. Return how many
+    bytes were verified.
 
-    Returns how many bytes were verified. Raises Refusal, and then the disk does not start.
+    Raises Refusal; the disk then does not boot.
     """
 
     def expected(at: int, length: int) -> bytes:
-        return read(at, length) if at < wanted.size else bytes(length)
+        return read(at, length) if at < block_map.size else bytes(length)
 
-    steps = plan(wanted, disk.size)
+    steps = plan(block_map, disk.size)
     try:
         _write_body(disk, read, steps, name)
         title = f"Read {name} back"
@@ -91,50 +93,49 @@ def write(disk: Disk, read: Read, wanted: BlockMap, name: str) -> int:
         except BaseException:
             with suppress(OSError):
                 disk.write(0, bytes(BLOCK))
-                disk.settle()
+                disk.flush()
             raise
     except OSError as error:
         raise incomplete(name, error.strerror or str(error)) from error
     except KeyboardInterrupt:
-        raise incomplete(name, "it was interrupted") from None
+        raise incomplete(name, "the command was interrupted") from None
 
 
-def incomplete(name: str, found: str) -> Refusal:
+def incomplete(name: str, cause: str) -> Refusal:
     return Refusal(
         name,
-        expected="the whole image to be written",
-        found=f"{found}; the disk is incomplete and does not start",
-        remedy="plug it in again, or take another one, and run the same command again",
+        f"the image was not written completely: {cause}. The disk does not boot",
+        "Plug it in again, or take another one, and run the same command again",
     )
 
 
 def _write_body(disk: Disk, read: Read, steps: Plan, name: str) -> None:
     for at, length in chunks(steps.wiped, CHUNK):
         disk.write(at, bytes(length))
-    disk.settle()
-    with step(f"Write {name}", total(steps.body) + total(steps.zero)) as tell:
-        _put(disk, read, steps.body, tell)
+    disk.flush()
+    with step(f"Write {name}", total(steps.body) + total(steps.zero)) as advance:
+        _put(disk, read, steps.body, advance)
         for at, length in chunks(steps.zero, CHUNK):
             if disk.read(at, length) != bytes(length):
                 disk.write(at, bytes(length))
-            tell(length)
-        disk.settle()
+            advance(length)
+        disk.flush()
 
 
-def _put(disk: Disk, read: Read, spans: Iterable[Span], tell: Advance = lambda _: None) -> None:
+def _put(disk: Disk, read: Read, spans: Iterable[Span], advance: Advance = lambda _: None) -> None:
     waiting = 0
     for at, length in chunks(spans, CHUNK):
         disk.write(at, read(at, length))
-        tell(length)
+        advance(length)
         waiting += length
-        if waiting >= SETTLED:
-            disk.settle()
+        if waiting >= FLUSH_EVERY:
+            disk.flush()
             waiting = 0
-    disk.settle()
+    disk.flush()
 
 
 def _verify(disk: Disk, expected: Read, spans: Sequence[Span], name: str, title: str) -> int:
-    with step(title, total(spans)) as tell:
+    with step(title, total(spans)) as advance:
         for at, length in chunks(spans, CHUNK):
             found, wanted = disk.read(at, length), expected(at, length)
             if found != wanted:
@@ -142,9 +143,9 @@ def _verify(disk: Disk, expected: Read, spans: Sequence[Span], name: str, title:
                 where = at + next((here for here, (a, b) in pairs if a != b), len(found))
                 raise Refusal(
                     name,
-                    expected="to read what was written",
-                    found=f"something else at byte {where}; the disk does not start",
-                    remedy="take another one: this one is worn out, or smaller than it says",
+                    f"byte {where} reads back different from what was written. The disk does "
+                    "not boot",
+                    "Take another disk: this one is worn out, or smaller than it claims to be",
                 )
-            tell(length)
+            advance(length)
     return total(spans)

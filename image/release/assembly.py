@@ -76,8 +76,8 @@ def _fill(
     contents = diff.load(image)
     before = (previous[0], diff.load(previous[1])) if previous else None
     base = folder / f"exitisp-{version}"
-    with source.opened(image) as opened:
-        wanted = opened.map()
+    with source.open_image(image) as opened:
+        wanted = opened.block_map()
         with step("Hash the blocks of the image", wanted.size) as tell:
             named(base, ".bmap").write_text(bmap.render(wanted, opened.read, tell))
     upgrade.write(image, named(base, UPGRADE), key)

@@ -40,7 +40,7 @@ def write(image: Path, output: Path, key: Path) -> None:
     with writing(output):
         try:
             work.mkdir()
-            with source.opened(image) as opened:
+            with source.open_image(image) as opened:
                 manifest = _pack(opened, facts, work / "packed")
             (work / "manifest").write_bytes(render(manifest))
             signed = signature.sign(work / "manifest", key, NAMESPACE)
@@ -73,7 +73,7 @@ def _facts(image: Path) -> tuple[Stamp, dict[str, str]]:
 
 def _pack(opened: Image, facts: tuple[Stamp, dict[str, str]], output: Path) -> Manifest:
     start, length = opened.disk.offset(SLOT), opened.disk.length(SLOT)
-    found = opened.map()
+    found = opened.block_map()
     spans = tuple(_within(union([*found.data, *found.zero]), start, start + length))
     size = sum(end - first for first, end in spans)
     content, packed = hashlib.sha256(), hashlib.sha256()

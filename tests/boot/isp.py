@@ -114,5 +114,5 @@ def put(image: Path, data: bytes, name: str = "site.yaml") -> None:
         def read(offset: int, length: int) -> bytes:
             return os.pread(file.fileno(), length, start + offset)
 
-        for at, piece in esp.put(read, size, name, data, 1_700_000_000):
+        for at, piece in esp.add_file(read, size, name, data, 1_700_000_000):
             os.pwrite(file.fileno(), piece, start + at)

@@ -1,4 +1,4 @@
-"""Small images with everything that a whole one has, and sticks that were used before."""
+"""Small images that have all parts of a real one, and sticks that were used before."""
 
 import random
 import uuid
@@ -77,6 +77,6 @@ def part(
 
 
 def used_stick(path: Path, size: int) -> Path:
-    """A file of `size` bytes, full of what somebody else left."""
+    """Return a file of `size` bytes that is full of another owner's data."""
     path.write_bytes(random.Random(2).randbytes(MIB) * (size // MIB) + bytes([0xA5]) * (size % MIB))
     return path

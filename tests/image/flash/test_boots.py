@@ -1,4 +1,4 @@
-"""A stick that was somebody else's box boots as a new one, and finds the site it was given."""
+"""A stick that held another box boots as a new one and finds the site it was given."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ import pytest
 
 from image import gpt, ufs2
 from image.flash import medium, source
-from image.flash.command import put_site
+from image.flash.command import add_site
 from image.flash.safety import Target
 from image.flash.writing import write
 from image.layout import Layout
@@ -27,8 +27,9 @@ SITE = (ROOT / "examples/one-port-of-each.yaml").read_bytes()
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("flash")]
 
 
-def somebody_elses(path: Path, disk: Layout) -> None:
-    """Something in every MiB, and a whole `data` with a relay's key where ours will be."""
+def fill_with_another_box(path: Path, disk: Layout) -> None:
+    """Fill every MiB, and put a whole `data` file system with a relay's key where the new one will
+    be."""
     old = Tree(directory())
     old[".made"] = file(b"")
     old["tor"] = directory()
@@ -45,11 +46,11 @@ def somebody_elses(path: Path, disk: Layout) -> None:
 
 def test_a_used_stick_boots_as_a_new_box(real: Real, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
-    somebody_elses(stick, Layout(gpt.read(real.image)))
+    fill_with_another_box(stick, Layout(gpt.read(real.image)))
     target = Target(stick, stick.name, STICK, None)
-    with source.opened(real.image) as image, medium.opened(target) as disk:
-        put_site(image, SITE, 1_700_000_000)
-        write(disk, image.read, image.map(), "stick")
+    with source.open_image(real.image) as image, medium.open_medium(target) as disk:
+        add_site(image, SITE, 1_700_000_000)
+        write(disk, image.read, image.block_map(), "stick")
     with machine(stick, transcripts(), Firmware.UEFI, Bus.USB, "flashed") as box:
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)

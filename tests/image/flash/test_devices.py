@@ -1,4 +1,5 @@
-"""Disks as Linux shows them, in a folder of the test's own: which are offered, which refused."""
+"""Disks as Linux shows them, in a folder made by the test: which are offered and which are
+refused."""
 
 import os
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ CARD = "pci0000:00/0000:00:1a.0/mmc_host/mmc0/mmc0:0001"
 
 @dataclass
 class Machine:
-    """A machine whose sysfs, proc and dev are folders."""
+    """A machine whose sysfs, proc and dev are folders of the test."""
 
     folder: Path
 
@@ -119,7 +120,7 @@ def test_a_stick_is_offered_with_its_size_model_and_bus(machine: Machine) -> Non
         ("vda", "pci0000:00/0000:00:02.0/virtio1", {"device/vendor": "0x1af4"}, "virtio", False),
     ],
 )
-def test_every_kind_of_disk_is_known_by_its_place(
+def test_the_path_below_sys_tells_the_bus(
     machine: Machine, name: str, place: str, facts: dict[str, str], bus: str, removable: bool
 ) -> None:
     machine.disk(name, place, "8:0", 500 * GB, **facts)
@@ -129,7 +130,7 @@ def test_every_kind_of_disk_is_known_by_its_place(
     assert objections(disk, NEEDED) == ()
 
 
-def test_a_disk_that_is_built_in_is_named_last_and_said_to_be(machine: Machine) -> None:
+def test_built_in_disks_come_last_and_are_marked(machine: Machine) -> None:
     machine.disk("sda", SATA, "8:0", 500 * GB)
     machine.stick()
     first, second = table(find(machine.host), NEEDED).splitlines()
@@ -146,14 +147,14 @@ def test_the_disk_that_the_system_runs_from_is_refused(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("place", ["/boot", "/boot/efi", "/usr", "/home"])
-def test_so_is_one_with_a_part_of_the_system(machine: Machine, place: str) -> None:
+def test_a_disk_with_any_part_of_the_system_is_refused(machine: Machine, place: str) -> None:
     machine.stick()
     machine.part("sdb", "sdb1", "8:17")
     machine.mount("8:17", "/dev/sdb1", place)
     assert machine.why("sdb")[0] == "this system runs from it"
 
 
-def test_a_mounted_stick_is_refused_with_the_place(machine: Machine) -> None:
+def test_a_mounted_stick_is_refused_and_the_mount_point_named(machine: Machine) -> None:
     machine.stick()
     machine.part("sdb", "sdb1", "8:17")
     machine.mount("8:17", "/dev/sdb1", "/media/me/MY\\040STICK")
@@ -166,7 +167,7 @@ def test_a_stick_that_is_mounted_as_a_whole_is_refused(machine: Machine) -> None
     assert machine.why("sdb") == ("sdb is mounted at /mnt",)
 
 
-def test_btrfs_which_shows_another_number_is_found_by_its_name(machine: Machine) -> None:
+def test_a_mounted_btrfs_is_found_by_name_because_its_number_differs(machine: Machine) -> None:
     machine.stick()
     machine.part("sdb", "sdb1", "8:17")
     machine.mount("0:42", "/dev/sdb1", "/")
@@ -209,41 +210,41 @@ def test_a_member_of_an_array_that_is_not_mounted_is_refused(machine: Machine) -
     ("size", "facts", "why"),
     [
         (16 * GB, {"ro": "1"}, "it is read-only"),
-        (0, {}, "it has no medium in it"),
-        (2 * GB, {}, "it is too small: 2.0 GB, and 2.3 GB are needed"),
+        (0, {}, "there is no medium in it"),
+        (2 * GB, {}, "it is too small: it has 2.0 GB, and the image needs 2.3 GB"),
         (NEEDED - 512, {}, "it is too small"),
         (16 * GB, {"device/type": "5"}, "it is an optical drive"),
-        (16 * GB, {"queue/logical_block_size": "4096"}, "it is addressed by blocks of 4096 bytes"),
+        (16 * GB, {"queue/logical_block_size": "4096"}, "its blocks have 4096 bytes"),
     ],
 )
-def test_what_the_image_cannot_be_put_on_is_refused(
+def test_unsuitable_disks_are_refused_with_the_reason(
     machine: Machine, size: int, facts: dict[str, str], why: str
 ) -> None:
     machine.stick(size=size, **facts)
     assert machine.why("sdb")[0].startswith(why)
 
 
-def test_a_disk_of_just_the_size_is_taken(machine: Machine) -> None:
+def test_a_disk_exactly_as_large_as_the_image_is_accepted(machine: Machine) -> None:
     machine.stick(NEEDED)
     assert accept_disk("sdb", NEEDED, machine.host).size == NEEDED
 
 
 @pytest.mark.parametrize("name", ["loop0", "ram0", "zram0", "dm-0", "md0"])
-def test_what_is_no_real_disk_is_neither_listed_nor_taken(machine: Machine, name: str) -> None:
+def test_virtual_disks_are_neither_listed_nor_accepted(machine: Machine, name: str) -> None:
     machine.disk(name, "virtual", "7:0", 16 * GB)
     assert find(machine.host) == ()
     with pytest.raises(Refusal, match="it is no real disk"):
         accept_disk(name, NEEDED, machine.host)
 
 
-def test_one_of_several_ways_to_a_disk_is_not_listed(machine: Machine) -> None:
+def test_one_of_several_paths_to_a_disk_is_not_listed(machine: Machine) -> None:
     machine.disk("nvme0c0n1", NVME, "", 16 * GB, hidden="1")
     assert find(machine.host) == ()
 
 
 def test_an_empty_card_reader_is_not_listed(machine: Machine) -> None:
     machine.stick(size=0)
-    assert table(find(machine.host), NEEDED).startswith("There is no disk here")
+    assert table(find(machine.host), NEEDED).startswith("This machine has no disk")
 
 
 @pytest.mark.parametrize(
@@ -252,16 +253,16 @@ def test_an_empty_card_reader_is_not_listed(machine: Machine) -> None:
 def test_a_partition_is_refused_and_its_disk_named(machine: Machine, disk: str, name: str) -> None:
     machine.disk(disk, USB, "8:16", 16 * GB)
     machine.part(disk, name, "8:17")
-    with pytest.raises(Refusal, match=f"a partition of {disk}; .* name it: /dev/{disk}"):
+    with pytest.raises(Refusal, match=f"a partition of {disk}, .* name it: /dev/{disk}"):
         accept_disk(name, NEEDED, machine.host)
 
 
 def test_a_disk_that_is_not_there_is_refused(machine: Machine) -> None:
-    with pytest.raises(Refusal, match="none of that name"):
+    with pytest.raises(Refusal, match="no disk of that name"):
         accept_disk("sdz", NEEDED, machine.host)
 
 
-def test_what_is_on_it_is_shown_before_it_is_lost(machine: Machine) -> None:
+def test_the_partitions_that_will_be_lost_are_shown(machine: Machine) -> None:
     machine.stick()
     machine.part("sdb", "sdb1", "8:17", "Basic data partition")
     machine.part("sdb", "sdb2", "8:18")
@@ -270,17 +271,17 @@ def test_what_is_on_it_is_shown_before_it_is_lost(machine: Machine) -> None:
                          "It holds sdb1 (Basic data partition), sdb2.")  # fmt: skip
 
 
-def test_what_a_stick_calls_itself_does_not_act_on_the_terminal(machine: Machine) -> None:
+def test_a_sticks_own_name_cannot_act_on_the_terminal(machine: Machine) -> None:
     machine.stick(16 * GB, **{"device/model": "\x1b[2J\x07evil"})
     machine.part("sdb", "sdb1", "8:17", "\x1b]0;evil\x07")
     told = table(find(machine.host), NEEDED) + describe(accept_disk("sdb", NEEDED, machine.host))
     assert told.replace("\n", "").isprintable()
 
 
-def test_a_disk_without_files_of_its_own_is_refused_rather_than_taken(machine: Machine) -> None:
+def test_a_disk_that_sysfs_says_nothing_about_is_refused(machine: Machine) -> None:
     (machine.folder / "sys/devices/x/block/sdb").mkdir(parents=True)
     machine.link("sys/block/sdb", "sys/devices/x/block/sdb")
-    assert machine.why("sdb") == ("it has no medium in it",)
+    assert machine.why("sdb") == ("there is no medium in it",)
 
 
 def test_devices_are_found_by_their_number(machine: Machine) -> None:
@@ -290,9 +291,9 @@ def test_devices_are_found_by_their_number(machine: Machine) -> None:
 
 
 class TestFiles:
-    """A file stands for a disk where it exists and has the room."""
+    """An existing file with enough room can stand for a disk."""
 
-    def test_it_is_taken_as_it_is(self, machine: Machine) -> None:
+    def test_a_file_is_accepted(self, machine: Machine) -> None:
         path = machine.folder / "disk.img"
         path.touch()
         os.truncate(path, 4096)
@@ -300,21 +301,21 @@ class TestFiles:
         assert (target.path, target.name, target.size) == (path.resolve(), "disk.img", 4096)
         assert target.device is None
 
-    def test_too_small_a_one_is_refused(self, machine: Machine) -> None:
+    def test_a_file_that_is_too_small_is_refused(self, machine: Machine) -> None:
         path = machine.folder / "disk.img"
         path.write_bytes(b"x")
         with pytest.raises(Refusal, match="truncate -s 4096"):
             accept(path, 4096, machine.host)
 
     @pytest.mark.parametrize("place", ["", "none", "pipe", "loop"])
-    def test_what_is_neither_disk_nor_file_is_refused(self, machine: Machine, place: str) -> None:
+    def test_neither_a_disk_nor_a_file_is_refused(self, machine: Machine, place: str) -> None:
         os.mkfifo(machine.folder / "pipe")
         (machine.folder / "loop").symlink_to("loop")
         with pytest.raises(Refusal):
             accept(machine.folder / place, 4096, machine.host)
 
 
-def test_this_machine_is_read_without_a_fault() -> None:
+def test_the_disks_of_this_machine_can_be_read() -> None:
     for one in find(Host()):
         assert isinstance(one, Device)
         assert one.size > 0

@@ -1,4 +1,4 @@
-"""A volume that a file was put into is judged by fsck.fat, and by two readers that are not ours."""
+"""A file is added to a FAT volume; fsck.fat and two independent readers judge the result."""
 
 import shutil
 import subprocess
@@ -25,13 +25,14 @@ BOTH = pytest.mark.parametrize("volume", [FAT16, FAT32])
 
 
 def after(image: bytes, name: str, content: bytes) -> bytes:
-    """The volume `image` with the file in it; nothing else may have changed without need."""
+    """rn the volume `image` with the file in it. Checks that nothing else changed without
+    need."""
 
     def read(at: int, length: int) -> bytes:
         return image[at : at + length]
 
     changed = bytearray(image)
-    for at, piece in esp.put(read, len(image), name, content, WHEN):
+    for at, piece in esp.add_file(read, len(image), name, content, WHEN):
         assert at % 512 == 0
         assert len(piece) % 512 == 0
         changed[at : at + len(piece)] = piece
@@ -48,7 +49,7 @@ def judge(image: bytes, files: Mapping[str, bytes]) -> None:
 
 
 @BOTH
-def test_a_site_is_put_beside_the_boot_program(volume: Volume) -> None:
+def test_a_site_is_added_beside_the_boot_program(volume: Volume) -> None:
     files = {"EFI/BOOT/BOOTX64.EFI": ESP["EFI/BOOT/BOOTX64.EFI"]}
     judge(after(image_of(volume, files), "site.yaml", SITE), {**files, "site.yaml": SITE})
 
@@ -61,7 +62,7 @@ def test_a_site_that_is_there_is_replaced(volume: Volume) -> None:
         judge(after(image, "site.yaml", SITE), {**ESP, "site.yaml": SITE})
 
 
-def test_its_name_is_found_in_any_case_and_in_8_3() -> None:
+def test_an_existing_file_is_found_in_any_case_and_by_its_8_3_name() -> None:
     files = {"SITE.YAML": b"old", "README.txt": b""}
     judge(after(image_of(FAT32, files), "site.yaml", SITE), {**files, "SITE.YAML": SITE})
     files = {"site.yml": b"old"}
@@ -69,7 +70,7 @@ def test_its_name_is_found_in_any_case_and_in_8_3() -> None:
 
 
 @BOTH
-def test_what_it_does_not_need_keeps_its_bytes(volume: Volume) -> None:
+def test_unrelated_bytes_stay(volume: Volume) -> None:
     image = image_of(volume, ESP)
     shape = fat.geometry(volume.size)
     loader = shape.place(4)
@@ -92,7 +93,7 @@ def test_mtools_reads_it(tmp_path: Path) -> None:
     assert copy.read_bytes() == SITE
 
 
-def test_a_volume_that_mtools_changed_is_taken(tmp_path: Path) -> None:
+def test_a_volume_changed_by_mtools_is_accepted(tmp_path: Path) -> None:
     if shutil.which("mcopy") is None:
         pytest.skip("mcopy is not installed (package mtools)")
     path, note = tmp_path / "volume", tmp_path / "A note of mine.txt"
@@ -134,7 +135,7 @@ def test_any_files_one_after_the_other(volume: Volume, names: list[str], sizes: 
     judge(image, wanted)
 
 
-def test_what_lies_behind_the_end_of_the_root_does_not_come_to_light() -> None:
+def test_old_entries_behind_the_end_of_the_root_folder_stay_hidden() -> None:
     image = image_of(FAT16, {"NOTE.TXT": b"x"})
     root = fat.geometry(FAT16.size).root * 512
     end = next(at for at in range(root, root + 16384, 32) if not image[at])
@@ -144,14 +145,14 @@ def test_what_lies_behind_the_end_of_the_root_does_not_come_to_light() -> None:
     assert contents(FATFS(BytesIO(changed)).root) == {"NOTE.TXT": b"x", "site.yaml": SITE}
 
 
-def test_the_root_of_fat32_grows_when_it_is_full() -> None:
+def test_a_full_root_folder_of_fat32_grows() -> None:
     files = {f"{number:08}": b"" for number in range(15)}
     judge(after(image_of(FAT32, files), "site.yaml", SITE), {**files, "site.yaml": SITE})
 
 
-def test_the_root_of_fat16_that_is_full_is_refused() -> None:
+def test_a_full_root_folder_of_fat16_is_refused() -> None:
     files = {f"{number:08}": b"" for number in range(510)}
-    with pytest.raises(Refusal, match="room in its root folder"):
+    with pytest.raises(Refusal, match="entries of its root folder are taken"):
         after(image_of(FAT16, files), "site.yaml", SITE)
 
 
@@ -165,12 +166,12 @@ def test_a_volume_without_room_is_refused() -> None:
             "site.yaml": bytes(1024),
         },
     )
-    with pytest.raises(Refusal, match="found 2 free"):
+    with pytest.raises(Refusal, match="and 2 are free"):
         after(full, "site.yaml", bytes(1025))
 
 
 def test_a_folder_of_that_name_is_refused() -> None:
-    with pytest.raises(Refusal, match="a folder of that name"):
+    with pytest.raises(Refusal, match="it has a folder called"):
         after(image_of(FAT32, {"site.yaml/x": b""}), "site.yaml", SITE)
 
 
@@ -181,13 +182,13 @@ def break_at(image: bytes, at: int, data: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("at", "data", "found"),
     [
-        (510, b"\0\0", "none"),
-        (11, b"\0\x10", "none"),
-        (13, b"\0", "none"),
-        (14, b"\x21", "another shape"),
-        (32, b"\xff\xff\xff\x7f", "another shape"),
-        (36, b"\x01\0\0\0", "another shape"),
-        (32 * 512 + 8, b"\x02\0\0\0", "copies that differ"),
+        (510, b"\0\0", "not a FAT volume"),
+        (11, b"\0\x10", "not a FAT volume"),
+        (13, b"\0", "not a FAT volume"),
+        (14, b"\x21", "its geometry is not"),
+        (32, b"\xff\xff\xff\x7f", "its geometry is not"),
+        (36, b"\x01\0\0\0", "its geometry is not"),
+        (32 * 512 + 8, b"\x02\0\0\0", "copies of its allocation table differ"),
     ],
 )
 def test_a_damaged_volume_is_refused(at: int, data: bytes, found: str) -> None:
@@ -222,7 +223,7 @@ def test_damage_is_refused_or_does_no_harm(at: int, data: bytes) -> None:
         return bytes(head[offset : offset + length]).ljust(length, b"\0")
 
     try:
-        pieces = esp.put(read, FAT16.size, "site.yaml", b"x", WHEN)
+        pieces = esp.add_file(read, FAT16.size, "site.yaml", b"x", WHEN)
     except Refusal:
         return
     assert all(0 <= place <= FAT16.size - len(piece) for place, piece in pieces)

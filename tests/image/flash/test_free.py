@@ -1,4 +1,4 @@
-"""What is taken for free is free; and what is no file system of ours has nothing that is."""
+"""Blocks reported as free are free, and a file system that is not ours has none."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,14 +38,14 @@ def test_free_blocks_are_whole_and_hold_nothing(slot: bytes) -> None:
         assert slot[first:end] == bytes(end - first)
 
 
-def test_they_are_as_many_as_the_superblock_counts(small: Small, slot: bytes) -> None:
+def test_their_number_is_that_in_the_superblock(small: Small, slot: bytes) -> None:
     system = Ufs2(small.path, small.layout.offset("rootA"))
     free_blocks_counted = int.from_bytes(system.sb[1016:1024], "little")
     system.close()
     assert total(free(slot)) == free_blocks_counted * BLOCK
 
 
-def test_whatever_lies_in_them_the_file_system_is_sound(small: Small, tmp_path: Path) -> None:
+def test_any_bytes_in_free_blocks_leave_the_file_system_sound(small: Small, tmp_path: Path) -> None:
     data = bytearray(small.data)
     at, length = small.layout.offset("rootA"), small.layout.length("rootA")
     for first, end in free_blocks(lambda at, length: bytes(data[at : at + length]), at, length):
@@ -58,11 +58,11 @@ def test_whatever_lies_in_them_the_file_system_is_sound(small: Small, tmp_path: 
 
 
 @pytest.mark.parametrize("data", [bytes(1 << 20), b"\xa5" * (1 << 20)])
-def test_what_is_no_file_system_has_none(data: bytes) -> None:
+def test_other_bytes_have_no_free_blocks(data: bytes) -> None:
     assert free(data) == ()
 
 
-def test_a_file_system_that_is_cut_has_none(slot: bytes) -> None:
+def test_a_truncated_file_system_has_no_free_blocks(slot: bytes) -> None:
     assert free(slot[:-BLOCK]) == ()
 
 

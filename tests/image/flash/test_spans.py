@@ -1,4 +1,4 @@
-"""Spans are judged by sets of bytes."""
+"""Spans are compared with sets of bytes."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -16,7 +16,7 @@ def covered(spans: Iterable[Span]) -> set[int]:
 
 
 def check(spans: tuple[Span, ...]) -> None:
-    """In order, apart from each other, none of them empty."""
+    """The spans are sorted, do not touch, and are not empty."""
     assert all(first < end for first, end in spans)
     assert all(one[1] < other[0] for one, other in pairwise(spans))
 
@@ -40,14 +40,18 @@ def test_a_union_bridges_small_gaps_and_no_others(spans: list[Span], gap: int) -
 
 
 @given(SPANS, SPANS)
-def test_what_is_left_without_holes(spans: list[Span], holes: list[Span]) -> None:
+def test_without_leaves_the_bytes_outside_of_the_holes(
+    spans: list[Span], holes: list[Span]
+) -> None:
     left = without(spans, holes)
     assert covered(left) == covered(spans) - covered(holes)
     assert total(left) == len(covered(left))
 
 
 @given(SPANS, st.integers(0, 60), st.integers(0, 60))
-def test_what_is_within_a_window(spans: list[Span], first: int, end: int) -> None:
+def test_within_keeps_the_bytes_inside_of_the_window(
+    spans: list[Span], first: int, end: int
+) -> None:
     assert covered(within(spans, (first, end))) == covered(spans) & set(range(first, end))
 
 

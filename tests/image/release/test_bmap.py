@@ -26,8 +26,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
 
 @pytest.fixture(scope="module")
 def text(small: Small) -> str:
-    with source.opened(small.path) as image:
-        return bmap.render(image.map(), image.read)
+    with source.open_image(small.path) as image:
+        return bmap.render(image.block_map(), image.read)
 
 
 def ranges(root: Element) -> Iterator[tuple[int, int, str]]:
