@@ -1,1 +1,2 @@
-"""The rehearsal: the same box on a Linux kernel, from Debian's packages, where no sets are."""
+"""The rehearsal: the same box on a Linux kernel, built from Debian's packages where no base sets
+can be had."""

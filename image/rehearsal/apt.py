@@ -1,7 +1,9 @@
-"""Debian's packages, by apt's own verified download, without root and beside the host's apt.
+"""Downloads and verifies Debian's packages with apt, without root and apart from the host's own
+apt.
 
-apt.conf(5) lets everything that apt writes be elsewhere; the sources and the keys that it trusts
-are the host's. An empty dpkg status makes it bring dependencies that the host has, too.
+apt.conf(5) lets every file that apt writes be in another place. The sources and the trusted keys
+are those of the host. With an empty dpkg status apt also downloads dependencies that the host has
+installed.
 """
 
 import hashlib
@@ -19,15 +21,15 @@ from image.download.cache import alone_in
 from image.progress import step
 
 FRESH_DAYS = 7
-"""What was chosen from the archive is used for so long before the archive is asked again."""
+"""A choice of packages is used for this long before the archive is asked again."""
 
 PLAN = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A package that the archive has: `file` is its name in apt's folder of archives, `sha256` from
-    the index that the archive's keys have signed, `size` in bytes."""
+    """A package of the archive. `file` is its name in apt's folder of archives, `size` is in bytes,
+    and `sha256` comes from the index that the archive's keys have signed."""
 
     name: str
     version: str
@@ -38,27 +40,27 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A chosen package whose file at `path` was verified."""
+    """A chosen package, and the path of its verified file."""
 
     chosen: Chosen
     path: Path
 
 
 def obtain(names: Sequence[str], cache: Path) -> list[Package]:
-    """The packages `names` with all that they depend on, out of the folder `cache` or downloaded
-    into it, verified.
+    """Return the packages `names` and all their dependencies, from the folder `cache` or downloaded
+    into it, and verified.
 
-    What was chosen less than `FRESH_DAYS` ago is chosen again, and so is what was chosen before
-    when the archive cannot be reached. Raises Refusal.
+    A choice that is less than `FRESH_DAYS` old is used again. So is an older one if the archive
+    cannot be reached. Raises Refusal.
     """
     with alone_in(cache):
-        plan = _kept(names, cache)
+        plan = _cached_choice(names, cache)
         if plan is None:
-            plan = _ask(names, cache)
+            plan = _choose(names, cache)
         packages = [Package(one, _folder(cache) / one.file) for one in plan]
         if missing := [one for one in packages if not _verified(one)]:
             with step("Download Debian's packages", sum(one.chosen.size for one in missing)):
-                _apt(cache, "install", "--download-only", "--quiet=2", *_exactly(plan))
+                _apt(cache, "install", "--download-only", "--quiet=2", *_with_versions(plan))
             for one in packages:
                 if not _verified(one):
                     raise _damaged(one)
@@ -66,8 +68,11 @@ def obtain(names: Sequence[str], cache: Path) -> list[Package]:
 
 
 def parse_plan(text: str) -> list[Chosen]:
-    """What ``apt-get install --print-uris`` prints, with SHA-256 forced: a line a package,
-    ``'URI' FILE SIZE SHA256:HASH``. Raises Refusal for a line without that hash."""
+    """Parse the output of ``apt-get install --print-uris`` with SHA-256 forced: one line for each
+    package, ``'URI' FILE SIZE SHA256:HASH``.
+
+    Raises Refusal for a line without that hash.
+    """
     found = []
     for line in text.splitlines():
         words = line.split()
@@ -79,16 +84,16 @@ def parse_plan(text: str) -> list[Chosen]:
         if kind != "SHA256" or len(parts) != 3 or not size.isdecimal() or "/" in file:
             raise Refusal(
                 "apt-get --print-uris",
-                expected="a package with its SHA-256",
-                found=line.partition("' ")[2],
-                remedy="use the apt of Debian 12 or newer",
+                "a package is without its SHA-256: " + line.partition("' ")[2],
+                "Use the apt of Debian 12 or newer",
             )
         found.append(Chosen(parts[0], parts[1].replace("%3a", ":"), file, int(size), sha256))
     return sorted(found, key=lambda one: one.name)
 
 
-def _kept(names: Sequence[str], cache: Path) -> list[Chosen] | None:
-    """What was chosen for `names` not long ago."""
+def _cached_choice(names: Sequence[str], cache: Path) -> list[Chosen] | None:
+    """Return the choice for `names` that is in the cache, or a new one if that is old and the
+    archive can be reached. None if there is no choice."""
     try:
         told = json.loads((cache / PLAN).read_text())
         if told["names"] != list(names):
@@ -99,31 +104,31 @@ def _kept(names: Sequence[str], cache: Path) -> list[Chosen] | None:
         return None
     if old:
         try:
-            return _ask(names, cache)
+            return _choose(names, cache)
         except Refusal:
             pass
     return plan
 
 
-def _ask(names: Sequence[str], cache: Path) -> list[Chosen]:
-    with step("Ask Debian's archive for packages"):
+def _choose(names: Sequence[str], cache: Path) -> list[Chosen]:
+    with step("Choose packages from Debian's archive"):
         for folder in ("state/lists/partial", "cache/archives/partial", "nothing/partial"):
             with writing(cache):
                 (cache / folder).mkdir(parents=True, exist_ok=True)
         replace(cache / "status", b"")
         _apt(cache, "update", "--quiet=2")
-        # What is in the folder of archives would not be among what it prints.
+        # apt-get does not print packages that are already in its folder of archives.
         elsewhere = f"Dir::Cache::archives={cache / 'nothing'}"
         said = _apt(cache, "install", "--print-uris", "--quiet=2", "-o", elsewhere, *names)
     plan = parse_plan(said)
     if not plan:
-        raise _unreachable("none that apt would install")
+        raise _unreachable("it would install none of them")
     text = json.dumps({"names": list(names), "packages": [asdict(one) for one in plan]}, indent=1)
     replace(cache / PLAN, text.encode())
     return plan
 
 
-def _exactly(plan: Sequence[Chosen]) -> list[str]:
+def _with_versions(plan: Sequence[Chosen]) -> list[str]:
     return [f"{one.name}={one.version}" for one in plan]
 
 
@@ -141,7 +146,7 @@ def _verified(package: Package) -> bool:
 
 
 def _apt(cache: Path, *arguments: str) -> str:
-    """The output of apt-get with its state in `cache`. Raises Refusal."""
+    """Run apt-get with its state in `cache` and return its output. Raises Refusal."""
     options = {
         "Dir::State": cache / "state",
         "Dir::State::status": cache / "status",
@@ -171,19 +176,17 @@ def _apt(cache: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _unreachable(found: str) -> Refusal:
+def _unreachable(problem: str) -> Refusal:
     return Refusal(
         "Debian's packages",
-        expected="apt to find and download them",
-        found=found[:300],
-        remedy="build on Debian, and check that apt-get update works there",
+        f"apt could not find or download them: {problem[:300]}",
+        "Build on Debian, and check that apt-get update works there",
     )
 
 
 def _damaged(package: Package) -> Refusal:
     return Refusal(
         package.path,
-        expected=f"the SHA-256 {package.chosen.sha256}",
-        found="another one, or no file",
-        remedy="remove the file and run the same command again",
+        f"the file is missing or its SHA-256 is not {package.chosen.sha256}",
+        "Remove the file and run the same command again",
     )

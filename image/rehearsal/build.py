@@ -1,4 +1,4 @@
-"""The pipeline of the rehearsal: Debian's packages and the wizard in, a disk image out."""
+"""The pipeline of the rehearsal: Debian's packages and the wizard go in, a disk image comes out."""
 
 import hashlib
 import os
@@ -24,14 +24,15 @@ from image.rehearsal.selection import PACKAGES, TOOLS
 from image.tree import Content
 
 FOLDER = ROOT / "image" / "rehearsal" / "overlay"
-"""The overlay that makes Debian's programs this box."""
+"""The overlay that turns Debian's programs into this box."""
 
 SYSTEM = "Debian's packages on Linux"
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What a build made: the image, its manifest, and the disk size in MiB; and of what."""
+    """The result of a build: the image, its manifest, the disk size in MiB, and the packages that
+    went in."""
 
     image: Path
     manifest: Path
@@ -40,7 +41,7 @@ class Rehearsed:
 
     def __str__(self) -> str:
         return (
-            f"{len(self.packages)} packages of Debian: signed by the archive, as apt verifies it\n"
+            f"{len(self.packages)} packages of Debian, with signatures verified by apt\n"
             f"{self.image}: a REHEARSAL, for disks of {self.size_mib} MiB and more"
         )
 
@@ -53,29 +54,30 @@ def build(
     size_mib: int = 0,
     time: int | None = None,
 ) -> Rehearsed:
-    """Make the image `output` of a rehearsal, and beside it its manifest (`.json`).
+    """Build the rehearsal's image `output`, with its manifest (`.json`) beside it.
 
-    `overlays` are laid over the rehearsal's own. `time`, in seconds since 1970, is the age of all
-    that is new; None takes that of the youngest file of the packages. `size_mib` is 0 for the
-    smallest. Same packages, same bytes. Raises Refusal, and then `output` is what it was.
+    `overlays` are applied after the rehearsal's own. `time`, in seconds since 1970, is the
+    modification time of all new files; None takes that of the youngest file in the packages.
+    `size_mib` is 0 for the smallest size. The same packages give the same bytes. Raises Refusal;
+    `output` then is what it was before.
     """
     check_name(output)
     manifest = output.with_suffix(".json")
     check_place(output, [manifest])
     packages = apt.obtain(PACKAGES, cache / "debian")
-    parts = unpacked.unpack(packages, cache)
-    for part in parts:
-        if not part.fresh:
-            part.verify()
+    debs = unpacked.unpack(packages, cache)
+    for deb in debs:
+        if not deb.fresh:
+            deb.verify()
     size_mib = size_mib or disk.SMALLEST_MIB
     if time is None:
-        time = max(member.mtime for part in parts for member in part.members)
-    debian = unpacked.tree_of(parts)
+        time = max(member.mtime for deb in debs for member in deb.members)
+    debian = unpacked.tree_of(debs)
     wizard = freeze(Target.LINUX, cache / "freeze", program=program())
-    laid = [overlay.load(FOLDER), *overlays]
-    tree = assemble(debian, packages, wizard, laid, ROOT, time)
+    all_overlays = [overlay.load(FOLDER), *overlays]
+    tree = assemble(debian, packages, wizard, all_overlays, ROOT, time)
     plan = disk.lay_out(
-        size_mib, uuid.uuid5(NAMESPACE, identity(packages, wizard, laid, time, size_mib))
+        size_mib, uuid.uuid5(NAMESPACE, identity(packages, wizard, all_overlays, time, size_mib))
     )
     with step("Pack the root"):
         root = cpio.compressed(tree, time)
@@ -84,7 +86,7 @@ def build(
         grub.KERNEL: debian[f"boot/vmlinuz-{version}"].content,
         grub.ROOT: root,
     }
-    halves = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
+    parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in (output, manifest)]
     with (
         writing(output),
         tools.unpacked(debian, TOOLS, grub.FOLDERS) as programs,
@@ -92,22 +94,22 @@ def build(
     ):
         listed = thread.submit(file_manifest.describe, tree)
         try:
-            disk.write(halves[0], plan, programs, files, time)
-            facts = describe(packages, version, wizard, laid, plan, time) | listed.result()
-            halves[1].write_text(file_manifest.render(facts), encoding="utf-8")
-            for half in halves:
-                sync(half)
+            disk.write(parts[0], plan, programs, files, time)
+            facts = describe(packages, version, wizard, all_overlays, plan, time) | listed.result()
+            parts[1].write_text(file_manifest.render(facts), encoding="utf-8")
+            for part in parts:
+                sync(part)
             with uninterrupted():
-                settle(halves[0], output)
-                settle(halves[1], manifest)
+                settle(parts[0], output)
+                settle(parts[1], manifest)
         finally:
-            for half in halves:
-                half.unlink(missing_ok=True)
+            for part in parts:
+                part.unlink(missing_ok=True)
     return Rehearsed(output, manifest, size_mib, packages)
 
 
 def program() -> Program:
-    """The wizard with the rehearsal's templates among those of the overlays."""
+    """Return the wizard, with the rehearsal's templates beside those of the overlays."""
     own = Program.read()
     templates = {
         f"overlays/rehearsal/templates/{path.name}": path.read_bytes()
@@ -123,7 +125,7 @@ def identity(
     time: int,
     size_mib: int,
 ) -> str:
-    """Stands for all that decides what an image is."""
+    """Return a text that changes whenever any input of the image changes."""
     hashes = hashlib.sha256("\n".join(one.chosen.sha256 for one in packages).encode())
     parts = (hashes.hexdigest(), overlay.digest(overlays), wizard.sha256, time, size_mib)
     return " ".join(map(str, ("rehearsal", *parts)))
@@ -137,7 +139,7 @@ def describe(
     plan: Layout,
     time: int,
 ) -> dict[str, Any]:
-    """The manifest but for its list of files."""
+    """Return the manifest without its list of files."""
     return {
         "time": time,
         "base": {"rehearsal": True, "system": SYSTEM, "kernel": kernel},

@@ -1,7 +1,7 @@
-"""An archive that the kernel unpacks into its first root: cpio in the form ``newc``, compressed.
+"""A compressed cpio archive in the format ``newc``, which the kernel unpacks into its initial root.
 
 Sources: Documentation/driver-api/early-userspace/buffer-format.rst of Linux; zstd is RFC 8878.
-Entries are in the order of their paths, so equal input gives equal bytes.
+Entries are sorted by path, so equal input gives equal bytes.
 """
 
 import stat
@@ -14,7 +14,7 @@ from image.tree import Entry, Kind, Tree
 MAGIC = b"070701"
 TRAILER = "TRAILER!!!"
 LEVEL = 9
-"""Of zstd: where more takes much longer and makes little smaller."""
+"""Of zstd. Higher levels take much longer and save little."""
 
 KINDS = {
     Kind.FILE: stat.S_IFREG,
@@ -24,13 +24,14 @@ KINDS = {
 
 
 def compressed(tree: Tree, time: int) -> bytes:
-    """`tree` as the kernel's first root, everything `time` old, in seconds since 1970."""
+    """Return `tree` as a compressed archive. `time`, in seconds since 1970, is the modification
+    time of every entry."""
     packer = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     return packer.compress(b"".join(archive(tree, time)))
 
 
 def archive(tree: Tree, time: int) -> Iterator[bytes]:
-    """The archive, uncompressed. Hard links become files of their own."""
+    """Yield the uncompressed archive. Each name of a hard link becomes a separate file."""
     for number, path in enumerate(sorted(tree), 1):
         entry = tree[path]
         data = content(entry)
@@ -41,7 +42,8 @@ def archive(tree: Tree, time: int) -> Iterator[bytes]:
 
 
 def header(path: str, mode: int, entry: Entry | None, size: int, number: int, time: int) -> bytes:
-    """The 110 bytes before an entry and its name: magic, then thirteen numbers of eight digits."""
+    """Return the header of an entry: the magic and thirteen numbers of eight hexadecimal digits
+    (110 bytes), the name, and padding to four bytes."""
     name = path.encode("utf-8", "surrogateescape") + b"\0"
     links = 2 if entry and entry.kind is Kind.DIRECTORY else 1
     owner = (entry.uid, entry.gid) if entry else (0, 0)

@@ -1,4 +1,4 @@
-"""A package of Debian as an archive: that of its files, inside an ar archive (deb(5))."""
+"""The files of a Debian package: a tar archive inside an ar archive (deb(5))."""
 
 import io
 from dataclasses import dataclass
@@ -9,24 +9,26 @@ from firstboot.core.refusal import Refusal
 
 MAGIC = b"!<arch>\n"
 HEADER = 60
-"""Bytes before each member (ar(5)): name, times, ids, mode, the size in decimal at 48, an end."""
+"""Bytes of the header before each member (ar(5)): name, time, ids, mode, the size in decimal at
+byte 48, and an end mark."""
 
 END = b"`\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Deb:
-    """The package in the file `path`, as `image.archive.Source` has it."""
+    """The package in the file `path`, as an `image.archive.Source`."""
 
     path: Path
 
     def open(self) -> IO[bytes]:
-        """Its files, compressed as they are. Raises Refusal for anything but a package."""
+        """Return the package's files as a compressed tar archive. Raises Refusal for anything but a
+        package."""
         return io.BytesIO(member(self.path.read_bytes(), "data.tar", self.path))
 
 
 def member(archive: bytes, prefix: str, subject: object) -> bytes:
-    """The first member of an ar archive whose name begins with `prefix`. Raises Refusal."""
+    """Return the first member of an ar archive whose name begins with `prefix`. Raises Refusal."""
     at = len(MAGIC)
     while archive.startswith(MAGIC) and at + HEADER <= len(archive):
         header = archive[at : at + HEADER]
@@ -41,7 +43,6 @@ def member(archive: bytes, prefix: str, subject: object) -> bytes:
         at = end + end % 2
     raise Refusal(
         subject,
-        expected=f"a package of Debian with a {prefix}",
-        found="none, or a damaged one",
-        remedy="remove the file and run the same command again",
+        f"this is not a Debian package with a {prefix}, or it is damaged",
+        "Remove the file and run the same command again",
     )

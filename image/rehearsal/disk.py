@@ -1,12 +1,12 @@
 """The disk of a rehearsal.
 
-    1  efi    FAT: GRUB for UEFI, the kernel, its first root, and what a person may edit
+    1  efi    FAT: GRUB for UEFI, the kernel, its initial root, and files that a user may edit
     2  boot   GRUB for a BIOS
-    3  cfg    what the box was told: the site and the keys of the box
+    3  cfg    the site, and the keys of the box
     4  data   what the box keeps: relay identities, state
 
-The root is in memory, and there are no slots. cfg and data are ext4, made with the image: data is
-as large as the image says, whatever the disk is.
+The root is in memory, and there are no slots. cfg and data are ext4 and are made with the image.
+data has the size that the image says, however large the disk is.
 """
 
 import os
@@ -25,25 +25,25 @@ from image.rehearsal.tools import Tools
 from image.tree import Content
 
 EFI_MIB = 272
-"""From 260 MiB on a cluster has 4 KiB and not 512 bytes (fatgen103): GRUB reads one at a time."""
+"""From 260 MiB on a FAT cluster has 4 KiB instead of 512 bytes (fatgen103). GRUB reads one cluster
+at a time."""
 
 DATA_MIB = 512
 SMALLEST_MIB = 1 + EFI_MIB + CFG_MIB + DATA_MIB + 1
 
 MKE2FS = "usr/sbin/mke2fs"
 FEATURES = "has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize"
-"""Those of ext4 in mke2fs.conf(5), whatever the host has there."""
+"""Features of ext4 (mke2fs(8)), named here so that the host's mke2fs.conf does not matter."""
 
 
 def lay_out(size_mib: int, identifier: UUID) -> Layout:
-    """Partitions for a disk of `size_mib` MiB; what is left over goes to data. Raises Refusal if
-    that is too small."""
+    """Return the partitions of a disk of `size_mib` MiB; the rest goes to data. Raises Refusal if
+    it is too small."""
     if size_mib < SMALLEST_MIB:
         raise Refusal(
-            "the disk",
-            expected=f"at least {SMALLEST_MIB} MiB",
-            found=f"{size_mib} MiB",
-            remedy="use a larger one",
+            "--disk",
+            f"{size_mib} MiB are too small for a rehearsal, which needs {SMALLEST_MIB} MiB",
+            "Give a larger size",
         )
     at = MIB // gpt.BLOCK
     partitions = []
@@ -62,12 +62,12 @@ def lay_out(size_mib: int, identifier: UUID) -> Layout:
 def write(
     path: Path, disk: Layout, tools: Tools, files: Mapping[str, bytes | Content], time: int
 ) -> None:
-    """Write the whole disk to the new file `path`; `files` are those of the EFI partition beside
-    the boot program. `time` is in seconds since 1970."""
+    """Write the whole disk to the new file `path`. `files` go into the EFI partition beside the
+    boot program. `time` is in seconds since 1970."""
     serial = disk.table.identifier.fields[0]
     programs = grub.make(tools, serial, disk.partition("boot").first_lba)
     if len(programs.core) > disk.length("boot"):
-        raise ValueError(f"GRUB has {len(programs.core)} bytes")
+        raise ValueError(f"GRUB has {len(programs.core)} bytes, more than its partition")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         with step("Write the image"):
@@ -86,7 +86,7 @@ def write(
 
 
 def make_ext4(path: Path, disk: Layout, label: str, tools: Tools, time: int) -> None:
-    """An empty ext4 in the partition `label` of the image at `path`."""
+    """Make an empty ext4 in the partition `label` of the image at `path`."""
     identifier = str(uuid5(disk.table.identifier, f"ext4 {label}"))
     part = path.with_name(f"{path.name}.{label}")
     try:
@@ -107,7 +107,7 @@ def make_ext4(path: Path, disk: Layout, label: str, tools: Tools, time: int) -> 
 
 
 def copy_data(source: Path, target: Path, offset: int) -> None:
-    """Copy what is not a hole of `source` to `offset` in `target`."""
+    """Copy everything that is not a hole from `source` to `offset` in `target`."""
     with source.open("rb") as reading, target.open("r+b") as writing:
         end = reading.seek(0, os.SEEK_END)
         at = 0

@@ -1,8 +1,8 @@
 """The boot programs: GRUB for a BIOS and for UEFI, made without a disk and without root.
 
 For a BIOS there are two: boot.img in the first block of the disk reads the first block of core.img,
-and that block (diskboot.img) reads the rest. Both are told where that is, as grub-bios-setup(8)
-tells them (include/grub/i386/pc/boot.h of GRUB; numbers are little-endian):
+and that block (diskboot.img) reads the rest. The block numbers are written into both, as
+grub-bios-setup(8) does (include/grub/i386/pc/boot.h of GRUB; numbers are little-endian):
 
     boot.img   0x5c  the block of core.img                    64 bits
                0x66  two bytes of 0x90: take the drive that the BIOS names
@@ -28,7 +28,7 @@ FOLDERS = tuple(f"usr/lib/grub/{kind}" for kind in MODULES)
 MKIMAGE = "usr/bin/grub-mkimage"
 
 KERNEL, ROOT = "exitisp/vmlinuz", "exitisp/root.zst"
-"""Where the kernel and its first root are in the EFI partition."""
+"""Paths of the kernel and of its initial root in the EFI partition."""
 
 COMMAND_LINE = "console=tty0 console=ttyS0,115200 quiet loglevel=4 panic=30 net.ifnames=0"
 
@@ -44,13 +44,14 @@ SERIAL = """\
 serial --unit=0 --speed=115200
 terminal_output console serial
 """
-"""For a BIOS, whose console is the screen alone; UEFI sends its own to the serial line, too."""
+"""Only for a BIOS, whose console is the screen alone. UEFI also sends its console to the serial
+line."""
 
 
 @dataclass(frozen=True, slots=True)
 class BootPrograms:
-    """`first`: the 440 bytes of the first block; `core`: what lies in the partition for a BIOS;
-    `efi`: the program that UEFI starts."""
+    """`first` is the code of the first block (440 bytes), `core` the content of the partition for a
+    BIOS, `efi` the program that UEFI starts."""
 
     first: bytes
     core: bytes
@@ -58,8 +59,8 @@ class BootPrograms:
 
 
 def make(tools: Tools, volume: int, core_lba: int) -> BootPrograms:
-    """The boot programs of a disk: its EFI partition has the serial number `volume`, and core.img
-    lies at the block `core_lba`. Raises Refusal."""
+    """Make the boot programs of a disk. `volume` is the serial number of its EFI partition;
+    core.img lies at the block `core_lba`. Raises Refusal."""
     first = (tools.root / "usr/lib/grub/i386-pc/boot.img").read_bytes()
     core = image(tools, "i386-pc", volume)
     return BootPrograms(
@@ -70,7 +71,7 @@ def make(tools: Tools, volume: int, core_lba: int) -> BootPrograms:
 
 
 def image(tools: Tools, kind: str, volume: int) -> bytes:
-    """GRUB with its modules and the script that it runs at once."""
+    """Make GRUB with its modules and the script that it runs at once."""
     script = SCRIPT.format(
         terminal=SERIAL if kind == "i386-pc" else "",
         volume=f"{volume >> 16:04X}-{volume & 0xFFFF:04X}",

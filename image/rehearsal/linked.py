@@ -1,4 +1,4 @@
-"""The shared libraries that programs of Debian's packages are linked to."""
+"""Finds the shared libraries that programs of Debian's packages need."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ from image.rehearsal.unpacked import follow
 from image.tree import Tree
 
 PLACES = ("usr/lib/x86_64-linux-gnu", "usr/lib", "usr/lib64")
-"""Where the run-time linker looks (ld.so(8)), without a cache."""
+"""Folders that the run-time linker searches without a cache (ld.so(8))."""
 
 
 def closure(tree: Tree, programs: Iterable[str]) -> dict[str, str]:
-    """Every path of `tree` that has to be there for `programs` to run, themselves among them, and
-    the path of the file that it leads to. Raises Refusal for what nobody has."""
+    """Return every path of `tree` that `programs` need to run, including themselves, each with the
+    path of the file that it leads to. Raises Refusal if one is missing."""
     found: dict[str, str] = {}
     waiting = list(programs)
     while waiting:
@@ -34,7 +34,7 @@ def closure(tree: Tree, programs: Iterable[str]) -> dict[str, str]:
 
 
 def place(tree: Tree, library: str) -> str:
-    """Where `library` lies. Raises Refusal if it is nowhere."""
+    """Return the path of `library`. Raises Refusal if no folder has it."""
     for folder in PLACES:
         if (path := f"{folder}/{library}") in tree:
             return path
@@ -44,7 +44,6 @@ def place(tree: Tree, library: str) -> str:
 def missing(what: str) -> Refusal:
     return Refusal(
         "Debian's packages",
-        expected=f"{what} in one of them",
-        found="none",
-        remedy="build on Debian 12, or on a newer one whose packages have it",
+        f"none of them has {what}",
+        "Build on Debian 12, or on a newer one whose packages have it",
     )

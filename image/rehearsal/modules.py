@@ -1,7 +1,7 @@
 """The kernel's modules: which ones the rehearsal takes, and the tables that modprobe(8) reads.
 
-A module says in its section ``.modinfo`` what it is called, what it depends on and which devices
-it is for: strings NAME=VALUE, each with a zero byte at its end (include/linux/moduleinfo).
+The section ``.modinfo`` of a module has its name, its dependencies and its devices, as strings
+NAME=VALUE that each end with a zero byte (include/linux/moduleinfo).
 """
 
 import io
@@ -21,7 +21,8 @@ MODULE = re.compile(r"usr/lib/modules/([^/]+)/(kernel/.+/([^/]+)\.ko)(\.xz)?")
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """`path` is below the folder of the kernel's modules; `data` is the module, uncompressed."""
+    """A module of the kernel. `path` is relative to the kernel's module folder; `data` is the
+    uncompressed module."""
 
     name: str
     path: str
@@ -31,7 +32,7 @@ class Module:
 
 
 def kernel(tree: Tree) -> str:
-    """The version of the kernel in `tree`, the newest if there are several. Raises Refusal."""
+    """Return the version of the newest kernel in `tree`. Raises Refusal if there is none."""
     prefix = "boot/vmlinuz-"
     versions = [path.removeprefix(prefix) for path in tree if path.startswith(prefix)]
     if not versions:
@@ -40,8 +41,8 @@ def kernel(tree: Tree) -> str:
 
 
 def choose(tree: Tree, version: str, names: Iterable[str]) -> list[Module]:
-    """The modules `names` of the kernel `version` with all that they need, by path. What the
-    kernel has built in needs none. Raises Refusal."""
+    """Return the modules `names` of the kernel `version` and the modules that they need, sorted by
+    path. Built-in modules are left out. Raises Refusal for a missing one."""
     there = {
         plain(match[3]): (path, match[2], bool(match[4]))
         for path in tree
@@ -70,7 +71,7 @@ def choose(tree: Tree, version: str, names: Iterable[str]) -> list[Module]:
 
 
 def modinfo(data: bytes) -> dict[str, list[str]]:
-    """What a module says of itself: the values of each name."""
+    """Return the values of each name in a module's ``.modinfo``."""
     section = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
     found: dict[str, list[str]] = {}
     for line in section.data().split(b"\0") if section else ():
@@ -81,7 +82,7 @@ def modinfo(data: bytes) -> dict[str, list[str]]:
 
 
 def tables(modules: Iterable[Module]) -> Mapping[str, bytes]:
-    """``modules.dep`` and ``modules.alias``, as depmod(8) writes them."""
+    """Return ``modules.dep`` and ``modules.alias`` as depmod(8) writes them."""
     every = {module.name: module for module in modules}
     needs = "".join(
         f"{one.path}: {' '.join(every[name].path for name in below(one, every))}\n"
@@ -94,7 +95,7 @@ def tables(modules: Iterable[Module]) -> Mapping[str, bytes]:
 
 
 def below(module: Module, every: Mapping[str, Module]) -> list[str]:
-    """All that `module` needs, what is loaded last first."""
+    """Return the names of all modules that `module` needs; the one to load first comes last."""
     found: list[str] = []
     waiting = list(module.needs)
     while waiting:
@@ -108,5 +109,6 @@ def below(module: Module, every: Mapping[str, Module]) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """Modules are called with underscores, whatever their files are called."""
+    """Return the name of a module as the kernel knows it: with underscores where the file name has
+    hyphens."""
     return name.replace("-", "_")

@@ -1,4 +1,4 @@
-"""The root of the rehearsal: programs, libraries, modules, the wizard and what is laid over."""
+"""The root tree of the rehearsal: programs, libraries, modules, the wizard and the overlays."""
 
 import json
 import os
@@ -40,7 +40,8 @@ _chrony:*:123:
 _tor:*:256:
 nogroup:*:65534:
 """
-"""Users and groups, in the form of FreeBSD's master.passwd(5): the names that templates use."""
+"""Users and groups in the format of FreeBSD's master.passwd(5) and group(5), with the names that
+the templates use."""
 
 FOLDERS = ("cfg", "data", "dev", "proc", "root", "sys", "tmp", "usr/local/bin", "var/empty",
            "var/log", "var/run", "etc")  # fmt: skip
@@ -52,7 +53,7 @@ LINKS = {one: f"usr/{one}" for one in MERGED} | {
 }
 
 SHARED = ("overlays/bgp/files/var", "overlays/firstboot/files/usr/local/libexec")
-"""Files of overlays that the rehearsal has in common with the other image."""
+"""Files of overlays that both kinds of image have."""
 
 
 def assemble(
@@ -63,7 +64,8 @@ def assemble(
     repository: Path,
     time: int,
 ) -> Tree:
-    """The root, of what `debian` has, everything that is new `time` old. Raises Refusal."""
+    """Return the root tree. `debian` is the tree of the packages; every new file is `time` old.
+    Raises Refusal."""
     tree = Tree(directory(mtime=time))
     for path in FOLDERS:
         plant(tree, path, directory(0o700 if path == "root" else 0o755, mtime=time))
@@ -90,7 +92,7 @@ def assemble(
 
 
 def linked(wizard: Frozen, debian: Tree) -> list[str]:
-    """The libraries outside of it that the wizard needs, by path in `debian`."""
+    """Return the paths in `debian` of the libraries that the wizard needs and does not bring."""
     own = {Path(path).name for path in wizard.files}
     needed = {"libc.so.6"}
     for path in wizard.files:
@@ -114,13 +116,14 @@ def plant_modules(tree: Tree, debian: Tree, time: int) -> None:
 
 
 def upstream(version: str) -> str:
-    """The upstream part of a package's version: 4.3 of 1:4.3-2+deb12u3 (deb-version(7))."""
+    """Return the upstream part of a package's version: 4.3 of 1:4.3-2+deb12u3 (deb-version(7))."""
     without_epoch = version.rpartition(":")[2]
     return without_epoch.rpartition("-")[0] or without_epoch
 
 
 def account_files(accounts: Accounts) -> list[tuple[str, bytes, int]]:
-    """passwd(5), shadow(5) and group(5): paths, contents, modes. Every account is locked."""
+    """Return passwd(5), shadow(5) and group(5): path, content, mode of each. Every account is
+    locked."""
     users = accounts.users.values()
     passwd = "".join(f"{u.name}:x:{u.uid}:{u.gid}:{u.gecos}:{u.home}:{u.shell}\n" for u in users)
     shadow = "".join(f"{u.name}:*:0:0:99999:7:::\n" for u in users)

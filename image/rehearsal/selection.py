@@ -1,8 +1,8 @@
-"""What the rehearsal takes of Debian: packages, and of them the programs and modules.
+"""What the rehearsal takes from Debian: packages, and from them programs and kernel modules.
 
-Debian's packages bring what an installed system needs, such as the scripts that run when they are
-unpacked. The rehearsal runs none of those: it takes the programs that it starts, the libraries
-that these are linked to, and the kernel's modules for what an image boots from and is wired to.
+Debian's packages also have what an installed system needs, such as scripts that run at
+installation. The rehearsal runs none of them. It takes the programs that it starts, the libraries
+that these need, and kernel modules for the hardware that an image boots from and is connected to.
 """
 
 PACKAGES = (
@@ -20,6 +20,7 @@ PACKAGES = (
     "nftables",
     "openbgpd",
     "openssh-server",
+    "openssl",
     "procps",
     "tor",
     "unbound",
@@ -31,6 +32,7 @@ PROGRAMS = (
     "usr/bin/drill",
     "usr/bin/install",
     "usr/bin/ip",
+    "usr/bin/openssl",
     "usr/bin/pgrep",
     "usr/bin/pkill",
     "usr/bin/ss",
@@ -46,22 +48,22 @@ PROGRAMS = (
     "usr/sbin/unbound-checkconf",
     "usr/sbin/unbound-control",
 )
-"""Paths with /bin, /sbin and /lib below /usr, where all of Debian has them since 12."""
+"""Paths below /usr, which /bin, /sbin and /lib are links into since Debian 12."""
 
 TOOLS = ("usr/bin/grub-mkimage", "usr/sbin/mke2fs")
-"""Run on the host, with their own libraries, while the image is made."""
+"""Programs that run on the host while the image is made, with their own libraries."""
 
 MODULES = (
-    # What it boots from.
+    # Hardware that it boots from.
     *("ahci", "ata_piix", "nvme", "sd_mod", "virtio_blk", "virtio_pci", "virtio_scsi"),
     *("ehci_pci", "ohci_pci", "uhci_hcd", "xhci_pci", "uas", "usb_storage"),
     *("ext4", "vfat", "nls_ascii", "nls_cp437", "nls_iso8859_1", "nls_utf8"),
-    # What it is wired to.
+    # Network cards.
     *("e1000", "e1000e", "i40e", "ice", "igb", "igc", "ixgbe", "r8169", "tg3", "virtio_net"),
-    # What ext4 and nftables look for by its algorithm.
+    # Algorithms that ext4 and nftables ask for by name.
     *("crc32c_generic", "crc32c_intel", "crct10dif_generic"),
     *("8021q", "dummy", "nf_tables", "nft_objref", "tcp_diag", "udp_diag", "virtio_rng"),
-    # Who types.
+    # Keyboards.
     *("hid_generic", "usbhid"),
 )
 
@@ -74,4 +76,4 @@ DROPPED = (
         "usr/lib/x86_64-linux-gnu/perl",
     ),
 )
-"""Folders of packages that are not even unpacked."""
+"""Folders of packages that are not unpacked."""

@@ -1,4 +1,4 @@
-"""Programs of Debian's packages, run on the host with the libraries of these packages."""
+"""Programs of Debian's packages that run on the host with the libraries of these packages."""
 
 import os
 import subprocess
@@ -23,7 +23,8 @@ class Tools:
     root: Path
 
     def run(self, program: str, *arguments: str, **environment: str) -> bytes:
-        """What `program` (its path in a package) writes to standard output. Raises Refusal."""
+        """Run `program`, given by its path in a package, and return its standard output. Raises
+        Refusal."""
         libraries = self.root / "usr/lib/x86_64-linux-gnu"
         command = [
             *(str(self.root / LINKER), "--library-path", str(libraries)),
@@ -38,17 +39,17 @@ class Tools:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise Refusal(
                 program,
-                expected="it to succeed on this machine",
-                found=said[-1] if said else f"exit status {done.returncode}",
-                remedy="build on Linux on amd64",
+                "the program failed on this machine: "
+                + (said[-1] if said else f"exit status {done.returncode}"),
+                "Build on Linux on amd64",
             )
         return done.stdout
 
 
 @contextmanager
 def unpacked(tree: Tree, programs: Iterable[str], folders: Iterable[str]) -> Iterator[Tools]:
-    """The `programs` of `tree` with their libraries, and its `folders`, in a folder of their own
-    for as long as they are needed."""
+    """Unpack the `programs` of `tree` with their libraries, and its `folders`, into a temporary
+    folder."""
     with tempfile.TemporaryDirectory(prefix="tools-") as name:
         root = Path(name)
         files = closure(tree, programs)

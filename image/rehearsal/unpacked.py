@@ -1,4 +1,4 @@
-"""Debian's packages as one tree, with /bin, /sbin and /lib below /usr, everything root's."""
+"""Debian's packages as one tree, owned by root, with /bin, /sbin and /lib moved below /usr."""
 
 import hashlib
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ MERGED = ("bin", "sbin", "lib", "lib64")
 
 
 def unpack(packages: Iterable[Package], cache: Path) -> list[Unpacked]:
-    """Each package, out of the folder `cache` or unpacked into it. Raises Refusal."""
+    """Return each package unpacked, from the folder `cache` or unpacked into it. Raises Refusal."""
     key = hashlib.sha256("\n".join(DROPPED).encode()).hexdigest()
     chosen = list(packages)
     with step("Unpack Debian's packages", sum(one.chosen.size for one in chosen)) as tell:
@@ -37,8 +37,8 @@ def dropped(path: str) -> bool:
 
 
 def tree_of(parts: Iterable[Unpacked]) -> Tree:
-    """All files of the packages. Where two have one, as they may of what dpkg would divert, the
-    first counts."""
+    """Return all files of the packages. Where two packages have the same file, as dpkg allows with
+    a diversion, the first one counts."""
     tree = Tree()
     for part in parts:
         for member in part.members:
@@ -53,7 +53,7 @@ def tree_of(parts: Iterable[Unpacked]) -> Tree:
 
 
 def plant(tree: Tree, path: str, entry: Entry) -> None:
-    """Put `entry` at `path`, and folders above it where there are none."""
+    """Put `entry` at `path`, and make the folders above it that are missing."""
     for above in parents(path):
         if above not in tree:
             tree[above] = directory(mtime=entry.mtime)
@@ -62,14 +62,13 @@ def plant(tree: Tree, path: str, entry: Entry) -> None:
 
 
 def merged(path: str) -> str:
-    """`path` with the folders of `MERGED` below /usr."""
+    """Return `path` with the folders in `MERGED` moved below /usr."""
     top = path.partition("/")[0]
     return f"usr/{path}" if top in MERGED else path
 
 
 def follow(tree: Tree, path: str) -> str:
-    """Where a symbolic link leads to in the end, or `path` itself. Raises KeyError where that is
-    nowhere."""
+    """Follow symbolic links from `path` to the end. Raises KeyError if they lead nowhere."""
     for _ in range(16):
         entry = tree[path]
         if entry.kind is not Kind.SYMLINK:

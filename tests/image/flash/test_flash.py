@@ -276,7 +276,7 @@ def test_after_a_write_error_the_disk_does_not_boot(
     if "unshare" in result.stderr or result.returncode == 77:
         pytest.skip(f"no name spaces here: {result.stderr.strip()}")
     assert result.returncode == 1, result.stderr
-    assert "the disk is incomplete and does not start" in result.stderr
+    assert "The disk does not boot" in result.stderr
     assert "Traceback" not in result.stderr
 
 
