@@ -1,4 +1,4 @@
-"""An image of a rehearsal with a root shell on its second serial port."""
+"""An image of a rehearsal that has a root shell on its second serial port."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SHELL = Path(__file__).parent / "shell"
 
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
-    """Skips where there is no apt, or nothing that it could fetch packages from."""
+    """Build the image. Skips where there is no apt, or no archive that it can reach."""
     image = tmp_path_factory.mktemp("rehearsal") / "rehearsal.img"
     try:
         return build([overlay.load(SHELL)], image, cache_folder().parent)

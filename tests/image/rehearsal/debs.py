@@ -1,4 +1,4 @@
-"""Packages of Debian that the tests make: an ar archive with a tar archive of files in it."""
+"""Debian packages made by the tests: a tar archive inside an ar archive."""
 
 import io
 import lzma
@@ -10,7 +10,8 @@ import zstandard
 
 
 def deb(path: Path, files: Mapping[str, bytes | str], *, packer: str = "xz") -> Path:
-    """A package at `path`; `files` are contents, or targets of symbolic links as text."""
+    """Write a package to `path`. A value of `files` is the content of a file, or as text the target
+    of a symbolic link."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Sites for a rehearsal: examples whose devices are those of Linux."""
+"""Sites for a rehearsal: the examples, with network cards as Linux names them."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from tests.boot.test_rendered import example
 
 
 def on_linux(name: str, relays: int = 2) -> Site:
-    """The example `name`, on eth0, eth1 and so on, with a few relays."""
+    """Return the example `name` with the cards eth0, eth1 and so on, and a few relays."""
     site = example(name)
     found = dict.fromkeys(port.device for port in site.ports)
     devices = {device: f"eth{at}" for at, device in enumerate(found)}

@@ -1,12 +1,17 @@
-"""The rehearsal on a real kernel: how it starts, and a box from the wizard to a power cut, which a
-lab sees the most of."""
+"""The rehearsal on a real kernel: its start, and one box from the wizard to a power cut and a
+backup. A lab tests most of the rest."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from firstboot.box.backup.archive import unpack
+from firstboot.box.backup.encryption import unseal
+from firstboot.box.machine import Machine as Here
+from firstboot.box.systems.rehearsal import SYSTEM
 from firstboot.site.address_plan import allot
 from firstboot.site.model import PortRole
 from firstboot.site.redact import secrets
@@ -25,12 +30,12 @@ from tests.image.rehearsal.sites import on_linux
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("rehearsal")]
 
 BOOT = 240.0
-"""Seconds from power-on to the wizard; an emulated processor on a busy machine."""
+"""Seconds from power-on to the wizard, for an emulated processor on a busy machine."""
 
 APPLIED = 400.0
 UP = "The transit and exchange ports are up."
 FAR = "11.1.1.1"
-"""An address that might be anybody's."""
+"""An address on the Internet that nobody in the test has."""
 
 SITE = on_linux("two-transits-and-an-exchange")
 
@@ -43,7 +48,8 @@ class Box:
         return self.machine.shell.run(command, timeout).text.rstrip("\n")
 
     def holds(self) -> None:
-        """Services run with what follows from the site; ports are up, and guarded."""
+        """Check that the services run with the site's settings, and that the ports are up and
+        guarded."""
         told = self.machine.shell.run("exitisp status", APPLIED, check=False)
         assert told.status == 0, told.text
         assert told.text.startswith("REHEARSAL: ")
@@ -77,7 +83,7 @@ def test_it_starts_and_says_what_it_is(rehearsal: Rehearsed) -> None:
 
 @pytest.fixture(scope="module")
 def box(rehearsal: Rehearsed) -> Iterator[Box]:
-    """A box after the wizard."""
+    """A box that the wizard has configured."""
     with machine(rehearsal, Firmware.BIOS, Bus.VIRTIO, "rehearsal", len(SITE.ports)) as made:
         made.console.expect(BEGIN[0], timeout=BOOT)
         made.console.send_line()
@@ -88,7 +94,7 @@ def box(rehearsal: Rehearsed) -> Iterator[Box]:
 
 
 @full
-def test_the_box_runs_what_was_answered(box: Box) -> None:
+def test_the_box_runs_with_the_wizards_answers(box: Box) -> None:
     box.holds()
 
 
@@ -102,7 +108,7 @@ def test_no_secret_is_in_the_transcript_and_headings_say_what_it_is(box: Box) ->
 
 @full
 def test_a_packet_with_a_foreign_source_does_not_leave(box: Box) -> None:
-    """With a neighbour and a route that somebody made up, so that it gets as far as the port."""
+    """A made-up neighbour and a made-up route bring the packet as far as the port."""
     port, other = (one for one in SITE.ports if one.role is PortRole.TRANSIT)
     source = other.addresses[0].ip
     neighbour = next(one.remote for one in allot(SITE).sessions if one.port == port)
@@ -114,7 +120,17 @@ def test_a_packet_with_a_foreign_source_does_not_leave(box: Box) -> None:
 
 
 @full
-def test_everything_is_there_again_when_the_power_comes_back(box: Box) -> None:
+def test_a_backup_is_made_and_can_be_opened(box: Box, tmp_path: Path) -> None:
+    """With the box's own OpenSSL; opened with the one of this host."""
+    box.said(f"echo {PASSWORD} | exitisp backup /tmp/box.backup", APPLIED)
+    sealed = box.said("cat /tmp/box.backup").replace("\r\n", "\n") + "\n"
+    here = Here(tmp_path, system=SYSTEM)
+    files = unpack(unseal(sealed.encode(), PASSWORD, here, "box.backup"), "box.backup")
+    assert {"site.yaml", "ssh/ssh_host_ed25519_key"} <= {one.name for one in files}
+
+
+@full
+def test_everything_is_there_after_a_power_cut(box: Box) -> None:
     keys = box.said("cat /data/tor/relay1/fingerprint /cfg/ssh/ssh_host_ed25519_key.pub")
     box.machine.cut_power()
     box.machine.start()

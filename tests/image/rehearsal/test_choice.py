@@ -1,4 +1,4 @@
-"""What is taken of Debian's packages: libraries, modules, versions."""
+"""What is taken from Debian's packages: libraries, modules, versions."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def planted(files: dict[str, bytes | str]) -> Tree:
     return tree
 
 
-def test_folders_of_the_old_root_are_below_usr(tmp_path: Path) -> None:
+def test_bin_sbin_and_lib_are_moved_below_usr(tmp_path: Path) -> None:
     made = deb(tmp_path / "one.deb", {"bin/busybox": b"box", "lib64/ld.so": "/lib/x/ld.so"})
     part = unpack_one(Deb(made), "x", lambda _: False, "", tmp_path, form=Form.DEB)
     tree = unpacked.tree_of([part])
@@ -40,19 +40,20 @@ def test_links_are_followed_to_a_file(target: str, place: str) -> None:
     assert unpacked.follow(tree, "usr/lib/libz.so.1") == place
 
 
-def test_a_link_that_leads_in_a_circle_leads_nowhere() -> None:
+def test_a_circle_of_links_leads_nowhere() -> None:
     tree = planted({"usr/a": "b", "usr/b": "a"})
     with pytest.raises(KeyError):
         unpacked.follow(tree, "usr/a")
 
 
 def test_a_program_that_no_package_has_is_refused() -> None:
-    with pytest.raises(Refusal, match="expected usr/bin/tor in one of them"):
+    with pytest.raises(Refusal, match="none of them has usr/bin/tor"):
         linked.closure(Tree(), ["usr/bin/tor"])
 
 
 def test_a_program_brings_the_libraries_it_is_linked_to() -> None:
-    """That of the Python which runs this: on every machine there is one with libraries."""
+    """program is the Python that runs this test, which is linked to libraries on every
+    machine."""
     program = Path("/bin/sh").resolve()
     facts = elf.read(program.read_bytes(), "sh")
     assert facts is not None
@@ -63,7 +64,7 @@ def test_a_program_brings_the_libraries_it_is_linked_to() -> None:
     assert set(linked.closure(planted(files), ["usr/bin/sh"])) == set(files)
 
 
-def test_modules_come_with_all_that_they_need_and_the_first_last() -> None:
+def test_modules_come_with_their_dependencies_and_the_one_to_load_first_is_last() -> None:
     every = [
         Module("c", "kernel/c.ko", b"", (), ()),
         Module("b", "kernel/b.ko", b"", ("c",), ("pci:v1*",)),
@@ -91,8 +92,8 @@ def test_versions_are_those_of_upstream(version: str, upstream: str) -> None:
     assert root.upstream(version) == upstream
 
 
-class TestThePlan:
-    def test_is_what_apt_prints(self) -> None:
+class TestPlan:
+    def test_it_is_parsed_from_apts_output(self) -> None:
         said = (
             "'http://a/pool/t/tor_0.4_amd64.deb' tor_0.4_amd64.deb 2086456 SHA256:ab\n"
             "'http://a/p/libx_1%3a2_amd64.deb' libx_1%3a2_amd64.deb 10 SHA256:cd\n"
@@ -103,6 +104,6 @@ class TestThePlan:
         ]
 
     @pytest.mark.parametrize("digest", ["MD5Sum:ab", "SHA512:ab", "ab"])
-    def test_without_a_strong_hash_is_refused(self, digest: str) -> None:
-        with pytest.raises(Refusal, match="with its SHA-256"):
+    def test_a_line_without_sha256_is_refused(self, digest: str) -> None:
+        with pytest.raises(Refusal, match="a package is without its SHA-256"):
             apt.parse_plan(f"'http://a/tor_0.4_amd64.deb' tor_0.4_amd64.deb 9 {digest}\n")

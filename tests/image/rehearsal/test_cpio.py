@@ -1,4 +1,5 @@
-"""The kernel's first root: entries as the kernel reads them, the same bytes for the same tree."""
+"""The kernel's initial root: entries in the kernel's format, and the same bytes for the same
+tree."""
 
 import zstandard
 from hypothesis import given
@@ -20,7 +21,7 @@ def tree(files: dict[str, bytes]) -> Tree:
 
 
 def read(archive: bytes) -> list[tuple[str, int, int, int, bytes]]:
-    """Name, mode, user, group and content of each entry, up to the trailer."""
+    """Return name, mode, user, group and content of each entry before the trailer."""
     entries: list[tuple[str, int, int, int, bytes]] = []
     at = 0
     while True:
@@ -38,7 +39,7 @@ def read(archive: bytes) -> list[tuple[str, int, int, int, bytes]]:
         entries.append((name, numbers[1], numbers[2], numbers[3], content))
 
 
-def test_it_has_kinds_modes_owners_and_contents_where_the_kernel_looks() -> None:
+def test_kinds_modes_owners_and_contents_are_as_the_kernel_reads_them() -> None:
     made = tree({"a": b"one", "b": b"", "c": bytes(5001)})
     assert read(b"".join(cpio.archive(made, 1700000000))) == [
         ("d", 0o41777, 0, 0, b""),
@@ -50,7 +51,7 @@ def test_it_has_kinds_modes_owners_and_contents_where_the_kernel_looks() -> None
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=300)))
-def test_entries_are_aligned_and_in_order_whatever_order_they_came_in(
+def test_entries_are_aligned_and_sorted(
     files: dict[str, bytes],
 ) -> None:
     archive = b"".join(cpio.archive(tree(files), 7))
@@ -59,7 +60,7 @@ def test_entries_are_aligned_and_in_order_whatever_order_they_came_in(
     assert archive.count(b"070701") >= len(files) + 3
 
 
-def test_it_is_packed_with_zstd() -> None:
+def test_it_is_compressed_with_zstd() -> None:
     made = tree({"a": bytes(100000)})
     packed = cpio.compressed(made, 7)
     assert packed == cpio.compressed(made, 7)

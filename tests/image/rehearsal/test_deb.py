@@ -1,4 +1,4 @@
-"""A package of Debian is read as an archive, and nothing else is taken for one."""
+"""A Debian package is read as an archive, and anything else is refused."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.image.rehearsal.debs import ar, deb
 
 
 @pytest.mark.parametrize("packer", ["xz", "zst"])
-def test_its_files_are_unpacked_whatever_they_are_packed_with(tmp_path: Path, packer: str) -> None:
+def test_files_are_unpacked_from_every_compression(tmp_path: Path, packer: str) -> None:
     made = deb(tmp_path / "one.deb", {"usr/bin/tor": b"onion", "bin/sh": "dash"}, packer=packer)
     unpacked = store.unpack(Deb(made), packer, lambda _: False, "", tmp_path, form=Form.DEB)
     assert unpacked.read("usr/bin/tor") == b"onion"
@@ -31,15 +31,15 @@ def test_every_member_is_found_by_its_name(members: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 5, 8, 40, 100, -1])
-def test_one_that_is_cut_short_is_refused(tmp_path: Path, length: int) -> None:
+def test_a_truncated_package_is_refused(tmp_path: Path, length: int) -> None:
     whole = deb(tmp_path / "one.deb", {"usr/bin/tor": b"onion"}).read_bytes()
     cut = tmp_path / "cut.deb"
     cut.write_bytes(whole[:length])
-    with pytest.raises(Refusal, match=r"cut\.deb: expected a package of Debian"):
+    with pytest.raises(Refusal, match=r"cut\.deb: this is not a Debian package"):
         Deb(cut).open()
 
 
-def test_a_damaged_one_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_package_is_refused(tmp_path: Path) -> None:
     path = deb(tmp_path / "one.deb", {"usr/bin/tor": bytes(1000)})
     data = bytearray(path.read_bytes())
     data[-30] ^= 0xFF

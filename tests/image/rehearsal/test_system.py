@@ -1,4 +1,4 @@
-"""The box on Linux: which system a root has, and what is believed of what programs say."""
+"""The box on Linux: how a root tells its system, and how the output of programs is judged."""
 
 import json
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ udp UNCONN 0 0 0.0.0.0:56888 0.0.0.0:* users:(("tor",pid=127,fd=12))
 
 @dataclass(frozen=True, slots=True)
 class Standin(Host):
-    """Answers by command line, else with nothing and success."""
+    """Answers commands from a table; all others succeed and print nothing."""
 
     answers: dict[str, Ran] = field(default_factory=dict)
 
@@ -39,7 +39,7 @@ class Standin(Host):
 
 
 def healthy(root: Path) -> Standin:
-    """What a box with SITE says."""
+    """Return a box with SITE on which everything holds."""
     interfaces = {"lo": ["127.0.0.1"], "lo1": [str(one) for one in PLAN.addresses]}
     for port in SITE.ports:
         interfaces[port.interface] = [*(str(one.ip) for one in port.addresses), "fe80::1"]
@@ -65,7 +65,7 @@ def failing(box: Standin) -> list[str]:
     return [one.what for one in rehearsal.SYSTEM.verdicts(SITE, (), box) if not one.holds]
 
 
-def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
+def test_a_root_with_the_mark_is_a_rehearsal(tmp_path: Path) -> None:
     assert systems.of(tmp_path) is freebsd.SYSTEM
     assert not freebsd.SYSTEM.notice
     mark = tmp_path / REHEARSAL
@@ -75,13 +75,13 @@ def test_a_root_is_a_rehearsal_if_it_says_so(tmp_path: Path) -> None:
     assert systems.of(tmp_path).notice.startswith("REHEARSAL")
 
 
-def test_the_overlay_has_what_says_so() -> None:
+def test_the_overlay_has_the_mark() -> None:
     assert (
         Path(__file__).parents[3] / "image" / "rehearsal" / "overlay" / "files" / REHEARSAL
     ).exists()
 
 
-def test_everything_holds_of_a_healthy_box(tmp_path: Path) -> None:
+def test_everything_holds_on_a_healthy_box(tmp_path: Path) -> None:
     assert failing(healthy(tmp_path)) == []
 
 
@@ -99,7 +99,7 @@ def test_everything_holds_of_a_healthy_box(tmp_path: Path) -> None:
         ("ss -H -lntup", '"tor"', '"unbound"', "everybody listens"),
     ],
 )
-def test_what_does_not_hold_is_told(
+def test_each_fault_is_reported(
     tmp_path: Path, command: str, old: str, new: str, what: str
 ) -> None:
     box = healthy(tmp_path)
@@ -108,14 +108,14 @@ def test_what_does_not_hold_is_told(
     assert any(one.startswith(what) for one in failing(box))
 
 
-def test_a_default_route_is_told(tmp_path: Path) -> None:
+def test_a_default_route_is_reported(tmp_path: Path) -> None:
     box = healthy(tmp_path)
     box.answers["ip -6 route show default"] = Ran("default via fe80::1 dev eth0\n", 0)
     assert failing(box) == ["no default route but that of management"]
 
 
 @pytest.mark.parametrize("name", preflight.WATCHED)
-def test_a_service_that_is_down_is_told(tmp_path: Path, name: str) -> None:
+def test_a_stopped_service_is_reported(tmp_path: Path, name: str) -> None:
     box = healthy(tmp_path)
     (service,) = (one for one in rehearsal.SYSTEM.services if one.name == name)
     box.answers[" ".join(service.ready)] = Ran("", 1)
@@ -129,7 +129,7 @@ def test_every_service_has_a_script() -> None:
     assert all((scripts / service.name).exists() for service in rehearsal.SYSTEM.services)
 
 
-def test_addresses_come_as_ip_takes_them() -> None:
+def test_addresses_are_added_with_ip() -> None:
     told = " ".join(rehearsal.alias(ip_address("198.51.100.2")))
     assert told == "ip address replace 198.51.100.2/32 dev lo1"
     assert rehearsal.alias(ip_address("2001:db8::2"))[-1] == "nodad"

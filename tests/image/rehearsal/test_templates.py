@@ -1,4 +1,4 @@
-"""What the rehearsal renders of its own, judged by nft and ip where the machine lets them."""
+"""The files that only the rehearsal renders, checked by nft and ip where this machine allows it."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ EXAMPLES = ("ipv6-heavy", "one-port-of-each", "two-transits-and-an-exchange")
 
 @pytest.fixture(scope="module")
 def overlays(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the wizard of the rehearsal carries."""
+    """The overlays that the rehearsal's wizard has."""
     folder = tmp_path_factory.mktemp("program")
     program().write(folder)
     return folder / "overlays"
@@ -29,7 +29,7 @@ def rendered(name: str, overlays: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_nft_takes_the_rules(name: str, overlays: Path) -> None:
+def test_nft_accepts_the_rules(name: str, overlays: Path) -> None:
     if shutil.which("nft") is None:
         pytest.skip("no nft(8) here")
     text = rendered(name, overlays)["etc/rehearsal/nftables.conf"]
@@ -46,9 +46,7 @@ def test_nft_takes_the_rules(name: str, overlays: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_every_port_outside_is_closed_both_ways_but_for_what_is_said(
-    name: str, overlays: Path
-) -> None:
+def test_outside_ports_drop_everything_but_the_listed_traffic(name: str, overlays: Path) -> None:
     text = rendered(name, overlays)["etc/rehearsal/nftables.conf"]
     for port in on_linux(name).ports:
         for way in ("egress", "ingress"):
