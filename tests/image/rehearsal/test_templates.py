@@ -46,6 +46,36 @@ def test_nft_accepts_the_rules(name: str, overlays: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
+def test_ip_takes_the_commands_of_the_network(name: str, overlays: Path) -> None:
+    """With bridges for cards, dummies and VLANs, which not every kernel has."""
+    text = rendered(name, overlays)["etc/rehearsal/network"]
+    cards = {port.device for port in on_linux(name).ports}
+    text = re.sub(r"link add link \S+ name (\S+) type vlan .*", r"link add \1 type bridge", text)
+    text = text.replace("type dummy", "type bridge")
+    script = [
+        "set -e",
+        *(f"ip link add {card} type bridge" for card in cards),
+        text,
+        *(f'echo "${part}" | ip -batch -' for part in ("links", "inside", "outside")),
+        'echo "$rules6" | ip -6 -batch -',
+        "ip -6 rule; ip -6 route show table 100 || true",
+    ]
+    done = subprocess.run(
+        ["unshare", "--net", "--map-root-user", "sh"],
+        input="\n".join(script),
+        capture_output=True,
+        text=True,
+    )
+    if "unshare" in done.stderr or "Operation not permitted" in done.stderr:
+        pytest.skip(f"this machine allows no network namespaces: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    for port in on_linux(name).ports:
+        for gateway in port.gateway:
+            if gateway.version == 6:
+                assert f"default via {gateway}" in done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_outside_ports_drop_everything_but_the_listed_traffic(name: str, overlays: Path) -> None:
     text = rendered(name, overlays)["etc/rehearsal/nftables.conf"]
     for port in on_linux(name).ports:
