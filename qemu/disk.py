@@ -96,16 +96,15 @@ def check_size(disk: Disk) -> int:
     except OSError as error:
         raise Refusal(
             disk.image,
-            expected="a disk image",
-            found=error.strerror or str(error),
-            remedy="build the image first, or name another one",
+            f"the disk image cannot be read ({error.strerror or error})",
+            "Build it with ./exitisp build, or name another image",
         ) from error
     size = disk.size or image
     if size % 512 or not image <= size <= LARGEST or not size:
         raise Refusal(
             disk.image,
-            expected=f"an image of whole sectors (512 bytes) that fits on a disk of {size} bytes",
-            found=f"{image} bytes",
-            remedy="check that the file is a complete image",
+            f"its {image} bytes are no disk image: they are not whole sectors of 512 bytes, or do "
+            f"not fit on a disk of {size} bytes",
+            "Check that the file is a complete image",
         )
     return size

@@ -34,7 +34,6 @@ def find_ovmf(candidates: tuple[Ovmf, ...] = OVMF) -> Ovmf:
             return ovmf
     raise Refusal(
         "UEFI firmware",
-        expected=" or ".join(str(ovmf.code) for ovmf in candidates),
-        found="neither",
-        remedy="install it, on Debian and Ubuntu: sudo apt install ovmf",
+        f"there is no {' or '.join(str(ovmf.code) for ovmf in candidates)}",
+        "Install it, on Debian and Ubuntu: sudo apt install ovmf",
     )

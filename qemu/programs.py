@@ -17,9 +17,8 @@ def find(program: str) -> str:
     if path is None:
         raise Refusal(
             program,
-            expected="the program in PATH",
-            found="none",
-            remedy=f"install it, on Debian and Ubuntu: sudo apt install {PACKAGES[program]}",
+            "this program is not in PATH",
+            f"Install it, on Debian and Ubuntu: sudo apt install {PACKAGES[program]}",
         )
     return path
 

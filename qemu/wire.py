@@ -39,9 +39,8 @@ class Wire:
             self._folder.cleanup()
             raise Refusal(
                 a,
-                expected=f"a path of {LONGEST_PATH} bytes at most, for it is a socket's",
-                found=str(len(str(a).encode())),
-                remedy="set TMPDIR to a folder with a shorter path",
+                f"this path is longer than the {LONGEST_PATH} bytes that a socket's may have",
+                "Set TMPDIR to a folder with a shorter path",
             )
         self.a = Plug(a, b)
         self.b = Plug(b, a)

@@ -58,9 +58,8 @@ def possible(count: int) -> int:
     if not 100 <= count <= MOST:
         raise Refusal(
             "--routes",
-            expected=f"100 to {MOST} of IPv4",
-            found=str(count),
-            remedy="a whole table has a million",
+            f"{count} is not between 100 and {MOST}",
+            "Give a number of IPv4 routes in between; a whole table has a million",
         )
     return count
 

@@ -185,9 +185,8 @@ def named(name: str, system: System) -> tuple[Fault, ...]:
     found = tuple(fault for fault in possible if name in (fault.name, "all"))
     if not found:
         raise Refusal(
-            name,
-            expected=f"the name of a fault that the base {system.base} can have",
-            found="none of that name",
-            remedy="name all, or one of " + ", ".join(fault.name for fault in possible),
+            "--fault",
+            f"no fault of the base {system.base} is called {name!r}",
+            f"Name all, or one of {', '.join(fault.name for fault in possible)}",
         )
     return found

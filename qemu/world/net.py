@@ -54,9 +54,8 @@ def need(program: str, package: str) -> None:
     if shutil.which(program, path=environment()["PATH"]) is None:
         raise Unable(
             program,
-            expected="the program in PATH",
-            found="none",
-            remedy=f"install the Debian package {package}",
+            "this program is not in PATH, and the simulated Internet needs it",
+            f"Install the Debian package {package}",
         )
 
 
@@ -101,9 +100,8 @@ class World:
             self.close()
             raise Unable(
                 "namespaces",
-                expected="that this user may make them",
-                found=said,
-                remedy="become root, or allow user namespaces (user_namespaces(7))",
+                f"this user may not make network namespaces ({' '.join(said.split())})",
+                "Become root, or allow user namespaces, see user_namespaces(7)",
             )
         self._init = _child(self._holder.pid)
         self.namespace = str(Path(f"/proc/{self._init}/ns/pid").readlink())

@@ -167,18 +167,16 @@ def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None
         if one.overlaps(other):
             raise Refusal(
                 one,
-                expected="networks of the site that the simulated Internet does not have itself",
-                found=f"{other}, which it has",
-                remedy="take others for a rehearsal",
+                f"this network of the site overlaps {other}, which the simulated Internet uses",
+                "Use another network in the lab",
             )
     names = {BACKBONE, *(host.name for host in hosts)}
     for peer in site.peers:
         if peer.name in names:
             raise Refusal(
                 peer.name,
-                expected="a name for the peer that no party of the simulated Internet has",
-                found=", ".join(sorted(names)),
-                remedy="give it another",
+                "a peer of the site has the name of a party of the simulated Internet",
+                f"Give the peer a name other than {', '.join(sorted(names))}",
             )
 
 

@@ -20,7 +20,7 @@ def test_an_overlay_is_small_whatever_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 100, 513], ids=lambda size: f"{size} bytes")
 def test_an_image_of_broken_sectors_is_refused(tmp_path: Path, size: int) -> None:
-    with pytest.raises(Refusal, match=f"found {size} bytes"):
+    with pytest.raises(Refusal, match=f"its {size} bytes are no disk image"):
         write_overlay(tmp_path / "overlay", Disk(image(tmp_path / "image", size)))
 
 
