@@ -27,6 +27,9 @@ ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 OVERLAYS = ROOT / "overlays"
 
+LONGEST_TEST, LONGEST_FULL_TEST = 2 * 3600, 24 * 3600
+"""Seconds after which a test is ended as one that hangs."""
+
 MAKE = Group("Make an image")
 TRY = Group("Try an image on this machine")
 USE = Group("Put an image on a disk")
@@ -489,9 +492,10 @@ def test(
 
     ensure([*MACHINE, *WORLD, *JUDGES], install=install)
     marks = " -m 'not boot'" if no_boot else ""
+    timeout = LONGEST_FULL_TEST if full else LONGEST_TEST
     with context.cd(ROOT):
         context.run(
-            f"pytest -n auto --dist loadgroup{marks} {only}",
+            f"pytest -n auto --dist loadgroup --timeout {timeout}{marks} {only}",
             pty=sys.stdout.isatty(),
             env={"EXITISP_FULL": "yes"} if full else {},
         )
