@@ -1,6 +1,7 @@
 """Overlays: what is laid over the base, one folder a concern.
 
-`overlay.yaml` is the `Recipe`; below `files/` lies what is copied as it is. A path belongs to one
+`overlay.yaml` is the `Recipe`, and `services.yaml` declares services of the box
+(firstboot/site/services.py). Below `files/` lies what is copied as it is. A path belongs to one
 overlay, and one that the base has too must be declared with ``replaces: yes``, so that nothing is
 covered by accident.
 """
@@ -11,7 +12,6 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +19,9 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
+from firstboot.site import services
 from firstboot.site.render import Each, Index
+from firstboot.site.services import Services
 from image.accounts import Accounts
 from image.archive import parse_flags
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path
@@ -127,58 +129,6 @@ class SetId:
     keeps: bool = False
 
 
-class Place(Enum):
-    """Addresses of a configured box by what they are for."""
-
-    LOOPBACK = "loopback"
-    ROUTER = "router"
-    RESOLVER = "resolver"
-    RELAYS = "relays"
-    EXITS = "exits"
-    MANAGEMENT = "management"
-    LAN = "lan"
-    SESSIONS = "sessions"
-    ANY = "any"
-    """No address: inside of a jail, those of the jail."""
-
-
-class Protocol(Enum):
-    TCP = "tcp"
-    UDP = "udp"
-
-
-class On(Enum):
-    """Whether rc(8) runs a script when the box starts."""
-
-    ALWAYS = "always"
-    SITE = "site"
-    """Once a site is configured that has it."""
-
-    NEVER = "never"
-    """It is there for others to start, or to come after."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A script of rc.d(8) that the image has."""
-
-    name: str
-    on: On
-    reason: str
-
-
-@dataclass(frozen=True)
-class Listens:
-    """A socket on which a program of a configured box takes what it did not ask for: `program` as
-    sockstat(1) names it, the kind of address, and the port; without one, any."""
-
-    program: str
-    on: Place
-    protocol: Protocol
-    reason: str
-    port: int | None = None
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What `overlay.yaml` may say."""
@@ -195,15 +145,19 @@ class Recipe:
     memory: tuple[Memory, ...] = ()
     packages: tuple[Wanted, ...] = ()
     setid: tuple[SetId, ...] = ()
-    services: tuple[Service, ...] = ()
-    listens: tuple[Listens, ...] = ()
+
+
+NO_SERVICES = Document(services.FILE, Services(()), {})
 
 
 @dataclass(frozen=True)
 class Overlay:
+    """A folder of overlays, as its `overlay.yaml` and `services.yaml` say."""
+
     name: str
     folder: Path
     recipe: Document[Recipe]
+    services: Document[Services] = NO_SERVICES
 
     @property
     def files(self) -> Path:
@@ -211,7 +165,8 @@ class Overlay:
 
 
 def load(folder: Path) -> Overlay:
-    """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml."""
+    """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml or
+    services.yaml."""
     recipe = document.load(folder / "overlay.yaml", Recipe)
     for kind in ("drop", "directories", "files", "symlinks", "amend", "memory", "setid"):
         seen = set()
@@ -245,7 +200,9 @@ def load(folder: Path) -> Overlay:
                 "none",
                 "say what it is then without",
             )
-    return Overlay(folder.name, folder, recipe)
+    declared = folder / services.FILE
+    found = services.read(declared) if declared.exists() else NO_SERVICES
+    return Overlay(folder.name, folder, recipe, found)
 
 
 def load_all(folder: Path) -> list[Overlay]:
@@ -265,7 +222,10 @@ def digest(overlays: Iterable[Overlay]) -> str:
     """SHA-256 over all that `overlays` say and hold, in hexadecimal."""
     total = hashlib.sha256()
     for overlay in overlays:
-        for path, source in [("", overlay.folder / "overlay.yaml"), *_walk(overlay.files)]:
+        says = [("", overlay.folder / "overlay.yaml")]
+        if overlay.services is not NO_SERVICES:
+            says.append(("services", overlay.folder / services.FILE))
+        for path, source in [*says, *_walk(overlay.files)]:
             facts = source.lstat()
             content = b""
             if stat.S_ISLNK(facts.st_mode):

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from firstboot.core.refusal import Refusal
-from image.overlay import On, Overlay, Service
+from firstboot.site.services import On, Service
+from image.overlay import Overlay
 from image.tree import Kind, Tree, parent
 
 BASE = "etc/rc.d"
@@ -38,8 +39,8 @@ def listed(overlays: Iterable[Overlay]) -> dict[str, Listed]:
     """The services of `overlays` by name. Raises Refusal for one in two lists."""
     found: dict[str, Listed] = {}
     for one in overlays:
-        for at, service in enumerate(one.recipe.value.services):
-            where = one.recipe.where("services", at)
+        for at, service in enumerate(one.services.value.services):
+            where = one.services.where("services", at)
             if service.name in found:
                 raise Refusal(
                     where,
@@ -71,7 +72,7 @@ def check(tree: Tree, overlays: Iterable[Overlay]) -> None:
                 f"/{path}",
                 expected="a service that an overlay lists",
                 found="one that is in no list",
-                remedy="add it to 'services' of an overlay.yaml, with the reason",
+                remedy="add it to the services.yaml of an overlay, with the reason",
             )
         one = wanted[name]
         script = _text(tree, path)

@@ -14,7 +14,6 @@ from firstboot.box.install_files import changes, plant
 from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
 from firstboot.box.ports import lower, raise_ports
-from firstboot.box.services import Service
 from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.durable import keep
@@ -25,6 +24,7 @@ from firstboot.site.address_plan import allot
 from firstboot.site.check import Examined, examine_text
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered, render
+from firstboot.site.services import Service
 from firstboot.site.verify import judged
 from firstboot.site.writer import compose
 
@@ -197,7 +197,7 @@ def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Sa
         elif service.restarts(changed) or service.name not in up:
             _start(machine, service, say)
         elif touched:
-            say(f"Changing as it runs: {service.what}.")
+            say(f"Changing as it runs: {service.label}.")
             if service.reload:
                 _do(machine, service, service.reload)
             _await(machine, service)
@@ -205,7 +205,7 @@ def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Sa
 
 def _start(machine: Machine, service: Service, say: Say) -> None:
     """Start it anew if it runs: the log does before a box is configured."""
-    say(f"Starting: {service.what}.")
+    say(f"Starting: {service.label}.")
     if service.ready and _is_up(machine, service):
         machine.run(*service.stop)
     _do(machine, service, service.start)
@@ -218,7 +218,7 @@ def _is_up(machine: Machine, service: Service) -> bool:
 
 def _runnable(machine: Machine, service: Service, say: Say) -> bool:
     if not machine.has(service.program):
-        say(f"Not installed: {service.what} ({service.program}).")
+        say(f"Not installed: {service.label} ({service.program}).")
         return False
     return not (service.may_be_off and machine.run("service", service.name, "enabled").status != 0)
 
@@ -245,7 +245,7 @@ def _down(machine: Machine, service: Service, text: str) -> Refusal:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return Refusal(
         f"service {service.name}",
-        expected=f"a running {service.what}",
+        expected=f"a running {service.label}",
         found=" / ".join(lines[-3:]) or "no answer",
         remedy="the ports stay down; look at exitisp status and /var/log/messages, correct it with "
         "exitisp reconfigure, or go back with exitisp rollback",

@@ -104,15 +104,15 @@ def status(machine: Machine, say: Say) -> bool:
         good = False
     for service in machine.system.services:
         if not machine.has(service.program):
-            say(f"not installed: {service.what}")
+            say(f"not installed: {service.label}")
         elif service.ready and not _off(service.name, service.may_be_off, machine):
             up = machine.run(*service.ready).status == 0
-            say(f"{'up' if up else 'DOWN'}: {service.what}")
+            say(f"{'up' if up else 'DOWN'}: {service.label}")
             good = good and up
     for name in drained(machine):
         say(f"drained: {name} (exitisp undrain {name})")
     site = site_of_running(machine).value
-    for verdict in machine.system.verdicts(site, running.read().files, machine):
+    for verdict in machine.verdicts(site, running.read().files):
         say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")
         good = good and verdict.holds
     return good

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from firstboot.box.checker import Checker
 from firstboot.box.host import Ran
 from firstboot.box.machine import Machine
 from firstboot.core.document import Document
@@ -19,6 +18,7 @@ from firstboot.site.model import Site
 from firstboot.site.provenance import origin
 from firstboot.site.redact import masked
 from firstboot.site.render import Rendered
+from firstboot.site.services import Checker
 
 LONGEST = 300
 """Characters of what a checker says that a message repeats."""
@@ -38,11 +38,11 @@ def judge(
         _lay(files, folder)
         _host_key(machine, folder)
         for checker in machine.system.checkers:
-            matching = [file for file in files if fnmatch(file.path, checker.pattern)]
+            matching = [file for file in files if fnmatch(file.path, checker.files)]
             if not matching:
                 continue
             if not machine.has(checker.program):
-                say(f"{checker.program} is not installed: /{checker.pattern} is not checked by it")
+                say(f"{checker.program} is not installed: /{checker.files} is not checked by it")
                 continue
             for file in matching:
                 said = _ask(checker, file, folder, machine)

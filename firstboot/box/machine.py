@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from firstboot.box.generations import Damaged, Generation, Generations
 from firstboot.box.host import Host
 from firstboot.box.system import System
+from firstboot.box.verdict import Verdict
 from firstboot.core.refusal import Refusal
 
 if TYPE_CHECKING:
-    from firstboot.site.render import Box, Version
+    from firstboot.site.model import Site
+    from firstboot.site.render import Box, Rendered, Version
 
 PAUSE = 0.2
 """Seconds between two looks at whether another exitisp has ended."""
@@ -37,6 +39,11 @@ class Machine(Host):
     def state(self) -> Path:
         """What is forgotten at a reboot."""
         return self.root / "var/run/exitisp"
+
+    def verdicts(self, site: "Site", files: "Iterable[Rendered]") -> tuple[Verdict, ...]:
+        """The conditions under which the transit and exchange ports may go up, and whether they
+        hold on this box, which runs `site` by its rendered `files`."""
+        return self.system.verdicts(site, files, self, self.system.services)
 
     @property
     def generations(self) -> Generations:

@@ -50,7 +50,7 @@ def _failed(site: Site, machine: Machine, tries: int) -> list[Verdict]:
     for attempt in range(tries):
         if attempt:
             time.sleep(PAUSE)
-        failed = [v for v in machine.system.verdicts(site, files, machine) if not v.holds]
+        failed = [v for v in machine.verdicts(site, files) if not v.holds]
         if not failed:
             break
     return failed

@@ -8,27 +8,16 @@ Relays that have reached the network and established BGP sessions are not condit
 can exist while the ports are down.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from firstboot.box.verdict import Verdict
 from firstboot.core.values import Address
 from firstboot.site.address_plan import Plan, allot
-from firstboot.site.model import PortRole, Site
-
-BGP, SSH, DNS = 179, 22, 53
-
-
-@dataclass(frozen=True, slots=True)
-class Socket:
-    """A socket that waits for others. `host` is an address, or ``*`` for all of them; `protocol`
-    begins with ``tcp`` or ``udp``. `program` may be cut short, as sockstat(1) does it."""
-
-    program: str
-    protocol: str
-    host: str
-    port: int
+from firstboot.site.listening import Rules, Socket
+from firstboot.site.model import Site
+from firstboot.site.services import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +36,9 @@ class Facts:
     """The labels of services that have to run and do not."""
 
 
-def judge(site: Site, facts: Facts) -> tuple[Verdict, ...]:
-    """The conditions that hold on every system, in the order in which they are told."""
+def judge(site: Site, facts: Facts, services: Iterable[Service]) -> tuple[Verdict, ...]:
+    """The conditions on every system, in the order in which they are told. `services` are those of
+    the box."""
     plan = allot(site)
     return (
         Verdict("the box has its own addresses", _missing(plan, facts.addresses)),
@@ -57,7 +47,10 @@ def judge(site: Site, facts: Facts) -> tuple[Verdict, ...]:
             "no default route but that of management",
             f"there is one by {facts.gateway}" if facts.gateway else "",
         ),
-        Verdict("everybody listens where the plan says", _misplaced(site, plan, facts.sockets)),
+        Verdict(
+            "everybody listens where the plan says",
+            _misplaced(Rules.of(site, plan, services), facts.sockets),
+        ),
         Verdict(
             "the resolver, the relays and BGP run",
             f"not running: {', '.join(facts.down)}" if facts.down else "",
@@ -85,40 +78,13 @@ def _strange(site: Site, facts: Facts) -> str:
     return ""
 
 
-def _misplaced(site: Site, plan: Plan, sockets: Iterable[Socket]) -> str:
-    """The first socket that the plan does not allow."""
-    allowed: dict[Address | None, tuple[str, set[int] | None]] = dict(_places(site, plan))
+def _misplaced(rules: Rules, sockets: Iterable[Socket]) -> str:
+    """The first socket that no service declares. On a loopback, anybody may listen."""
     for one in sockets:
-        address = address_of(one.host.strip("[]").partition("%")[0])
-        if address is not None and address.is_loopback:
-            continue
-        # Tor asks the resolver from a socket for all addresses, which are those of its jail.
-        if one.program == "tor" and one.host == "*" and one.protocol.startswith("udp"):
-            continue
-        program, ports = allowed.get(address, ("", None))
-        # sockstat(1) cuts names off.
-        if not program.startswith(one.program) or (ports is not None and one.port not in ports):
-            return f"{one.program} listens on {one.host} port {one.port} ({one.protocol})"
+        address = address_of(one.host)
+        if not (address is not None and address.is_loopback) and not rules.allow(one):
+            return str(one)
     return ""
-
-
-def _places(site: Site, plan: Plan) -> Iterator[tuple[Address, tuple[str, set[int] | None]]]:
-    """The program that may listen on each address, and on which ports unless on any."""
-    for address in plan.router:
-        yield address, ("ntpd", None)
-    for address in plan.resolver:
-        yield address, ("local-unbound", None)
-    for relay in plan.relays:
-        for address in (*relay.listen, *relay.source):
-            yield address, ("tor", None)
-    for port in site.ports:
-        for interface in port.addresses:
-            if port.role.outside:
-                yield interface.ip, ("bgpd", {BGP})
-            elif port.role is PortRole.LAN:
-                yield interface.ip, ("local-unbound", {DNS})
-            else:
-                yield interface.ip, ("sshd", {SSH})
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

@@ -1,13 +1,12 @@
 """What the box's programs need to know about the operating system that they run on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.box.checker import Checker
 from firstboot.box.host import Host
-from firstboot.box.services import Command, Service
 from firstboot.box.verdict import Verdict
 from firstboot.wizard.nics import Nic
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:  # The consoles greet before the site model and the templates 
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
+    from firstboot.site.services import Checker, Command, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class System:
     cannot do, are told by status. All three are empty for the system that is released.
     """
 
-    services: tuple[Service, ...]
-    """In the order in which they start."""
+    service_files: tuple[Path, ...]
+    """The declarations of its services (firstboot/site/services.py)."""
 
-    checkers: tuple[Checker, ...]
-    verdicts: "Callable[[Site, Iterable[Rendered], Host], tuple[Verdict, ...]]"
-    """Judges the conditions under which the transit and exchange ports may go up."""
+    verdicts: "Callable[[Site, Iterable[Rendered], Host, Sequence[Service]], tuple[Verdict, ...]]"
+    """Judges the conditions under which the transit and exchange ports may go up, on a box with
+    these services."""
 
     nics: Callable[[Host], tuple[Nic, ...]]
     """Lists the network cards, in the order in which the kernel found them."""
@@ -45,9 +45,21 @@ class System:
     fat: str
     """The type that mount(8) has for a FAT file system."""
 
-    password: Callable[[Host], Command]
+    password: "Callable[[Host], Command]"
     """Returns the command that sets root's password to the hash on its standard input."""
 
     kind: str = ""
     notice: str = ""
     lacks: tuple[str, ...] = ()
+
+    @property
+    def services(self) -> "tuple[Service, ...]":
+        """The services that the box looks after, in the order in which they start."""
+        # The consoles greet before this loads YAML.
+        from firstboot.site.services import load
+
+        return load(self.service_files)
+
+    @property
+    def checkers(self) -> "tuple[Checker, ...]":
+        return tuple(checker for service in self.services for checker in service.checks)

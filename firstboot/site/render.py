@@ -16,7 +16,7 @@ import jinja2
 from firstboot.core import document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
-from firstboot.site import bogons, profiles
+from firstboot.site import bogons, profiles, services
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Site
 
@@ -93,6 +93,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
         ) from error
     machine = profiles.Machine(box.cores, box.memory_mib, box.devices)
     tuning = profiles.choose(site, machine, overlays)
+    management_ports = services.management_ports(overlays)
     files: dict[str, Rendered] = {}
     for index in sorted(overlays.glob("*/templates/index.yaml")):
         environment = _environment(index.parent)
@@ -111,6 +112,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     "box": box,
                     "bogons": bogons.of(site),
                     "tuning": tuning,
+                    "management_ports": management_ports,
                     **names,
                 }
                 text = _text(environment, index.parent / template.template, context)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from firstboot.site.services import FILE
 from image.atomic_files import writing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,8 +15,8 @@ SCRIPT = "firstboot/__main__.py"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is frozen, as it was when it was read: the files of `firstboot`, templates and profiles,
-    by path in the repository. `SCRIPT` runs it."""
+    """What is frozen, as it was when it was read: the files of `firstboot`, and the templates,
+    profiles and services of the overlays, by path in the repository. `SCRIPT` runs it."""
 
     files: Mapping[str, bytes]
 
@@ -25,6 +26,7 @@ class Program:
             *root.glob("firstboot/**/*.py"),
             *root.glob("overlays/*/templates/*"),
             *root.glob("overlays/*/profiles/*"),
+            *root.glob(f"overlays/*/{FILE}"),
         )
         with writing(root):
             return cls(

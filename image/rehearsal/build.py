@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firstboot.site import services
 from image import file_manifest, overlay
 from image.artifacts import check_name
 from image.atomic_files import settle, sync, writing
@@ -109,13 +110,11 @@ def build(
 
 
 def program() -> Program:
-    """Return the wizard, with the rehearsal's templates beside those of the overlays."""
+    """Return the wizard, with the rehearsal's templates and services beside those of the overlays."""
     own = Program.read()
-    templates = {
-        f"overlays/rehearsal/templates/{path.name}": path.read_bytes()
-        for path in sorted((FOLDER / "templates").iterdir())
-    }
-    return Program({**own.files, **templates})
+    paths = [*sorted((FOLDER / "templates").iterdir()), FOLDER / services.FILE]
+    added = {f"overlays/rehearsal/{one.relative_to(FOLDER)}": one.read_bytes() for one in paths}
+    return Program({**own.files, **added})
 
 
 def identity(

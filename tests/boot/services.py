@@ -1,7 +1,7 @@
 """Which services a box runs, and which the overlays say it does."""
 
+from firstboot.site.services import On
 from image import overlay
-from image.overlay import On
 from qemu.machine import Machine
 from tests.boot.conftest import ROOT, SHELL
 
@@ -11,7 +11,7 @@ FOLDERS = "/etc/rc.d/* /usr/local/etc/rc.d/*"
 def listed(*when: On) -> set[str]:
     """Those that the overlays, the tests' own too, have on at `when`."""
     overlays = [*overlay.load_all(ROOT / "overlays"), overlay.load(SHELL)]
-    found = (service for one in overlays for service in one.recipe.value.services)
+    found = (service for one in overlays for service in one.services.value.services)
     return {service.name for service in found if service.on in when}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from image.overlay import On
+from firstboot.site.services import On
 from image.tree import Content, Entry, Kind, Tree, parent
 from qemu.console_patterns import LOGIN, LOGIN_INCORRECT, PASSWORD
 from qemu.disk import Bus

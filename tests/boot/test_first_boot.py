@@ -10,7 +10,7 @@ import pytest
 
 from firstboot.site.address_plan import allot
 from firstboot.site.redact import secrets
-from image.overlay import On
+from firstboot.site.services import On
 from qemu.console_patterns import CRASHES, LOGIN, PASSWORD
 from qemu.disk import Disk
 from qemu.lab import conversation

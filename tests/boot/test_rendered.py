@@ -19,10 +19,10 @@ from firstboot.site import model as sites
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.render import Box, Rendered, render
+from firstboot.site.services import On
 from image import build, overlay
 from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
-from image.overlay import On
 from image.tree import Tree
 from qemu.console_patterns import LOGIN
 from qemu.disk import Disk

@@ -17,7 +17,7 @@ from invoke.exceptions import Exit
 import tasks
 from firstboot.box import cli
 from firstboot.box.apply import apply_site
-from firstboot.box.systems.freebsd.services import SERVICES
+from firstboot.box.systems.freebsd import SYSTEM
 from image import file_manifest
 from image.commandline.program import LISTS
 from tests.command import exitisp
@@ -230,5 +230,5 @@ def configured_twice(root: Path) -> Box:
     said: Any = [].append
     apply_site(site, box.machine, said)
     apply_site(changed(("asn: 65536", "asn: 65538")), box.machine, said)
-    box.programs.up.update(service.name for service in SERVICES)
+    box.programs.up.update(service.name for service in SYSTEM.services)
     return box

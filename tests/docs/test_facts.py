@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import generations, ports
-from firstboot.box.systems.freebsd.services import SERVICES
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.site import profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
@@ -63,7 +63,7 @@ def test_every_profile_is_in_the_table_of_the_page_on_performance() -> None:
 def test_services_are_named_in_the_order_in_which_they_start() -> None:
     words = ["settings of the kernel", "log", "addresses", "routes", "packet filter"]
     words += ["resolver", "clock", "SSH", "cron", "relays", "BGP"]
-    names = [service.name for service in SERVICES if service.name != "exitisp_ports"]
+    names = [service.name for service in SYSTEM.services if service.name != "exitisp_ports"]
     assert len(names) == len(words)
     sentence = " ".join(text("docs/day-two.md").partition("Services start in order:")[2].split())
     places = [sentence.index(word) for word in words]

@@ -18,12 +18,12 @@ def test_what_a_box_said_fits_the_lists() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("198.51.100.12:80 ", "198.51.100.12:81 ", "not listed: Socket(program='tor'"),
-        ("203.0.113.10:179", "203.0.113.10:22", "not listed: Socket(program='bgpd'"),
-        ("127.0.0.53:53", "198.51.100.1:53", "not listed: Socket(program='local-unbo'"),
-        ("192.0.2.194:22", "198.51.100.1:22", "not listed: Socket(program='sshd'"),
-        ("tor        1600", "nc         1600", "not listed: Socket(program='nc'"),
-        ("root    sshd ", "root    inetd", "does not listen: Listens(program='sshd'"),
+        ("198.51.100.12:80 ", "198.51.100.12:81 ", "not declared: tor listens"),
+        ("203.0.113.10:179", "203.0.113.10:22", "not declared: bgpd listens"),
+        ("127.0.0.53:53", "198.51.100.1:53", "not declared: local-unbo listens"),
+        ("192.0.2.194:22", "198.51.100.1:22", "not declared: sshd listens"),
+        ("tor        1600", "nc         1600", "not declared: nc listens"),
+        ("root    sshd ", "root    inetd", "does not listen: sshd: "),
     ],
 )
 def test_a_stranger_is_told(old: str, new: str, told: str) -> None:

@@ -41,7 +41,8 @@ def listing(folder: Path, name: str = "one", **on: str) -> Overlay:
     place = folder / name
     place.mkdir()
     lines = "".join(f"  - {{name: {key}, on: {value}, reason: x}}\n" for key, value in on.items())
-    (place / "overlay.yaml").write_text(f"description: a test\nservices:\n{lines}")
+    (place / "overlay.yaml").write_text("description: a test\n")
+    (place / "services.yaml").write_text(f"services:\n{lines}")
     return overlay.load(place)
 
 
@@ -62,7 +63,7 @@ def test_scripts_in_no_list_are_left_out(tree: Tree, tmp_path: Path) -> None:
 def test_one_that_is_on_where_the_list_says_off_stops_the_build(
     tree: Tree, tmp_path: Path, on: str
 ) -> None:
-    with pytest.raises(Refusal, match=r"overlay\.yaml:3: expected cron"):
+    with pytest.raises(Refusal, match=r"services\.yaml:2: expected cron"):
         judge(tree, listing(tmp_path, cron=on))
 
 

@@ -34,7 +34,7 @@ def signs(machine: Machine) -> frozenset[str]:
     if running is None:
         return frozenset()
     site = site_of_running(machine).value
-    verdicts = machine.system.verdicts(site, running.read().files, machine)
+    verdicts = machine.verdicts(site, running.read().files)
     return frozenset(
         {
             CONFIGURED,
@@ -53,7 +53,7 @@ def _services(machine: Machine) -> Iterator[str]:
         if not (service.ready and machine.has(service.program)):
             continue
         if machine.run(*service.ready, patience=PATIENCE).status == 0:
-            yield f"there is the {service.what}"
+            yield f"there is the {service.label}"
 
 
 def _ports(site: Site, machine: Machine) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.box.apply import apply_site, take_on
-from firstboot.box.systems.freebsd.services import SERVICES
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
@@ -45,7 +45,7 @@ def applied(box: Box, *changes: tuple[str, str]) -> Told:
 def test_services_come_up_in_order_and_the_ports_last(box: Box) -> None:
     told = Told()
     apply_site(example(), box.machine, told)
-    assert box.started() == [service.name for service in SERVICES]
+    assert box.started() == [service.name for service in SYSTEM.services]
     order = ["netif", "pf", "exitisp_ports", "local_unbound", "exitisp_relays", "openbgpd"]
     assert [name for name in box.started() if name in order] == order
     assert box.calls[-1] == "service exitisp_ports raise"
@@ -154,7 +154,7 @@ def test_no_site_is_applied_on_a_box_without_network_cards(box: Box, printed: st
     assert box.files() == {}
 
 
-@pytest.mark.parametrize("service", [service.name for service in SERVICES])
+@pytest.mark.parametrize("service", [service.name for service in SYSTEM.services])
 def test_a_service_that_does_not_come_up_stops_it_there_with_the_ports_down(
     box: Box, service: str
 ) -> None:
@@ -184,11 +184,11 @@ def test_what_did_not_come_up_does_with_the_next_change(box: Box) -> None:
     assert box.calls[-1] == "service exitisp_ports raise"
 
 
-@pytest.mark.parametrize("service", [one.name for one in SERVICES if one.ready])
+@pytest.mark.parametrize("service", [one.name for one in SYSTEM.services if one.ready])
 def test_a_service_that_starts_and_does_not_answer_is_one_that_is_not_up(
     box: Box, service: str
 ) -> None:
-    ready = next(" ".join(one.ready) for one in SERVICES if one.name == service)
+    ready = next(" ".join(one.ready) for one in SYSTEM.services if one.name == service)
     box.fail(ready, "not running")
     with pytest.raises(Refusal, match=f"service {service}: .*not running"):
         apply_site(example(), box.machine, Told())

@@ -53,7 +53,7 @@ def files() -> list[Rendered]:
 def test_the_example_is_accepted(machine: Machine, files: list[Rendered]) -> None:
     told = Told()
     judge(example(), files, machine, told)
-    missing = ["/sbin/pfctl", "/sbin/pfctl", "/usr/local/sbin/bgpd", "/usr/sbin/sshd"]
+    missing = ["/sbin/pfctl", "/sbin/pfctl", "/usr/sbin/sshd", "/usr/local/sbin/bgpd"]
     assert [line.split(" ")[0] for line in told] == missing
 
 

@@ -1,7 +1,7 @@
 """The box on Linux: how a root tells its system, and how the output of programs is judged."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -10,9 +10,12 @@ import pytest
 from firstboot.box import systems
 from firstboot.box.host import PATIENCE, Host, Ran
 from firstboot.box.systems import REHEARSAL, freebsd, rehearsal
-from firstboot.box.systems.rehearsal import preflight
 from firstboot.site.address_plan import allot
+from firstboot.site.services import FILE
+from image.rehearsal.build import FOLDER
 from tests.image.rehearsal.sites import on_linux
+
+SYSTEM = replace(rehearsal.SYSTEM, service_files=(FOLDER / FILE,))
 
 SITE = on_linux("two-transits-and-an-exchange")
 PLAN = allot(SITE)
@@ -62,7 +65,7 @@ def healthy(root: Path) -> Standin:
 
 
 def failing(box: Standin) -> list[str]:
-    return [one.what for one in rehearsal.SYSTEM.verdicts(SITE, (), box) if not one.holds]
+    return [one.what for one in SYSTEM.verdicts(SITE, (), box, SYSTEM.services) if not one.holds]
 
 
 def test_a_root_with_the_mark_is_a_rehearsal(tmp_path: Path) -> None:
@@ -114,10 +117,10 @@ def test_a_default_route_is_reported(tmp_path: Path) -> None:
     assert failing(box) == ["no default route but that of management"]
 
 
-@pytest.mark.parametrize("name", preflight.WATCHED)
+@pytest.mark.parametrize("name", [one.name for one in SYSTEM.services if one.needed])
 def test_a_stopped_service_is_reported(tmp_path: Path, name: str) -> None:
     box = healthy(tmp_path)
-    (service,) = (one for one in rehearsal.SYSTEM.services if one.name == name)
+    (service,) = (one for one in SYSTEM.services if one.name == name)
     box.answers[" ".join(service.ready)] = Ran("", 1)
     assert failing(box) == ["the resolver, the relays and BGP run"]
 
@@ -126,7 +129,7 @@ def test_every_service_has_a_script() -> None:
     scripts = (
         Path(__file__).parents[3] / "image" / "rehearsal" / "overlay" / "files" / "etc" / "init.d"
     )
-    assert all((scripts / service.name).exists() for service in rehearsal.SYSTEM.services)
+    assert all((scripts / service.name).exists() for service in SYSTEM.services)
 
 
 def test_addresses_are_added_with_ip() -> None:

@@ -1,41 +1,41 @@
 """HardenedBSD and FreeBSD, the systems that the box is made for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from firstboot.box.host import Host
-from firstboot.box.services import Command
 from firstboot.box.system import System
-from firstboot.box.systems.freebsd.checkers import CHECKERS
 from firstboot.box.systems.freebsd.nics import find, raised
-from firstboot.box.systems.freebsd.services import SERVICES
 from firstboot.box.verdict import Verdict
+from firstboot.core.resources import overlays
 
 if TYPE_CHECKING:
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
+    from firstboot.site.services import Command, Service
 
 
-def verdicts(site: "Site", files: "Iterable[Rendered]", host: Host) -> tuple[Verdict, ...]:
+def verdicts(
+    site: "Site", files: "Iterable[Rendered]", host: Host, services: "Sequence[Service]"
+) -> tuple[Verdict, ...]:
     # The consoles greet before this loads the site model and the templates.
     from firstboot.box.systems.freebsd.preflight import judge, observe
 
-    return judge(site, files, observe(host))
+    return judge(site, files, observe(host, services), services)
 
 
-def alias(address: "Address") -> Command:
+def alias(address: "Address") -> "Command":
     family = "inet6" if address.version == 6 else "inet"
     return "ifconfig", "lo1", family, f"{address}/{address.max_prefixlen}", "alias"
 
 
-def password(host: Host) -> Command:
+def password(host: Host) -> "Command":
     return "pw", "-R", str(host.root), "usermod", "root", "-H", "0"
 
 
 SYSTEM = System(
-    services=SERVICES,
-    checkers=CHECKERS,
+    service_files=tuple(sorted(overlays().glob("*/services.yaml"))),
     verdicts=verdicts,
     nics=find,
     raised=raised,

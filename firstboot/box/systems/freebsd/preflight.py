@@ -5,22 +5,20 @@ Beyond what every system checks, pf has to guard the ports, and service jails (r
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from firstboot.box import preflight
 from firstboot.box.host import Host
-from firstboot.box.preflight import Facts, Socket, address_of
-from firstboot.box.systems.freebsd.services import SERVICES
+from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Verdict
 from firstboot.core.values import Address
+from firstboot.site.listening import Socket
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered
+from firstboot.site.services import Service
 from firstboot.site.verify.rc import JAILED, assignments
-
-WATCHED = (*JAILED, "openbgpd")
-"""The services that have to run before the ports go up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,9 @@ class Printed:
     """The labels of installed services that have to run and do not"""
 
 
-def observe(host: Host) -> Printed:
-    """Ask the programs of the box."""
-    watched = [one for one in SERVICES if one.name in WATCHED and host.has(one.program)]
+def observe(host: Host, services: Sequence[Service]) -> Printed:
+    """Ask the programs of the box, which has these services."""
+    installed = [one for one in services if host.has(one.program)]
     return Printed(
         host.run("pfctl", "-s", "info").text,
         host.run("pfctl", "-s", "rules").text,
@@ -60,14 +58,16 @@ def observe(host: Host) -> Printed:
         host.run("sockstat", "-46lqw").text,
         {
             one.name: host.run("jls", "-j", f"svcj-{one.name}", "ip4.addr", "ip6.addr").text
-            for one in watched
+            for one in installed
             if one.name in JAILED
         },
-        tuple(one.what for one in watched if host.run(*one.ready).status != 0),
+        tuple(one.label for one in installed if one.needed and host.run(*one.ready).status != 0),
     )
 
 
-def judge(site: Site, files: Iterable[Rendered], printed: Printed) -> tuple[Verdict, ...]:
+def judge(
+    site: Site, files: Iterable[Rendered], printed: Printed, services: Sequence[Service]
+) -> tuple[Verdict, ...]:
     """The conditions on a box with `site`, whose rendered files are `files`."""
     facts = Facts(
         parse_interfaces(printed.interfaces),
@@ -78,7 +78,7 @@ def judge(site: Site, files: Iterable[Rendered], printed: Printed) -> tuple[Verd
     return (
         Verdict("pf guards every port towards strangers", _unguarded(site, printed)),
         Verdict("jails have their own addresses alone", _unconfined(files, printed.jails)),
-        *preflight.judge(site, facts),
+        *preflight.judge(site, facts, services),
     )
 
 
@@ -133,8 +133,9 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         words = line.split()
         if len(words) >= 6 and words[4].startswith(("tcp", "udp")):
             host, _, port = words[5].rpartition(":")
+            address = host.strip("[]").partition("%")[0]
             if port.isdigit():
-                yield Socket(words[1], words[4], host, int(port))
+                yield Socket(words[1], words[4][:3], address, int(port))
 
 
 def default_gateway(text: str) -> str:

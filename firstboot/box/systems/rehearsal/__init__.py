@@ -1,42 +1,42 @@
 """The rehearsal: Debian's programs on Linux in the place of the real box's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from firstboot.box.host import Host
-from firstboot.box.services import Command
 from firstboot.box.system import System
-from firstboot.box.systems.rehearsal.checkers import CHECKERS
 from firstboot.box.systems.rehearsal.nics import find, raised
-from firstboot.box.systems.rehearsal.services import SERVICES
 from firstboot.box.verdict import Verdict
+from firstboot.core.resources import overlays
 
 if TYPE_CHECKING:
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
+    from firstboot.site.services import Command, Service
 
 
-def verdicts(site: "Site", files: "Iterable[Rendered]", host: Host) -> tuple[Verdict, ...]:
+def verdicts(
+    site: "Site", files: "Iterable[Rendered]", host: Host, services: "Sequence[Service]"
+) -> tuple[Verdict, ...]:
     # The consoles greet before this loads the site model and the templates.
     from firstboot.box.systems.rehearsal import preflight
 
-    return preflight.verdicts(site, host)
+    return preflight.verdicts(site, host, services)
 
 
-def alias(address: "Address") -> Command:
+def alias(address: "Address") -> "Command":
     one = f"{address}/{address.max_prefixlen}"
     nodad = ("nodad",) if address.version == 6 else ()
     return "ip", "address", "replace", one, "dev", "lo1", *nodad
 
 
-def password(host: Host) -> Command:
+def password(host: Host) -> "Command":
     return ("/usr/local/libexec/exitisp/password",)
 
 
 SYSTEM = System(
-    services=SERVICES,
-    checkers=CHECKERS,
+    service_files=(overlays() / "rehearsal/services.yaml",),
     verdicts=verdicts,
     nics=find,
     raised=raised,

@@ -5,42 +5,35 @@ There are no jails, and nftables is in pf's place.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from firstboot.box import preflight
 from firstboot.box.host import Host
-from firstboot.box.preflight import Facts, Socket, address_of
-from firstboot.box.systems.rehearsal.services import SERVICES
+from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Verdict
 from firstboot.core.values import Address
+from firstboot.site.listening import Socket
 from firstboot.site.model import Site
-
-NAMES = {"unbound": "local-unbound", "chronyd": "ntpd"}
-"""Programs that the real box has under another name."""
+from firstboot.site.services import Service
 
 EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104
 """How ss(8) writes what sockstat(1) writes as ``*``."""
 
-WATCHED = ("local_unbound", "exitisp_relays", "openbgpd")
-"""The services that have to run before the ports go up."""
 
-
-def verdicts(site: Site, host: Host) -> tuple[Verdict, ...]:
-    """The conditions on a box with `site`."""
+def verdicts(site: Site, host: Host, services: Sequence[Service]) -> tuple[Verdict, ...]:
+    """The conditions on a box with `site` and these services."""
     rules = host.run("nft", "list", "table", "netdev", "exitisp").text
     routes = [host.run("ip", family, "route", "show", "default").text for family in ("-4", "-6")]
     facts = Facts(
         parse_addresses(host.run("ip", "-json", "address").text),
         tuple(parse_sockets(host.run("ss", "-H", "-lntup").text)),
         default_gateway("".join(routes)),
-        tuple(
-            one.what for one in SERVICES if one.name in WATCHED and host.run(*one.ready).status != 0
-        ),
+        tuple(one.label for one in services if one.needed and host.run(*one.ready).status != 0),
     )
     return (
         Verdict("nftables guards every port towards strangers", unguarded(site, rules)),
-        *preflight.judge(site, facts),
+        *preflight.judge(site, facts, services),
     )
 
 
@@ -82,8 +75,8 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         owner = re.search(r'\(\("([^"]+)"', line)
         name = owner[1] if owner else "somebody"
         if port.isdigit():
-            where = "*" if host in EVERYWHERE else host.partition("%")[0]
-            yield Socket(NAMES.get(name, name), words[0], where, int(port))
+            where = "*" if host in EVERYWHERE else host.strip("[]").partition("%")[0]
+            yield Socket(name, words[0], where, int(port))
 
 
 def default_gateway(text: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.box.systems.freebsd.preflight import Printed, judge, observe
 from firstboot.site.render import Rendered
 from tests.firstboot.box.box import Box, example
@@ -38,7 +39,9 @@ Destination        Gateway            Flags         Netif Expire
 def printed(box: Box) -> Printed:
     """Of a box on which everything is as it has to be."""
     box.programs.up |= {"local_unbound", "exitisp_relays", "openbgpd"}
-    return dataclasses.replace(observe(box.machine), sockets=SOCKETS, routes=ROUTES)
+    return dataclasses.replace(
+        observe(box.machine, SYSTEM.services), sockets=SOCKETS, routes=ROUTES
+    )
 
 
 def files(printed: Printed) -> list[Rendered]:
@@ -52,7 +55,11 @@ def files(printed: Printed) -> list[Rendered]:
 
 
 def reasons(printed: Printed, wanted: list[Rendered]) -> list[str]:
-    return [verdict.reason for verdict in judge(SITE, wanted, printed) if not verdict.holds]
+    return [
+        verdict.reason
+        for verdict in judge(SITE, wanted, printed, SYSTEM.services)
+        if not verdict.holds
+    ]
 
 
 def test_a_box_that_is_as_planned_passes(printed: Printed) -> None:
@@ -79,7 +86,12 @@ def test_a_box_that_is_as_planned_passes(printed: Printed) -> None:
         ("sockets", "127.0.0.1:53 ", "192.0.2.2:53 ", "local-unbo listens on 192.0.2.2 port 53"),
         ("sockets", "198.51.100.11:443", "*:443", "tor listens on * port 443"),
         ("sockets", "198.51.100.11:443", "192.0.2.2:443", "tor listens on 192.0.2.2 port 443"),
-        ("sockets", "[2001:db8:ee::1]:123", "[fe80::1%ix0]:123", "ntpd listens on [fe80::1%ix0]"),
+        (
+            "sockets",
+            "[2001:db8:ee::1]:123",
+            "[fe80::1%ix0]:123",
+            "ntpd listens on fe80::1 port 123",
+        ),
     ],
 )
 def test_each_thing_that_could_leak_is_seen(
