@@ -203,7 +203,7 @@ def test_ssh_is_for_the_management_port_alone() -> None:
     site = example("one-port-of-each")
     management = next(port for port in site.ports if port.role is PortRole.MANAGEMENT)
     found = rules(conf(site))
-    ssh = [rule for rule in found if "port 22" in rule.rest]
+    ssh = [rule for rule in found if "port { 22 }" in rule.rest]
     assert [(r.action, r.interfaces) for r in ssh] == [
         ("pass", (management.interface,)),
         ("block", ("ix2",)),
