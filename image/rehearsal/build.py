@@ -110,7 +110,7 @@ def build(
 
 
 def program() -> Program:
-    """Return the wizard, with the rehearsal's templates and services beside those of the overlays."""
+    """Return the wizard with the overlays, and the templates and services of the rehearsal."""
     own = Program.read()
     paths = [*sorted((FOLDER / "templates").iterdir()), FOLDER / services.FILE]
     added = {f"overlays/rehearsal/{one.relative_to(FOLDER)}": one.read_bytes() for one in paths}

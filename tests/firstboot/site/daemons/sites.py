@@ -41,9 +41,13 @@ def files(site: Site, overlay: str, box: Box = BOX) -> dict[str, Rendered]:
 
 @functools.cache
 def _alone(overlay: str) -> Path:
-    """A folder with nothing but `overlay` in it, until this process ends."""
+    """A folder with `overlay`, and with the services of the others, until this process ends."""
     folder = tempfile.TemporaryDirectory(prefix="overlays-")
     atexit.register(folder.cleanup)
+    for path in (ROOT / "overlays").glob("*/services.yaml"):
+        if path.parent.name != overlay:
+            (Path(folder.name) / path.parent.name).mkdir()
+            (Path(folder.name) / path.parent.name / path.name).symlink_to(path)
     (Path(folder.name) / overlay).symlink_to(ROOT / "overlays" / overlay)
     return Path(folder.name)
 
