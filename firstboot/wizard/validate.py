@@ -47,8 +47,8 @@ LATER = {
     "scopes": ("ports", "peers", "relays", "dns", "router"),
     "ports": ("peers",),
 }
-"""The parts of the site that are left out when an answer in a part is judged. When a port is
-judged, management is there: a port without a way to the administrators is refused at once."""
+"""The parts of the site that are left out when an answer in a part is judged. The ports are judged
+with management, where it is known: they need a way to the networks of the administrators."""
 
 MOST_FAULTS = 1000
 

@@ -1,12 +1,18 @@
 """Lines, pages and pipes."""
 
+import contextlib
 import os
+import threading
+from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstboot.wizard.line_editor import Hidden, LineLost, shown
-from firstboot.wizard.terminal import MORE, Terminal, console
+from firstboot.wizard.line_editor import Hidden, LineLost, hidden, shown
+from firstboot.wizard.terminal import MORE, SHOWN_AGAIN, Terminal, console
+
+PATIENCE = 60
+"""Seconds; the machine may have much else to do."""
 
 
 class Typed:
@@ -97,3 +103,98 @@ def test_a_pipe_is_read_without_echo_or_pages() -> None:
     os.close(target)
     with os.fdopen(seen, "rb") as file:
         assert file.read() == b"One? " + b"x\n" * 50 + b"Two? Three? "
+
+
+def test_a_refusal_and_a_note_differ_in_the_first_column() -> None:
+    seen: list[str] = []
+    terminal = Terminal(Typed(), seen.append)
+    terminal.refuse("word " * 20)
+    terminal.note("word " * 20)
+    refusal, more, note, _ = "".join(seen).splitlines()
+    assert refusal.startswith("!! No: word")
+    assert more.startswith("   word")
+    assert note.startswith("   Taken. Note: word")
+
+
+@contextlib.contextmanager
+def on_a_terminal() -> Iterator[tuple[Terminal, int]]:
+    """A console on a pseudo-terminal, and the end where a person types and reads."""
+    near, far = os.openpty()
+    try:
+        with console(far, far) as terminal:
+            yield terminal, near
+    finally:
+        os.close(far)
+        os.close(near)
+
+
+def test_what_is_typed_ahead_of_a_hidden_question_is_no_secret() -> None:
+    with on_a_terminal() as (terminal, near):
+        os.write(near, b"one\rahead\r")
+        assert terminal.ask("One?") == "one"
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(terminal.ask("Secret?", hidden)))
+        asking.start()
+        read_until(near, b"Secret?")
+        os.write(near, b"korund\r")
+        asking.join(PATIENCE)
+        assert answers == ["korund"]
+
+
+def test_a_secret_typed_twice_is_neither_shown_nor_the_next_answer() -> None:
+    with on_a_terminal() as (terminal, near):
+        answers: list[str] = []
+
+        def ask() -> None:
+            answers.append(terminal.ask("Secret?", hidden))
+            answers.append(terminal.ask("Colour?"))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        seen = read_until(near, b"Secret?")
+        os.write(near, b"korund\rkorund\r")
+        seen += read_until(near, b"Colour? ")
+        os.write(near, b"red\r")
+        asking.join(PATIENCE)
+        assert answers == ["korund", "red"]
+        assert b"korund" not in seen
+        assert SHOWN_AGAIN.encode() in seen
+
+
+def test_what_is_typed_ahead_of_a_refusal_is_forgotten() -> None:
+    with on_a_terminal() as (terminal, near):
+        os.write(near, b"one\rtwo\r")
+        assert terminal.ask("One?") == "one"
+        terminal.refuse("This is no number.")
+        os.write(near, b"1\r")
+        assert terminal.ask("One?") == "1"
+
+
+def test_what_is_typed_to_turn_a_page_is_not_shown() -> None:
+    with on_a_terminal() as (terminal, near):
+        saying = threading.Thread(target=lambda: terminal.say("\n".join(map(str, range(40)))))
+        saying.start()
+        seen = read_until(near, MORE.encode())
+        os.write(near, b"korund\r")
+        saying.join(PATIENCE)
+        assert b"korund" not in seen + read_until(near, b"39\r\n")
+
+
+def test_a_line_that_cannot_be_an_answer_is_asked_for_again() -> None:
+    with on_a_terminal() as (terminal, near):
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(terminal.ask("One?")))
+        asking.start()
+        read_until(near, b"One?")
+        os.write(near, b"a\x07b\r")
+        assert b"!! No: The line has a control character" in read_until(near, b"One?")
+        os.write(near, b"ab\r")
+        asking.join(PATIENCE)
+        assert answers == ["ab"]
+
+
+def read_until(near: int, text: bytes) -> bytes:
+    seen = b""
+    while text not in seen:
+        seen += os.read(near, 4096)
+    return seen
