@@ -1,1 +1,1 @@
-"""The conversation that fills in a site: questions, answers, and at the end a site or nothing."""
+"""The wizard: a conversation on a console that fills in a site."""

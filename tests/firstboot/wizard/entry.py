@@ -1,6 +1,6 @@
-"""The wizard as a program of its own: ``python -m tests.firstboot.wizard.entry FOLDER CONSOLE``.
+"""Run the wizard as a program: ``python -m tests.firstboot.wizard.entry FOLDER CONSOLE``.
 
-It keeps its answers in FOLDER, writes the site there once it is saved, and says how it ended.
+It keeps its answers in FOLDER, writes the site there once it is saved, and prints how it ended.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The far end of a process's pseudo-terminal."""
+"""The end of a process's pseudo-terminal where a person types and reads."""
 
 import io
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from typing import Any
 import pexpect
 
 PATIENCE = 120
-"""Seconds; the machine may have much else to do."""
+"""Seconds; the machine may be busy."""
 
 
 class Far:
-    """Types into `child`, and keeps all that was seen there."""
+    """Types into `child` and keeps everything that it printed."""
 
     def __init__(self, child: "pexpect.spawn[Any]") -> None:
         self.child = child
@@ -34,6 +34,6 @@ class Far:
         self.child.send(key)
 
     def end(self) -> str:
-        """What it said at last."""
+        """Wait for the end of the program; return how it says it ended."""
         self.child.expect(pexpect.EOF)
         return self.seen.rpartition(b"ENDED ")[2].strip().decode()

@@ -8,15 +8,15 @@ from firstboot.site.model import Peer, PeerRole, Site
 from qemu.lab.conversation import Turn, conversation
 
 CONTROL_C = "\x03"
-"""As an answer: the key. With Enter after it, the question whether to leave is answered too: no."""
+"""Control-C, as an answer. Enter after it answers the question whether to leave: no."""
 
 MEMBERS = 40
-"""Peers that are pasted."""
+"""The number of peers that are pasted."""
 
 
 def trying(site: Site) -> tuple[list[Turn], Site]:
-    """A conversation with all that people do besides answering, and the site that it makes: what
-    is refused, help, steps back, Control-C, letters with accents, forty peers in one paste."""
+    """Return a conversation with refusals, explanations, steps back, Control-C, letters with
+    accents and forty peers in one paste, and the site that it makes."""
     name, asn = site.operator.name, str(site.asn)
     turns = conversation(site)
     at = turns.index(("Name of the operator", name))
@@ -46,7 +46,7 @@ def trying(site: Site) -> tuple[list[Turn], Site]:
 
 
 def many() -> list[Peer]:
-    """Members of the examples' exchange."""
+    """Return members of the exchange in the examples."""
     return [
         Peer(f"member-{n}", Asn(196800 + n), PeerRole.PEER, (ip_address(f"203.0.113.{100 + n}"),))
         for n in range(1, MEMBERS + 1)

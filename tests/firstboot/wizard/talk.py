@@ -1,4 +1,4 @@
-"""A terminal in the same process, with a person who follows a script in front of it."""
+"""A terminal in this process, with a person in front of it who follows a script."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -43,8 +43,10 @@ def machine(
 
 
 class Person:
-    """Types the answers of a script, each after a prompt that has the text it is for, and then is
-    gone. `screen` is all that could be seen, `prompts` the lines in which something was asked."""
+    """Types the answers of a script, each after the prompt that it is for; then the input ends.
+
+    `screen` is everything that was visible, `prompts` are the lines that asked for something.
+    """
 
     def __init__(
         self, script: list[Turn], before: Callable[[], object] = lambda: None, paged: bool = False
@@ -84,14 +86,14 @@ class Person:
 
 
 def by_key(script: list[Turn]) -> list[Turn]:
-    """A script for somebody who types Control-C without Enter after it, and stays."""
+    """Return the script of a person who types Control-C without Enter after it, and stays."""
     return [turn for one in script for turn in ([one, STAY] if one[1] == CONTROL_C else [one])]
 
 
 def talk(
     draft: Draft, script: list[Turn], view: MachineView | None = None, paged: bool = False
 ) -> tuple[Outcome, Person]:
-    """Follow `script` to its end; what came of it, and what was seen."""
+    """Follow `script` to its end. Return the outcome and the person, who has what was visible."""
     person = Person(script, paged=paged)
     greeting = INTRO if BEGIN in script[:1] else ""
     with first_come(draft.path.with_name("lock"), person.terminal, "ttyu0", greeting):

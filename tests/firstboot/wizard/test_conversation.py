@@ -34,8 +34,8 @@ PARTIAL = (
     "The same again",
     *(f"{number}>" for number in range(2, 9)),
 )
-"""Prompts before which nothing was said that could be kept: the first about a part of a list, and
-those of answers that are not whole yet."""
+"""Prompts before which there is nothing to keep: the first question about a list item, and the
+prompts in the middle of an answer."""
 
 
 def site_of(path: Path) -> Site:
@@ -47,13 +47,13 @@ def empty(folder: Path) -> Draft:
 
 
 def until(script: list[Turn], prompt: str) -> list[Turn]:
-    """What comes before the question that has `prompt` in it."""
+    """Return the turns before the question that contains `prompt`."""
     at = next(at for at, (expected, _) in enumerate(script) if prompt in expected)
     return script[:at]
 
 
 def whole(folder: Path, path: Path = ONE) -> Draft:
-    """A draft in which nothing is missing."""
+    """Return a draft with all answers."""
     draft = Draft.from_site(folder / "draft.yaml", site_of(path), passwords.hashed(PASSWORD))
     draft.keep()
     return draft
@@ -69,7 +69,7 @@ def test_a_whole_conversation_makes_the_site(path: Path, tmp_path: Path) -> None
     assert "error:" not in person.screen
 
 
-def test_a_conversation_with_all_that_people_do_makes_the_site_too(tmp_path: Path) -> None:
+def test_mistakes_steps_back_and_pastes_do_not_change_the_site(tmp_path: Path) -> None:
     script, site = trying(site_of(TWO))
     outcome, person = talk(empty(tmp_path), by_key(script))
     assert isinstance(outcome, Saved)
@@ -88,8 +88,8 @@ def test_no_secret_is_on_the_screen_and_others_cannot_read_the_draft(tmp_path: P
     assert PASSWORD not in kept.read_text()
 
 
-def test_whoever_is_cut_off_is_asked_the_same_question_again(tmp_path: Path) -> None:
-    """At every question of a conversation: what is on the disk is enough to go on from there."""
+def test_after_an_interruption_the_open_question_is_asked_again(tmp_path: Path) -> None:
+    """At every question of a conversation, what is on the disk is enough to go on from there."""
     script = conversation(site_of(TWO))
     kept = tmp_path / "draft.yaml"
     copies: list[Path] = []
@@ -486,7 +486,7 @@ def test_a_weak_or_mistyped_password_is_refused(tmp_path: Path) -> None:
 
 
 def _parts() -> list[tuple[Key, Plain]]:
-    """Everything that is said in a conversation, in its order."""
+    """Return all answers of a conversation, in their order."""
     tree = partial.of(site_of(TWO))
     assert isinstance(tree, dict)
     parts: list[tuple[Key, Plain]] = []
@@ -522,7 +522,7 @@ ANYTHING = st.sampled_from(
 def test_no_answer_ends_the_conversation_but_leaving(
     start: int, answers: list[str], tmp_path: Path
 ) -> None:
-    """From anywhere in a conversation, with whatever typed."""
+    """From any point of a conversation, whatever is typed."""
     draft = empty(tmp_path)
     draft.clear()
     for key, value in PARTS[: start % len(PARTS)]:

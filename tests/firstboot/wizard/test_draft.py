@@ -1,4 +1,4 @@
-"""Answers on disk: whole after whatever happens, and what can be used of files by hand."""
+"""Answers on disk survive power cuts; site files with mistakes are used as far as possible."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ ANSWERS: tuple[tuple[Key, Any], ...] = (
 
 
 class Cut(Exception):
-    """The power went."""
+    """The power failed."""
 
 
 TREES = st.recursive(

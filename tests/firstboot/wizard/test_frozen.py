@@ -1,4 +1,4 @@
-"""The wizard as one program, frozen for this system: the same conversation."""
+"""The wizard, frozen for this system into one program, holds the same conversation."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.image.freeze.made import frozen_for_linux
 
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[Far]:
-    """A console of a box in a folder, which has no programs."""
+    """Return the console of a box that is a folder without any programs."""
     (tmp_path / "cfg").mkdir()
     program = frozen_for_linux().folder / "exitisp"
     child = pexpect.spawn(

@@ -1,4 +1,4 @@
-"""Lines as they are typed, whatever is typed."""
+"""Lines are edited and echoed, whatever is typed."""
 
 import os
 import re
@@ -25,7 +25,7 @@ from firstboot.wizard.line_editor import (
 
 @contextmanager
 def keyboard(data: bytes) -> Iterator[tuple[Keyboard, list[str]]]:
-    """A keyboard on which `data` is typed, and then nobody is there; and what it echoes."""
+    """Yield a keyboard on which `data` is typed before the input ends, and its echoes."""
     source, target = os.pipe()
     writer = threading.Thread(target=_write, args=(target, data))
     writer.start()

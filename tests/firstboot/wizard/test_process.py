@@ -50,7 +50,7 @@ def test_a_whole_conversation_over_a_terminal_makes_the_site(tmp_path: Path) -> 
 
 
 def keys_of_rsa(count: int) -> list[str]:
-    """Public keys of 4096 bits: lines three times as long as a terminal takes by itself."""
+    """Return public keys of 4096 bits, three times as long as the lines that a terminal edits."""
     keys = []
     for number in range(count):
         parts = [b"ssh-rsa", b"\1\0\1", b"\0" + bytes([0x80 | number]) * 512]
@@ -87,7 +87,7 @@ def test_long_keys_and_forty_peers_are_pasted_in_one_go(tmp_path: Path) -> None:
     assert draft.get(("management", "keys")) == keys
 
 
-def test_a_conversation_with_all_that_people_do_makes_the_site_too(tmp_path: Path) -> None:
+def test_mistakes_steps_back_and_pastes_do_not_change_the_site(tmp_path: Path) -> None:
     script, site = trying(load(TWO).value)
     with wizard(tmp_path) as far:
         play(far, script)

@@ -1,4 +1,4 @@
-"""The table and the drawing: as wide as a terminal, with everything in them and no secrets."""
+"""The table and the drawing fit the terminal, and show everything but secrets."""
 
 from dataclasses import replace
 from pathlib import Path

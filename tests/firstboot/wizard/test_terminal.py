@@ -1,4 +1,4 @@
-"""Lines, pages and pipes."""
+"""A terminal wraps lines, turns pages, hides secrets; a pipe has neither echo nor pages."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ from firstboot.wizard.line_editor import Hidden, LineLost, hidden, shown
 from firstboot.wizard.terminal import MORE, SHOWN_AGAIN, Terminal, console
 
 PATIENCE = 60
-"""Seconds; the machine may have much else to do."""
+"""Seconds; the machine may be busy."""
 
 
 class Typed:
-    """Enter, as often as it is asked for."""
+    """Enter, whenever something is asked."""
 
     def __init__(self, waiting: bool = False) -> None:
         self.waiting = waiting

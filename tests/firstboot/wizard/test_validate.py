@@ -1,4 +1,4 @@
-"""What an answer is blamed for, and what not."""
+"""An answer is blamed for what is wrong with it, and for nothing else."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.firstboot.wizard.talk import machine
 
 
 def tree(*without: tuple[str | int, ...]) -> Tree:
-    """The example, with some of its answers missing."""
+    """Return the answers of the example without those at the keys `without`."""
     found = partial.of(load(ONE).value)
     assert isinstance(found, dict)
     for key in without:

@@ -1,4 +1,4 @@
-"""Peers by the dozen."""
+"""Peers that are pasted."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def whole(folder: Path) -> Draft:
 
 
 def pasting(lines: list[str]) -> list[Turn]:
-    """From the review to the list of peers, a paste, and back there."""
+    """Return the turns from the review to the list of peers, and a paste there."""
     pasted = [(">", line) for line in [*lines, ""]]
     return [("save, change", "change peers"), (PEERS, "paste"), *pasted]
 
