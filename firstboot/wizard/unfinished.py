@@ -10,8 +10,8 @@ def go_on_or_drop(terminal: Terminal, unfinished: Draft, running: Draft) -> Draf
     configuration. Raises Interrupted and LineLost."""
     changed = differences(running, unfinished)
     when = f"on {unfinished.begun_at} " if unfinished.begun_at else "earlier "
-    terminal.say(f"A change that was begun {when}has not been saved. It differs from the running")
-    terminal.say("configuration in:" if changed else "configuration in nothing.")
+    differs = "differs from the running configuration in:" if changed else "changes nothing."
+    terminal.say(f"A change that was begun {when}has not been saved. It {differs}")
     for line in changed:
         terminal.say(f"  {line}", hang=2)
     while True:

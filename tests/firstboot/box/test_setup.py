@@ -120,3 +120,25 @@ def test_answers_about_an_older_generation_are_not_taken_up_again(box: Box, sit:
     assert chosen is not None
     assert b"65538" in chosen.read().site
     assert person.left == []
+
+
+def test_an_unfinished_change_is_gone_on_with_and_saved(box: Box, sit: Sit) -> None:
+    configured(box)
+    setup.keep_password(box.machine, "$6$salt$hash")
+    leave: list[Turn] = [
+        ("save, change", "change operator"),
+        ("Name of the operator", "Another Cooperative"),
+        ("Mail address", "quit"),
+        ("Leave?", "yes"),
+    ]
+    first = sit(leave)
+    assert setup.reconfigure(box.machine) == 1
+    assert "has not been saved" not in first.screen
+    person = sit([("go on or drop", "go on"), SAVE])
+    assert setup.reconfigure(box.machine) == 0
+    assert "has not been saved. It differs" in " ".join(person.screen.split())
+    change = f"Name of the operator: {SITE.operator.name} -> Another Cooperative"
+    assert " ".join(person.screen.split()).count(change) == 2
+    chosen = box.machine.generations.chosen()
+    assert chosen is not None
+    assert b"Another Cooperative" in chosen.read().site
