@@ -37,6 +37,7 @@ def far(tmp_path: Path) -> Iterator[Far]:
 
 def test_the_frozen_program_holds_the_same_conversation(far: Far, tmp_path: Path) -> None:
     script, site = trying(load(TWO).value)
+    script = [(prompt.removesuffix(" ["), answer) for prompt, answer in script]  # no cards here
     play(far, [*script[:-1], ("save, change, start over or quit", "quit"), ("Leave?", "yes")])
     far.child.expect_exact(b"The answers are kept.")
     far.child.expect(pexpect.EOF)
