@@ -1,7 +1,7 @@
-"""What a machine prints that means something: prompts to wait for, and the ends of hope.
+"""What a machine prints that means something: prompts, and messages after which a boot has failed.
 
-The texts are those of FreeBSD's loader (stand/), kernel (sys/), init(8) and rc(8), of Linux and
-systemd for the rehearsal image, of SeaBIOS and of OVMF.
+The texts are those of FreeBSD's and HardenedBSD's loader (stand/), kernel (sys/), init(8) and
+rc(8), of Linux and systemd for the rehearsal, of SeaBIOS and of OVMF.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """`meaning` completes a sentence: "waited for ...", "saw ..."."""
+    """A pattern in the output; `meaning` completes the sentences "waited for ..." and "saw ..."."""
 
     meaning: str
     pattern: re.Pattern[str]
@@ -21,7 +21,7 @@ def sign(meaning: str, pattern: str) -> Sign:
 
 
 def text(literal: str) -> Sign:
-    """The sign that is `literal` itself."""
+    """The sign for exactly this text."""
     return Sign(repr(literal), re.compile(re.escape(literal)))
 
 
@@ -36,7 +36,11 @@ PANIC = sign(
     "a kernel panic",
     r"(?<!after )panic: |Fatal (?:double fault|trap \d+)|Kernel panic - not syncing",
 )
-DEBUGGER = sign("the kernel's debugger", r"[\r\n]db> ")
+DEBUGGER = sign("the kernel's debugger", r"[\r\n]db> |KDB: enter: |\[ thread pid \d+ tid \d+ \]")
+"""As kdb_enter() of sys/kern/subr_kdb.c and ddb(4) announce it. A kernel without DDB says
+`KDB: enter:` and goes on."""
+
+RESTART = sign("a restart after a panic", r"Automatic reboot in \d+ seconds")
 MOUNTROOT = sign("a kernel without a root file system", r"mountroot> |[\r\n]\(initramfs\) ")
 NO_KERNEL = sign("a loader without a kernel", r"can't load '|LUA ERROR")
 BTX_HALTED = sign("a boot program that crashed", r"BTX halted")
@@ -61,8 +65,8 @@ BOOT_ABORTED = sign(
 )
 LOGIN_INCORRECT = sign("a refused login", r"Login incorrect")
 
-CRASHES = (PANIC, DEBUGGER)
-"""What is never good news."""
+CRASHES = (PANIC, DEBUGGER, RESTART)
+"""Failures whatever the machine is doing."""
 
 FAILURES = (
     *CRASHES,
@@ -75,5 +79,5 @@ FAILURES = (
     BOOT_ABORTED,
     SINGLE_USER,
 )
-"""What ends the hope of a healthy boot. A test of a fallback from one slot to the other waits
-with CRASHES instead: there, a boot program without a loader is the point."""
+"""Messages after which a boot will not come to a login. A test of the fallback from one slot to the
+other waits with CRASHES instead, since a boot program without a loader is what it provokes."""

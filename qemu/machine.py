@@ -124,6 +124,10 @@ class Machine:
         out."""
         self._execute("system_reset")
 
+    def send_break(self) -> None:
+        """Send a BREAK over COM1, the console."""
+        self._execute("human-monitor-command", **{"command-line": "chardev-send-break com1"})
+
     def unplug(self, nic: int) -> None:
         """Pull the cable out of a network card, the first of which is 0: it has no carrier."""
         self._execute("set_link", name=f"net{nic}", up=False)

@@ -1,10 +1,13 @@
 """Real base sets, images made from them, and machines that boot them.
 
-An image is the one that anybody gets, and three more overlays: a root shell on the second serial
-port, because the root of an image that nobody configured is locked, programs at addresses that an
-emulator knows already, and routes that take it no tables. It has the packages that are shared
-beside the repository, if there are any. `real` has no wizard, and offers a login at once;
-`complete` has the wizard too.
+Every folder of base sets that `tests.base_sets` finds has its turn: a test that uses the fixture
+`sets`, or one built on it, runs once for each.
+
+The images are those that anybody gets, with three more overlays. One gives a root shell on the
+second serial port, since root is locked in an image that nobody configured. The others switch off
+the randomisation of addresses and dxr's tables, which slow an emulator down. The images have the
+packages that are shared beside the repository, if there are any. `real` has no wizard and offers a
+login at once; `complete` has the wizard.
 """
 
 import os
@@ -22,9 +25,11 @@ from image.inputs.packages import Given
 from image.kernel.kernel import Kernel
 from image.packages import reviewed
 from image.tree import Tree
+from qemu.console import Console
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
 from qemu.machine import Machine
+from tests.base_sets import NONE, found
 from tests.image.freeze.made import frozen_for_freebsd
 from tests.image.packages.fixtures import FIXTURES
 
@@ -33,15 +38,15 @@ LOCK = ROOT / "image" / "hardenedbsd.lock.yaml"
 
 SHELL = Path(__file__).parent / "shell"
 ADDRESSES = Path(__file__).parent / "addresses"
-"""QEMU translates a program anew for each address that it lies at (up to version 7.2 at least), so
-scripts run five times as fast where addresses are not random. test_frozen.py does without it."""
+"""QEMU translates a program anew for each address that it is loaded at (version 7.2), so scripts
+run five times as fast where addresses are not random. test_frozen.py leaves them random."""
 
 ROUTES = Path(__file__).parent / "routes"
 """dxr computes most of its tables anew for each change of a few routes, which takes an emulator
-seconds. test_performance.py does without."""
+seconds. test_performance.py leaves dxr on."""
 
 RANDOM = "kern.elf64.aslr.enable"
-"""What FreeBSD's kernel has, and HardenedBSD's has something of its own for."""
+"""A setting of FreeBSD's kernel alone: HardenedBSD has settings of its own for it."""
 
 PACKAGES = Given(str(FIXTURES), FIXTURES / "keys") if (FIXTURES / "meta.conf").is_file() else None
 
@@ -58,21 +63,34 @@ STICK = 4 << 30
 
 @dataclass(frozen=True)
 class Real:
-    """An image of real sets, and the tree that is in its first slot."""
+    """An image of real sets, the folder of the sets, and the tree in the image's first slot."""
 
     image: Path
+    sets: Path
     tree: Tree
 
 
-@pytest.fixture(scope="session")
-def sets() -> Path:
-    folder = Path(os.environ.get("EXITISP_SETS") or cache_folder())
-    if not (folder / "MANIFEST").exists():
-        pytest.skip(
-            f"no base sets in {folder}: put MANIFEST, base.txz and kernel.txz of a HardenedBSD "
-            "or FreeBSD 15 build there, or name their folder in EXITISP_SETS"
-        )
+def name_of(sets: Path | None) -> str:
+    return "no sets" if sets is None else sets.name
+
+
+@pytest.fixture(scope="session", params=found(), ids=name_of)
+def sets(request: pytest.FixtureRequest) -> Path:
+    if request.param is None:
+        pytest.skip(NONE)
+    folder: Path = request.param
     return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a machine run on one worker (xdist_group), but those of other sets on
+    another: pytest-xdist joins the names of all groups of a test."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        sets = parameters.params.get("sets") if parameters else None
+        if sets and item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(name_of(sets)))
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +134,7 @@ def made(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None 
     build.build(verified, overlays, image, kept, packages=PACKAGES, reviewed=read, wizard=wizard)
     inputs = build.Inputs(verified, overlays, PACKAGES, read, wizard)
     with build.assembling(inputs, kept, None) as assembled:
-        return Real(image, assembled.tree)
+        return Real(image, sets, assembled.tree)
 
 
 def machine(
@@ -126,6 +144,13 @@ def machine(
     return Machine(disk, folder=folder, firmware=firmware, memory=1024, name=name)
 
 
-def transcripts() -> Path:
-    """Where the consoles' transcripts are kept after the run."""
-    return ROOT / "build" / "boot"
+def transcripts(sets: Path | None = None) -> Path:
+    """The folder that keeps the consoles' transcripts after the run, of machines of these sets."""
+    folder = ROOT / "build" / "boot"
+    return folder if sets is None else folder / name_of(sets)
+
+
+def identify(shell: Console) -> str:
+    """What runs there, printed into the transcript: the kernel, and HardenedBSD's settings where it
+    has some."""
+    return shell.run("uname -v; sysctl hardening 2>/dev/null || true").text

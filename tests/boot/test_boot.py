@@ -13,7 +13,7 @@ from qemu.console_patterns import LOGIN, LOGIN_INCORRECT, PASSWORD
 from qemu.disk import Bus
 from qemu.firmware import Firmware
 from qemu.machine import Machine
-from tests.boot.conftest import BOOT, ROOT, STICK, Real, full, machine, transcripts
+from tests.boot.conftest import BOOT, ROOT, STICK, Real, full, identify, machine, transcripts
 from tests.boot.power import loses_nothing
 from tests.boot.services import enabled, listed
 
@@ -38,9 +38,11 @@ TYPES = {Kind.DIRECTORY: 0o040000, Kind.FILE: 0o100000, Kind.SYMLINK: 0o120000}
 def box(request: pytest.FixtureRequest, real: Real) -> Iterator[Machine]:
     """A box after its first boot."""
     firmware, bus = request.param
-    with machine(real.image, transcripts(), firmware, bus, f"first-{firmware.value}") as running:
+    name = f"first-{firmware.value}"
+    with machine(real.image, transcripts(real.sets), firmware, bus, name) as running:
         running.console.expect(LOGIN, timeout=BOOT)
         running.shell.open_shell(timeout=BOOT)
+        identify(running.shell)
         yield running
 
 
@@ -239,7 +241,7 @@ def test_the_slot_is_told_by_the_loader(box: Machine) -> None:
 
 
 def test_no_service_complained(box: Machine) -> None:
-    transcript = (transcripts() / f"{box.name}.com1.txt").read_text(errors="replace")
+    transcript = box.console.transcript.text.read_text(errors="replace")
     for sign in ("WARNING: run_rc_command", "not found", "No such file", "failed", "Traceback"):
         known = (
             "g_dev_taste",

@@ -36,7 +36,9 @@ def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
     image = isp.image(sets, tmp_path_factory.mktemp("day-two"))
     put(image, compose(SITE).replace("asn: 64499", "asn: 64511000000").encode())
     disk = Disk(image, size=STICK)
-    with Machine(disk, folder=transcripts(), nics=nics(), memory=1536, name="day-two") as machine:
+    with Machine(
+        disk, folder=transcripts(sets), nics=nics(), memory=1536, name="day-two"
+    ) as machine:
         machine.console.expect("peers[1].asn: expected an ASN", timeout=BOOT)
         machine.console.expect(conversation.BEGIN[0], timeout=BOOT)
         machine.console.send_line("")

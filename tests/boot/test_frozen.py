@@ -60,7 +60,7 @@ def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     frozen = frozen_for_freebsd()
     added = (overlay.load(SHELL), carrying(folder / "overlay"))
     real = made(sets, folder / "frozen.img", *added, wizard=frozen)
-    with Machine(Disk(real.image, Bus.USB), folder=transcripts(), name="frozen") as running:
+    with Machine(Disk(real.image, Bus.USB), folder=transcripts(sets), name="frozen") as running:
         running.shell.open_shell(timeout=BOOT)
         yield Box(running, frozen)
 

@@ -6,6 +6,7 @@ another: `./exitisp test --full`.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,41 +27,64 @@ from qemu.lab.report import Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
-from tests.boot.conftest import LOCK, PACKAGES, ROOT, full, transcripts
+from tests.base_sets import NONE, found
+from tests.boot.conftest import LOCK, PACKAGES, ROOT, full, name_of, transcripts
 from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot]
 
-SYSTEMS = (
-    pytest.param(REHEARSAL, id="rehearsal", marks=pytest.mark.xdist_group("lab-rehearsal")),
-    pytest.param(HARDENEDBSD, id="hardenedbsd", marks=[pytest.mark.xdist_group("lab"), full]),
+
+@dataclass(frozen=True)
+class Subject:
+    """What an image is made of: a system, and the base sets of the real one."""
+
+    system: System
+    sets: Path | None = None
+
+
+SUBJECTS = (
+    pytest.param(
+        Subject(REHEARSAL), id="rehearsal", marks=pytest.mark.xdist_group("lab-rehearsal")
+    ),
+    *(
+        pytest.param(
+            Subject(HARDENEDBSD, folder),
+            id=name_of(folder),
+            marks=[pytest.mark.xdist_group(f"lab-{name_of(folder)}"), full],
+        )
+        for folder in found()
+    ),
 )
 
 
-@pytest.fixture(scope="module", params=SYSTEMS)
-def system(request: pytest.FixtureRequest) -> System:
-    found: System = request.param
+@pytest.fixture(scope="module", params=SUBJECTS)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    found: Subject = request.param
     return found
 
 
 @pytest.fixture(scope="module")
-def image(
-    system: System, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def system(subject: Subject) -> System:
+    return subject.system
+
+
+@pytest.fixture(scope="module")
+def image(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As it is built: nothing is in it for the test."""
-    made = tmp_path_factory.mktemp("lab") / Path(system.image).name
-    if system == REHEARSAL:
+    made = tmp_path_factory.mktemp("lab") / Path(subject.system.image).name
+    if subject.system == REHEARSAL:
         try:
             return rehearsal.build([], made, cache_folder().parent).image
         except Refusal as refusal:
             if refusal.where == "Debian's packages":
                 pytest.skip(str(refusal))
             raise
-    sets: Path = request.getfixturevalue("sets")
+    if subject.sets is None:
+        pytest.skip(NONE)
     if PACKAGES is None:
         pytest.skip("no packages to run relays and BGP with")
     build.build(
-        obtain(sets, LOCK, cache_folder()),
+        obtain(subject.sets, LOCK, cache_folder()),
         overlay.load_all(ROOT / "overlays"),
         made,
         cache_folder().parent,
@@ -72,14 +96,15 @@ def image(
 
 
 @pytest.fixture(scope="module")
-def trials(system: System) -> list[Trial]:
-    """What was tried on `system`, for the report at the end."""
+def trials(subject: Subject) -> list[Trial]:
+    """What was tried on `subject`, for the report at the end."""
     return []
 
 
 @pytest.fixture(scope="module")
-def lab(system: System, image: Path, trials: list[Trial]) -> Iterator[Lab]:
-    folder = transcripts() / f"lab-{system.base}"
+def lab(subject: Subject, image: Path, trials: list[Trial]) -> Iterator[Lab]:
+    system = subject.system
+    folder = transcripts(subject.sets) / f"lab-{system.base}"
     began = datetime.now(UTC)
     try:
         with laboratory(image, system, on(system.devices), folder, Progress()) as lab:

@@ -56,7 +56,9 @@ def real(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 @pytest.fixture(scope="module")
 def box(real: Real) -> Iterator[Machine]:
-    with machine(real.image, transcripts(), Firmware.BIOS, Bus.VIRTIO, "packages") as running:
+    with machine(
+        real.image, transcripts(real.sets), Firmware.BIOS, Bus.VIRTIO, "packages"
+    ) as running:
         running.console.expect(LOGIN, timeout=BOOT)
         running.shell.open_shell(timeout=BOOT)
         yield running

@@ -38,7 +38,9 @@ def test_a_first_boot_that_lost_its_power_again_and_again_is_made_up_for(
     real: Real, firmware: Firmware
 ) -> None:
     pauses = random.Random(firmware.value)
-    with machine(real.image, transcripts(), firmware, Bus.SATA, f"cut-{firmware.value}") as box:
+    with machine(
+        real.image, transcripts(real.sets), firmware, Bus.SATA, f"cut-{firmware.value}"
+    ) as box:
         for moment in MOMENTS[firmware]:
             box.console.expect(moment, LOGIN, timeout=BOOT)
             time.sleep(pauses.random())
@@ -56,7 +58,9 @@ def test_a_first_boot_that_lost_its_power_again_and_again_is_made_up_for(
 @pytest.mark.parametrize("bus", [Bus.VIRTIO, Bus.USB])
 def test_a_disk_of_another_kind_loses_nothing_either(real: Real, bus: Bus) -> None:
     """SATA and NVMe are those of test_boot."""
-    with machine(real.image, transcripts(), Firmware.BIOS, bus, f"kept-{bus.value}") as box:
+    with machine(
+        real.image, transcripts(real.sets), Firmware.BIOS, bus, f"kept-{bus.value}"
+    ) as box:
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)
         loses_nothing(box)

@@ -145,7 +145,7 @@ def lab(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) -> Ite
             else:
                 nics.append(Nic(mac))
         disk = Disk(image, size=STICK)
-        machine = Machine(disk, folder=transcripts(), nics=nics, memory=1024, name="rendered")
+        machine = Machine(disk, folder=transcripts(sets), nics=nics, memory=1024, name="rendered")
         box = stack.enter_context(machine)
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)

@@ -18,6 +18,10 @@ from qemu.console_patterns import FAILURES, Sign
         ("panic: vm_fault: fault on nofault entry", console_patterns.PANIC),
         ("Fatal trap 12: page fault while in kernel mode", console_patterns.PANIC),
         ("\r\nKDB: enter: panic\r\n[ thread pid 0 ]\r\ndb> ", console_patterns.DEBUGGER),
+        ("panic: mutex socket not owned at uipc_usrreq.c:4075", console_patterns.PANIC),
+        ("KDB: enter: Break to debugger\r\n", console_patterns.DEBUGGER),
+        ("[ thread pid 11 tid 100003 ]\r\nStopped at kdb_enter", console_patterns.DEBUGGER),
+        ("Automatic reboot in 15 seconds - press a key to abort", console_patterns.RESTART),
         ("\r\nmountroot> ", console_patterns.MOUNTROOT),
         ("\r\nBusyBox v1.35.0\r\n(initramfs) ", console_patterns.MOUNTROOT),
         ("|/-\\can't load 'kernel'\r\n", console_patterns.NO_KERNEL),
@@ -49,6 +53,8 @@ def test_the_sign_is_seen(printed: str, sign: Sign) -> None:
         ("\r\n## see pf.conf(5)\r\n", console_patterns.SHELL),
         ("gptboot: invalid backup GPT header\r\n", console_patterns.NO_LOADER),
         ("\r\n[  OK  ] Reached target\r\n", console_patterns.LOADER),
+        ("refusing to enter KDB with elevated securelevel", console_patterns.DEBUGGER),
+        ("KDB: stack backtrace:\r\n", console_patterns.DEBUGGER),
     ],
 )
 def test_what_only_looks_like_the_sign_is_not(printed: str, sign: Sign) -> None:

@@ -51,7 +51,7 @@ def test_a_used_stick_boots_as_a_new_box(real: Real, tmp_path: Path) -> None:
     with source.open_image(real.image) as image, medium.open_medium(target) as disk:
         add_site(image, SITE, 1_700_000_000)
         write(disk, image.read, image.block_map(), "stick")
-    with machine(stick, transcripts(), Firmware.UEFI, Bus.USB, "flashed") as box:
+    with machine(stick, transcripts(real.sets), Firmware.UEFI, Bus.USB, "flashed") as box:
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)
 

@@ -1,6 +1,5 @@
 """The lint on real sets: this project's overlays name nothing that their kernel does not know."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from image.kernel.kernel import Certainty, Kernel, Known
 from image.kernel.lint import check, lint
 from image.kernel.mentions import in_overlay, in_text
 from image.tree import Tree
+from tests.base_sets import NONE, found
 from tests.command import ROOT
 from tests.firstboot.site.daemons.sites import BOX, EXAMPLES, example
 from tests.image.kernel.trees import make
@@ -21,12 +21,11 @@ from tests.image.kernel.trees import make
 OVERLAYS = overlay.load_all(ROOT / "overlays")
 
 
-@pytest.fixture(scope="module")
-def real() -> Tree:
-    folder = Path(os.environ.get("EXITISP_SETS") or cache_folder())
-    if not (folder / "MANIFEST").exists():
-        pytest.skip(f"no base sets in {folder}")
-    sets = obtain(folder, ROOT / "image" / "hardenedbsd.lock.yaml", cache_folder())
+@pytest.fixture(scope="module", params=found(), ids=str)
+def real(request: pytest.FixtureRequest) -> Tree:
+    if request.param is None:
+        pytest.skip(NONE)
+    sets = obtain(request.param, ROOT / "image" / "hardenedbsd.lock.yaml", cache_folder())
     base, kernel = build.unpack(sets, OVERLAYS, cache_folder().parent)
     return root.make_tree(base, kernel, OVERLAYS, 0)
 
