@@ -31,9 +31,13 @@ def compressed(tree: Tree, time: int) -> bytes:
 
 
 def archive(tree: Tree, time: int) -> Iterator[bytes]:
-    """Yield the uncompressed archive. Each name of a hard link becomes a separate file."""
-    for number, path in enumerate(sorted(tree), 1):
-        entry = tree[path]
+    """Yield the uncompressed archive. Each name of a hard link becomes a separate file.
+
+    The root itself comes first: without it Linux leaves it writable for everybody, and sshd(8)
+    trusts no key below it.
+    """
+    entries = [(".", tree.root), *((path, tree[path]) for path in sorted(tree))]
+    for number, (path, entry) in enumerate(entries, 1):
         data = content(entry)
         yield header(path, KINDS[entry.kind] | entry.mode, entry, len(data), number, time)
         yield data

@@ -42,6 +42,7 @@ def read(archive: bytes) -> list[tuple[str, int, int, int, bytes]]:
 def test_kinds_modes_owners_and_contents_are_as_the_kernel_reads_them() -> None:
     made = tree({"a": b"one", "b": b"", "c": bytes(5001)})
     assert read(b"".join(cpio.archive(made, 1700000000))) == [
+        (".", 0o40755, 0, 0, b""),
         ("d", 0o41777, 0, 0, b""),
         ("d/a", 0o100640, 3, 5, b"one"),
         ("d/b", 0o100640, 3, 5, b""),
