@@ -1,1 +1,1 @@
-"""Virtual machines: one machine and its consoles."""
+"""Virtual machines: a machine with its consoles, the simulated Internet, and the lab."""

@@ -1,4 +1,4 @@
-"""KVM where it is of use, software emulation elsewhere."""
+"""Choose between KVM and software emulation."""
 
 import functools
 import subprocess
@@ -9,20 +9,21 @@ from enum import Enum
 from qemu import programs
 
 BOOT_SECTOR = bytes.fromhex("66b980f0fa02 67e2fd b010 e6f4 f4 ebfd").ljust(510, b"\0") + b"\x55\xaa"
-"""mov ecx,50000000; loop to itself; mov al,0x10; out 0xf4,al; then hlt for ever. QEMU's
-isa-debug-exit at port 0xf4 ends QEMU with the status 2 * al + 1."""
+"""A boot sector that counts down from 50,000,000 and then ends QEMU with a known status:
+mov ecx,50000000; loop $; mov al,0x10; out 0xf4,al; hlt. QEMU's isa-debug-exit at port 0xf4 exits
+with the status 2 * al + 1."""
 
 GOT_THROUGH = 2 * 0x10 + 1
 
 LONGEST = 10.0
-"""Seconds that either trial may take; emulation takes 0.2 s on an idle processor."""
+"""Seconds that each trial may take. Emulation takes 0.2 s on an idle processor."""
 
 
 class Accelerator(Enum):
-    """What runs the guest's instructions. The value holds QEMU's arguments for it.
+    """What runs the guest's instructions. The value is QEMU's arguments for it.
 
-    Both use the fullest processor on offer, for RDRAND above all: without it, a machine that
-    boots for the first time waits for entropy before it makes its keys.
+    Both offer every feature of the processor that they can. The guest needs RDRAND: without it, a
+    first boot waits for entropy before it makes its keys.
     """
 
     KVM = ("-accel", "kvm", "-cpu", "host")
@@ -30,19 +31,19 @@ class Accelerator(Enum):
 
 
 def best() -> Accelerator:
-    """The accelerator to use here. Raises Refusal where QEMU is not installed."""
+    """Return the accelerator to use on this host. Raises Refusal if QEMU is not installed."""
     return Accelerator.KVM if kvm_works() else Accelerator.TCG
 
 
 @functools.cache
 def kvm_works() -> bool:
-    """Whether a machine boots under KVM about as fast as in emulation, or faster.
+    """Return whether a machine boots under KVM about as fast as in emulation, or faster.
 
-    That /dev/kvm opens says little: inside some virtual machines it is itself emulated, and one
-    instruction of real mode takes longer there than a hundred in emulation; loaders of FreeBSD end
-    in an error of KVM. So both boot a sector that counts for a while, and emulation sets the time:
-    a machine that is busy is so for both.
-    Takes 2 * LONGEST seconds at most, once in a process. Raises Refusal without QEMU.
+    It is not enough that /dev/kvm opens. Inside some virtual machines KVM is itself emulated:
+    one instruction of real mode then takes longer than a hundred in emulation, and FreeBSD's
+    loaders end in an error of KVM. So both boot BOOT_SECTOR, and KVM gets four times the time that
+    emulation took, which allows for a busy host.
+    Takes 2 * LONGEST seconds at most, once per process. Raises Refusal if QEMU is not installed.
     """
     emulated = _trial(Accelerator.TCG, LONGEST)
     if emulated is None:
@@ -51,7 +52,8 @@ def kvm_works() -> bool:
 
 
 def _trial(accelerator: Accelerator, limit: float) -> float | None:
-    """The seconds until BOOT_SECTOR ran, or None if it did not within `limit` seconds."""
+    """Return how many seconds BOOT_SECTOR took, or None if it did not end within `limit`
+    seconds."""
     with tempfile.NamedTemporaryFile(suffix=".sector") as sector:
         sector.write(BOOT_SECTOR)
         sector.flush()

@@ -1,6 +1,7 @@
-"""How long images take from power-on to their prompt: measured in turns, in one run on one machine.
+"""Measures how long images take from power-on to their prompt.
 
-Seconds in emulation mean nothing by themselves; the ratio of two images that took turns does.
+Seconds in emulation mean nothing by themselves. The ratio of two images does, if both were started
+in turns on one host.
 """
 
 import json
@@ -24,13 +25,13 @@ READY = (LOGIN, WIZARD)
 ROUNDS = 2
 
 PORTS = 4
-"""Network cards of the machine, as many as the examples of sites have ports."""
+"""Network cards of the machine, as many as the example sites have ports."""
 
 LONGEST = 600.0
-"""Seconds for one start; far more than it takes on a busy machine."""
+"""Seconds that one start may take, far more than it needs on a busy host."""
 
 STICK = 4 << 30
-"""Bytes of the disk, which is larger than the image, as real ones are."""
+"""Bytes of the disk, which is larger than the image, as real disks are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ class Start:
 
 
 def measure(images: dict[str, Path], output: Path) -> None:
-    """Start each of `images` (by name) under each firmware, ROUNDS times in turns; print a table
-    and write the figures as JSON to `output`. The first one is what others are compared with.
+    """Start each of `images` (by name) under each firmware, ROUNDS times in turns. Print a table,
+    and write the figures as JSON to `output`. The others are compared with the first image.
 
-    Every machine was started once before, for what a first start has to make or to take in.
+    A start before those is not measured, since a first boot makes keys and file systems.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     starts = []
@@ -70,7 +71,7 @@ def measure(images: dict[str, Path], output: Path) -> None:
 
 @contextmanager
 def machine(name: str, image: Path, firmware: Firmware, folder: Path) -> Iterator[Machine]:
-    """A machine that was started once, and is off."""
+    """Yield a machine that was started once and is off."""
     disk = Disk(image, size=STICK)
     nics = [Nic(f"02:00:5e:10:05:{at:02x}") for at in range(PORTS)]
     made = Machine(disk, folder=folder, firmware=firmware, nics=nics, name=name)
@@ -82,7 +83,7 @@ def machine(name: str, image: Path, firmware: Firmware, folder: Path) -> Iterato
 
 
 def start(machine: Machine) -> tuple[Stage, ...]:
-    """The stages of one start of a machine that is off, which it is again afterwards."""
+    """Start a machine that is off, shut it down, and return the stages of that start."""
     began = machine.console.transcript.text.stat().st_size
     machine.start()
     machine.console.expect(*READY, timeout=LONGEST, failures=CRASHES)
@@ -98,7 +99,7 @@ def shut_down(machine: Machine) -> None:
 
 
 def best(starts: Sequence[Start], name: str) -> Start:
-    """The shortest start: what disturbs a run only ever makes it longer."""
+    """Return the shortest start, since disturbances only make one longer."""
     return min((one for one in starts if one.image == name), key=lambda one: one.seconds)
 
 
@@ -115,7 +116,8 @@ def facts(starts: Sequence[Start]) -> list[dict[str, object]]:
 
 
 def table(starts: Sequence[Start], names: Sequence[str]) -> str:
-    """Seconds of each stage of the best starts, those of all, and the ratios to the first image."""
+    """Return a table: seconds of each stage of the best starts, their sums, and the ratios to the
+    first image."""
     shortest = [best(starts, name) for name in names]
     rows = [f"{starts[0].firmware.value:14}" + "".join(f"{name:>12}" for name in names)]
     for stage in (*(name for name, _ in STAGES), LAST):

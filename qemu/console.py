@@ -1,4 +1,4 @@
-"""A machine's serial port: wait for what it prints, type, run commands in its root shell."""
+"""A machine's serial port: waits for output, types, and runs commands in the root shell there."""
 
 import os
 import re
@@ -37,26 +37,26 @@ DETACH = b"\x1d"
 """Ctrl-], as in telnet(1) and virsh(1)."""
 
 PROBE_SECONDS = 2.0
-"""A shell that has not answered for this long is asked again."""
+"""Seconds after which a shell that has not answered is asked again."""
 
 SETTLED = 0.5
-"""Seconds after an interrupt until a shell takes what is typed."""
+"""Seconds after an interrupt until a shell reads what is typed."""
 
 PIECE = 100
-"""Characters of a command sent on one line: a terminal takes lines of 255 bytes at least
-(_POSIX_MAX_CANON), and a piece of nothing but quotes grows fivefold when it is quoted."""
+"""Characters of a command that go on one line. Terminals accept lines of at least 255 bytes
+(_POSIX_MAX_CANON), and a piece that is all quotes grows fivefold when it is quoted."""
 
 BURST, PAUSE = 64, 0.03
-"""Bytes typed at once, and seconds after them: a guest whose processors are busy elsewhere lets its
-serial port drop what is more."""
+"""Bytes that are typed at once, and the seconds of pause after them. The serial port of a busy
+guest drops bytes that come faster."""
 
 _REFUSALS = (*CRASHES, LOGIN_INCORRECT)
 
 
 class ConsoleFailure(Failure):
-    """Something other than what was awaited. The message ends with the transcript's last lines.
+    """The console did not show what was awaited. The message ends with the last lines shown.
 
-    `transcript` is the file with all of them.
+    `transcript` is the file that has all lines.
     """
 
     def __init__(self, what: str, console: "Console") -> None:
@@ -70,11 +70,11 @@ class ConsoleFailure(Failure):
 
 
 class TimedOut(ConsoleFailure):
-    """What was awaited did not come in time."""
+    """The awaited output did not come in time."""
 
 
 class SawFailure(ConsoleFailure):
-    """The machine printed `sign`, after which what was awaited will not come."""
+    """The machine printed `sign`, after which the awaited output will not come."""
 
     def __init__(self, sign: Sign, what: str, console: "Console") -> None:
         self.sign = sign
@@ -82,22 +82,23 @@ class SawFailure(ConsoleFailure):
 
 
 class HungUp(ConsoleFailure):
-    """The machine ended."""
+    """The machine has ended."""
 
 
 class CommandFailed(Failure):
-    """A command in the machine's shell ended with another status than 0."""
+    """A command in the machine's shell exited with a status other than 0."""
 
     def __init__(self, command: str, output: "Output") -> None:
         self.command = command
         self.output = output
         shown = output.text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        super().__init__(f"status {output.status} from: {_beginning(command)}\n{shown}")
+        super().__init__(f"exit status {output.status} from: {_beginning(command)}\n{shown}")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The sign that came, its match, and the text since the last one."""
+    """The sign that was printed, its match, and the text between the previous match and this
+    one."""
 
     sign: Sign
     match: re.Match[str]
@@ -106,10 +107,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a command wrote to its standard output and standard error, and its exit status.
+    """What a command wrote to standard output and standard error, and its exit status.
 
-    The text is exact: only the terminal's own line ends are undone, and bytes that are not
-    UTF-8 can be had back with ``text.encode(errors="surrogateescape")``.
+    The text is exact, except that the terminal's line ends are converted back. Bytes that are not
+    UTF-8 are surrogates: ``text.encode(errors="surrogateescape")`` gives the bytes.
     """
 
     text: str
@@ -117,11 +118,10 @@ class Output:
 
 
 class Console:
-    """The near end of a machine's serial port. A context manager: hangs up at the end.
+    """The host's end of a machine's serial port. A context manager that hangs up at the end.
 
-    `link` is a connected stream socket, which the console owns from now on; `stem` is the
-    transcript's path without its endings, see Transcript. Every wait has a time limit in
-    seconds.
+    `link` is a connected stream socket, which the console owns from now on. `stem` is the path of
+    the transcript without its suffixes, see Transcript. Every wait has a time limit in seconds.
     """
 
     def __init__(self, link: socket.socket, stem: Path) -> None:
@@ -149,10 +149,10 @@ class Console:
     def expect(
         self, *awaited: Sign | str, timeout: float, failures: Sequence[Sign] = FAILURES
     ) -> Seen:
-        """Wait until one of `awaited` is printed (a string stands for itself).
+        """Wait until one of `awaited` is printed. A string is matched literally.
 
         Raises SawFailure as soon as one of `failures` is printed instead, TimedOut, and HungUp
-        if the machine ends first. What is both awaited and a failure is no failure.
+        if the machine ends first. A sign that is both awaited and a failure counts as awaited.
         """
         hopes = [text(item) if isinstance(item, str) else item for item in awaited]
         signs = [*hopes, *failures]
@@ -160,7 +160,7 @@ class Console:
         try:
             index = self._line.expect_list([sign.pattern for sign in signs], timeout)
         except pexpect.TIMEOUT:
-            raise TimedOut(f"no sign of {goal} within {timeout:g} s", self) from None
+            raise TimedOut(f"{goal} did not come within {timeout:g} s", self) from None
         except pexpect.EOF:
             raise HungUp(f"the machine ended before {goal} came", self) from None
         if index >= len(hopes):
@@ -171,7 +171,7 @@ class Console:
         return Seen(signs[index], match, self._line.before or "")
 
     def send(self, keys: str) -> None:
-        """Type `keys` as they are; ``"\\r"`` is the return key. Raises HungUp."""
+        """Type `keys`; ``"\\r"`` is the return key. Raises HungUp."""
         data = keys.encode(errors="surrogateescape")
         try:
             for at in range(0, len(data), BURST):
@@ -185,10 +185,10 @@ class Console:
         self.send(keys + "\r")
 
     def login(self, user: str = "root", password: str | None = None, *, timeout: float) -> None:
-        """Log in at the login prompt, which must still come, and open the shell behind it.
+        """Wait for a new login prompt, log in, and open the shell.
 
-        `user` has to be root or another user with a shell. Raises as expect() does; SawFailure
-        with LOGIN_INCORRECT if the machine refuses.
+        `user` is root or another user with a shell. Raises what expect() raises, and SawFailure
+        with LOGIN_INCORRECT if the machine refuses the login.
         """
         deadline = time.monotonic() + timeout
         self.expect(LOGIN, timeout=timeout)
@@ -199,18 +199,18 @@ class Console:
         self.open_shell(timeout=_left(deadline))
 
     def open_shell(self, *, timeout: float) -> None:
-        """Get the shell that is, or will be, at the port ready for run().
+        """Prepare the shell at the port, once there is one, for run().
 
-        Whatever shell it is, sh(1) takes its place, without line editing, prompts and echo.
-        Nothing is typed before its prompt has come, which may have been long ago: OVMF and the
-        loader take keys from every serial port. Raises as expect() does.
+        Whatever shell it is, it is replaced by sh(1) without line editing, prompts and echo.
+        Nothing is typed before the shell's prompt came, now or earlier, because OVMF and the
+        loader read keys from every serial port. Raises what expect() raises.
         """
         deadline = time.monotonic() + timeout
         self.expect(SHELL, timeout=timeout, failures=_REFUSALS)
         self._probe(deadline)
         self.send_line("exec /bin/sh")
         self._probe(deadline)
-        # A shell that gives up line editing throws away what was typed ahead (editline(3)).
+        # A shell that switches line editing off drops what was typed ahead (editline(3)).
         for command in ("set +o emacs", "set +o vi", "PS1= PS2=", "stty -echo -opost"):
             self.send_line(command)
             self._probe(deadline)
@@ -219,7 +219,7 @@ class Console:
     def _probe(self, deadline: float) -> None:
         token = uuid.uuid4().hex
         while True:
-            # The quotes keep the command's echo from passing for the answer.
+            # The quotes keep the echo of the command from looking like the answer.
             self.send_line(f"echo {token[:16]}''{token[16:]}")
             patience = min(PROBE_SECONDS, _left(deadline))
             try:
@@ -233,13 +233,13 @@ class Console:
                     time.sleep(SETTLED)
 
     def run(self, command: str, timeout: float = 60.0, *, check: bool = True) -> Output:
-        """Run `command` in the shell that open_shell() or login() got ready.
+        """Run `command` in the shell that open_shell() or login() prepared.
 
-        It runs in a subshell of its own, without input, and may have several lines. With
-        `check`, raises CommandFailed unless the status is 0. Raises TimedOut (the command is
-        interrupted), SawFailure if the time is up because the kernel panicked, HungUp, and
-        ValueError if `command` has control characters, which the terminal would act upon.
-        Messages of the kernel, if this is its console, end up in the text.
+        It runs in a subshell without input, and may have several lines. With `check`, raises
+        CommandFailed unless the exit status is 0. Raises TimedOut after interrupting the command,
+        SawFailure if the time is up because the kernel panicked, HungUp, and ValueError if
+        `command` has control characters, on which the terminal would act. If the port is the
+        kernel's console, the kernel's messages are part of the text.
         """
         if not self._opened:
             raise RuntimeError("run() needs login() or open_shell() before it")
@@ -247,8 +247,8 @@ class Console:
             raise ValueError(f"control characters in the command {command!r}")
         deadline = time.monotonic() + timeout
         if self._interrupted:
-            # Its shell may throw away what is typed before it has noticed, and what it ran may
-            # outlive an interrupt.
+            # The shell may drop what is typed before it handles the interrupt, and the command may
+            # survive the interrupt.
             self._probe(deadline)
             self._interrupted = False
         token = uuid.uuid4().hex
@@ -338,13 +338,13 @@ def _left(deadline: float) -> float:
 
 
 def _beginning(command: str) -> str:
-    """The first line of `command`: a file that is written by it may have secrets on the others."""
+    """Return the first line of `command`. The others may be a file with secrets."""
     first, *more = command.splitlines() or [""]
     return f"{first} ..." if more else first
 
 
 def _quote(command: str) -> str:
-    """`command` as one word of sh(1), in pieces on lines of their own."""
+    """Return `command` as one word of sh(1), split into lines of at most PIECE characters."""
     pieces = [
         piece
         for line in command.splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""The disks of a virtual machine: an image, the bus it hangs on, and what becomes of writes."""
+"""The disks of a virtual machine: the image, the bus, and whether writes change the image."""
 
 import struct
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from firstboot.core.refusal import Refusal
 
 CLUSTER_BITS = 16
 CLUSTER = 1 << CLUSTER_BITS
-"""Bytes; qemu-img's default."""
+"""Bytes of a cluster, qemu-img's default."""
 
 LARGEST = CLUSTER * (CLUSTER // 8) * (CLUSTER // 8)
-"""Bytes (4 TiB) of a disk whose first-level table fits in one cluster."""
+"""Bytes (4 TiB) of the largest disk whose first-level table fits in one cluster."""
 
 BACKING_FORMAT = 0xE2792ACA
-"""The type of the header extension that names the format of the image below."""
+"""The type of the header extension that names the backing file's format."""
 
 
 class Bus(Enum):
-    """How a disk is attached; the image has to boot from all of them."""
+    """How a disk is attached. The image has to boot from each of them."""
 
     VIRTIO = "virtio"
     SATA = "sata"
@@ -31,9 +31,9 @@ class Bus(Enum):
 class Disk:
     """A disk that holds the raw image at `image`.
 
-    With `snapshot` the image is never written: writes go to an overlay that lives as long as
-    the machine, through power cuts. `size` in bytes makes the disk larger than its image, as a
-    stick is; it takes a snapshot.
+    With `snapshot` the image is never written. Writes go to an overlay, which lasts as long as the
+    machine and survives its power cuts. `size`, in bytes, makes the disk larger than its image, as
+    a real one is; this needs `snapshot`.
     """
 
     image: Path
@@ -47,13 +47,13 @@ class Disk:
 
 
 def write_overlay(path: Path, disk: Disk) -> None:
-    """Write an empty qcow2 image at `path` that reads as `disk` until it is written.
+    """Write at `path` an empty qcow2 image whose backing file is the image of `disk`.
 
     Raises Refusal if the image is absent, is no multiple of 512 bytes, or does not fit in
-    `disk.size`. The format is that of docs/interop/qcow2.txt in QEMU's source, version 3, all
-    numbers big-endian; its four clusters are the header, the refcount table, one refcount
-    block, and the first-level table, whose zeros mean: ask the image below. Written here
-    because Debian's qemu-system-x86 comes without qemu-img.
+    `disk.size`. The format is version 3 of docs/interop/qcow2.txt in QEMU's source; all numbers
+    are big-endian. The four clusters are the header, the refcount table, one refcount block, and
+    the first-level table, in which zero means "read the backing file". It is written here because
+    Debian's qemu-system-x86 does not include qemu-img.
     """
     below = str(disk.image.absolute()).encode()
     size = check_size(disk)
@@ -90,7 +90,7 @@ def write_overlay(path: Path, disk: Disk) -> None:
 
 
 def check_size(disk: Disk) -> int:
-    """The size of `disk` in bytes. Raises Refusal as write_overlay does."""
+    """Return the size of `disk` in bytes. Raises Refusal as write_overlay does."""
     try:
         image = disk.image.stat().st_size
     except OSError as error:

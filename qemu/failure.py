@@ -1,13 +1,13 @@
-"""The one way in which a machine, or the world around it, is told to have failed."""
+"""How a virtual machine or the simulated Internet reports that something failed."""
 
 
 class Failure(Exception):
-    """Something did not do what it has to, although nobody's input is bad.
+    """Something did not work, although no input is wrong (for that there is Refusal).
 
-    The first line of the message tells what; more lines may have what was said. Tasks print it and
-    exit with status 1; nobody sees a traceback for it.
+    The first line of the message says what failed; more lines may quote what was printed. Tasks
+    print the message, without a traceback, and exit with status 1.
     """
 
 
 class Late(Failure):
-    """What was awaited did not come in time."""
+    """Something did not happen in time."""

@@ -24,11 +24,11 @@ OVMF = (
     Ovmf(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
     Ovmf(Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
 )
-"""Without Secure Boot, which nothing that we boot is signed for. 4 MiB since Debian 12."""
+"""Builds without Secure Boot, since what we boot is not signed. Since Debian 12 they have 4 MiB."""
 
 
 def find_ovmf(candidates: tuple[Ovmf, ...] = OVMF) -> Ovmf:
-    """The first of `candidates` that is installed. Raises Refusal if none is."""
+    """Return the first of `candidates` that is installed. Raises Refusal if none is."""
     for ovmf in candidates:
         if ovmf.code.is_file() and ovmf.variables.is_file():
             return ovmf

@@ -1,4 +1,4 @@
-"""A serial line, read all the time, as pexpect wants it."""
+"""A serial line that pexpect can search. A thread empties it all the time."""
 
 import codecs
 import contextlib
@@ -20,19 +20,18 @@ else:
     Text = SpawnBase  # generic in its stubs alone
 
 CHUNK = 2048
-"""Bytes handed to pexpect at a time; below WINDOW, so that no text escapes the search."""
+"""Bytes handed to pexpect at a time: fewer than WINDOW, so that all text is searched."""
 
 WINDOW = 4096
-"""Characters that pexpect searches whenever something new has come."""
+"""Characters at the end of the text that pexpect searches whenever more has come."""
 
 
 class Line(Text):
-    """The near end of a serial line whose far end is a machine.
+    """The host's end of a serial line to a machine.
 
-    A thread reads whatever comes, at once: a guest whose port nobody empties stands still in
-    its next write to it, even if the test is busy with another port. Text reaches pexpect
-    without escape sequences unless `exact` is set; bytes that are not UTF-8 become surrogates
-    (surrogateescape), so that the exact bytes can be had back.
+    A thread reads whatever comes at once: a guest blocks in its next write if nobody empties the
+    port, even while the test works with another port. pexpect gets the text without escape
+    sequences unless `exact` is set. Bytes that are not UTF-8 become surrogates (surrogateescape).
     """
 
     def __init__(self, link: socket.socket, transcript: Transcript) -> None:
@@ -52,7 +51,7 @@ class Line(Text):
 
     @property
     def ended(self) -> bool:
-        """Whether the far end has hung up, which a machine does when it ends."""
+        """Whether the machine has hung up, which it does when it ends."""
         return self._ended
 
     def _read(self) -> None:
@@ -73,7 +72,7 @@ class Line(Text):
                 self.echo_to(data)
 
     def read_nonblocking(self, size: int = 1, timeout: float | None = None) -> str:
-        """What has come, `size` bytes at most, as text. For pexpect.
+        """Return what has come as text, at most `size` bytes of it. pexpect calls this.
 
         Raises pexpect.TIMEOUT after `timeout` seconds, pexpect.EOF at the end.
         """
@@ -95,7 +94,7 @@ class Line(Text):
                 return text
 
     def send_bytes(self, data: bytes) -> None:
-        """Send `data` as it is. Raises OSError if the far end has hung up."""
+        """Send `data` unchanged. Raises OSError if the machine has hung up."""
         self._link.sendall(data)
 
     def close(self) -> None:

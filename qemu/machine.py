@@ -20,24 +20,24 @@ from qemu.qemu_process import Running
 from qemu.wire import HostNetwork, Nic, Plug
 
 MACHINE = "q35,smm=off,vmport=off"
-"""AHCI and PCI Express as in today's servers. System management mode only guards Secure Boot's
-variables, and emulating it slows every start down; the other is VMware's."""
+"""AHCI and PCI Express, as in today's servers. System management mode is off, since it only guards
+Secure Boot's variables and slows every start down, and so is VMware's port."""
 
 
 class MachineFailure(Failure):
-    """QEMU did not start, or the machine did not end. The message has the command and its log."""
+    """QEMU did not start, or the machine did not end. The message has QEMU's command and log."""
 
 
 class Machine:
-    """One PC, switched on by entering the context and gone when it is left.
+    """A PC. A context manager: entering it switches the machine on, leaving it removes the machine.
 
-    The first disk boots. `console` is COM1, `shell` is COM2; their transcripts are
-    ``NAME.com1.txt`` and so on in `folder`, and stay, as does ``NAME.qemu.log``. Everything else
-    (disk overlays, UEFI variables) is deleted with the machine, but outlives a power cut: see
-    start(). `memory` is in MiB.
+    It boots from the first disk. `console` is COM1 and `shell` is COM2. Their transcripts,
+    ``NAME.com1.txt`` and so on, stay in `folder`, as does ``NAME.qemu.log``. Disk overlays and UEFI
+    variables are deleted with the machine, but survive a power cut, see start(). `memory` is in
+    MiB.
 
-    The machine ends with this program, however that ends. Raises Refusal for missing programs,
-    firmware or images.
+    QEMU ends with this program, however that ends. Raises Refusal if a program, firmware or an
+    image is missing.
     """
 
     def __init__(
@@ -86,14 +86,13 @@ class Machine:
 
     @property
     def pid(self) -> int | None:
-        """The process that is the machine while it is switched on, else None. Another one after a
-        reset."""
+        """QEMU's process while the machine is on, else None. A reset changes it."""
         return None if self._running is None else self._running.pid
 
     def start(self) -> None:
-        """Switch the machine on, with what its disks and its firmware held when it went off.
+        """Switch the machine on, with its disks and UEFI variables as they were when it went off.
 
-        `console` and `shell` are new ones from now on. Raises MachineFailure.
+        `console` and `shell` are new objects afterwards. Raises MachineFailure.
         """
         if self.pid is not None:
             raise RuntimeError(f"{self.name} is switched on already")
@@ -110,7 +109,7 @@ class Machine:
             raise MachineFailure(f"{self.name} did not start\n{self._log.read_text()}") from failure
 
     def cut_power(self) -> None:
-        """Pull the plug: SIGKILL, so that what was not flushed to a disk may be lost."""
+        """Cut the power (SIGKILL): what the guest has not flushed to a disk may be lost."""
         if self._running is not None:
             self._running.cut_power()
         self._power.close()
@@ -120,8 +119,7 @@ class Machine:
         self._execute("system_powerdown")
 
     def press_reset_button(self) -> None:
-        """Start the processor anew. The serial ports stay connected, and what was pulled out stays
-        out."""
+        """Reset the machine. The serial ports stay connected, and pulled cables stay out."""
         self._execute("system_reset")
 
     def send_break(self) -> None:
@@ -129,17 +127,17 @@ class Machine:
         self._execute("human-monitor-command", **{"command-line": "chardev-send-break com1"})
 
     def unplug(self, nic: int) -> None:
-        """Pull the cable out of a network card, the first of which is 0: it has no carrier."""
+        """Pull the cable out of the network card with this index, so that it loses its carrier."""
         self._execute("set_link", name=f"net{nic}", up=False)
         self._unplugged.add(nic)
 
     def plug(self, nic: int) -> None:
-        """Put it in again."""
+        """Put the cable of the network card with this index back."""
         self._execute("set_link", name=f"net{nic}", up=True)
         self._unplugged.discard(nic)
 
     def wait_until_off(self, timeout: float) -> None:
-        """Wait until the guest has switched itself off. Raises MachineFailure after `timeout`."""
+        """Wait until the guest has powered off. Raises MachineFailure after `timeout` seconds."""
         assert self._running is not None
         status = self._running.wait(timeout)
         if status is None:
@@ -148,7 +146,7 @@ class Machine:
             raise MachineFailure(f"{self.name}: status {status}\n{self._log.read_text()}")
 
     def ask(self, question: str) -> Any:
-        """QEMU's answer to a QMP command without arguments, ``query-block`` for instance."""
+        """Return QEMU's answer to a QMP command without arguments, such as ``query-block``."""
         return self._execute(question)
 
     def last_line(self) -> str:
@@ -156,7 +154,7 @@ class Machine:
         return "".join(self.console.transcript.tail()[-1:])
 
     def photograph(self, picture: Path) -> None:
-        """Save what the video console shows; `picture` ends in .png or .ppm."""
+        """Save a picture of the video console. `picture` ends in .png or .ppm."""
         self._execute(
             "screendump",
             filename=str(picture.absolute()),
@@ -176,7 +174,7 @@ class Machine:
             *accelerator.best().value,
             *("-m", str(self._memory), "-smp", str(self._processors)),
             *("-display", "none", "-vga", "std"),
-            # Real boards let the chipset's watchdog reset them; QEMU's is strapped not to.
+            # Let the chipset's watchdog reset the machine, as on real boards. QEMU's default is no.
             *("-global", "ICH9-LPC.noreboot=off"),
             *_firmware(self._firmware, work),
         ]
@@ -218,7 +216,7 @@ def _disk(disk: Disk, at: int, work: Path) -> list[str]:
 
 
 def _attachment(bus: Bus, at: int, facts: str) -> list[str]:
-    """QEMU's arguments for a disk, the `at`th, on a controller of its own."""
+    """Return QEMU's arguments for the disk with this index, on a controller of its own."""
     match bus:
         case Bus.VIRTIO:
             return ["-device", f"virtio-blk-pci,{facts}"]
@@ -228,14 +226,14 @@ def _attachment(bus: Bus, at: int, facts: str) -> list[str]:
         case Bus.NVME:
             return ["-device", f"nvme,serial=disk{at},{facts}"]
         case Bus.USB:
-            # QEMU's xHCI never completes some reads of more than 128 KiB of FreeBSD's driver.
+            # With xHCI, QEMU never completes some reads of over 128 KiB by FreeBSD's driver.
             controller = f"ich9-usb-ehci1,id=usb{at}"
             return ["-device", controller, "-device", f"usb-storage,bus=usb{at}.0,{facts}"]
 
 
 def _nic(nic: Nic, at: int) -> list[str]:
     net = {"id": f"net{at}", **_connection(nic.plug)}
-    # No boot ROM: nothing boots from the network, and Debian has them in yet another package.
+    # No boot ROM: nothing boots from the network, and Debian has the ROMs in another package.
     device = f"{nic.model},netdev=net{at},mac={nic.mac},romfile="
     return ["-netdev", json.dumps(net), "-device", device]
 

@@ -8,11 +8,11 @@ from typing import Any
 from qemu.failure import Failure
 
 PATIENCE = 60.0
-"""Seconds; QEMU answers in milliseconds, but the machine it runs on may be busy."""
+"""Seconds to wait for an answer. QEMU needs milliseconds, but the host may be busy."""
 
 
 class MonitorFailure(Failure):
-    """QEMU refused a command, gave no answer in time, or has ended."""
+    """QEMU refused a command, did not answer in time, or has ended."""
 
 
 class Ended(MonitorFailure):
@@ -20,7 +20,7 @@ class Ended(MonitorFailure):
 
 
 class Monitor:
-    """The near end of a QMP connection, `link`, which it owns."""
+    """The client's end of the QMP connection `link`, which it owns."""
 
     def __init__(self, link: socket.socket) -> None:
         link.settimeout(PATIENCE)
@@ -28,17 +28,17 @@ class Monitor:
         self._lines = link.makefile("rb")
 
     def greet(self) -> None:
-        """Wait for QEMU's greeting and answer it. Raises MonitorFailure."""
+        """Wait for QEMU's greeting, and answer it. Raises MonitorFailure."""
         self._receive("the greeting")
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """What QEMU returns for `command`. Raises MonitorFailure."""
+        """Return what QEMU returns for `command`. Raises MonitorFailure."""
         request = json.dumps({"execute": command, "arguments": arguments})
         try:
             self._link.sendall(request.encode() + b"\n")
         except OSError as error:
-            raise Ended(f"QEMU takes no command {command}: {error}") from error
+            raise Ended(f"QEMU has ended and cannot run {command}: {error}") from error
         while True:
             answer = self._receive(command)
             if "error" in answer:
@@ -47,7 +47,7 @@ class Monitor:
                 return answer["return"]
 
     def event(self, name: str) -> dict[str, Any] | None:
-        """The data of the next event `name`, however long it takes; None if QEMU ends before."""
+        """Wait for the next event `name` and return its data, or None if QEMU ends first."""
         self._link.settimeout(None)
         with contextlib.suppress(OSError):
             while (line := self._lines.readline()).endswith(b"\n"):

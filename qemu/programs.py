@@ -1,4 +1,4 @@
-"""The programs that virtual machines need, looked for before the long step."""
+"""Finds the programs that virtual machines need."""
 
 import shutil
 
@@ -8,11 +8,11 @@ PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "setpriv": "util-linux",
 }
-"""Program -> the Debian package that has it."""
+"""The Debian package of each program."""
 
 
 def find(program: str) -> str:
-    """The path of `program`, a key of PACKAGES. Raises Refusal naming the package to install."""
+    """Return the path of `program`, a key of PACKAGES. Raises Refusal, which names the package."""
     path = shutil.which(program)
     if path is None:
         raise Refusal(
@@ -24,9 +24,9 @@ def find(program: str) -> str:
 
 
 def dying_with_us(command: list[str]) -> list[str]:
-    """`command`, killed by the kernel when the thread that started it ends, however it ends.
+    """Return `command` so that the kernel kills it when the thread that started it ends.
 
-    setpriv(1) sets PR_SET_PDEATHSIG in the new process itself: Python's preexec_fn would run
-    between fork and exec, where a program with threads (every console has one) may hang.
+    setpriv(1) sets PR_SET_PDEATHSIG in the new process. Python's preexec_fn would run between fork
+    and exec, where a program with threads may hang, and each console has a thread.
     """
     return [find("setpriv"), "--pdeathsig", "KILL", "--", *command]

@@ -1,9 +1,9 @@
-"""A machine that is switched on: the process that it is, and the next one after each reset.
+"""QEMU's process while a machine is on, and a new process after each reset.
 
-An emulator keeps what it translated of the code in a page, and looks through it whenever somebody
-writes to that page. After a reset firmware has its stack where a kernel was, and crawls: QEMU 7.2
-takes minutes for what takes it seconds in a process of its own. So a reset ends the process, and a
-new one has the same disks and serial lines.
+QEMU keeps the code that it translated from a page, and searches it at every write to that page.
+After a reset the firmware's stack lies where a kernel was, so QEMU 7.2 takes minutes for a start
+that takes a fresh process seconds. So a reset ends the process, and the next one gets the same
+disks and serial lines.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from qemu.monitor import PATIENCE, Ended, Monitor, MonitorFailure
 
 
 class Running:
-    """A machine from its power-on until it goes off.
+    """A machine from power-on until it is off.
 
-    `command` is QEMU's, without its serial ports and monitors. `lines` are the far ends of the
-    serial ports, which the machine owns from now on and closes when it goes off. `log` takes the
-    commands, and what QEMU says. `unplugged` are the network cards without their cables.
-    Raises MonitorFailure if QEMU does not start, Refusal for a program that is missing.
+    `command` starts QEMU; serial ports and monitors are added to it. `lines` are the machine's ends
+    of the serial ports, which it owns from now on and closes when it goes off. `log` gets the
+    commands and QEMU's messages. `unplugged` has the indexes of the network cards whose cables
+    are pulled. Raises MonitorFailure if QEMU does not start, Refusal if a program is missing.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class Running:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, unless the machine is off."""
+        """QEMU's process id, or None when the machine is off."""
         process = self._process
         return process.pid if process is not None and self._thread.is_alive() else None
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """See Monitor; a machine that is just being reset takes the command after that."""
+        """As Monitor.execute(). If the machine is being reset, the command runs after the reset."""
         with self._changed:
             monitor = self._monitor
         if monitor is None:
-            raise Ended(f"QEMU takes no command {command}")
+            raise Ended(f"QEMU has ended and cannot run {command}")
         try:
             return monitor.execute(command, **arguments)
         except Ended:
@@ -71,7 +71,7 @@ class Running:
             return another.execute(command, **arguments)
 
     def cut_power(self) -> None:
-        """Returns when nothing of the machine is left but its disks."""
+        """Kill QEMU, and return when it is gone."""
         with self._changed:
             self._cut = True
             if self._process is not None:
@@ -79,7 +79,7 @@ class Running:
         self._thread.join()
 
     def wait(self, timeout: float) -> int | None:
-        """QEMU's status once the machine has gone off, or None after `timeout` seconds."""
+        """Return QEMU's exit status once the machine is off, or None after `timeout` seconds."""
         self._thread.join(timeout)
         if self._thread.is_alive():
             return None
@@ -100,7 +100,7 @@ class Running:
                 self._changed.notify_all()
 
     def _one(self) -> bool:
-        """Be a process until it ends; whether that was for a reset."""
+        """Run QEMU until it ends, and return whether it ended for a reset."""
         with _connected() as (monitor, far), _connected() as (told, distant):
             with self._changed:
                 if self._cut:
@@ -137,14 +137,15 @@ class Running:
 
 @contextlib.contextmanager
 def _connected() -> Iterator[tuple[Monitor, socket.socket]]:
-    """A monitor, and the end of its connection that is QEMU's."""
+    """Yield a monitor, and QEMU's end of its connection."""
     near, far = socket.socketpair()
     with contextlib.closing(Monitor(near)) as monitor, far:
         yield monitor, far
 
 
 def _ports(com1: int, com2: int, commands: int, events: int) -> list[str]:
-    """Serial ports and monitors on sockets that QEMU inherits, so that no byte comes too early."""
+    """Return QEMU's arguments for serial ports and monitors on sockets that it inherits. Since the
+    sockets are connected already, no byte is lost at the start."""
     return [
         *("-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1"),
         *("-chardev", f"socket,id=com2,fd={com2}", "-serial", "chardev:com2"),

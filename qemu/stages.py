@@ -1,4 +1,4 @@
-"""Where the time of a start goes, told from the transcript of its console."""
+"""How long each stage of a start took, read from the transcript of its console."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,27 +15,28 @@ STAGES = (
     ("network", sign("addresses", r"Starting Network")),
     ("daemons", sign("the end of rc(8)", r"\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \S+ \d{4} $")),
 )
-"""What a stage is called, and what is printed when it ends; the last one ends at the prompt."""
+"""The name of each stage, and what is printed when it ends. The last stage ends at the prompt."""
 
 LAST = "prompt"
 
 LINE = re.compile(r"\[ *(\d+\.\d)\] (.*)")
-"""As Transcript writes it: seconds since power-on, and the text."""
+"""A line as Transcript writes it: seconds since power-on, and the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of a start, and how long it took, in seconds."""
+    """A part of a start, and how many seconds it took."""
 
     name: str
     seconds: float
 
 
 def stages(transcript: Iterable[str], ready: Sequence[Sign]) -> tuple[Stage, ...]:
-    """The stages of the start in `transcript`, the lines of one from power-on to a prompt that is
-    one of `ready`.
+    """Return the stages of the start whose lines are `transcript`, from power-on to the first
+    prompt of `ready`.
 
-    A stage whose end was not printed is part of the next one. Raises Failure if no prompt came.
+    A stage whose end was not printed is counted with the next one. Raises Failure if there is no
+    prompt.
     """
     found = []
     waiting = list(STAGES)
@@ -53,4 +54,4 @@ def stages(transcript: Iterable[str], ready: Sequence[Sign]) -> tuple[Stage, ...
                 break
         if any(one.pattern.search(text) for one in ready):
             return (*found, Stage(LAST, round(stamp - began, 1)))
-    raise Failure("no prompt in the transcript")
+    raise Failure("the transcript has no prompt")

@@ -1,4 +1,4 @@
-"""Takes out of a terminal's stream what is there for the terminal and not for the reader."""
+"""Removes escape sequences from the output of a terminal."""
 
 import re
 
@@ -11,14 +11,14 @@ _SEQUENCE = re.compile(
 _INCOMPLETE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z")
 
 LONGEST_SEQUENCE = 256
-"""Bytes; what is longer is no sequence but an escape character among other data."""
+"""Bytes. What is longer is not a sequence, but an escape character among other data."""
 
 
 class PlainText:
-    """Drops escape sequences (ECMA-48) and control characters, sequences cut in two included.
+    """Removes escape sequences (ECMA-48) and control characters from a stream that comes in pieces.
 
-    Line feeds, carriage returns, tabs and backspaces stay. `moved` stands in for every sequence
-    that puts the cursor somewhere: the loader's menu is drawn with them, not with line feeds.
+    Line feeds, carriage returns, tabs and backspaces stay. Each sequence that positions the cursor
+    becomes `moved`: the loader's menu is drawn with those, and has no line feeds.
     """
 
     def __init__(self, moved: bytes = b"") -> None:
@@ -26,7 +26,7 @@ class PlainText:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """The text of `data`, which goes on where the last call's ended."""
+        """Return the text of `data`, the next piece of the stream."""
         data = self._held + data
         incomplete = _INCOMPLETE.search(data)
         if incomplete and len(data) - incomplete.start() <= LONGEST_SEQUENCE:

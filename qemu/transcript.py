@@ -1,4 +1,4 @@
-"""What came over a serial line: every byte, and lines with the time for people."""
+"""Keeps what comes over a serial line: every byte, and for people lines with the time."""
 
 import re
 import threading
@@ -9,17 +9,17 @@ from pathlib import Path
 from qemu.terminal import PlainText
 
 TAIL = 40
-"""Lines that an error shows."""
+"""How many lines an error message shows."""
 
 _ERASED = re.compile(r"[^\x08]\x08|^\x08")
 
 
 class Transcript:
-    """Writes `stem.raw` (the bytes as they came) and `stem.txt` (lines as ``[  12.3] text``).
+    """Writes `stem.raw` (the bytes as they come) and `stem.txt` (lines such as ``[  12.3] text``).
 
-    The number is in seconds from the transcript's beginning to the line's first byte. Files that
-    exist are continued. Empty lines are left out of the text. One thread may write while another
-    reads the tail.
+    The number is the seconds from the beginning of the transcript to the line's first byte.
+    Existing files are continued. Empty lines are left out of the text. One thread may write while
+    another one reads the tail.
     """
 
     def __init__(self, stem: Path) -> None:
@@ -56,13 +56,13 @@ class Transcript:
             self._tail.append(told)
 
     def tail(self) -> list[str]:
-        """The last TAIL lines, the one that is still being written included."""
+        """Return the last TAIL lines, including the one that is not complete yet."""
         with self._lock:
             told = _told(self._partial, self._stamp)
             return [*self._tail, *([told] if told else [])][-TAIL:]
 
     def close(self) -> None:
-        """End the last line and close the files. May be called twice."""
+        """Complete the last line and close the files. May be called twice."""
         with self._lock:
             if not self._text.closed:
                 self._end_line(self._partial, self._stamp)

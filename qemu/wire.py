@@ -1,4 +1,4 @@
-"""Network cables between virtual machines, and the cards they are plugged into."""
+"""Network cards of virtual machines, and what they are connected to."""
 
 import tempfile
 from dataclasses import dataclass
@@ -9,16 +9,15 @@ from types import TracebackType
 from firstboot.core.refusal import Refusal
 
 LONGEST_PATH = 107
-"""Bytes of a unix socket's path: sun_path has 108 with its zero, see unix(7)."""
+"""Bytes of a unix socket's path: sun_path has 108 including the final zero, see unix(7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """One end of a wire: a unix datagram socket, an Ethernet frame a datagram.
+    """One end of a wire: a unix datagram socket that carries one Ethernet frame per datagram.
 
-    Whoever holds the end binds `local` and sends to `remote`. While nothing is bound to
-    `remote`, frames are lost, as on a cable with nothing at the other end; either side may come
-    and go.
+    Whoever uses the end binds `local` and sends to `remote`. While nobody has bound `remote`,
+    frames are lost, as on a cable with nothing at its other end. Either side may come and go.
     """
 
     local: Path
@@ -26,10 +25,10 @@ class Plug:
 
 
 class Wire:
-    """A cable with two ends, `a` and `b`. A context manager: the wire is gone afterwards.
+    """A cable with the ends `a` and `b`. A context manager that removes the wire at the end.
 
-    An end goes into a Nic, or is held by a program that binds its `local` socket. Raises Refusal
-    if the folder for temporary files has a path too long for a socket.
+    An end is the plug of a Nic, or a program binds its `local` socket. Raises Refusal if the path
+    of the folder for temporary files is too long for a socket.
     """
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""What the appliance's settings do to its speed: each against what a system without them has."""
+"""Measures what the appliance's settings do to its speed, against a system without them."""

@@ -1,7 +1,7 @@
-"""Tor: a page through a relay of the appliance, with the settings of the kernel that profiles make,
-against those that the kernel has by itself.
+"""Tor: the speed of a page through a relay of the appliance, with the profiles' kernel settings and
+with the kernel's own.
 
-Only what sysctl(8) can change while the kernel runs takes turns; the loader's tunables stay.
+Only settings that sysctl(8) can change at run time are compared. The loader's tunables stay.
 """
 
 import time
@@ -20,7 +20,8 @@ RATE = Measure("Tor: a page through a circuit", "kB a second")
 
 
 def circuits(lab: Lab, settings: Mapping[Side, Mapping[str, str]]) -> Contest:
-    """`settings` has the kernel's, by name, of each side."""
+    """Return the contest. `settings` has the values of the kernel's settings by name for each
+    side."""
     box = lab.appliance
     for side, values in settings.items():
         for name, value in values.items():
@@ -36,7 +37,7 @@ def circuits(lab: Lab, settings: Mapping[Side, Mapping[str, str]]) -> Contest:
         page = client.fetch(HOST, f"/{SIZE}", relay)
         seconds = time.monotonic() - began
         if len(page) < SIZE:
-            raise Failed(f"{len(page)} of {SIZE} bytes came")
+            raise Failed(f"only {len(page)} of {SIZE} bytes of the page came")
         return {RATE: SIZE / 1000 / seconds}
 
     return Contest("Tor", take, look)

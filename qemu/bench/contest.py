@@ -1,4 +1,4 @@
-"""Two sides that take turns."""
+"""Measures two configurations in turns."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -9,12 +9,12 @@ from qemu.failure import Failure
 from qemu.lab.progress import Progress
 
 PLACE = "/var/bench"
-"""On the appliance, for what the other side needs; in memory, and for root's eyes."""
+"""A folder on the appliance for the files of the stock side: in memory, readable by root alone."""
 
 
 @dataclass(frozen=True)
 class Contest:
-    """`take` puts a side in force, `look` measures it."""
+    """`take` applies the configuration of a side, `look` measures it."""
 
     name: str
     take: Callable[[Side], None]
@@ -22,16 +22,16 @@ class Contest:
 
 
 def turns(rounds: int) -> Iterator[tuple[int, Side]]:
-    """Who is next, and in which round. Who was second is first in the next round, so that a machine
-    that becomes slower all the time favours neither."""
+    """Yield the round and the side of each turn. The order changes with each round, so that a host
+    that becomes slower favours neither side."""
     for turn in range(rounds):
         sides = (Side.TUNED, Side.STOCK) if turn % 2 == 0 else (Side.STOCK, Side.TUNED)
         yield from ((turn, side) for side in sides)
 
 
 def played(contest: Contest, rounds: int, progress: Progress) -> Iterator[Sample]:
-    """What was measured. At the end the appliance is as it was, whatever happened: what
-    fails first is what is told."""
+    """Yield the samples of all rounds. Afterwards the appliance has its own configuration again,
+    even after a failure; the first failure is the one that is raised."""
     try:
         for turn, side in turns(rounds):
             with progress.stage(f"{contest.name}, {turn + 1} of {rounds}: {side.value}"):

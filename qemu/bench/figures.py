@@ -1,7 +1,7 @@
-"""Figures of two sides that took turns on one machine, and what they come to.
+"""The figures of two sides that were measured in turns, and their ratios.
 
-What disturbs an emulated machine lasts longer than a turn, so the two figures of one round are
-compared with each other, and the rounds' ratios are what is told.
+What disturbs an emulated machine lasts longer than a turn. So the two figures of a round are
+compared with each other, and the result is the median of the rounds' ratios.
 """
 
 import json
@@ -12,7 +12,7 @@ from statistics import median
 
 
 class Side(Enum):
-    """As the appliance has it, or as a system without it does."""
+    """Whose configuration is measured: the appliance's, or that of a system without it."""
 
     TUNED = "tuned"
     STOCK = "stock"
@@ -20,7 +20,7 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What is measured. `more` says whether more of it is better."""
+    """What is measured. `more` is whether a higher value is better."""
 
     name: str
     unit: str
@@ -29,7 +29,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One figure; `turn` is the round, from 0 on."""
+    """One figure. `turn` is the number of the round, from 0 on."""
 
     measure: Measure
     side: Side
@@ -39,8 +39,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """What both sides came to in the middle, and tuned divided by stock: in the middle, and in the
-    rounds that it was least and most in."""
+    """The medians of both sides, and the ratio of tuned to stock: its median, least and greatest
+    value over the rounds."""
 
     measure: Measure
     tuned: float
@@ -51,8 +51,8 @@ class Ratio:
 
 
 def ratios(samples: Iterable[Sample]) -> tuple[Ratio, ...]:
-    """One of each measure, in the order in which they came. A round in which a side is missing, or
-    the stock one is 0, does not count; nor does a measure without a round that does."""
+    """Return the ratio of each measure, in the order of the samples. Rounds without one side, or
+    with 0 for the stock side, are left out, and so are measures for which no round is left."""
     found: dict[Measure, dict[int, dict[Side, float]]] = {}
     for one in samples:
         found.setdefault(one.measure, {}).setdefault(one.turn, {})[one.side] = one.value
@@ -74,8 +74,8 @@ def _ratio(measure: Measure, pairs: Sequence[tuple[float, float]]) -> Ratio:
 
 
 def percentile(values: Iterable[float], percent: int) -> float:
-    """The least of `values` that so many of a hundred are not above. Raises ValueError if there
-    are none."""
+    """Return the smallest of `values` that at least `percent` % of them do not exceed. Raises
+    ValueError if there are no values."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values")
@@ -83,7 +83,7 @@ def percentile(values: Iterable[float], percent: int) -> float:
 
 
 def table(found: Iterable[Ratio]) -> str:
-    """A line each."""
+    """Return a table with a line for each ratio."""
     lines = [f"{'':40}{'tuned':>11}{'stock':>11}{'ratio':>8}{'least':>8}{'most':>8}"]
     for one in found:
         better = "" if one.measure.more else ", less is better"
@@ -95,7 +95,7 @@ def table(found: Iterable[Ratio]) -> str:
 
 
 def render_json(machine: dict[str, object], samples: Sequence[Sample]) -> str:
-    """All of it: `machine` is what it was measured on."""
+    """Return all figures as JSON. `machine` describes what was measured."""
     told = {
         "machine": machine,
         "ratios": [asdict(one) for one in ratios(samples)],

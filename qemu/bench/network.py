@@ -1,5 +1,8 @@
-"""What the rendered configuration does to the speed of an exit ISP: one appliance in the simulated
-Internet, every part of it in turns as it is and as a system without it has it."""
+"""Measures what the rendered configuration does to the speed of an exit ISP.
+
+One appliance runs in the simulated Internet. Each of its parts is measured in turns, once as
+rendered and once as a system without our configuration has it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,21 +28,24 @@ from qemu.machine import Machine
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "one-port-of-each.yaml"
-"""It has a LAN, from which packets come and the resolver is asked."""
+"""This example has a LAN, from which packets are sent and the resolver is asked."""
 
 SYSTEM = replace(HARDENEDBSD, memory=4096)
-"""A whole table of routes has room."""
+"""With memory, in MiB, for a whole table of routes."""
 
 ROUNDS = 3
 BOOT = 900.0
-"""Seconds from power-on to a login; an emulated processor on a busy machine."""
+"""Seconds from power-on to a login, with an emulated processor on a busy host."""
 
 
 def measure(image: Path, stock: Path, count: int, folder: Path, output: Path) -> None:
-    """Measure the appliance with `image`; `stock` is the image of a system that nothing is laid
-    over, whose kernel is asked for its own settings. The transit has `count` routes of IPv4.
-    `folder` keeps consoles and captures. Prints a table, and writes all figures that there are so
-    far as JSON to `output`. Raises Refusal, and whatever `laboratory` raises."""
+    """Measure an appliance with `image`. Print a table, and write all figures as JSON to `output`
+    after each part.
+
+    `stock` is an image without overlays, whose kernel is asked for its default settings. The
+    transit announces `count` IPv4 routes. `folder` keeps consoles and captures. Raises Refusal,
+    and whatever `laboratory` raises.
+    """
     progress = Progress()
     samples: list[Sample] = []
     with writing(output):
@@ -62,8 +68,8 @@ def measure(image: Path, stock: Path, count: int, folder: Path, output: Path) ->
 
 
 def own_settings(stock: Path, folder: Path) -> dict[str, str]:
-    """What the kernel of `stock` has by itself, on the same machine, of what profiles set while it
-    runs."""
+    """Return the defaults, in the kernel of `stock`, of all settings that profiles change at run
+    time."""
     names = [
         setting.name
         for profile in profiles.load_all(ROOT / "overlays").values()
@@ -81,7 +87,7 @@ def own_settings(stock: Path, folder: Path) -> dict[str, str]:
 def machine(
     image: Path, count: int, settings: Mapping[Side, Mapping[str, str]]
 ) -> dict[str, object]:
-    """What it was measured on. `settings` are the kernel's that took turns."""
+    """Describe what was measured. `settings` has the kernel settings of each side."""
     return {
         "image": image.name,
         "accelerator": accelerator.best().name,

@@ -1,8 +1,8 @@
-"""The resolver: as it is rendered, against the base's own configuration (local-unbound-setup(8)).
+"""The resolver: the rendered configuration against the base's own (local-unbound-setup(8)).
 
-A machine on the LAN asks by dnsperf(1). The base's own configuration listens to the box alone, and
-asks from any address; it is told to listen on the LAN too, and which address is its own, or pf
-would drop what it asks.
+A machine on the LAN asks with dnsperf(1). The base's own configuration serves the box alone and
+asks from any address. So it gets two additions: it listens on the LAN, and it asks from the
+resolver's address, since pf would drop its questions otherwise.
 """
 
 import re
@@ -16,11 +16,11 @@ from qemu.lab.session import Lab
 from qemu.world.net import Failed, Party
 
 WARM, COLD = 200, 300
-"""Names that are in the cache, and how many are not."""
+"""How many names are in the cache, and how many are not."""
 
 SECONDS = 10
 OUTSTANDING = 20
-"""Questions that wait for an answer at a time."""
+"""How many questions wait for an answer at a time."""
 
 HOME = "/var/unbound"
 SETUP = f"""\
@@ -79,8 +79,8 @@ def resolver(lab: Lab) -> Contest:
 
 
 def ask(asker: Party, server: str, names: Iterable[str], *how: str) -> tuple[float, float]:
-    """Answers a second, and the milliseconds that 99 of 100 of them came in. Raises Failed if none
-    came."""
+    """Ask for `names` with dnsperf. Return the answers per second, and the milliseconds within
+    which 99 % of them came. Raises Failed if no answer came."""
     questions = asker.world.folder / "questions"
     questions.write_text("".join(f"{name} A\n" for name in names))
     return read(
@@ -89,8 +89,8 @@ def ask(asker: Party, server: str, names: Iterable[str], *how: str) -> tuple[flo
 
 
 def read(said: str) -> tuple[float, float]:
-    """What dnsperf says with -v: each answer and its seconds, and how long all of it took. Raises
-    Failed if nothing has an answer."""
+    """Read the output of dnsperf -v, which has the seconds of each answer and of the whole run.
+    Raises Failed if there is no answer."""
     took = re.search(r"Run time \(s\): +([0-9.]+)", said)
     times = [float(one) for one in re.findall(r"(?m)^> NOERROR .* ([0-9.]+)$", said)]
     if took is None or not times:

@@ -1,11 +1,11 @@
-"""BGP: the policy as it is rendered, against one that takes everything.
+"""BGP: the rendered policy against one that accepts everything.
 
-The transit has a table of a given size. bgpd starts anew, and the clock runs from the moment that
-its sessions with the transit are up until it has heard all of it. Between turns the transit keeps
-them shut, so that nothing is heard before the clock runs.
+The transit announces a table of a given size. bgpd is restarted, and the time is measured from the
+moment that its sessions with the transit are up until it has the whole table. Between turns the
+transit keeps the sessions shut, so that bgpd hears nothing early.
 
-Without a policy bgpd announces nothing either: with a table it would run into the outbound limit of
-each neighbour (`max-prefix N out`), and close the session.
+The policy that accepts everything announces nothing. Otherwise bgpd would announce the whole table,
+exceed each neighbour's `max-prefix N out`, and close the sessions.
 """
 
 import time
@@ -23,17 +23,18 @@ from qemu.world.net import Failed
 from qemu.world.routes import ORIGIN
 
 V6_SHARE = 0.23
-"""IPv6 routes for one of IPv4, as the Internet's tables have them: 230,000 to 1,000,000."""
+"""IPv6 routes per IPv4 route in the Internet's tables: 230,000 to 1,000,000."""
 
 FIRST_V4, FIRST_V6 = int(ip_address("12.0.0.0")), int(ip_address("2d04::"))
-"""Of room for so many that are nobody else's in the simulated Internet, and no bogons."""
+"""Where the table's prefixes begin. Nothing else in the simulated Internet uses what follows, and
+it has no bogons."""
 
 MOST = 1_300_000
-"""Of IPv4, for which a transit is not shut out (`max-prefix` in bgpd.conf)."""
+"""IPv4 routes that bgpd.conf's `max-prefix` allows a transit."""
 
 CONFIG = "/etc/local/bgpd.conf"
 FILTERS = "deny from any"
-"""The line that the policy begins with."""
+"""The first line of the policy."""
 
 SETUP = f"""\
 cd {PLACE}
@@ -44,7 +45,7 @@ echo deny to any >>stock.bgpd.conf
 """
 
 LONGEST = 3600.0
-"""Seconds for a whole table; an emulated processor."""
+"""Seconds that a whole table may take with an emulated processor."""
 
 RECEIVED = "awk '/^ *Prefixes/ {print $3; exit}'"
 MEMORY = "ps -ax -o rss= -o comm= | awk '$2 == \"bgpd\" {sum += $1} END {print sum / 1024}'"
@@ -54,7 +55,7 @@ TAKEN = Measure("BGP: memory of bgpd with it", "MiB", more=False)
 
 
 def possible(count: int) -> int:
-    """`count` itself. Raises Refusal if it is none that a transit may announce."""
+    """Return `count`. Raises Refusal if a transit may not announce that many IPv4 routes."""
     if not 100 <= count <= MOST:
         raise Refusal(
             "--routes",
@@ -65,7 +66,7 @@ def possible(count: int) -> int:
 
 
 def routes(lab: Lab, count: int) -> Contest:
-    """`count` routes of IPv4, and IPv6's share of that."""
+    """Return the contest, with `count` IPv4 routes and V6_SHARE as many of IPv6."""
     transit = next(peer for peer in lab.site.peers if peer.role is PeerRole.TRANSIT)
     sessions = [one for one in lab.plan.sessions if one.peer is transit]
     router, own = lab.internet.routers[transit.name], lab.internet.of_site(transit.name)
@@ -101,7 +102,7 @@ def routes(lab: Lab, count: int) -> Contest:
 
 
 def table(count: int) -> list[Route]:
-    """So many routes of IPv4, and IPv6's share, with paths of three networks."""
+    """Return `count` IPv4 routes and V6_SHARE as many of IPv6, each with a path of three ASNs."""
     prefixes: list[Network] = [
         *(IPv4Network((FIRST_V4 + (n << 8), 24)) for n in range(count)),
         *(IPv6Network((FIRST_V6 + (n << 80), 48)) for n in range(int(count * V6_SHARE))),

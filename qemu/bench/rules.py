@@ -1,9 +1,9 @@
-"""The packet filter: the rules as they are rendered, against one that lets everything pass.
+"""The packet filter: the rendered rules against one rule that passes everything.
 
-Packets go through the appliance, from a LAN to a transit and on to a network where nobody is. They
-are handed to the card of the virtual machine itself, which takes the next one when it has room, so
-that whatever limits is behind the card. What the card took in is counted: a packet that has been
-through all rules and finds no room on the wire to the transit is one of them.
+Packets go through the appliance from a LAN to a transit, for an address where nobody is. They are
+handed directly to the virtual machine's card, which takes the next one as soon as it has room, so
+the limit is behind the card. The packets that the card received are counted. This includes packets
+that passed all rules but found no room on the wire to the transit.
 """
 
 import socket
@@ -21,14 +21,14 @@ from qemu.world.packets import IPV4, UDP
 
 SECONDS = 10.0
 SIZE = 64
-"""Bytes of a packet, its IPv4 header among them: as small as questions and acknowledgements."""
+"""Bytes of a packet including its IPv4 header, as small as DNS questions and acknowledgements."""
 
 DISCARD = 9
-"""The port that nobody answers on (RFC 863)."""
+"""The discard port (RFC 863), on which nobody answers."""
 
 EVERYTHING = f"echo 'pass no state' > {PLACE}/pf.conf"
-"""pf's kernel is set to drop what no rule is about, so that no rule at all would let nothing
-pass."""
+"""The kernel is set to drop packets that no rule matches, so an empty set of rules passes
+nothing."""
 
 FILES = {Side.TUNED: "/etc/pf.conf", Side.STOCK: f"{PLACE}/pf.conf"}
 TAKEN = "netstat -n -I {device} | awk '/Link/ {{print $5}}'"
@@ -62,7 +62,7 @@ def rules(lab: Lab) -> Contest:
 
 
 def frame(to: str, source: IPv4Address, destination: IPv4Address) -> bytes:
-    """A datagram of UDP in an Ethernet frame for the card `to` (RFC 791, 768, 894)."""
+    """Return a UDP datagram in an Ethernet frame for the card `to` (RFC 768, 791, 894)."""
     length = SIZE - 20
     fields = (0x45, 0, SIZE, 0, 0, 64, UDP, 0, source.packed, destination.packed)
     header = struct.pack("!BBHHHBBH4s4s", *fields)
@@ -73,7 +73,7 @@ def frame(to: str, source: IPv4Address, destination: IPv4Address) -> bytes:
 
 
 def checksum(header: bytes) -> int:
-    """Of the Internet (RFC 1071)."""
+    """Return the Internet checksum (RFC 1071) of an IPv4 header."""
     total: int = sum(word for (word,) in struct.iter_unpack("!H", header))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
@@ -81,7 +81,8 @@ def checksum(header: bytes) -> int:
 
 
 def flood(card: Path, packet: bytes, seconds: float) -> float:
-    """Hand it to the card for so long, as often as that takes it; the seconds that it was."""
+    """Hand `packet` to `card` for `seconds`, as fast as the card takes it. Return the exact
+    seconds."""
     began = time.monotonic()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect(str(card))
@@ -92,8 +93,11 @@ def flood(card: Path, packet: bytes, seconds: float) -> float:
 
 
 def spent(said: str) -> float:
-    """Seconds that all processors together were not idle, of `kern.cp_time` (user, nice, system,
-    interrupt, idle, in ticks) and `kern.clockrate`, which has the ticks of a second as `stathz`."""
+    """Return the seconds that all processors together were busy.
+
+    `said` has the values of `kern.cp_time` (ticks of user, nice, system, interrupt, idle) and
+    `kern.clockrate`, whose `stathz` is the ticks per second.
+    """
     times, clock = said.splitlines()
     *busy, _ = map(int, times.split())
     ticks = int(clock.partition("stathz = ")[2].split()[0].rstrip(" ,}"))

@@ -1,1 +1,1 @@
-"""A rehearsal: an appliance in the simulated Internet, and what has to hold of it."""
+"""The lab: an appliance in the simulated Internet, the checks that it has to pass, and faults."""

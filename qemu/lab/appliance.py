@@ -1,8 +1,8 @@
-"""The appliance in the lab: an image as it was built, driven by its console as a person would.
+"""The appliance in the lab: an image as it was built, used through its console as a person does.
 
 Nothing is put into the image. After the wizard, root logs in with the password that was chosen
-there and tells the daemons whom this world trusts: its root's key, its directory authorities, its
-validated origins. That is in memory, so every boot is taught anew.
+there, and tells the daemons what the simulated Internet trusts: its DNS root's key, its directory
+authorities, its validated origins. That is in memory, so it has to be repeated after every boot.
 """
 
 import shlex
@@ -21,13 +21,13 @@ from qemu.lab.systems import System
 from qemu.machine import Machine
 
 POWER_ON = 900.0
-"""Seconds from power-on to the wizard or a login; an emulated processor on a busy machine."""
+"""Seconds from power-on to the wizard or a login, with an emulated processor on a busy host."""
 
 QUESTION = 300.0
-"""Seconds until the next question."""
+"""Seconds until the wizard's next question."""
 
 APPLIED = 1200.0
-"""Seconds for the whole network and all daemons."""
+"""Seconds until the whole network and all daemons are up."""
 
 COMMAND = 240.0
 
@@ -35,19 +35,19 @@ UP = "The transit and exchange ports are up."
 
 
 class Trust(Protocol):
-    """Whom a world's inhabitants trust, as the daemons read it."""
+    """What the simulated Internet trusts, in the daemons' formats."""
 
     @property
     def anchor(self) -> str:
-        """The root's key, as Unbound's trust anchors are."""
+        """The DNS root's key as a trust anchor of Unbound."""
 
     @property
     def torrc(self) -> str:
-        """Lines for torrc: the directory authorities."""
+        """Lines of torrc(5) with the directory authorities."""
 
     @property
     def roas(self) -> str:
-        """What rpki-client writes for bgpd."""
+        """The validated origins, as rpki-client(8) writes them for bgpd(8)."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Appliance:
     site: Site
 
     def answer(self) -> None:
-        """Answer the wizard's questions, until the ports are up."""
+        """Answer the wizard's questions, and wait until the ports are up."""
         console = self.machine.console
         console.expect(BEGIN[0], timeout=POWER_ON)
         serial = Serial(console, QUESTION)
@@ -67,14 +67,14 @@ class Appliance:
         console.expect(UP, timeout=APPLIED, failures=CRASHES)
 
     def login(self) -> None:
-        """Become root on the console, which offers a login, now or once it has booted. Where the
-        processor is emulated, what is started from now on is so more quickly."""
+        """Wait for the login on the console and log in as root. If the processor is emulated, apply
+        the settings that make programs start faster there."""
         self.machine.console.login("root", PASSWORD, timeout=APPLIED)
         if accelerator.best() is Accelerator.TCG:
             self.said(self.system.emulated)
 
     def teach(self, trust: Trust) -> None:
-        """Let the daemons believe this world. Raises CommandFailed."""
+        """Make the daemons trust the simulated Internet. Raises CommandFailed."""
         system = self.system
         self.put(system.origins, trust.roas)
         self.said(f"{system.bgp} reload")
@@ -89,22 +89,22 @@ class Appliance:
         self.said(f"{system.relays} start")
 
     def put(self, path: str, text: str, *, appending: bool = False) -> None:
-        """Write `text`, which is of lines, to `path`; with `appending`, after what is there. A tab
-        becomes a space, since a terminal takes it for a key."""
+        """Write the lines of `text` to the file `path`; with `appending`, at its end. Tabs become
+        spaces, since a terminal would treat them as a key."""
         into = ">>" if appending else ">"
         lines = text.rstrip().expandtabs(1)
         self.said(f"cat {into} {shlex.quote(path)} <<'END OF TEXT'\n{lines}\nEND OF TEXT")
 
     def said(self, command: str, timeout: float = COMMAND) -> str:
-        """What root's `command` says. Raises CommandFailed."""
+        """Run `command` as root and return its output. Raises CommandFailed."""
         return self.machine.console.run(command, timeout).text.rstrip("\n")
 
     def ran(self, command: str, timeout: float = COMMAND) -> Output:
-        """What became of root's `command`, which may fail."""
+        """Run `command`, which may fail, as root, and return output and status."""
         return self.machine.console.run(command, timeout, check=False)
 
     def fingerprints(self) -> list[str]:
-        """Of the relays, in their order."""
+        """Return the fingerprints of the relays, in their order."""
         relays = allot(self.site).relays
         lines = self.said(
             f"cat {' '.join(f'/data/tor/relay{relay.number}/fingerprint' for relay in relays)}"
@@ -112,12 +112,12 @@ class Appliance:
         return [line.split()[1] for line in lines.splitlines()]
 
     def restart(self) -> None:
-        """Shut down, boot, and log in."""
+        """Restart the appliance, and log in."""
         self.machine.console.send_line("shutdown -r now")
         self.login()
 
     def lose_power(self) -> None:
-        """Pull the plug, switch on, and log in."""
+        """Cut the power, switch the appliance on, and log in."""
         self.machine.cut_power()
         self.machine.start()
         self.login()

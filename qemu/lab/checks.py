@@ -1,8 +1,8 @@
-"""What has to hold of an appliance in the simulated Internet, judged from what others saw of it.
+"""Judges an appliance by what others in the simulated Internet saw of it.
 
-Every check is a function from observations to a `Verdict`: what neighbours were told, what servers
-were asked, the frames on the wires. Nothing is taken on the appliance's word that somebody else can
-see.
+Every check is a function from observations to a `Verdict`. Observations are the routes that
+neighbours heard, the questions that servers got, and the frames on the wires. The appliance's own
+word counts only for what nobody else can see.
 """
 
 from collections import Counter
@@ -15,10 +15,10 @@ from qemu.world.packets import ARP, IPV4, IPV6, Frame
 from qemu.world.web import Visit
 
 MOST = 5
-"""Things of a kind that an evidence names."""
+"""How many things of a kind the evidence names."""
 
 ETHERTYPES = {IPV4: "IPv4", ARP: "ARP", IPV6: "IPv6"}
-"""What exchanges permit."""
+"""The kinds of frames that exchanges permit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question to a name server: the zone that the server is for, the name, and who asked."""
+    """A question to a name server: the zone of the server, the name, and the address that asked."""
 
     zone: str
     name: str
@@ -42,16 +42,16 @@ class Asked:
 
 
 def announced(heard: Mapping[str, Collection[Network]], scopes: Collection[Network]) -> Verdict:
-    """`heard` has the prefixes of one family by session; "peer 4" or "peer 6", say."""
+    """Judge what the appliance announces. `heard` has the prefixes by session, such as "peer 4"."""
     faults = []
     for session, prefixes in sorted(heard.items()):
         wanted = {scope for scope in scopes if session.endswith(str(scope.version))}
         if missing := wanted - set(prefixes):
-            faults.append(f"{session} lacks {several(missing)}")
+            faults.append(f"{session} does not hear {several(missing)}")
         if more := set(prefixes) - wanted:
-            faults.append(f"{session} hears {several(more)}")
+            faults.append(f"{session} also hears {several(more)}")
     if not heard:
-        faults.append("nobody listens")
+        faults.append("there is no session")
     return _judged(
         "announced",
         faults,
@@ -62,7 +62,8 @@ def announced(heard: Mapping[str, Collection[Network]], scopes: Collection[Netwo
 def fetched(
     page: str, expected: str, visits: Iterable[Visit], path: str, exits: Collection[Address]
 ) -> Verdict:
-    """`page` is what a Tor client got for `path` through one of our relays, "" for nothing."""
+    """Judge a page that a Tor client fetched as `path` through one of our relays; "" if none came.
+    `visits` is what the web server saw, `exits` the addresses that it may see."""
     sources = {visit.source for visit in visits if visit.path == path}
     faults = []
     if expected not in page:
@@ -75,8 +76,9 @@ def fetched(
 
 
 def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address]) -> Verdict:
-    """The questions that were asked on the way to `name`, its dot at the end: who asked, and how
-    much of the name servers above its zone learnt (RFC 9156: a label more than theirs has)."""
+    """Judge the questions that were asked on the way to `name`, which has its final dot: who asked,
+    and how much of the name each server learnt. A server above the name's zone may learn one label
+    more than its own zone has (RFC 9156)."""
     about = [one for one in questions if name == one.name or name.endswith(f".{one.name}")]
     last = max((depth(one.zone) for one in about), default=0)
     faults = []
@@ -93,7 +95,8 @@ def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address
 
 
 def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:
-    """`wires` has what the appliance sent, by port, and what may leave there."""
+    """Judge what left the appliance. `wires` has by port what may leave there, and what was
+    sent."""
     faults = [
         f"{port}: {stray}"
         for port, (rule, frames) in sorted(wires.items())
@@ -104,7 +107,7 @@ def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:
 
 
 def permitted(frames: Collection[Frame]) -> Verdict:
-    """`frames` is what the appliance sent to the exchange."""
+    """Judge the frames that the appliance sent to the exchange."""
     kinds = Counter(frame.ethertype for frame in frames)
     faults = [f"{kinds[kind]} of {kind:#06x}" for kind in sorted(kinds) if kind not in ETHERTYPES]
     senders = {frame.source for frame in frames}
@@ -120,8 +123,9 @@ def refused(
     bad: Mapping[str, Collection[Network]],
     good: Collection[Network],
 ) -> Verdict:
-    """`came` are the prefixes that neighbours announced to the appliance, `taken` those that it
-    uses; `bad` by kind what it has to refuse, `good` some of what it has to take."""
+    """Judge which routes the appliance accepts. `came` are the prefixes that neighbours announced
+    to it, `taken` those that it uses. `bad` has by kind those that it must refuse, `good` some that
+    it must accept."""
     faults = []
     for kind, prefixes in bad.items():
         if unsent := set(prefixes) - set(came):
@@ -137,9 +141,12 @@ def refused(
 def moved(
     name: str, used: Iterable[tuple[str, Collection[str], bool]], gone: str, back: bool
 ) -> Verdict:
-    """`used` tells of each moment what it was, the ports by which a page was asked for then, and
-    whether it came: before, while the port `gone` was out of use, and after. `back` says whether
-    the last one has to use that port again."""
+    """Judge whether traffic leaves the port `gone` and comes back.
+
+    `used` has three moments: before, while the port is out of use, and after. Each has a name, the
+    ports that a request used, and whether the page came. With `back`, the last request has to use
+    `gone` again.
+    """
     moments = list(used)
     faults = [f"no page {moment}" for moment, _, came in moments if not came]
     (first, before, _), (middle, during, _), (last, after, _) = moments
@@ -156,7 +163,7 @@ def moved(
 
 
 def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
-    """`echoes` tells of each moment whether a stream that was open all the time answered."""
+    """Judge a stream that stayed open. `echoes` has for each moment whether it answered."""
     faults = [f"no answer {moment}" for moment, came in echoes.items() if not came]
     if not echoes:
         faults.append("nobody looked")
@@ -164,7 +171,7 @@ def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
 
 
 def silent(name: str, wires: Mapping[str, Collection[Frame]]) -> Verdict:
-    """That nothing at all was sent on these ports."""
+    """Judge whether these ports were silent."""
     faults = [f"{len(frames)} frames on {port}" for port, frames in wires.items() if frames]
     return _judged(name, faults, f"no frame on {several(wires)}")
 
@@ -172,21 +179,22 @@ def silent(name: str, wires: Mapping[str, Collection[Frame]]) -> Verdict:
 def said(
     name: str, text: str, *, wanted: Iterable[str] = (), unwanted: Iterable[str] = ()
 ) -> Verdict:
-    """That what the appliance said has all of `wanted` and nothing of `unwanted`."""
-    faults = [f"not said: {one}" for one in wanted if one not in text]
-    faults += [f"said: {one}" for one in unwanted if one in text]
+    """Judge what the appliance printed: it has to contain all of `wanted` and none of
+    `unwanted`."""
+    faults = [f"not printed: {one}" for one in wanted if one not in text]
+    faults += [f"printed: {one}" for one in unwanted if one in text]
     lines = [line.strip() for line in text.splitlines()]
     shown = [line for line in lines if any(one in line for one in wanted)]
-    return _judged(name, faults, "; ".join(shown[:MOST]) or "as it has to be")
+    return _judged(name, faults, "; ".join(shown[:MOST]) or "nothing of that kind was printed")
 
 
 def depth(name: str) -> int:
-    """Labels of a name whose dot is at its end: the root has none."""
+    """Return how many labels a name with its final dot has; the root has none."""
     return len([label for label in name.split(".") if label])
 
 
 def several(things: Iterable[object]) -> str:
-    """The first few of `things`, in order."""
+    """Return the first MOST of `things` in order, and how many more there are."""
     told = sorted(map(str, things))
     more = f" and {len(told) - MOST} more" if len(told) > MOST else ""
     return ", ".join(told[:MOST]) + more

@@ -1,5 +1,8 @@
-"""The wizard's conversation as data: what is asked, what is answered. It drives the wizard in a
-process of its own, in a pseudo-terminal, frozen, and on the serial line of a real box."""
+"""The wizard's conversation as data: questions and answers.
+
+Tests and the lab play it to the wizard in a process, in a pseudo-terminal, and over the serial line
+of a box.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -8,7 +11,7 @@ from firstboot.site.model import Peer, Port, PortRole, Site
 from firstboot.wizard.terminal import MORE
 
 Turn = tuple[str, str]
-"""A part of a prompt, and the line that is typed after it."""
+"""A part of a question, and the line that is typed as the answer."""
 
 PASSWORD = "korund-Flieder-77-tausend"  # noqa: S105  of machines that end with their test or lab
 
@@ -17,17 +20,17 @@ SAVE: Turn = ("save, change, start over or quit", "save")
 
 
 class Expecter(Protocol):
-    """The far end of a terminal."""
+    """Whatever the conversation is typed at."""
 
     def expect(self, texts: Sequence[str]) -> int:
-        """Wait until one of `texts` is printed, and say which."""
+        """Wait until one of `texts` is printed, and return its index."""
 
     def send(self, line: str) -> None:
         """Type `line` and Enter."""
 
 
 def play(expecter: Expecter, script: Iterable[Turn]) -> None:
-    """Answer everything in `script`, and turn the pages in between."""
+    """Answer all questions of `script`, and turn the pages in between."""
     for prompt, answer in script:
         while expecter.expect([prompt, MORE]) == 1:
             expecter.send("")
@@ -35,12 +38,12 @@ def play(expecter: Expecter, script: Iterable[Turn]) -> None:
 
 
 def conversation(site: Site) -> list[Turn]:
-    """All that a person types to make `site` on a new box, to the end."""
+    """Return all that a person types on a new box so that it gets `site`."""
     return [BEGIN, *questions(site), SAVE]
 
 
 def questions(site: Site) -> list[Turn]:
-    """All questions and the answers that make `site`, without the beginning and the end."""
+    """Return the questions with the answers that make `site`, without beginning and end."""
     operator, relays = site.operator, site.relays
     turns: list[Turn] = [
         ("Name of the operator", operator.name),
@@ -98,7 +101,7 @@ def questions(site: Site) -> list[Turn]:
 
 
 def of(port: Port) -> list[Turn]:
-    """The questions about a port."""
+    """Return the questions about a port."""
     turns = [
         ("Network card [", port.device) if port.device else ("Network card", ""),
         ("What it leads to", port.role.value),
@@ -115,7 +118,7 @@ def of(port: Port) -> list[Turn]:
 
 
 def about(peer: Peer) -> list[Turn]:
-    """The questions about a peer."""
+    """Return the questions about a peer."""
     return [
         ("What kind of peer", peer.role.value),
         ("Name for this peer", peer.name),
@@ -129,7 +132,7 @@ def about(peer: Peer) -> list[Turn]:
 
 
 def lines(prompt: str, values: Iterable[str]) -> list[Turn]:
-    """Values a line each, and the empty line that ends them."""
+    """Return the turns for values on a line each, and the empty line that ends them."""
     first, *more = values
     return [(prompt, first), *(((">"), value) for value in more), (">", "")]
 

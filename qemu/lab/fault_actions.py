@@ -1,4 +1,4 @@
-"""Ways to do harm in a lab, to the appliance and to the world around it, and to undo it."""
+"""What faults do to the appliance and to the simulated Internet, and how that is undone."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,8 +18,8 @@ PF = "/boot/kernel/pf.ko"
 
 
 def root(*commands: str) -> Step:
-    """Commands of root's on the appliance, the next only if the last one succeeds. In them,
-    {resolver}, {relays} and {clock} are how its system speaks to each."""
+    """Return the step that runs `commands` on the appliance as root until one fails. In them
+    {resolver}, {relays} and {clock} stand for the system's command for each."""
 
     def step(lab: Lab) -> None:
         system = lab.appliance.system
@@ -32,11 +32,11 @@ def root(*commands: str) -> Step:
 
 
 def nothing(lab: Lab) -> None:
-    """It passes by itself."""
+    """Do nothing: the fault ends by itself."""
 
 
 def restart(*commands: str) -> Step:
-    """A restart after such commands."""
+    """Return the step that runs such commands and restarts the appliance."""
 
     def step(lab: Lab) -> None:
         root(*commands)(lab)
@@ -46,7 +46,7 @@ def restart(*commands: str) -> Step:
 
 
 def recover(*commands: str) -> Step:
-    """A restart after such commands, from which everything comes up."""
+    """Return the step that runs such commands, restarts, and makes the daemons trust again."""
 
     def step(lab: Lab) -> None:
         restart(*commands)(lab)
@@ -61,12 +61,12 @@ def lose_power(lab: Lab) -> None:
 
 
 def flap(lab: Lab) -> None:
-    """The first transit closes its sessions and opens them again, several times."""
+    """Have the first transit close its sessions and open them again, FLAPS times."""
     lab.internet.routers[first(lab, PeerRole.TRANSIT)].flap(FLAPS, 2)
 
 
 def sign_wrongly(lab: Lab) -> None:
-    """The first transit signs its segments with another secret than the one agreed on."""
+    """Have the first transit sign its TCP segments with a secret that was not agreed."""
     _sign(lab, first(lab, PeerRole.TRANSIT), "of-somebody-else")
 
 
@@ -82,14 +82,14 @@ def _sign(lab: Lab, peer: str, secret: str | None) -> None:
 
 
 def _clear(lab: Lab, peer: str) -> None:
-    """The appliance begins its sessions with this peer anew, at once."""
+    """Restart the appliance's sessions with this peer at once."""
     for session in lab.plan.sessions:
         if session.peer.name == peer:
             lab.appliance.said(f"bgpctl neighbor {session.remote} clear")
 
 
 def announce_too_many(lab: Lab) -> None:
-    """The first peer announces more routes than it may."""
+    """Have the first peer announce more routes than it may."""
     peer = first(lab, PeerRole.PEER)
     most = next(one.max_prefix for one in lab.site.peers if one.name == peer) or 1000
     lab.internet.routers[peer].announce(thousands(most + 1, 0))
@@ -110,8 +110,7 @@ def plug(lab: Lab) -> None:
 
 
 def mislead(lab: Lab) -> None:
-    """A route server says that it is the router for all, and redirects what is for the web
-    server."""
+    """Have a route server send router advertisements, and redirects for the web server."""
     peer, web = first(lab, PeerRole.ROUTE_SERVER), lab.internet.topology.host("web")
     lab.internet.advertise(peer)
     for address in web.addresses:
@@ -119,7 +118,7 @@ def mislead(lab: Lab) -> None:
 
 
 def blackhole_exits(lab: Lab) -> None:
-    """The name servers drop what comes from addresses that exit traffic comes from."""
+    """Have the name servers drop what comes from the addresses of exit traffic."""
     for server in _servers(lab):
         server.blackhole(*lab.exits)
 
@@ -130,7 +129,7 @@ def hear_exits(lab: Lab) -> None:
 
 
 def set_clock(ahead: timedelta) -> Step:
-    """The appliance's clock is so much ahead of this machine's."""
+    """Return the step that sets the appliance's clock ahead of this host's."""
 
     def step(lab: Lab) -> None:
         lab.appliance.said(f"date -u {datetime.now(UTC) + ahead:%Y%m%d%H%M.%S}")
@@ -147,12 +146,12 @@ def in_turn(*steps: Step) -> Step:
 
 
 def first(lab: Lab, role: PeerRole) -> str:
-    """The name of the first peer of this role that speaks both families."""
+    """Return the name of the first peer of this role with IPv4 and IPv6."""
     return next(p.name for p in lab.site.peers if p.role is role and len(p.addresses) > 1)
 
 
 def exchange(lab: Lab) -> str:
-    """The name of the port to the exchange."""
+    """Return the name of the port to the exchange."""
     return next(port.name for port in lab.site.ports if port.role is PortRole.EXCHANGE)
 
 

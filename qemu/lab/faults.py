@@ -1,4 +1,4 @@
-"""What may go wrong, and what must hold nevertheless: the table of `./exitisp lab --fault`."""
+"""The faults of `./exitisp lab --fault`: what goes wrong, and what must hold nevertheless."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ from qemu.lab.probes import (
 from qemu.lab.systems import REHEARSAL, System
 
 SEALED = (contained, permitted)
-"""Nothing leaks, whatever happens."""
+"""Checks that nothing leaks, for every fault."""
 
 WORKING = (announced, fetched)
 
@@ -28,8 +28,8 @@ RESOLVER_AGAIN, RELAYS_AGAIN = "{resolver} stop; {resolver} start", "{relays} st
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`what` is for people. Of the checks, `holds` must hold while the fault lasts, and `after`
-    once it is undone. `rehearsed` is whether a rehearsal has what it harms."""
+    """`what` describes the fault to people. The checks `holds` must hold while it lasts, `after`
+    once it is undone. `rehearsed` is whether a rehearsal has what the fault harms."""
 
     name: str
     what: str
@@ -43,7 +43,7 @@ class Fault:
 FAULTS = (
     Fault(
         "resolver-everywhere",
-        "The resolver is bound to every address there is, as many are.",
+        "The resolver listens on all addresses, as a resolver often does.",
         root(
             f"cp -p {UNBOUND} {UNBOUND}.kept",
             f"sed -E '/^  (outgoing-)?interface:/d' {UNBOUND}.kept > {UNBOUND}",
@@ -82,7 +82,7 @@ FAULTS = (
     ),
     Fault(
         "pf-missing",
-        "The box boots, and the kernel cannot load the packet filter.",
+        "The box boots, and its kernel cannot load the packet filter.",
         fault_actions.restart("mount -u -o rw /", f"mv {PF} {PF}.away", "mount -u -o ro /"),
         fault_actions.recover("mount -u -o rw /", f"mv {PF}.away {PF}", "mount -u -o ro /"),
         (fault_checks.dark, fault_checks.told("NOT SO: pf guards"), *SEALED),
@@ -139,7 +139,7 @@ FAULTS = (
     ),
     Fault(
         "disk-full",
-        "Nothing more fits on the partitions that keep the site and the relays' keys.",
+        "The partitions that keep the site and the relays' keys are full.",
         root(
             "dd if=/dev/zero of=/data/filling bs=1048576 2>/dev/null; sync",
             "dd if=/dev/zero of=/cfg/filling bs=65536 2>/dev/null; "
@@ -164,14 +164,14 @@ FAULTS = (
     ),
     Fault(
         "exits-blackholed",
-        "Name servers drop whatever comes from the addresses of exits.",
+        "Name servers drop what comes from the addresses of exit traffic.",
         fault_actions.blackhole_exits,
         fault_actions.hear_exits,
         (fetched, resolved, *SEALED),
     ),
     Fault(
         "power-cut",
-        "The plug is pulled, and put in again.",
+        "The power fails and comes back.",
         fault_actions.lose_power,
         fault_actions.nothing,
         (*WORKING, resolved, healthy, *SEALED),
@@ -180,7 +180,8 @@ FAULTS = (
 
 
 def named(name: str, system: System) -> tuple[Fault, ...]:
-    """The fault of this name that `system` can have; all of them for "all". Raises Refusal."""
+    """Return the fault of this name, or all for "all", of those that `system` can have. Raises
+    Refusal."""
     possible = [fault for fault in FAULTS if fault.rehearsed or system != REHEARSAL]
     found = tuple(fault for fault in possible if name in (fault.name, "all"))
     if not found:

@@ -1,5 +1,5 @@
-"""The site that a lab's appliance has: the example with two transits and an exchange, on QEMU's
-network cards, with as many relays as an emulated processor can carry."""
+"""The site of the lab's appliance: the example with two transits and an exchange, on QEMU's network
+cards, with as few relays as an emulated processor can run."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +14,8 @@ RELAYS = 2
 
 
 def on(devices: Iterable[str], example: Path = EXAMPLE, relays: int = RELAYS) -> Site:
-    """The site `example` with its ports in `devices`, in their order, and `relays`."""
+    """Return the site of the file `example` with its ports on `devices`, in order, and that many
+    `relays`."""
     site = sites.load(example).value
     ports = (replace(port, device=device) for port, device in zip(site.ports, devices, strict=True))
     few = replace(site.relays, count=relays, bandwidth_mbit=None, family=Family())
@@ -22,4 +23,4 @@ def on(devices: Iterable[str], example: Path = EXAMPLE, relays: int = RELAYS) ->
 
 
 SITE = on(f"vtnet{n}" for n in range(4))
-"""As the real image names QEMU's cards."""
+"""On the real image's names for QEMU's cards."""

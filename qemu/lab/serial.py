@@ -1,4 +1,4 @@
-"""The wizard's far end on a serial line, for the conversations of qemu.lab.conversation."""
+"""Plays a conversation over a serial line."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from qemu.console_patterns import CRASHES, text
 
 
 class Serial:
-    """Types on `console`, and waits as long as `patience` seconds for each question."""
+    """Types at `console`, and waits up to `patience` seconds for each question."""
 
     def __init__(self, console: Console, patience: float) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""What differs between the systems that an image can have, as far as a lab has to know."""
+"""What a lab has to know of the systems that an image can have."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,17 +6,19 @@ from pathlib import Path
 from image.artifacts import Base, base_of
 
 PORTS = 4
-"""Of the rehearsed site."""
+"""How many ports the lab's site has."""
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`devices` is how it names QEMU's network cards. `anchor`, `origins` and `torrc` are where
-    daemons read what the world replaces, `owner` who has the first. `resolver`, `relays`, `clock`
-    and `bgp` are the commands that `stop`, `start` or `reload` them. `steered` is one that prints
-    routes and addresses that come of router advertisements and redirects, and default routes that
-    are not management's. `emulated` is what to run where the processor is emulated. `memory` is in
-    MiB."""
+    """A system, as far as the lab uses it.
+
+    `devices` are its names for QEMU's network cards. `anchor`, `origins` and `torrc` are the files
+    that the lab replaces, `owner` owns the first. `resolver`, `relays`, `clock` and `bgp` are
+    commands to which `stop`, `start` or `reload` is appended. `steered` prints the routes and
+    addresses that came of router advertisements and redirects, and default routes other than that
+    of management. `emulated` is a command for emulated processors. `memory` is in MiB.
+    """
 
     base: str
     image: str
@@ -52,8 +54,8 @@ HARDENEDBSD = System(
     "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0 "
     "net.route.algo.inet.algo=radix4_lockless",
 )
-"""In emulation programs are translated anew for each address that they lie at, and dxr takes
-seconds for each change of a small table of routes, of which it computes most anew."""
+"""`emulated` is needed because an emulator translates a program anew for each address that it is
+loaded at, and because dxr computes most of its tables anew for each change of a few routes."""
 
 REHEARSAL = replace(
     HARDENEDBSD,

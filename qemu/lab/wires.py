@@ -1,4 +1,4 @@
-"""What went over a wire, in a few numbers."""
+"""Counts what went over a wire."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -18,17 +18,17 @@ from qemu.world.packets import (
 )
 
 SERVICES = {22: "SSH", 53: "DNS", 123: "NTP", 179: "BGP"}
-"""By port; whatever else runs over TCP is the relays'."""
+"""Services by TCP or UDP port. All other TCP is the relays'."""
 
 MOST = 12
-"""Sources that are listed."""
+"""How many source addresses are listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """`wire` is the name of the appliance's port. `sent` and `received` count frames, as the
-    appliance sees it; `kinds` both. `sources` has the addresses that the appliance sent from, and
-    how many frames each."""
+    """The frames of one wire. `wire` is the name of the appliance's port. `sent` and `received` are
+    the appliance's view; `kinds` counts both directions. `sources` has the addresses that the
+    appliance sent from, and how many frames each."""
 
     wire: str
     sent: int
@@ -38,7 +38,8 @@ class Traffic:
 
 
 def traffic(wire: str, frames: Collection[Frame]) -> Traffic:
-    """`frames` in both directions; what the appliance sent comes out of the wire."""
+    """Count `frames`, which are of both directions. Those that came out of the wire are the
+    appliance's."""
     sent = [frame for frame in frames if frame.inbound]
     sources = Counter(str(f.packet.source) for f in sent if f.ethertype in (IPV4, IPV6))
     kinds = Counter(kind(frame) for frame in frames)
@@ -52,7 +53,7 @@ def traffic(wire: str, frames: Collection[Frame]) -> Traffic:
 
 
 def kind(frame: Frame) -> str:
-    """What a person calls it."""
+    """Return what a person calls this kind of frame."""
     if frame.ethertype == ARP:
         return "ARP"
     if frame.ethertype not in (IPV4, IPV6):

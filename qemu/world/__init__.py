@@ -1,1 +1,1 @@
-"""The simulated Internet: a network namespace a party, real daemons, every wire captured."""
+"""The simulated Internet: one network namespace per party, real daemons, every wire captured."""

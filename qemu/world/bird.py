@@ -1,4 +1,7 @@
-"""BIRD as anybody's router: it announces given routes and keeps whatever it is told."""
+"""BIRD, the router of every network in the simulated Internet.
+
+It announces given routes and keeps all routes that it hears.
+"""
 
 import re
 import time
@@ -10,13 +13,13 @@ from firstboot.core.values import Address
 from qemu.world.net import Daemon, Party, need
 
 OWN = "source = RTS_STATIC"
-"""The filter for what a router announces of itself."""
+"""BIRD's filter for the routes that a router originates."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route and the path behind the router that announces it, nearest ASN first. What comes for
-    it goes to `via`, or nowhere."""
+    """A route that a router announces. `path` has the ASNs behind the router, nearest first.
+    Packets for it go to `via`, or are dropped."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...] = ()
@@ -29,8 +32,8 @@ class Route:
 
 @dataclass(frozen=True)
 class Session:
-    """A session to one neighbour over one family. `role` is the router's in it, as BIRD spells
-    those of RFC 9234; None for a router that knows of no roles."""
+    """A BGP session with one neighbour over one address family. `role` is the router's own role
+    (RFC 9234) in BIRD's spelling; None for a router without roles."""
 
     name: str
     local: Address
@@ -39,22 +42,21 @@ class Session:
     neighbour_asn: int
     role: str | None = None
     transparent: bool = False
-    """Whether the neighbour is a client of a route server, which adds no ASN and leaves the next
-    hop as it is (RFC 7947)."""
+    """Whether the router is a route server, which adds no ASN and keeps the next hop (RFC 7947)."""
 
     password: str | None = None
     gtsm: bool = False
     exports: str = OWN
-    """Which routes are announced to it: an expression of BIRD's filters."""
+    """The routes that are announced to the neighbour, as an expression of BIRD's filters."""
 
     hold: int = 240
-    """Seconds of silence after which the neighbour is gone (RFC 4271)."""
+    """Hold time in seconds (RFC 4271)."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A route as a router has it from a neighbour; of a very long path only the beginning.
-    `communities` are spelled as in 64511:1 or, large ones, 64511:1:1."""
+    """A route as a router has it from a neighbour. Of a very long path only the beginning is there.
+    `communities` are written as 64511:1, large ones as 64511:1:1."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...]
@@ -62,8 +64,8 @@ class Heard:
 
 
 class Router:
-    """A running BIRD. Those that route have what they hear in their kernel's table too. A route of
-    a neighbour that is about to go away is the last choice (RFC 8326)."""
+    """A running BIRD. With `routing` its routes are in the kernel's table too. Routes with the
+    community GRACEFUL_SHUTDOWN are the last choice (RFC 8326)."""
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class Router:
         return tuple(self._sessions.values())
 
     def wait(self) -> None:
-        """Until it runs."""
+        """Wait until BIRD answers."""
         self.daemon.wait("bird", lambda: "BIRD" in self._birdc("show status"))
 
     @property
@@ -99,25 +101,25 @@ class Router:
         return self.sessions[0].asn
 
     def established(self, *sessions: str) -> bool:
-        """Whether these sessions are up; without any, all."""
+        """Return whether these sessions are up; without arguments, whether all are."""
         return all(self._up(name) for name in sessions or self._sessions)
 
     def heard(self) -> dict[str, set[Heard]]:
-        """By session, every route that its neighbour announces."""
+        """Return the routes that each session's neighbour announces."""
         return {name: self._heard(name) for name in self._sessions}
 
     def announce(self, routes: Iterable[Route]) -> None:
-        """These too, in place of those of the last time; none to take them back."""
+        """Announce `routes` too, instead of those of the last call."""
         self._more = tuple(routes)
         self._renew()
 
     def change(self, session: str, *, password: str | None) -> None:
-        """Speak with this neighbour with another secret from now on, or with none."""
+        """Change the TCP MD5 secret (RFC 2385) of a session; None for no secret."""
         self._sessions[session] = replace(self._sessions[session], password=password)
         self._renew()
 
     def shut(self, *sessions: str) -> None:
-        """End these sessions, as an administrator does; without any, all."""
+        """Disable these sessions, as an administrator does; without arguments, all."""
         for name in sessions or self._sessions:
             self._birdc("disable", name)
 
@@ -126,7 +128,7 @@ class Router:
             self._birdc("enable", name)
 
     def flap(self, times: int, seconds: float = 1) -> None:
-        """End all sessions and begin them again, so often, each for so long."""
+        """Disable and enable all sessions `times` times, waiting `seconds` after each change."""
         for _ in range(times):
             self.shut()
             time.sleep(seconds)
@@ -180,7 +182,8 @@ def _static(route: Route) -> str:
 
 
 def _kernel(version: int) -> str:
-    """What leads nowhere is only told."""
+    """Return BIRD's protocol that puts routes into the kernel. Blackhole routes are only
+    announced."""
     return (
         f"protocol kernel kernel{version} {{\n"
         f"ipv{version} {{ import none; export where dest != RTD_BLACKHOLE; }};\n}}\n"

@@ -1,19 +1,19 @@
-"""What is done to a wire inside a namespace: Linux, needs CAP_NET_RAW and CAP_NET_ADMIN.
+"""Works on a wire inside a network namespace. Needs Linux, CAP_NET_RAW and CAP_NET_ADMIN.
 
     cable.py record DEVICE FILE
     cable.py join DEVICE FILE LOCAL REMOTE [VLAN]
     cable.py mark DEVICE TEXT
     cable.py plain DEVICE
 
-`record` writes what arrives at a device and what it sends. `join` makes the device one wire with
-the unix datagram socket that REMOTE is bound to, LOCAL being ours (`qemu.wire.Plug`), and records
-that wire; frames have the tag of VLAN (IEEE 802.1Q) on the socket's side and none on the device's.
-`mark` sends a frame that nobody takes for anything. `plain` has the kernel send whole frames with
-their checksums, as there is no card to finish them.
+`record` writes all frames that a device receives and sends into FILE. `join` connects the device
+with the unix datagram socket that is bound to REMOTE, using LOCAL as its own (see
+`qemu.wire.Plug`), and records what passes. With VLAN, frames have that tag (IEEE 802.1Q) on the
+socket's side and none on the device's side. `mark` sends a frame that no protocol uses. `plain`
+switches off checksum and segmentation offload, because no card would do that work.
 
-The file is of pcapng (draft-ietf-opsawg-pcapng): Ethernet frames, each flagged inbound or outbound;
-inbound is what came out of the wire, or out of the socket. It is run by itself, so it imports
-nothing of ours.
+FILE is a pcapng capture (draft-ietf-opsawg-pcapng) of Ethernet frames. A frame is flagged inbound
+if it came out of the wire or the socket, otherwise outbound. This file runs as a program of its
+own, so it imports nothing of this project.
 """
 
 import contextlib
@@ -46,11 +46,11 @@ OFFLOADS = (0x17, 0x1F, 0x24)
 """ETHTOOL_STXCSUM, ETHTOOL_STSO and ETHTOOL_SGSO of linux/ethtool.h."""
 
 INBOUND, OUTBOUND = 1, 2
-"""Of an enhanced packet block's flags."""
+"""The direction in the flags of an enhanced packet block."""
 
 
 class Record:
-    """A file of frames in their order."""
+    """A capture file, frames in their order."""
 
     def __init__(self, path: str) -> None:
         self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115 - as long as the process

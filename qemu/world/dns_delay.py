@@ -1,8 +1,9 @@
-"""Answer questions in UDP as another server does, but later. It imports nothing of ours.
+"""Answers DNS questions in UDP as another server does, but later.
 
     dns_delay.py SECONDS SERVER ADDRESS...
 
-Whatever comes to port 53 of an ADDRESS is asked of port 53 of SERVER after so many seconds.
+What comes to port 53 of an ADDRESS is passed to port 53 of SERVER after SECONDS. This file runs as
+a program of its own, so it imports nothing of this project.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""What may leave a transit or exchange port, and what of a capture may not."""
+"""The rule for what may leave a transit or exchange port, applied to captures."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from qemu.world.packets import (
 BGP = 179
 LINK_LOCAL = ip_network("fe80::/10")
 NOBODY = ip_address("::")
-"""Who asks whether an address is free (RFC 4862)."""
+"""The source of duplicate address detection (RFC 4862)."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Whatever leaves a port, leaves from the scopes; and from the port's own addresses only BGP
-    to neighbours, the search for them and for next hops, and what tells those who search for the
-    port where it is (ARP, neighbour discovery)."""
+    """Packets may leave a port from the scopes. From the port's own addresses there may be only BGP
+    with neighbours, and ARP and neighbour discovery: questions for neighbours and next hops, and
+    answers about the port itself."""
 
     scopes: tuple[Network, ...]
     own: frozenset[Address]
     neighbours: frozenset[Address]
     vlan: int | None
     hops: frozenset[Address] = frozenset()
-    """Members of an exchange that its route servers give as next hops."""
+    """Members of an exchange that its route servers announce as next hops."""
 
     def strays(self, frames: Collection[Frame]) -> list[str]:
-        """What breaks the rule, each told once."""
+        """Return the frames that break the rule, as text without duplicates."""
         return sorted(
             {
                 str(frame.packet if frame.ethertype in (IPV4, IPV6) else frame)
@@ -65,12 +65,13 @@ class Rule:
         return bgp and packet.source in self.own and packet.destination in self.neighbours
 
     def _known(self, target: Address) -> bool:
-        """Whether the port may speak of it; of itself it tells when it comes up (RFC 5227)."""
+        """Whether ARP or neighbour discovery may be about `target`. The port announces its own
+        address when it comes up (RFC 5227)."""
         return target in (self.neighbours | self.own | self.hops) or target in LINK_LOCAL
 
 
 def rule(site: Site, port: Port) -> Rule:
-    """The rule for a port of this site."""
+    """Return the rule for `port` of `site`."""
     sessions = [session for session in allot(site).sessions if session.port is port]
     return Rule(
         site.scopes,

@@ -1,12 +1,12 @@
-"""The simulated Internet around a site, running.
+"""Runs the simulated Internet around a site.
 
     with Internet(site, folder, trust.make(keys, site)) as internet:
         nics = [Nic(mac, plug) for plug in internet.plugs.values()]
         internet.tor.wait()
 
-Every port of the site has a plug for the card of a virtual machine; the machine itself is in no
-namespace. Its Tor network takes a while to agree on a consensus, which a machine can boot in.
-`folder` keeps logs and what went over the cables.
+`plugs` has a plug for each port of the site, for the network card of a virtual machine; the machine
+itself is in no namespace. The Tor network needs a while to agree on a consensus, during which the
+machine can boot. `folder` keeps logs and captures.
 """
 
 import sys
@@ -36,17 +36,17 @@ ROLES = {
     PeerRole.PEER: "peer",
     PeerRole.ROUTE_SERVER: "rs_server",
 }
-"""The role of a peer of the site, as BIRD spells those of RFC 9234."""
+"""The RFC 9234 role of each kind of peer, in BIRD's spelling."""
 
 ROGUE_NEIGHBOUR = Path(__file__).parent / "rogue_neighbour.py"
 
 REAL = f"{bird.OWN} && dest != RTD_BLACKHOLE"
-"""Of a router's own routes, those that lead somewhere."""
+"""BIRD's filter for own routes that are not blackholes."""
 
 
 class Internet:
-    """Parties, wires and daemons, all of which are gone with the `with` block, or with this
-    process. Raises Unable if this machine does not allow it."""
+    """Parties, wires and daemons. A context manager: they end with the `with` block, or with this
+    process. Raises Unable if this host does not allow them."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class Internet:
         routes: tuple[int, int] = (3000, 1000),
         hold: int = 90,
     ) -> None:
-        """`trust` is of the same site (`qemu.world.trust.make`). `routes` is how many a transit
-        makes up of each family; `hold` the seconds of silence after which a peer of the site takes
-        it for gone, and it the peer."""
+        """`trust` was made for the same site (`qemu.world.trust.make`). `routes` is how many IPv4
+        and IPv6 routes each transit announces besides the real ones. `hold` is the hold time of
+        the site's peers, in seconds (RFC 4271)."""
         self.site = site
         self._feed = thousands(*routes)
         self._hold = hold
@@ -67,11 +67,11 @@ class Internet:
         self.world = World(folder)
         self.parties: dict[str, Party] = {}
         self.routers: dict[str, Router] = {}
-        """By the name of the peer; the backbone's and the members' too."""
+        """By the name of the party: peers of the site, the backbone, members of exchanges."""
 
         self.plugs: dict[str, Plug] = {}
         self.cables: dict[str, Cable] = {}
-        """By the name of the site's port, both of them."""
+        """Both by the name of the site's port."""
 
         self._stack = ExitStack()
 
@@ -95,16 +95,16 @@ class Internet:
         self._stack.close()
 
     def heard(self, peer: str) -> set[Heard]:
-        """What a peer of the site hears from it."""
+        """Return the routes that a peer of the site hears from it."""
         heard = self.routers[peer].heard()
         return {route for session in self.of_site(peer) for route in heard[session]}
 
     def of_site(self, peer: str) -> list[str]:
-        """The names of the sessions that a peer has with the site."""
+        """Return the names of the sessions that a peer has with the site."""
         return [_name(session) for session in self.topology.sessions if session.peer.name == peer]
 
     def established(self) -> bool:
-        """Whether every session with the site is up."""
+        """Return whether every session with the site is up."""
         return all(
             router.established(*self.of_site(peer.name))
             for peer in self.topology.peers
@@ -112,14 +112,13 @@ class Internet:
         )
 
     def advertise(self, peer: str) -> None:
-        """Have a peer say to everybody on its link that it is the router for all of IPv6, once
-        (RFC 4861, 4.2)."""
+        """Have a peer send one router advertisement on the link to the site (RFC 4861, 4.2)."""
         for session in self._beside_site(peer, 6):
             self._mislead(session, "advertise")
 
     def redirect(self, peer: str, destination: Address) -> None:
-        """Have a peer tell the site to send to it what is for `destination`, once (RFC 792; RFC
-        4861, 4.5)."""
+        """Have a peer send one redirect, by which the site should send packets for `destination` to
+        that peer (RFC 792; RFC 4861, 4.5)."""
         for session in self._beside_site(peer, destination.version):
             self._mislead(session, "redirect", destination)
 
@@ -134,7 +133,7 @@ class Internet:
         )
 
     def _device(self, port: SitePort) -> str:
-        """Of every party that is beside a port of the site."""
+        """The device name that every party beside this port of the site uses."""
         return f"port{self.site.ports.index(port)}"
 
     def _connect(self, stack: ExitStack) -> None:
@@ -164,7 +163,7 @@ class Internet:
             self.cables[port.name] = Cable(port.name, end, far, wire.b, port.vlan)
 
     def _default(self, name: str, v4: object, v6: object, link: Link) -> None:
-        """Everything goes up the link, and comes from the host's own addresses."""
+        """Give a host default routes up its link, with its own addresses as sources."""
         up4, up6 = (end.ip for end in link.above_ends)
         self.parties[name].run(
             *("ip", "-batch", "-"),
@@ -172,7 +171,8 @@ class Internet:
         )
 
     def _beside(self, port: SitePort, end: Port) -> Port:
-        """Wire up what is at a port of the site, which ends in `end`; the other end of that."""
+        """Wire up the parties beside a port of the site, whose device is `end`. Return the device
+        at the other end of its wire."""
         there: dict[str, list[object]] = {}
         for session in self.topology.sessions:
             if session.port is port:
@@ -196,7 +196,8 @@ class Internet:
         return far
 
     def _inside(self, port: SitePort) -> list[object]:
-        """Somebody on a LAN, or an administrator, who is the gateway if there is one."""
+        """Make the party on a LAN, or the administrator, who is the gateway if there is one. Return
+        its addresses with prefix lengths."""
         self.parties[f"inside-{port.name}"] = self.world.party(f"inside-{port.name}")
         if port.role is PortRole.LAN:
             return [f"{i.ip + 1}/{i.network.prefixlen}" for i in port.addresses]
@@ -220,7 +221,7 @@ class Internet:
         self._start(BACKBONE, sessions, [])
 
     def _start(self, name: str, sessions: list[bird.Session], feed: list[Route]) -> None:
-        """The router of `name`, with the hosts behind it."""
+        """Start the router of `name`, which also announces the hosts behind it."""
         hosts = [
             Route(prefix, (host.asn,), link.below_ends[prefix.version == 6].ip)
             for host in self.topology.hosts
@@ -232,7 +233,8 @@ class Internet:
         self.routers[name] = Router(self.parties[name], sessions, [*feed, *hosts], not server)
 
     def _sessions(self, peer: Peer) -> list[bird.Session]:
-        """Those with the site, with the backbone, and a route server's with its member."""
+        """A peer's sessions: with the site, with the backbone, and a route server's with its
+        member."""
         server = peer.role is PeerRole.ROUTE_SERVER
         found = [
             bird.Session(
@@ -294,7 +296,7 @@ class Internet:
         ]
 
     def _down(self, link: Link) -> list[bird.Session]:
-        """The backbone's with a customer, who is told everything."""
+        """The backbone's sessions with a customer, who hears all routes."""
         asn = self.routers[link.below].asn
         return [
             bird.Session(
@@ -305,18 +307,18 @@ class Internet:
 
 
 def _name(session: Session) -> str:
-    """As BIRD may have it."""
+    """Return the name of a session, with the characters that BIRD allows."""
     return "site_" + "".join(c if c.isalnum() else "_" for c in str(session.remote))
 
 
 def _end(exchange: Exchange, session: Session) -> Address:
-    """The member's address in the family of a session."""
+    """Return the member's address in the family of a session."""
     return next(i.ip for i in exchange.member_ends if i.version == session.remote.version)
 
 
 def _to_site(role: PeerRole, version: int) -> str:
-    """A transit has routes to everything; a peer to what is behind it; a route server all that its
-    members tell it."""
+    """Return the filter for what is announced to the site: a transit announces everything, a peer
+    what is behind it, a route server all that its members announce."""
     match role:
         case PeerRole.TRANSIT:
             return f'{bird.OWN} || proto = "up{version}"'

@@ -1,14 +1,16 @@
-"""The domain name system of the world: a signed root at the real root servers' addresses, top-level
-domains, and below `example.`
+"""The DNS of the simulated Internet.
+
+There is a signed root at the addresses of the real root servers, there are top-level domains, and
+below `example.` these zones:
 
 - `good` is signed, `unsigned` is not;
-- `bogus` has a record changed after it was signed;
-- `expired` has signatures of two months ago that held for one;
-- `slow` is signed, and its server takes its time.
+- `bogus` has a record that was changed after signing;
+- `expired` has signatures that ran out a month ago;
+- `slow` is signed, and its server answers late.
 
-`www` in each, as in `example.net`, is the web server, and so is every name below `deep` in the
-first two. A resolver may make up what is below it in `good` from one answer (RFC 8198), and has to
-ask for each name in `unsigned`.
+In each of them, and in `example.net`, `www` is the web server. In the first two every name below
+`deep` is the web server as well. In `good` a resolver may answer for such names from one answer
+that it has (RFC 8198); in `unsigned` it has to ask for each name.
 """
 
 import sys
@@ -26,19 +28,19 @@ from qemu.world.zones import DAY, Signed, Zone, addresses, serve, sign
 DNS = 53
 DNS_DELAY = Path(__file__).parent / "dns_delay.py"
 DELAY = 2.0
-"""Seconds that the slow server takes."""
+"""Seconds by which the slow server's answers are late."""
 
 FORGED = "11.250.3.66"
-"""What `www.bogus.example` has, against its signature."""
+"""The address of `www.bogus.example`, which contradicts its signature."""
 
 HIDDEN = "127.0.0.2"
-"""Where the slow server really is."""
+"""The address where the slow server really listens."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a name server was asked. `name` is in lower case, with its dot; None of a connection.
-    `kind` is the type that was asked for, as IANA numbers them: 1 of A, 28 of AAAA."""
+    """A question that a name server got. `name` is in lower case with its final dot, or None for a
+    TCP connection. `kind` is the type by IANA's numbers: 1 is A, 28 is AAAA."""
 
     server: Address
     source: Address
@@ -47,14 +49,14 @@ class Question:
 
 
 class Nameserver:
-    """A host that serves zones, and what it was asked, from the first question on."""
+    """A host that serves zones. It is recorded from the first question on."""
 
     def __init__(self, party: Party) -> None:
         self._party = party
         self._capture = Capture(party.port("uplink"))
 
     def questions(self) -> list[Question]:
-        """All so far: each datagram, and each connection."""
+        """Return all questions so far: each datagram, and each TCP connection."""
         packets = [f.packet for f in self._capture.inbound() if f.ethertype in (IPV4, IPV6)]
         return [
             Question(p.destination, p.source, *(p.question if p.protocol == UDP else ()))
@@ -63,7 +65,7 @@ class Nameserver:
         ]
 
     def blackhole(self, *sources: Address) -> None:
-        """From now on answer nothing that comes from these."""
+        """Drop what comes from these addresses from now on."""
         for source in sources:
             self._party.run("ip", "route", "add", "blackhole", str(source))
 
@@ -73,7 +75,7 @@ class Nameserver:
 
 
 class Nameservers:
-    """All of them: of the root, of the top-level domains, of the zones below."""
+    """The name servers of the root, of the top-level domains, and of the zones below."""
 
     def __init__(self, topology: Topology, parties: dict[str, Party], root_keys: Path) -> None:
         self.roots, self.registry, self.zones = (
@@ -103,7 +105,7 @@ class Nameservers:
 
 
 def _leaves(folder: Path, zones: Host, web: Host) -> list[Signed]:
-    """Those below `example.`, and one below `net.`."""
+    """Sign the zones below `example.`, and one below `net.`."""
     usual = (zones.v4(), zones.v6())
     www = addresses("www", web.v4(), web.v6())
     deep = addresses("*.deep", web.v4(), web.v6())
@@ -132,7 +134,7 @@ def _delegation(child: Signed) -> str:
 
 
 def _root_servers(zone: str) -> str:
-    """That they serve this zone, and their addresses."""
+    """Return the NS records by which the root servers serve `zone`, and their addresses."""
     names = {letter: f"{letter}.root-servers.net." for letter in ROOT_SERVERS}
     return "".join(
         f"{zone} 3600 IN NS {name}\n{addresses(name, *map(ip_address, ROOT_SERVERS[letter]))}"

@@ -1,12 +1,12 @@
-"""Worlds of network namespaces: parties, wires, switches, daemons.
+"""Network namespaces for the simulated Internet: parties, wires, switches and daemons.
 
-A world is a process that waits in new net, mount and process namespaces; whatever a test does is
-done in there, so nothing leaves the machine. The process reads a pipe that only the test holds:
-when the test ends, however it ends, the pipe closes, and the kernel kills every process of the
-world and removes its namespaces, addresses and mounts with it.
+A world is a process that waits in new network, mount and process namespaces. Everything happens
+inside them, so nothing leaves this host. The process reads a pipe that only its creator holds. When
+the creator ends, however it ends, the pipe closes, and the kernel kills every process of the world
+and removes its namespaces, addresses and mounts.
 
-Without root the world is a user namespace too, with the subordinate users and groups of
-/etc/subuid and /etc/subgid (newuidmap(1)), since daemons change to users of their own.
+Without root the world has a user namespace as well, with the subordinate users and groups of
+/etc/subuid and /etc/subgid (newuidmap(1)), because daemons switch to users of their own.
 """
 
 import os
@@ -26,7 +26,7 @@ from qemu.failure import Failure, Late
 CABLE = Path(__file__).parent / "cable.py"
 
 START = 60.0
-"""Seconds for anything to get ready; a busy machine."""
+"""Seconds that a command or a daemon may take to be ready, on a busy host."""
 
 QUIET = {
     "net.ipv6.conf.all.accept_ra": 0,
@@ -38,19 +38,20 @@ QUIET = {
     "net.ipv4.conf.all.send_redirects": 0,
     "net.ipv4.conf.default.send_redirects": 0,
 }
-"""Of every party: as the appliance's sysctl.conf, and no waiting for double addresses."""
+"""Settings of every party: those of the appliance's sysctl.conf, and no duplicate address
+detection."""
 
 
 class Unable(Refusal):
-    """This machine does not allow what a world needs."""
+    """This host does not allow or lacks something that the simulated Internet needs."""
 
 
 class Failed(Failure):
-    """A command of the world failed, or a daemon ended; the message has what it said."""
+    """A command in the world failed, or a daemon ended. The message has its output."""
 
 
 def need(program: str, package: str) -> None:
-    """Raises Unable, naming the Debian package, if there is no such program."""
+    """Raise Unable, which names the Debian package, if there is no such program."""
     if shutil.which(program, path=environment()["PATH"]) is None:
         raise Unable(
             program,
@@ -60,16 +61,16 @@ def need(program: str, package: str) -> None:
 
 
 def wait(what: str, ready: Callable[[], bool], seconds: float = START, pause: float = 0.05) -> None:
-    """Until `ready` says so; it is asked every `pause` seconds. Raises Late, naming `what`."""
+    """Call `ready` every `pause` seconds until it returns true. Raises Late, which names `what`."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
-            raise Late(f"{what}: not within {seconds:.0f} s")
+            raise Late(f"{what}: did not come within {seconds:.0f} s")
         time.sleep(pause)
 
 
 class World:
-    """Namespaces that end with the `with` block. `folder` keeps logs and captures."""
+    """Namespaces that last as long as the `with` block. `folder` keeps logs and captures."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -116,7 +117,7 @@ class World:
         self.close()
 
     def close(self) -> None:
-        """End every process of the world, and wait until they are gone."""
+        """End every process of the world, and wait until all are gone."""
         for pipe in (self._holder.stdin, self._holder.stdout, self._holder.stderr):
             assert pipe is not None
             pipe.close()
@@ -126,18 +127,18 @@ class World:
                 daemon.process.wait(START)
 
     def inside(self, *command: str | Path) -> list[str]:
-        """`command` as this process can start it, inside the world."""
+        """Return the command with which this process runs `command` inside the world."""
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         enter = ["nsenter", f"--target={self._init}", *user, "--net", "--mount", "--pid"]
         return [*enter, "--", *map(str, command)]
 
     def run(self, *command: str | Path) -> str:
-        """What `command` says, in the world but at no party's."""
+        """Run `command` in the world, outside all parties, and return its output."""
         return run(self.inside(*command))
 
     def party(self, name: str, forwarding: bool = False, silent: bool = False) -> "Party":
-        """A namespace of its own, with its loopback interface up. One that is `silent` has nothing
-        to say itself: no IPv6."""
+        """Make a party: a network namespace with its loopback interface up. One that is `silent`
+        has no IPv6, so that it sends nothing by itself."""
         party = Party(self, name)
         self.run("ip", "netns", "add", name)
         settings = {
@@ -152,14 +153,14 @@ class World:
         return party
 
     def wire(self, one: "Port", other: "Port") -> None:
-        """A cable between two ports, which stay down until they are raised."""
+        """Connect two ports, which stay down until they are raised."""
         self.run(
             *("ip", "link", "add", one.device, "netns", one.party.name, "type", "veth"),
             *("peer", "name", other.device, "netns", other.party.name),
         )
 
     def switch(self, name: str, ports: Iterable["Port"]) -> list["Port"]:
-        """A switch with these ports at the other ends of its wires: its own, in their order."""
+        """Make a switch that is wired to `ports`. Returns its own ports, in the same order."""
         switch = self.party(name, silent=True)
         switch.run("ip", "link", "add", "fabric", "type", "bridge", "mcast_snooping", "0")
         ends = []
@@ -174,7 +175,7 @@ class World:
 
 
 class Party:
-    """A namespace: somebody's machine."""
+    """A network namespace that stands for somebody's machine."""
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world
@@ -185,14 +186,14 @@ class Party:
         return self.world.inside("ip", "netns", "exec", self.name, *command)
 
     def run(self, *command: str | Path, given: str = "", check: bool = True) -> str:
-        """What `command` says. Raises Failed with what it complains of, if it fails."""
+        """Run `command` and return its output. Raises Failed with the output if it fails."""
         return run(self.inside(*command), given, check)
 
     def port(self, device: str) -> "Port":
         return Port(self, device)
 
     def start(self, name: str, *command: str | Path) -> "Daemon":
-        """Start a daemon, in the foreground as it sees it; its log is `PARTY.NAME.log`."""
+        """Start a daemon in the foreground. Its log is `PARTY.NAME.log`."""
         log = self.world.folder / f"{self.name}.{name}.log"
         daemon = Daemon(self.inside(*command), log)
         self.daemons.append(daemon)
@@ -207,9 +208,9 @@ class Port:
         self.device = device
 
     def up(self, *addresses: object) -> None:
-        """Give it addresses, each with its prefix length, and raise it.
+        """Give the port addresses, each with its prefix length, and raise it.
 
-        Without `nodad`, it takes the kernel a moment until an IPv6 address can be bound.
+        `nodad` is for IPv6 addresses: otherwise they could not be bound for a moment.
         """
         lines = [
             f"address add {address} dev {self.device}{' nodad' if ':' in str(address) else ''}\n"
@@ -222,7 +223,7 @@ class Port:
 
 
 class Daemon:
-    """A process in a world, and what it logged."""
+    """A process in a world, and its log."""
 
     def __init__(self, command: list[str], log: Path) -> None:
         self.log = log
@@ -240,7 +241,7 @@ class Daemon:
         return self.log.read_text(errors="replace")
 
     def wait(self, what: str, ready: Callable[[], bool]) -> None:
-        """Until `ready`. Raises Failed with the log if the daemon ends before."""
+        """Wait until `ready`. Raises Failed with the log if the daemon ends first."""
 
         def alive_and_ready() -> bool:
             if self.process.poll() is not None:
@@ -250,14 +251,14 @@ class Daemon:
         wait(f"{what} ({self.log})", alive_and_ready)
 
     def stop(self) -> None:
-        """End it, and wait until it is gone."""
+        """End the daemon, and wait until it is gone."""
         if self.process.poll() is None:
             os.kill(_child(self.process.pid), signal.SIGTERM)
             self.process.wait(START)
 
 
 def environment() -> dict[str, str]:
-    """Of every process: daemons are where Debian does not let ordinary users look."""
+    """The environment of every process. Debian keeps daemons outside an ordinary user's PATH."""
     return {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 
@@ -267,7 +268,7 @@ def _user_namespace() -> list[str]:
 
 
 def _child(process: int) -> int:
-    """The one child of a process that forks once."""
+    """Return the one child of a process that forks once, waiting for it."""
     children = Path(f"/proc/{process}/task/{process}/children")
     wait("a child", lambda: bool(children.read_text().split()))
     return int(children.read_text().split()[0])
@@ -276,7 +277,8 @@ def _child(process: int) -> int:
 def run(
     command: Iterable[str | Path], given: str = "", check: bool = True, folder: Path | None = None
 ) -> str:
-    """What `command` says, run in `folder`. Raises Failed with all of it, if it fails."""
+    """Run `command` in `folder`, with `given` as its input, and return its output. Raises Failed
+    with the output if it fails."""
     words = list(map(str, command))
     try:
         done = subprocess.run(
@@ -289,7 +291,7 @@ def run(
             cwd=folder,
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{shlex.join(words)}: not within {START:.0f} s") from None
+        raise Failed(f"{shlex.join(words)}: did not end within {START:.0f} s") from None
     if check and done.returncode:
         raise Failed(f"{shlex.join(words)}: {done.stdout}{done.stderr}")
     return done.stdout

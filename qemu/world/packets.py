@@ -1,4 +1,4 @@
-"""Frames of a capture, as far as anybody here looks into them."""
+"""Reads captures: Ethernet frames, and the parts of packets that the checks need."""
 
 import struct
 from dataclasses import dataclass
@@ -14,14 +14,17 @@ SYN, ACK = 0x02, 0x10
 """Flags of TCP (RFC 9293)."""
 
 ENHANCED, INBOUND = 6, 1
-"""The type of a pcapng block that has a frame; its flag for one that came in."""
+"""The type of a pcapng block with a frame, and the flag of a frame that came in."""
 
 
 @dataclass(frozen=True)
 class Packet:
-    """An IP packet. `ports` of TCP and UDP: source, destination; else two zeros. `kind` is the
-    type of an ICMP message, else zero. `payload` is what follows the header of UDP and ICMP.
-    `opens`: whether it is the first of a connection of TCP."""
+    """An IP packet.
+
+    `ports` are source and destination port of TCP and UDP, else two zeros. `kind` is the type of an
+    ICMP message, else 0. `payload` is what follows the header of UDP and ICMP. `opens` is whether
+    the packet opens a TCP connection.
+    """
 
     source: IPv4Address | IPv6Address
     destination: IPv4Address | IPv6Address
@@ -33,8 +36,8 @@ class Packet:
 
     @property
     def question(self) -> tuple[str, int]:
-        """The name that a DNS question in UDP asks for, in lower case, with its dot at the end, and
-        the type (RFC 1035, 4.1.2)."""
+        """The name and the type of a DNS question in UDP (RFC 1035, 4.1.2). The name is in lower
+        case, with its final dot."""
         labels, at = [], 12
         while length := self.payload[at]:
             labels.append(self.payload[at + 1 : at + 1 + length].decode("ascii").lower())
@@ -44,30 +47,31 @@ class Packet:
 
     @property
     def target(self) -> IPv6Address:
-        """What a neighbour solicitation or advertisement is about."""
+        """The target address of a neighbour solicitation or advertisement."""
         return IPv6Address(self.payload[4:20])
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An Ethernet frame."""
+    """An Ethernet frame. `source` is the sender's address as 02:00:5e:10:00:01."""
 
     source: str
     ethertype: int
     payload: bytes
     vlan: int | None = None
     inbound: bool = True
-    """Whether it came out of the wire, and was not put into it."""
+    """Whether the frame came out of the wire; otherwise it was sent into it."""
 
     @property
     def arp(self) -> tuple[IPv4Address, IPv4Address, bool]:
-        """Who speaks, of or to whom, and whether it is an answer (RFC 826, IPv4 over Ethernet)."""
+        """Sender address, target address, and whether it is a reply (RFC 826, IPv4 over
+        Ethernet)."""
         speaker, other = IPv4Address(self.payload[14:18]), IPv4Address(self.payload[24:28])
         return speaker, other, self.payload[7] == 2
 
     @property
     def packet(self) -> Packet:
-        """The IP packet. An extension header of IPv6 counts as the protocol."""
+        """The IP packet in the frame. An IPv6 extension header counts as the protocol."""
         data = self.payload
         if self.ethertype == IPV4:
             start = (data[0] & 15) * 4
@@ -76,14 +80,14 @@ class Frame:
 
 
 class Reader:
-    """Reads a file of pcapng, as qemu/world/cable.py writes it, while it grows."""
+    """Reads a pcapng file of qemu/world/cable.py while it grows."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._at = 0
 
     def more(self) -> list[Frame]:
-        """The whole frames since the last time."""
+        """Return the complete frames since the last call."""
         with self._path.open("rb") as file:
             file.seek(self._at)
             data = file.read()

@@ -1,4 +1,4 @@
-"""What went over a wire, in a file that Wireshark and tcpdump read."""
+"""Records wires, in files that Wireshark and tcpdump read."""
 
 import socket
 import struct
@@ -11,7 +11,7 @@ from qemu.world.packets import MARK, Frame, Reader
 
 
 class Recording:
-    """The frames of one wire, from the first on. `path` is of pcapng, each frame flagged."""
+    """The frames of one wire, from the first one on. `path` is a pcapng file, see cable.py."""
 
     def __init__(self, path: Path, daemon: Daemon) -> None:
         self.path = path
@@ -23,7 +23,7 @@ class Recording:
         self._last = 0
 
     def frames(self) -> list[Frame]:
-        """All so far but our own marks, in both directions."""
+        """Return all frames so far in both directions, without our own marks."""
         for frame in self._reader.more():
             if frame.ethertype == MARK:
                 self._marks.add(frame.payload.rstrip(b"\0"))
@@ -32,7 +32,7 @@ class Recording:
         return list(self._frames)
 
     def inbound(self) -> list[Frame]:
-        """Those so far that came out of the wire."""
+        """Return the frames so far that came out of the wire."""
         return [frame for frame in self.frames() if frame.inbound]
 
     def _next_mark(self) -> str:
@@ -48,7 +48,7 @@ class Recording:
 
 
 class Capture(Recording):
-    """What a port hears and sends, from now on."""
+    """Records what a port receives and sends from now on."""
 
     def __init__(self, port: Port) -> None:
         path = port.party.world.folder / f"{port.party.name}.{port.device}.pcapng"
@@ -56,8 +56,8 @@ class Capture(Recording):
         super().__init__(path, port.party.start(f"{port.device}.capture", *command))
 
     def settle(self, sender: Port) -> list[Frame]:
-        """All that `sender`, at the other end, had sent until now, and perhaps some later ones:
-        a mark is sent after them and waited for, since a wire keeps the order."""
+        """Return all frames that `sender`, at the other end, has sent until now, and perhaps some
+        later ones. It sends a mark after them and waits for it, since a wire keeps the order."""
         mark = self._next_mark()
         sender.party.run(sys.executable, CABLE, "mark", sender.device, mark)
         self._await(mark)
@@ -65,13 +65,14 @@ class Capture(Recording):
 
 
 class Cable(Recording):
-    """A wire from a party's `port` to `plug`, whose other end is a virtual machine's. What comes
-    from the machine is inbound. On the machine's side frames have the tag of `vlan`; others that it
-    sends are recorded and go nowhere.
+    """A wire from a party's `port` to `plug`, whose other end is a virtual machine.
+
+    Frames from the machine are inbound. On the machine's side frames have the tag `vlan`. Frames
+    that the machine sends with another tag are recorded, and go nowhere.
     """
 
     def __init__(self, name: str, device: Port, port: Port, plug: Plug, vlan: int | None) -> None:
-        """`device` is the one at the other end of the party's, in a party of its own."""
+        """`device` is at the other end of the wire to `port`, in a party of its own."""
         self._device, self._plug = device, plug
         port.party.run(sys.executable, CABLE, "plain", port.device)
         path = port.party.world.folder / f"{name}.pcapng"
@@ -82,7 +83,7 @@ class Cable(Recording):
         super().__init__(path, daemon)
 
     def settle(self) -> list[Frame]:
-        """All that the machine has sent until now, and perhaps some later ones."""
+        """Return all frames that the machine has sent until now, and perhaps some later ones."""
         mark = self._next_mark()
         frame = bytes(12) + struct.pack("!H", MARK) + mark.encode().ljust(46, b"\0")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
@@ -91,7 +92,7 @@ class Cable(Recording):
         return self.inbound()
 
     def unplug(self) -> None:
-        """From now on every frame is lost, and the party sees that nothing is there."""
+        """Lose every frame from now on. The party's port loses its carrier."""
         self._device.down()
 
     def plug(self) -> None:

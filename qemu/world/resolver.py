@@ -1,4 +1,4 @@
-"""A resolver of the world's own, for its exit: Unbound, which believes the world's root."""
+"""The resolver of the simulated Internet's own exit: Unbound, which trusts the simulated root."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from qemu.world.net import Daemon, Party, need
 
 
 def resolve(party: Party, anchor: str, sources: Iterable[Address]) -> Daemon:
-    """Started; it listens on 127.0.0.1 and asks from `sources`. Raises Unable without Unbound."""
+    """Start it. It listens on 127.0.0.1 and asks from `sources`. Raises Unable without Unbound."""
     need("unbound", "unbound")
     folder = party.world.folder / "resolver"
     folder.mkdir()

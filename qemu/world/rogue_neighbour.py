@@ -1,11 +1,11 @@
-"""Send what a neighbour should not believe. It imports nothing of ours.
+"""Sends messages that a router must not believe.
 
     rogue_neighbour.py advertise DEVICE SOURCE SITE
     rogue_neighbour.py redirect DEVICE SOURCE SITE DESTINATION
 
-`advertise` tells everybody on a link that the sender is a router for all of IPv6 (RFC 4861, 4.2),
-with a prefix to take an address from. `redirect` tells SITE to send what is for DESTINATION to
-SOURCE (RFC 792; RFC 4861, 4.5).
+`advertise` sends a router advertisement with a prefix for addresses (RFC 4861, 4.2). `redirect`
+tells SITE to send packets for DESTINATION to SOURCE (RFC 792; RFC 4861, 4.5). This file runs as a
+program of its own, so it imports nothing of this project.
 """
 
 import socket
@@ -15,7 +15,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 HOPS = 255
-"""Of neighbour discovery: nobody farther away can send that."""
+"""Hop limit of neighbour discovery, which shows that the sender is on the link."""
 
 ADVERTISEMENT, REDIRECT6, REDIRECT4 = 134, 137, 5
 HOUR = 3600
@@ -44,7 +44,8 @@ def redirect(device: str, source: str, site: str, destination: str) -> None:
 
 
 def _send6(device: str, to: str, message: bytes) -> None:
-    """From the device's own address; the kernel fills in the checksum (RFC 3542, 3.1)."""
+    """Send from the device's link-local address. The kernel fills in the checksum (RFC 3542,
+    3.1)."""
     scope = socket.if_nametoindex(device)
     with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as sock:
         for option in (socket.IPV6_MULTICAST_HOPS, socket.IPV6_UNICAST_HOPS):
@@ -54,14 +55,14 @@ def _send6(device: str, to: str, message: bytes) -> None:
 
 
 def _link_local(device: str) -> IPv6Address:
-    """As proc_net(5) has it."""
+    """Return the link-local address of `device`, from proc_net(5)."""
     lines = (line.split() for line in Path("/proc/net/if_inet6").read_text().splitlines())
     found = (IPv6Address(int(one[0], 16)) for one in lines if one[5] == device)
     return next(one for one in found if one.is_link_local)
 
 
 def _checksum(data: bytes) -> bytes:
-    """The Internet's (RFC 1071) of an even number of bytes."""
+    """Return the Internet checksum (RFC 1071) of an even number of bytes."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)

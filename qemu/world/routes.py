@@ -1,4 +1,5 @@
-"""Routes by the thousand, as anybody's table has them, and those that nobody should take."""
+"""Routes for the simulated Internet: thousands of plausible ones, and those that must be
+refused."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
@@ -10,7 +11,8 @@ from qemu.world.bird import Route
 ORIGIN = 4100001000
 
 VALIDATED = (ip_network("11.200.0.0/16"), ip_network("2d0f:200::/32"))
-"""Networks that ORIGIN alone may announce, each as it is, says RPKI. It does not do it."""
+"""Networks that by RPKI only ORIGIN may announce, with this length. ORIGIN does not announce
+them."""
 
 BOGONS = (
     *("10.0.0.0/8", "10.1.2.0/24", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12"),
@@ -20,7 +22,7 @@ BOGONS = (
 
 
 def thousands(v4: int = 3000, v6: int = 1000) -> list[Route]:
-    """So many of each family, of a thousand networks: from 11.0.0.0/8 and 2d00::/12."""
+    """Return `v4` and `v6` routes from 11.0.0.0/8 and 2d00::/12, with a thousand origins."""
     prefixes: list[Network] = [
         *(IPv4Network((int(IPv4Address("11.0.0.0")) + (n << 8), 24)) for n in range(v4)),
         *(IPv6Network((int(IPv6Address("2d00::")) + (n << 80), 48)) for n in range(v6)),
@@ -32,7 +34,7 @@ def thousands(v4: int = 3000, v6: int = 1000) -> list[Route]:
 
 
 def unwanted(site: Site) -> dict[str, list[Route]]:
-    """Routes that `site` has to refuse of anybody, by what is wrong with them."""
+    """Return routes that `site` has to refuse from any neighbour, by what is wrong with them."""
     exchanges = (port for port in site.ports if port.role is PortRole.EXCHANGE)
     halves = (half for scope in site.scopes for half in scope.subnets())
     return {

@@ -1,10 +1,10 @@
-"""What the web server's host offers: a page over HTTP, and whatever one sends, back (RFC 862). It
-imports nothing of ours.
+"""The services of the web server's host: a page over HTTP, and an echo service (RFC 862).
 
     services.py
 
-It listens on ports 80 and 5222 of everything, and says who connected, a line each:
-`http SOURCE PATH` or `echo SOURCE`. Where PATH is a number, the page has so many bytes.
+It listens on ports 80 and 5222 of all addresses, and prints a line for each request: `http SOURCE
+PATH` or `echo SOURCE`. If PATH is a number, the page has that many bytes. This file runs as a
+program of its own, so it imports nothing of this project.
 """
 
 import http.server
@@ -13,7 +13,7 @@ import socketserver
 import threading
 
 ECHO = 5222
-"""Of XMPP, which exits with the reduced policy let out; RFC 862 has 7."""
+"""The port of XMPP, which Tor's reduced exit policy allows. RFC 862 has port 7."""
 
 PAGE = b"This page is far away.\n"
 
@@ -40,7 +40,7 @@ class Echo(socketserver.BaseRequestHandler):
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Of both families."""
+    """A server for IPv4 and IPv6."""
 
     address_family = socket.AF_INET6
     allow_reuse_address = True
@@ -52,7 +52,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def _plain(address: str) -> str:
-    """An IPv4 address as itself (RFC 4291, 2.5.5.2)."""
+    """Return an IPv4-mapped address (RFC 4291, 2.5.5.2) as IPv4, others unchanged."""
     return address.removeprefix("::ffff:")
 
 

@@ -1,13 +1,14 @@
-"""Speak with Tor, inside the namespace of a client. It imports nothing of ours.
+"""Talks to a Tor client, inside its namespace.
 
     socks.py fetch CONTROL HOST PORT [FINGERPRINT]
     socks.py hold CONTROL HOST PORT [FINGERPRINT]
     socks.py ask CONTROL COMMAND
 
-`fetch` connects to HOST through Tor's SOCKS port (RFC 1928), by way of the exit FINGERPRINT if it
-is given, sends all of standard input, and writes what comes back until the other side ends it.
-`hold` says `connected`, and goes on until standard input ends. `ask` writes what Tor's control
-socket answers to a command (control-spec).
+`fetch` connects to HOST through Tor's SOCKS port (RFC 1928), leaving through the exit FINGERPRINT
+if it is given, sends all of standard input, and prints what comes back until the other side closes.
+`hold` prints `connected`, and goes on until standard input ends. `ask` prints the answer of Tor's
+control socket to a command (control-spec). This file runs as a program of its own, so it imports
+nothing of this project.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""Who there is in the simulated Internet around a site, and how they are connected. Pure data.
+"""Which parties the simulated Internet around a site has, and how they are connected. Pure data.
 
                       backbone ---- distant hosts
                      /    |    \\
@@ -6,14 +6,13 @@
                  |        |          |
                  +--- the appliance -+ (the exchange, with its route servers)
 
-Every peer of the site is a router with the ASN and the addresses that the site has for it. Behind
-them is one backbone that all but route servers are customers of, so that what is behind an
-exchange is reached without it too. At each exchange there is a member who speaks with its route
-servers alone, and a stranger who speaks with nobody. Hosts are networks of their own behind one of
-the routers.
+Every peer of the site is a router with the ASN and the addresses that the site file gives it. All
+peers but route servers are customers of one backbone, so networks behind an exchange can be reached
+without the exchange too. Each exchange has a member, who has sessions with its route servers alone,
+and a stranger, who has no session. Hosts are networks of their own, each behind one router.
 
-What the world has for itself, besides the root servers' addresses, is from 11.0.0.0/8 and
-2d0f::/16, with ASNs from 4100000000 on: what a site's policy takes for somebody's.
+Besides the root servers' addresses, the simulated Internet uses 11.0.0.0/8, 2d0f::/16 and ASNs from
+4100000000 on. A site's policy does not treat them as reserved.
 """
 
 import itertools
@@ -44,15 +43,16 @@ ROOT_SERVERS = {
     "l": ("199.7.83.42", "2001:500:9f::42"),
     "m": ("202.12.27.33", "2001:dc3::35"),
 }
-"""The letters of root-servers.net, as IANA lists them (https://www.iana.org/domains/root/servers)."""
+"""The letters of root-servers.net, as IANA lists them
+(https://www.iana.org/domains/root/servers)."""
 
 OLD_ROOT_SERVERS = ("199.9.14.201", "2001:500:200::b")
-"""Of b until 2023, which resolvers of that time still ask first."""
+"""Addresses of b until 2023, which resolvers of that time still ask first."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A party behind a router, with a network of its own."""
+    """A party with a network of its own, behind the router called `home`."""
 
     name: str
     asn: int
@@ -69,7 +69,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Link:
-    """A wire between a router and one of its customers; the n-th has the n-th networks."""
+    """A wire between a router (`above`) and a customer (`below`). `number` selects its networks."""
 
     number: int
     above: str
@@ -95,15 +95,15 @@ class Link:
 
 @dataclass(frozen=True)
 class Exchange:
-    """An exchange's network, and who is there besides the site's peers."""
+    """The network of an exchange, and who is there besides the site's peers."""
 
     port: Port
     route_servers: tuple[Session, ...]
     asn: int
-    """Of the member."""
+    """The member's ASN."""
 
     member_ends: tuple[Interface, ...]
-    """The addresses of the member; none where there is no route server."""
+    """The member's addresses. Without a route server there is no member, and the tuple is empty."""
 
     stranger_ends: tuple[Interface, ...]
 
@@ -126,7 +126,7 @@ class Topology:
 
     @property
     def peers(self) -> tuple[Peer, ...]:
-        """The site's peers that are beside one of its ports."""
+        """The site's peers that have an address on the network of one of its ports."""
         return _peers(self.sessions)
 
     def host(self, name: str) -> Host:
@@ -140,8 +140,8 @@ class Topology:
 
 
 def lay_out(site: Site) -> Topology:
-    """The Internet around `site`. Raises Refusal if it has addresses that are the world's own, or a
-    peer with the name of a party."""
+    """Return the Internet around `site`. Raises Refusal if the site uses an address of the
+    simulated Internet, or the name of one of its parties."""
     sessions = allot(site).sessions
     ports = (port for port in site.ports if port.role is PortRole.EXCHANGE)
     exchanges = tuple(_exchange(site, port, MEMBER_ASN + n) for n, port in enumerate(ports))
@@ -189,7 +189,7 @@ def _families(sessions: tuple[Session, ...], peer: Peer) -> set[int]:
 
 
 def _exchange(site: Site, port: Port, asn: int) -> Exchange:
-    """Its member and its stranger have the last addresses that nobody at the site knows of."""
+    """Give member and stranger the last addresses of the network that the site does not use."""
     sessions = [session for session in allot(site).sessions if session.port is port]
     servers = tuple(s for s in sessions if s.peer.role is PeerRole.ROUTE_SERVER)
     member: list[Interface] = []
@@ -204,7 +204,8 @@ def _exchange(site: Site, port: Port, asn: int) -> Exchange:
 
 
 def _hosts(near: str, across: str) -> Iterator[Host]:
-    """`near` is the router of a peer of the site, `across` the member's, else the backbone."""
+    """Yield the hosts. `near` is the router of a peer of the site, `across` that of a member; each
+    is the backbone if there is none."""
     roots = [
         ip_address(text) for pair in (*ROOT_SERVERS.values(), OLD_ROOT_SERVERS) for text in pair
     ]

@@ -1,6 +1,6 @@
 """A small Tor network: three directory authorities, four relays, an exit, and a client.
 
-The client is a party of its own. It is spoken to by `qemu/world/socks.py`, in its namespace.
+The client is a party of its own. `qemu/world/socks.py` runs in its namespace to use it.
 """
 
 import base64
@@ -46,10 +46,11 @@ __DisablePredictedCircuits 1
 """
 INSIDE = "ExitPolicy reject *:*\n"
 INTERVAL = 20
-"""Seconds from one consensus to the next."""
+"""Seconds between two consensuses."""
 
 SOONEST = 11
-"""Seconds until the first, of which four are for voting: by then relays have told of themselves."""
+"""Seconds until the first consensus, four of them for voting. By then the relays have published
+their descriptors."""
 
 AUTHORITY = f"""\
 AuthoritativeDirectory 1
@@ -80,7 +81,7 @@ ControlSocket {CONTROL}
 
 @dataclass(frozen=True)
 class Listed:
-    """A relay of the consensus."""
+    """A relay in the consensus."""
 
     nickname: str
     fingerprint: str
@@ -91,7 +92,7 @@ class Listed:
 
 
 class Stream:
-    """A connection through the network to an echo service, which stays until it is closed."""
+    """A connection through Tor to an echo service. It stays open until close()."""
 
     def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(
@@ -108,7 +109,7 @@ class Stream:
             raise Failed(f"no connection: {self._process.stderr.read()}")
 
     def echo(self, text: str) -> str:
-        """What comes back for a line of text; nothing if the connection has ended."""
+        """Send a line and return the line that comes back, "" if the connection has ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{text}\n")
@@ -137,18 +138,18 @@ class Stream:
 
 
 class Client:
-    """Somebody's Tor."""
+    """A Tor client."""
 
     def __init__(self, party: Party, daemon: Daemon) -> None:
         self._party = party
         self.daemon = daemon
 
     def wait(self) -> None:
-        """Until it can build circuits."""
+        """Wait until it can build circuits."""
         self.daemon.wait("a circuit", lambda: "Bootstrapped 100%" in self.daemon.said())
 
     def consensus(self) -> list[Listed]:
-        """The relays that it knows of."""
+        """Return the relays of its consensus."""
         said = self._party.run(sys.executable, SOCKS, "ask", CONTROL, "GETINFO ns/all")
         found = re.findall(r"(?m)^r (\S+) (\S+) \S+ \S+ \S+ (\S+) .*\n(?:a .*\n)*s (.*)$", said)
         return [
@@ -162,13 +163,13 @@ class Client:
         ]
 
     def fetch(self, host: str, path: str = "/", exit: str | None = None) -> str:
-        """What a web server says to a request, header and page. `exit` is the fingerprint of the
-        relay to leave by; None for any. Raises Failed."""
+        """Fetch `path` from the web server `host`, and return header and page. `exit` is the
+        fingerprint of the exit to use, None for any. Raises Failed."""
         request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n"
         return self._party.run(*self._through("fetch", host, 80, exit), given=request)
 
     def hold(self, host: str, exit: str | None = None) -> Stream:
-        """A connection to the echo service of `host`. Raises Failed."""
+        """Open a connection to the echo service of `host`. Raises Failed."""
         return Stream(self._party.inside(*self._through("hold", host, ECHO, exit)))
 
     def _through(self, what: str, host: str, port: int, last: str | None) -> list[str | Path]:
@@ -177,7 +178,7 @@ class Client:
 
 
 class Network:
-    """The daemons. `client` is there after `wait`."""
+    """The daemons of the network. `client` exists after wait()."""
 
     client: Client
 
@@ -203,14 +204,15 @@ class Network:
         self.exit = self._start("relays", EXIT, RELAY + OUTSIDE, v4=v4, v6=v6, resolv=resolv)
 
     def wait(self) -> None:
-        """Until a consensus has all of them, and a client has built a circuit."""
+        """Wait until the consensus has all relays, then start the client and wait for its
+        circuits."""
         consensus = self._folder / self._trust.authorities[0].nickname / "cached-consensus"
         everybody = len(self._trust.authorities) + len(RELAYS) + 1
 
         def complete() -> bool:
             return consensus.exists() and consensus.read_text().count("\nr ") == everybody
 
-        self.exit.wait("a consensus of everybody", complete)
+        self.exit.wait("a consensus with all relays", complete)
         self._parties["client"].run("mkdir", "-m", "0700", str(Path(CONTROL).parent))
         self.client = Client(self._parties["client"], self._start("client", "client", CLIENT))
         self.client.wait()

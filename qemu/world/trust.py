@@ -1,8 +1,8 @@
-"""What somebody has to believe to live in the simulated Internet: keys and lists that are the
-world's here and IANA's, the Tor Project's and the registries' elsewhere.
+"""Trust anchors of the simulated Internet: the DNS root's key, Tor's directory authorities, and
+validated route origins. In the real Internet IANA, the Tor Project and the registries provide them.
 
-They are made once, before there is a world, so that they can be put into an image; from the same
-folder come the same ones again.
+They are made before the simulated Internet starts, so that they can be put into an image. A folder
+that has them gives the same ones again.
 """
 
 import re
@@ -27,19 +27,19 @@ class Authority:
 
     nickname: str
     keys: Path
-    """Folder of its keys, as it has it in its DataDirectory."""
+    """The folder `keys` of its DataDirectory."""
 
     v4: IPv4Address
     v6: IPv6Address
     identity: str
-    """Of the key that signs its votes' keys: 40 hexadecimal digits."""
+    """Fingerprint of its authority identity key: 40 hexadecimal digits."""
 
     fingerprint: str
-    """As a relay."""
+    """Its fingerprint as a relay."""
 
     @property
     def line(self) -> str:
-        """As torrc(5) has it."""
+        """Its DirAuthority line for torrc(5)."""
         return (
             f"DirAuthority {self.nickname} orport={OR_PORT} v3ident={self.identity} "
             f"ipv6=[{self.v6}]:{OR_PORT} {self.v4}:{DIR_PORT} {self.fingerprint}\n"
@@ -49,24 +49,24 @@ class Authority:
 @dataclass(frozen=True)
 class Trust:
     root_keys: Path
-    """Folder of the root zone's keys, as ldns-keygen(1) writes them."""
+    """The folder with the root zone's keys, as ldns-keygen(1) writes them."""
 
     anchor: str
-    """The DS record of the root: Unbound's trust-anchor-file."""
+    """The DS record of the root, for Unbound's trust-anchor-file."""
 
     authorities: tuple[Authority, ...]
     roas: str
-    """What rpki-client(8) writes for bgpd.conf(5): the origins of the site's scopes, of all
-    hosts, and of `qemu.world.routes.VALIDATED`."""
+    """A roa-set of bgpd.conf(5), as rpki-client(8) writes it: the origins of the site's scopes, of
+    all hosts, and of `qemu.world.routes.VALIDATED`."""
 
     @property
     def torrc(self) -> str:
-        """Lines that make a Tor part of this network."""
+        """Lines of torrc(5) that make a Tor part of this network."""
         return "TestingTorNetwork 1\n" + "".join(one.line for one in self.authorities)
 
 
 def make(folder: Path, site: Site) -> Trust:
-    """Read it from `folder`, or make it there. Raises Unable without Tor and ldns's programs."""
+    """Read the anchors from `folder`, or make them there. Raises Unable without Tor and ldns."""
     need("tor", "tor")
     need("tor-gencert", "tor")
     root = folder / "root"

@@ -1,4 +1,4 @@
-"""The web server of the world, and who came to it."""
+"""The web server of the simulated Internet, and who connected to it."""
 
 import sys
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SERVICES = Path(__file__).parent / "services.py"
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody's connection, as the server saw it. `service` is http or echo; `path` of HTTP."""
+    """A connection that the server got. `service` is "http" or "echo"; `path` is that of HTTP."""
 
     service: str
     source: Address
@@ -26,6 +26,6 @@ class Web:
         self._daemon.wait("the web server", lambda: "ready" in self._daemon.said())
 
     def visits(self) -> list[Visit]:
-        """All so far, in order."""
+        """Return all connections so far, in order."""
         lines = [line.split(" ") for line in self._daemon.said().splitlines() if " " in line]
         return [Visit(kind, ip_address(source), *path) for kind, source, *path in lines]

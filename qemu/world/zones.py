@@ -1,4 +1,4 @@
-"""Zones of the domain name system: signed with ldns's programs, served by NSD."""
+"""DNS zones: signed with ldns, served by NSD."""
 
 import datetime
 from collections.abc import Iterable
@@ -13,8 +13,9 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Zone:
-    """A zone, signed from `age` on for a month, if at all. `servers` are the addresses of a name
-    server of its own, ns in the zone, unless `records` have the zone's name servers themselves."""
+    """A zone. Its signatures begin `age` ago and last 30 days; with None it is not signed.
+    `servers` are the addresses of its name server, which is called ns in the zone. Without
+    `servers` the name servers are among `records`."""
 
     name: str
     servers: tuple[Address, ...]
@@ -23,7 +24,7 @@ class Zone:
 
     @property
     def delegation(self) -> str:
-        """The records that lead here from the zone above, but for its keys."""
+        """The records of the zone above that delegate this zone, without the DS record."""
         if not self.servers:
             return ""
         server = "ns." if self.name == "." else f"ns.{self.name}"
@@ -36,7 +37,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class Signed:
-    """A zone as it is served, and the DS record for the zone above; none if it is not signed."""
+    """The file that is served, and the DS record for the zone above, "" if it is not signed."""
 
     zone: Zone
     file: Path
@@ -44,14 +45,14 @@ class Signed:
 
 
 def addresses(name: str, *hers: Address) -> str:
-    """The records of the addresses of `name`."""
+    """Return the A and AAAA records of `name`."""
     kinds = {4: "A", 6: "AAAA"}
     return "".join(f"{name} 3600 IN {kinds[one.version]} {one}\n" for one in hers)
 
 
 def sign(folder: Path, zone: Zone, keys: Path | None = None) -> Signed:
-    """Sign `zone`, whose files come into `folder`, with the keys in the folder `keys`, or with new
-    ones. Raises Unable without ldns's programs."""
+    """Write the files of `zone` into `folder`, signed with the keys in the folder `keys` or with
+    new ones. Raises Unable without ldns's programs."""
     need("ldns-signzone", "ldnsutils")
     plain = folder / f"{zone.stem}.zone"
     plain.write_text(
@@ -73,7 +74,7 @@ def sign(folder: Path, zone: Zone, keys: Path | None = None) -> Signed:
 
 
 def make_keys(folder: Path, zone: str) -> Path:
-    """Make the folder, with a key that signs the keys of `zone`, and one that signs the rest."""
+    """Make `folder` with a key-signing key and a zone-signing key for `zone`."""
     need("ldns-keygen", "ldnsutils")
     folder.mkdir(parents=True, mode=0o700)
     for flags in (["-k"], []):
@@ -82,7 +83,7 @@ def make_keys(folder: Path, zone: str) -> Path:
 
 
 def serve(party: Party, name: str, listen: Iterable[Address], zones: Iterable[Signed]) -> Daemon:
-    """Start NSD with `zones` at addresses that the party has. Raises Unable without NSD."""
+    """Start NSD with `zones` at addresses of `party`. Raises Unable without NSD."""
     need("nsd", "nsd")
     place = f"/run/nsd.{name}"
     party.run("mkdir", place)

@@ -127,7 +127,7 @@ def test_a_timeout_shows_the_last_lines_and_names_the_transcript(
     with pytest.raises(TimedOut) as caught:
         console.expect(LOGIN, timeout=SHORT)
     message = str(caught.value)
-    assert f"no sign of the login prompt within {SHORT} s" in message
+    assert f"the login prompt did not come within {SHORT} s" in message
     assert message.count("line ") == TAIL - 1
     assert "] and then\n" in message
     assert str(console.transcript.text) in message
@@ -325,7 +325,7 @@ def test_a_status_is_told(shell: Console, status: int) -> None:
 
 
 def test_a_failed_command_raises_with_its_output(shell: Console) -> None:
-    with pytest.raises(CommandFailed, match="status 3 from: ") as caught:
+    with pytest.raises(CommandFailed, match="exit status 3 from: ") as caught:
         shell.run("printf 'the reason: \\377'; exit 3")
     assert "the reason: \\xff" in str(caught.value)
     assert caught.value.output.status == 3

@@ -47,14 +47,14 @@ class TestAnnounced:
 
     def test_a_scope_that_is_missing(self) -> None:
         heard = HEARD | {"upstream-a 6": nets("2001:db8:ee::/48")}
-        refuted(checks.announced(heard, SITE.scopes), "upstream-a 6 lacks 2001:db8:ef::/48")
+        refuted(checks.announced(heard, SITE.scopes), "upstream-a 6 does not hear 2001:db8:ef::/48")
 
     def test_anything_else(self) -> None:
         heard = HEARD | {"peer 4": nets("198.51.100.0/24", "11.0.0.0/24")}
-        refuted(checks.announced(heard, SITE.scopes), "peer 4 hears 11.0.0.0/24")
+        refuted(checks.announced(heard, SITE.scopes), "peer 4 also hears 11.0.0.0/24")
 
     def test_nobody_to_hear_it(self) -> None:
-        refuted(checks.announced({}, SITE.scopes), "nobody listens")
+        refuted(checks.announced({}, SITE.scopes), "there is no session")
 
 
 class TestFetched:
@@ -211,5 +211,5 @@ def test_what_the_appliance_says_is_told() -> None:
     text = "holds: one thing\nDOWN: BGP\n"
     verdict = checks.said("status", text, wanted=["DOWN: BGP"])
     assert verdict == Verdict("status", True, "DOWN: BGP")
-    refuted(checks.said("status", text, wanted=["NOT SO"]), "not said: NOT SO")
-    refuted(checks.said("status", text, unwanted=["DOWN"]), "said: DOWN")
+    refuted(checks.said("status", text, wanted=["NOT SO"]), "not printed: NOT SO")
+    refuted(checks.said("status", text, unwanted=["DOWN"]), "printed: DOWN")

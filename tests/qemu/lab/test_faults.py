@@ -93,10 +93,11 @@ def test_the_page_has_all_faults() -> None:
     assert [found for found in rows if found[0] not in CHECKS] == [row(one) for one in FAULTS]
 
 
-def test_the_page_has_all_checks() -> None:
+def test_the_page_has_all_checks_and_what_the_report_says_of_each() -> None:
     page = (DOCS / "lab.md").read_text()
-    rows = re.findall(r"^\| `([a-z]+)` \|", page, re.MULTILINE)
-    assert [name for name in rows if name in CHECKS] == list(CHECKS)
+    rows = re.findall(r"^\| `([a-z]+)` \| ([^|]+?) \|$", page, re.MULTILINE)
+    found = [(name, text) for name, text in rows if name in CHECKS]
+    assert found == [(check.name, check.explanation) for check in CHECKS.values()]
 
 
 def test_the_picture_of_the_page_is_the_site_of_the_lab() -> None:

@@ -76,7 +76,7 @@ def test_a_neighbour_that_hears_nothing_is_seen(lab: Lab) -> None:
     try:
         verdict = probes.announced(lab)
         assert not verdict.holds
-        assert "upstream-b 4 lacks 198.51.100.0/24" in verdict.evidence
+        assert "upstream-b 4 does not hear 198.51.100.0/24" in verdict.evidence
     finally:
         router.open(*lab.internet.of_site("upstream-b"))
     assert until_holds(lambda: probes.announced(lab), 60).holds
