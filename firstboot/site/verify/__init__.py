@@ -14,16 +14,18 @@ from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
 from firstboot.site.redact import secrets
 from firstboot.site.render import Rendered
-from firstboot.site.verify import bgpd, pf, rc, sshd, tor, unbound
-from firstboot.site.verify.address_roles import Flaw, Truth
+from firstboot.site.verify import bgpd, rc, sshd, tor, unbound
+from firstboot.site.verify.address_roles import AddressRoles, Flaw
+from firstboot.site.verify.pf import check as pf
 
-Check = Callable[[Rendered, Truth], Iterator[Flaw]]
+Check = Callable[[Rendered, AddressRoles], Iterator[Flaw]]
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("var/unbound/unbound.conf", unbound.check),
     ("etc/local/tor/torrc@*", tor.check),
     ("etc/local/bgpd.conf", bgpd.check),
     ("etc/pf.conf", pf.check),
+    ("etc/pf-fallback.conf", pf.check_fallback),
     *((place, rc.check) for place in rc.PLACES),
     ("etc/ssh/sshd_config", sshd.check),
 )
@@ -32,7 +34,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
     """Everything wrong with `files` as the configuration of `site`, by path and line."""
-    truth = Truth.of(site, allot(site))
+    roles = AddressRoles.of(site, allot(site))
     rendered = list(files)
     flaws: list[Flaw] = []
     for pattern, check in CHECKS:
@@ -40,7 +42,7 @@ def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
         if not matching:
             flaws.append(Flaw(pattern, 1, "is missing, so nothing can be said of it"))
         for file in matching:
-            flaws.extend(check(file, truth))
+            flaws.extend(check(file, roles))
     flaws.extend(rc.check_together(rendered))
     flaws.extend(_exposed(site, rendered))
     return sorted(flaws, key=lambda flaw: (flaw.path, flaw.line))

@@ -22,7 +22,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class AddressRoles:
     """The addresses of a site by what they are for."""
 
     site: Site
@@ -41,7 +41,7 @@ class Truth:
     neighbours: frozenset[Address]
 
     @classmethod
-    def of(cls, site: Site, plan: Plan) -> "Truth":
+    def of(cls, site: Site, plan: Plan) -> "AddressRoles":
         def addresses(*roles: PortRole) -> frozenset[Address]:
             ports = (port for port in site.ports if port.role in roles)
             return frozenset(interface.ip for port in ports for interface in port.addresses)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from firstboot.core.values import Network
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import Flaw, Truth, address_of, network_of, numbered
+from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of, network_of, numbered
 
 PREFIX_SET = re.compile(r"prefix-set\s+(\S+)\s*\{([^}]*)\}", re.DOTALL)
 
 
-def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
+def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
     sets = _prefix_sets(file.text)
     denied = False
     for line, said in numbered(file.text):
@@ -20,9 +20,9 @@ def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
         if words[:2] == ["allow", "to"] or words[:3] == ["allow", "quick", "to"]:
             if not denied:
                 yield Flaw(file.path, line, "a rule lets routes out before 'deny to any'")
-            if reason := _lets_out(said, sets, truth):
+            if reason := _lets_out(said, sets, roles):
                 yield Flaw(file.path, line, reason)
-        for reason in _reasons(words, said, sets, truth):
+        for reason in _reasons(words, said, sets, roles):
             yield Flaw(file.path, line, reason)
     if not denied:
         yield Flaw(file.path, 1, "no 'deny to any': every route would be told to everybody")
@@ -31,23 +31,23 @@ def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
 
 
 def _reasons(
-    words: list[str], said: str, sets: dict[str, set[Network]], truth: Truth
+    words: list[str], said: str, sets: dict[str, set[Network]], roles: AddressRoles
 ) -> Iterator[str]:
-    if words[0] == "network" and (reason := _lets_out(said, sets, truth)):
+    if words[0] == "network" and (reason := _lets_out(said, sets, roles)):
         yield reason
     if words[:2] == ["listen", "on"] or words[0] == "local-address":
         address = address_of(words[-1] if words[0] == "local-address" else words[2])
-        if address not in truth.ports:
+        if address not in roles.ports:
             yield f"{words[-1]} is not the address of a transit or exchange port"
     if words[0] == "neighbor":
         address = address_of(words[1])
-        if address not in truth.neighbours:
+        if address not in roles.neighbours:
             yield f"{words[1]} is no peer of the site with an address in a port's network"
 
 
-def _lets_out(said: str, sets: dict[str, set[Network]], truth: Truth) -> str | None:
+def _lets_out(said: str, sets: dict[str, set[Network]], roles: AddressRoles) -> str | None:
     """Why the statement `said` announces more, or other, than the own scopes."""
-    own = set(truth.scopes)
+    own = set(roles.scopes)
     if match := re.search(r"\bprefix-set\s+(\S+)", said):
         if "or-longer" in said or "prefixlen" in said:
             return "more specific routes than the scopes would be announced"

@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 
 from firstboot.core.values import Address
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import Flaw, Truth, address_of
+from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of
 
 ASSIGNMENT = re.compile(r'^(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.MULTILINE)
 JAILED = ("exitisp_relays", "local_unbound")
@@ -29,19 +29,19 @@ def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
         yield file.text.count("\n", 0, match.start()) + 1, match[1], value
 
 
-def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
-    ports = [port for port in truth.site.ports if port.role.outside]
+def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
+    ports = [port for port in roles.site.ports if port.role.outside]
     outside = {name for port in ports for name in (port.interface, port.device)}
     for line, name, value in assignments(file):
         words = value.split()
-        for reason in _reasons(name, words, truth, outside):
+        for reason in _reasons(name, words, roles, outside):
             yield Flaw(file.path, line, f"{name}: {reason}")
 
 
-def _reasons(name: str, words: list[str], truth: Truth, outside: set[str]) -> Iterator[str]:
+def _reasons(name: str, words: list[str], roles: AddressRoles, outside: set[str]) -> Iterator[str]:
     lower = [word.lower() for word in words]
     if name.endswith("_svcj_ipaddrs"):
-        yield from _foreign(words, truth)
+        yield from _foreign(words, roles)
     elif name in ("rtsold_enable", "rtsol_enable", "dhclient_enable") and words == ["YES"]:
         yield "addresses come from the site, never from others"
     elif name == "network_interfaces" and {"auto", *outside} & set(words):
@@ -52,13 +52,13 @@ def _reasons(name: str, words: list[str], truth: Truth, outside: set[str]) -> It
         if "up" in lower:
             yield "a port would be raised that only the preflight may raise"
         addresses = _addresses(words)
-        for address in addresses - truth.ports:
+        for address in addresses - roles.ports:
             yield f"{address} is not the address of a transit or exchange port"
     elif name.startswith("ifconfig_"):
         if _device(name) in {device.replace(".", "_") for device in outside}:
             yield "netif raises what it configures, and only the preflight may raise this port"
         if re.fullmatch(r"lo[1-9][0-9]*", _device(name)):
-            yield from _foreign([str(address) for address in _addresses(words)], truth)
+            yield from _foreign([str(address) for address in _addresses(words)], roles)
     if name.startswith("ifconfig_") or name == "exitisp_ports_settings":
         if any(word in ASKING for word in lower):
             yield "a stranger would be asked for an address"
@@ -66,12 +66,12 @@ def _reasons(name: str, words: list[str], truth: Truth, outside: set[str]) -> It
             yield "routers would be taken that strangers announce"
 
 
-def _foreign(words: list[str], truth: Truth) -> Iterator[str]:
+def _foreign(words: list[str], roles: AddressRoles) -> Iterator[str]:
     for word in words:
         address = address_of(word)
         if address is None:
             yield f"{word} is no address"
-        elif not address.is_loopback and (reason := truth.foreign(address)):
+        elif not address.is_loopback and (reason := roles.foreign(address)):
             yield reason
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import Flaw, Truth, address_of, numbered
+from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of, numbered
 
 REQUIRED = {
     "passwordauthentication": "no",
@@ -12,7 +12,7 @@ REQUIRED = {
 }
 
 
-def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
+def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
     options: dict[str, str] = {}
     listeners = 0
     for line, said in numbered(file.text):
@@ -21,11 +21,11 @@ def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
         if key.lower() == "listenaddress":
             listeners += 1
             place = value.rpartition(":")[0] if value.startswith("[") and "]:" in value else value
-            if address_of(place) not in truth.management:
+            if address_of(place) not in roles.management:
                 yield Flaw(file.path, line, f"{value} is not the address of a management port")
         if key.lower() == "permitrootlogin" and value.lower() == "yes":
             yield Flaw(file.path, line, "root could log in with a password")
-    if truth.management and not listeners:
+    if roles.management and not listeners:
         yield Flaw(file.path, 1, "no ListenAddress: it would listen on every port")
     for key, value in REQUIRED.items():
         if options.get(key) != value:

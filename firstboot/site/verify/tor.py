@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from firstboot.core.values import Address
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import Flaw, Truth, address_of, numbered
+from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of, numbered
 
 SENDING = {"OutboundBindAddressOR": "listening", "OutboundBindAddressExit": "exits"}
 CLOSED = ("SocksPort", "ControlPort", "TransPort", "NATDPort", "DNSPort", "HTTPTunnelPort")
@@ -16,18 +16,18 @@ IGNORED = {
 """Accepted by tor --verify-config, without the effect that its reader expects."""
 
 
-def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
+def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
     sources: dict[str, set[int]] = {key: set() for key in SENDING}
     seen = set()
     for line, said in numbered(file.text):
         key, _, value = (part.strip() for part in said.partition(" "))
         seen.add(key)
-        for reason in _reasons(key, value, truth):
+        for reason in _reasons(key, value, roles):
             yield Flaw(file.path, line, reason)
         if key in SENDING and (address := address_of(value)):
             sources[key].add(address.version)
     for key, versions in sources.items():
-        for version in sorted({scope.version for scope in truth.scopes} - versions):
+        for version in sorted({scope.version for scope in roles.scopes} - versions):
             yield Flaw(
                 file.path,
                 1,
@@ -38,24 +38,24 @@ def check(file: Rendered, truth: Truth) -> Iterator[Flaw]:
         yield Flaw(file.path, 1, "no ServerDNSResolvConfFile: names would be asked of whom else?")
 
 
-def _reasons(key: str, value: str, truth: Truth) -> Iterator[str]:
+def _reasons(key: str, value: str, roles: AddressRoles) -> Iterator[str]:
     if key in IGNORED:
         yield f"{key} {IGNORED[key]}"
     elif key in SENDING:
         address = address_of(value)
         if address is None:
             yield f"{key} {value} is no address"
-        elif reason := truth.foreign(address):
+        elif reason := roles.foreign(address):
             yield f"{key}: {reason}"
-        elif address in truth.resolver:
+        elif address in roles.resolver:
             yield f"{key}: {address} is where the resolver's questions come from"
-        elif key == "OutboundBindAddressExit" and address in truth.listening - truth.exits:
+        elif key == "OutboundBindAddressExit" and address in roles.listening - roles.exits:
             yield f"{key}: {address} is where other relays connect to"
     elif key in ("ORPort", "DirPort"):
         address = _listener(value)
         if address is None:
             yield f"{key} {value} names no address, so it would listen on every port"
-        elif reason := truth.foreign(address):
+        elif reason := roles.foreign(address):
             yield f"{key}: {reason}"
     elif key in CLOSED and value != "0":
         yield f"{key} {value} would listen for more than relays"
