@@ -62,7 +62,8 @@ def prepare(
     """A new generation of `site`, judged and complete, that nothing leads to yet. Raises
     Refusal."""
     check_devices(site, machine)
-    files = judged(site.value, render(site.value, machine.box(), overlays()), say)
+    box = machine.box()
+    files = judged(site.value, box, render(site.value, box, overlays()), say)
     say(f"Rendered {len(files)} files. The daemons' own checks:")
     judge(site, files, machine, say)
     say("Every file was accepted.")

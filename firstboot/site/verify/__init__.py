@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatch
 
 from firstboot.core.refusal import Refusal
-from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
 from firstboot.site.redact import secrets
-from firstboot.site.render import Rendered
-from firstboot.site.verify import bgpd, rc, sshd, tor, unbound
-from firstboot.site.verify.address_roles import AddressRoles, Flaw
+from firstboot.site.render import Box, Rendered
+from firstboot.site.verify import rc, sshd, tor, unbound
+from firstboot.site.verify.bgpd import check as bgpd
+from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.pf import check as pf
 
-Check = Callable[[Rendered, AddressRoles], Iterator[Flaw]]
+Check = Callable[[Rendered, Context], Iterator[Flaw]]
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("var/unbound/unbound.conf", unbound.check),
@@ -32,9 +32,9 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 """Which files are checked by what; each pattern has to be met by a file."""
 
 
-def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
+def lint(site: Site, box: Box, files: Iterable[Rendered]) -> list[Flaw]:
     """Everything wrong with `files` as the configuration of `site`, by path and line."""
-    roles = AddressRoles.of(site, allot(site))
+    context = Context.of(site, box)
     rendered = list(files)
     flaws: list[Flaw] = []
     for pattern, check in CHECKS:
@@ -42,15 +42,17 @@ def lint(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
         if not matching:
             flaws.append(Flaw(pattern, 1, "is missing, so nothing can be said of it"))
         for file in matching:
-            flaws.extend(check(file, roles))
+            flaws.extend(check(file, context))
     flaws.extend(rc.check_together(rendered))
     flaws.extend(_exposed(site, rendered))
     return sorted(flaws, key=lambda flaw: (flaw.path, flaw.line))
 
 
-def judged(site: Site, files: list[Rendered], say: Callable[[str], None]) -> list[Rendered]:
+def judged(
+    site: Site, box: Box, files: list[Rendered], say: Callable[[str], None]
+) -> list[Rendered]:
     """`files`, if there is nothing wrong with them. Raises Refusal once all flaws are told."""
-    flaws = lint(site, files)
+    flaws = lint(site, box, files)
     for flaw in flaws:
         say(str(flaw))
     if flaws:

@@ -10,18 +10,6 @@ from firstboot.site.model import PortRole, Site
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """Something that must not be in a rendered file, and where it is."""
-
-    path: str
-    line: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
 class AddressRoles:
     """The addresses of a site by what they are for."""
 

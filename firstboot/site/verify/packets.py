@@ -5,12 +5,13 @@ addresses: ports and flags of TCP, ports of UDP, type and code of ICMP, or the n
 protocol. A box is the product of one set for each of these numbers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from firstboot.site.verify.intervals import Intervals, contains, intersect, subtract
+from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.intervals import Intervals, contains, subtract
 
 ICMP_NUMBER = {4: 1, 6: 58}
 """Of ICMP and ICMPv6, by the version of IP (IANA, protocol numbers)."""
@@ -37,10 +38,6 @@ def _others(version: int) -> Intervals:
     return subtract(BYTES, tuple((number, number) for number in known))
 
 
-Box = tuple[Intervals, ...]
-"""Sources, destinations, then by kind: TCP source ports, destination ports, flags; UDP source
-ports, destination ports; ICMP types, codes; others protocol numbers."""
-
 Space = tuple[int, Kind]
 """Version of IP and kind: what a box is a part of."""
 
@@ -64,45 +61,6 @@ def everything(version: int, kind: Kind) -> Box:
 
 def all_packets(version: int) -> Region:
     return {(version, kind): (everything(version, kind),) for kind in Kind}
-
-
-def common(one: Box, other: Box) -> Box | None:
-    """What two boxes of one space have in common; None if that is nothing."""
-    found = []
-    for mine, theirs in zip(one, other, strict=True):
-        both = intersect(mine, theirs)
-        if not both:
-            return None
-        found.append(both)
-    return tuple(found)
-
-
-def without(box: Box, other: Box) -> Iterator[Box]:
-    """Disjoint boxes that together are `box` without what is in `other`."""
-    inside = common(box, other)
-    if inside is None:
-        yield box
-        return
-    for at, (mine, both) in enumerate(zip(box, inside, strict=True)):
-        if rest := subtract(mine, both):
-            yield (*inside[:at], rest, *box[at + 1 :])
-
-
-def split(boxes: Iterable[Box], other: Iterable[Box]) -> tuple[list[Box], list[Box]]:
-    """`boxes` in two parts: what is in one of `other`, and what is in none."""
-    inside: list[Box] = []
-    outside = list(boxes)
-    for cut in other:
-        left: list[Box] = []
-        for box in outside:
-            both = common(box, cut)
-            if both is None:
-                left.append(box)
-            else:
-                inside.append(both)
-                left.extend(without(box, cut))
-        outside = left
-    return inside, outside
 
 
 def difference(region: Region, other: Region) -> Region:

@@ -10,7 +10,8 @@ from fnmatch import fnmatch
 
 from firstboot.core.values import Address
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of
+from firstboot.site.verify.address_roles import AddressRoles, address_of
+from firstboot.site.verify.context import Context, Flaw
 
 ASSIGNMENT = re.compile(r'^(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.MULTILINE)
 JAILED = ("exitisp_relays", "local_unbound")
@@ -29,7 +30,8 @@ def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
         yield file.text.count("\n", 0, match.start()) + 1, match[1], value
 
 
-def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    roles = context.roles
     ports = [port for port in roles.site.ports if port.role.outside]
     outside = {name for port in ports for name in (port.interface, port.device)}
     for line, name, value in assignments(file):

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of, numbered
+from firstboot.site.verify.address_roles import address_of, numbered
+from firstboot.site.verify.context import Context, Flaw
 
 REQUIRED = {
     "passwordauthentication": "no",
@@ -12,7 +13,8 @@ REQUIRED = {
 }
 
 
-def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    roles = context.roles
     options: dict[str, str] = {}
     listeners = 0
     for line, said in numbered(file.text):

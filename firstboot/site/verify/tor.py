@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from firstboot.core.values import Address
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, Flaw, address_of, numbered
+from firstboot.site.verify.address_roles import AddressRoles, address_of, numbered
+from firstboot.site.verify.context import Context, Flaw
 
 SENDING = {"OutboundBindAddressOR": "listening", "OutboundBindAddressExit": "exits"}
 CLOSED = ("SocksPort", "ControlPort", "TransPort", "NATDPort", "DNSPort", "HTTPTunnelPort")
@@ -16,7 +17,8 @@ IGNORED = {
 """Accepted by tor --verify-config, without the effect that its reader expects."""
 
 
-def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    roles = context.roles
     sources: dict[str, set[int]] = {key: set() for key in SENDING}
     seen = set()
     for line, said in numbered(file.text):

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from firstboot.site.render import Rendered
 from firstboot.site.verify.address_roles import (
     AddressRoles,
-    Flaw,
     address_of,
     network_of,
     numbered,
     within,
 )
+from firstboot.site.verify.context import Context, Flaw
 
 CLAUSES = ("server", "remote-control")
 """All that a resolver needs that asks the authorities itself."""
@@ -22,7 +22,8 @@ RECORDS = ("log-queries", "log-replies", "log-servfail", "log-local-actions", "d
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
-def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    roles = context.roles
     sources = set()
     for line, said in numbered(file.text):
         key, _, value = (part.strip() for part in said.partition(":"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from firstboot.core.values import Network
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, Flaw
+from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.intervals import of_networks
 from firstboot.site.verify.packets import (
     Kind,
@@ -47,8 +47,8 @@ OTHER_FRAMES = (0x88CC, 0x8809, 0x8863, 0x0000)
 """LLDP, LACP, PPPoE, and spanning tree for every type below 0x0600."""
 
 
-def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
-    site = roles.site
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    site = context.site
     rules, flaws = _read(file, site, OPTIONS)
     yield from flaws
     if flaws:
@@ -58,11 +58,11 @@ def check(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
     yield from _frames(file.path, rules, site)
 
 
-def check_fallback(file: Rendered, roles: AddressRoles) -> Iterator[Flaw]:
-    rules, flaws = _read(file, roles.site, FALLBACK_OPTIONS)
+def check_fallback(file: Rendered, context: Context) -> Iterator[Flaw]:
+    rules, flaws = _read(file, context.site, FALLBACK_OPTIONS)
     yield from flaws
     if not flaws:
-        yield from _judge(file.path, rules, roles.site, fallback_flows(roles.site))
+        yield from _judge(file.path, rules, context.site, fallback_flows(context.site))
         for frame in rules.frames:
             yield Flaw(file.path, frame.line, "frames are no business of the fallback")
 

@@ -6,7 +6,8 @@ matches does; without any, the packet passes (pf.conf(5)).
 
 from collections.abc import Iterable, Iterator
 
-from firstboot.site.verify.packets import Box, Packet, Region, Space, split
+from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.packets import Packet, Region, Space
 from firstboot.site.verify.pf.rules import Action, Direction, FrameRule, Rule, RuleSet
 
 

@@ -10,6 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 
 from firstboot.core.values import Address, Network
+from firstboot.site.verify.boxes import Box
 from firstboot.site.verify.intervals import (
     Intervals,
     intersect,
@@ -26,7 +27,6 @@ from firstboot.site.verify.packets import (
     PORTS,
     TCP_NUMBER,
     UDP_NUMBER,
-    Box,
     Kind,
     Space,
     everything,

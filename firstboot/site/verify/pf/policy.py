@@ -8,6 +8,7 @@ from firstboot.core.values import Address
 from firstboot.site import bogons
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
+from firstboot.site.verify.boxes import Box, split
 from firstboot.site.verify.intervals import (
     Intervals,
     of_networks,
@@ -15,17 +16,7 @@ from firstboot.site.verify.intervals import (
     subtract,
     union,
 )
-from firstboot.site.verify.packets import (
-    ADDRESSES,
-    BYTES,
-    PORTS,
-    Box,
-    Kind,
-    Region,
-    Space,
-    everything,
-    split,
-)
+from firstboot.site.verify.packets import ADDRESSES, BYTES, PORTS, Kind, Region, Space, everything
 from firstboot.site.verify.pf.rules import Direction, State
 
 BGP, SSH, DNS, NTP, HTTP, HTTPS, RSYNC = 179, 22, 53, 123, 80, 443, 873

@@ -6,8 +6,9 @@ Source: pf.conf(5) of FreeBSD 15, and its grammar, sbin/pfctl/parse.y.
 from dataclasses import dataclass, field
 from enum import Enum
 
+from firstboot.site.verify.boxes import Box
 from firstboot.site.verify.intervals import Intervals
-from firstboot.site.verify.packets import Box, Region, Space
+from firstboot.site.verify.packets import Region, Space
 
 
 class Direction(Enum):

@@ -1,0 +1,277 @@
+"""Whether bgpd.conf announces the own scopes, takes what the policy says, and nothing else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address
+
+from firstboot.site.address_plan import Session, allot
+from firstboot.site.model import PeerRole, Site
+from firstboot.site.render import Rendered
+from firstboot.site.verify.bgpd.parser import parse
+from firstboot.site.verify.bgpd.policy import (
+    MARKS,
+    MOST,
+    PREFERENCE,
+    ROLES,
+    accepted,
+    announced,
+)
+from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, all_routes
+from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.context import Context, Flaw
+
+VALIDATED, DRAINED = "/var/db/rpki-client/openbgpd", "/var/db/exitisp/drained"
+
+ASPA_SINCE = (8, 0)
+"""The version of OpenBGPD that knows ASPA and `role`."""
+
+
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    found, mistakes = parse(file.text)
+    for mistake in mistakes:
+        yield Flaw(file.path, mistake.line, f"{mistake.reason}: what it does cannot be proved")
+    if mistakes:
+        return
+    site = context.site
+    new = context.box.openbgpd >= ASPA_SINCE
+    sessions = context.plan.sessions
+    for line, reason in (
+        *_globals(found, site, sessions),
+        *_sessions(found, sessions, site, new=new),
+        *_includes(found),
+        *_settings(found, sessions),
+        *_routes(found, site, sessions, aspa=new),
+    ):
+        yield Flaw(file.path, line, reason)
+
+
+def _globals(
+    found: Configuration, site: Site, sessions: Iterable[Session]
+) -> Iterator[tuple[int, str]]:
+    wanted = {
+        ("AS", str(site.asn)),
+        ("reject", "as-set yes"),
+        ("network", "prefix-set own set large-community local-as:1:1"),
+        *(("listen", f"on {session.local}") for session in sessions),
+    }
+    if (router := allot(site).router.v4) is not None:
+        wanted.add(("router-id", str(router)))
+    seen = set()
+    for line, name, value in found.statements:
+        if (name, value) not in wanted:
+            yield line, f"{name} {value} is not what the site says"
+        elif (name, value) in seen:
+            yield line, f"{name} {value} is there twice"
+        seen.add((name, value))
+    for name, value in sorted(wanted - seen):
+        yield 1, f"{name} {value} is missing"
+    own = found.prefix_sets.get("own", {})
+    for version in (4, 6):
+        if set(own.get(version, ())) != {_plain(box) for box in announced(site, version)}:
+            yield 1, f"the prefix-set own is not the own scopes of IPv{version}"
+
+
+def _plain(box: Box) -> Box:
+    """A prefix whatever its community."""
+    return (*box[:6], ((0, 1),), *box[7:])
+
+
+def _sessions(
+    found: Configuration, sessions: Iterable[Session], site: Site, *, new: bool
+) -> Iterator[tuple[int, str]]:
+    wanted = {str(session.remote): session for session in sessions}
+    seen: set[str] = set()
+    for neighbour in found.neighbours:
+        session = wanted.get(neighbour.remote)
+        if session is None:
+            yield neighbour.line, f"{neighbour.remote} is no neighbour of the site"
+            continue
+        if neighbour.remote in seen:
+            yield neighbour.line, f"{neighbour.remote} is there twice"
+        seen.add(neighbour.remote)
+        yield from _options(found, neighbour, session, site, new=new)
+    for remote in wanted.keys() - seen:
+        yield 1, f"the neighbour {remote} is missing"
+    used = {neighbour.group for neighbour in found.neighbours}
+    for name in found.groups.keys() - used:
+        yield 1, f"the group {name} has no neighbours"
+
+
+def _options(
+    found: Configuration, neighbour: Neighbour, session: Session, site: Site, *, new: bool
+) -> Iterator[tuple[int, str]]:
+    peer, version = session.peer, session.remote.version
+    if neighbour.group != peer.role.value:
+        yield neighbour.line, f"{neighbour.remote} is a {peer.role.value}, not in that group"
+    scopes = sum(scope.version == version for scope in site.scopes)
+    limit = MOST[peer.role][version] if peer.max_prefix is None else peer.max_prefix
+    descr = f"{peer.name[:28]}-v{version}".replace('"', '\\"')
+    wanted = {
+        "remote-as": str(peer.asn),
+        "descr": f'"{descr}"',
+        "local-address": str(session.local),
+        "announce IPv4": "unicast" if version == 4 else "none",
+        "announce IPv6": "unicast" if version == 6 else "none",
+        "max-prefix": f"{limit} restart 60",
+        "max-prefix out": str(max(scopes, 1)),
+        "enforce neighbor-as": "no" if peer.role is PeerRole.ROUTE_SERVER else "yes",
+    }
+    if new:
+        wanted |= {"role": ROLES[peer.role], "announce policy": "yes"}
+    else:
+        wanted["announce policy"] = ROLES[peer.role]
+    if peer.gtsm and version == 4:
+        wanted["ttl-security"] = "yes"
+    if peer.md5 is not None:
+        password = peer.md5.replace('"', '\\"')
+        wanted["tcp md5sig"] = f'password "{password}"'
+    group = found.groups[neighbour.group]
+    have: Mapping[str, tuple[int, str]] = {**group, **neighbour.options}
+    for name, (line, value) in have.items():
+        if name not in wanted:
+            yield line, f"{neighbour.remote}: {name} is not what the site says of {peer.name}"
+        elif value != wanted[name]:
+            if name == "tcp md5sig":
+                yield line, f"{neighbour.remote}: the MD5 secret is not that of {peer.name}"
+            else:
+                yield line, f"{neighbour.remote}: {name} is {value}, and has to be {wanted[name]}"
+    for name in wanted.keys() - have.keys():
+        value = "" if name == "tcp md5sig" else f" {wanted[name]}"
+        yield neighbour.line, f"{neighbour.remote}: {name}{value} is missing"
+
+
+def _includes(found: Configuration) -> Iterator[tuple[int, str]]:
+    """Validated origins, and the drained neighbours: these only set something, so that no route
+    comes or goes by them, but they stand before the rules that deny at once."""
+    paths = [one.path for one in found.includes]
+    for one in found.includes:
+        if one.path not in (VALIDATED, DRAINED):
+            yield one.line, f"{one.path} would be included, whatever it says"
+        elif paths.count(one.path) > 1:
+            yield one.line, f"{one.path} is included twice"
+    for path in {VALIDATED, DRAINED} - set(paths):
+        yield 1, f"{path} is not included"
+    for one in found.includes:
+        if one.path == VALIDATED and one.after:
+            yield one.line, f"{one.path} has sets, which belong before the first rule"
+        quick = (rule.quick for rule in found.filters[: one.after])
+        if one.path == DRAINED and (not one.after or any(quick)):
+            yield (
+                one.line,
+                f"{one.path} belongs between the rules that accept and the quick ones",
+            )
+
+
+def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tuple[int, str]]:
+    """Rules that set something are compared as they stand: there are few, and all are known."""
+    wanted = [
+        ("from ebgp", "", "{ large-community delete local-as:*:* community delete local-as:* }")
+    ]
+    for role in dict.fromkeys(session.peer.role for session in sessions):
+        mark = f"{{ localpref {PREFERENCE[role]} large-community local-as:2:{MARKS[role]} }}"
+        wanted.append((f'from group "{role.value}"', "", mark))
+    wanted.append(("from ebgp", "community GRACEFUL_SHUTDOWN", "{ localpref 0 }"))
+    if not list(sessions):
+        wanted = [wanted[0], wanted[-1]]
+    have = []
+    for rule in found.filters:
+        if rule.action == "match":
+            said = (
+                f"{rule.direction} {rule.who}",
+                " ".join(rule.conditions),
+                " ".join(rule.sets),
+            )
+            have.append(said)
+            if said not in wanted or rule.quick:
+                yield rule.line, "it changes routes in a way that the site does not say"
+        elif rule.sets:
+            yield rule.line, "a rule that decides sets something too"
+        elif "community" in rule.conditions:
+            yield rule.line, "a community of others decides over routes"
+    for said in wanted:
+        if have.count(said) != 1:
+            yield 1, f"match {' '.join(filter(None, said[:2]))} set {said[2]} is not there once"
+    if have == sorted(have, key=wanted.index if set(have) <= set(wanted) else str):
+        return
+    yield 1, "the rules that set something are in another order"
+
+
+def _routes(
+    found: Configuration, site: Site, sessions: Iterable[Session], *, aspa: bool
+) -> Iterator[tuple[int, str]]:
+    """For each neighbour: what is announced and accepted, compared with the site, both ways."""
+    told: set[tuple[int, bool]] = set()
+    for session in sessions:
+        version = session.remote.version
+        for direction, wanted in (
+            ("to", announced(site, version)),
+            ("from", accepted(site, session, aspa=aspa)),
+        ):
+            rules = _in_order_of_decision(found.filters, direction, session)
+            unwanted = split([all_routes(version)], wanted)[1]
+            for allowed, boxes in ((True, unwanted), (False, wanted)):
+                for rule, decided in _decided(rules, boxes, version):
+                    if rule is not None and (rule.action == "allow") is not allowed:
+                        continue
+                    line = rule.line if rule else 1
+                    if (line, allowed) in told:
+                        continue
+                    told.add((line, allowed))
+                    what = _route(decided[0], version)
+                    if rule is None:
+                        yield 1, f"no rule decides whether {what} goes {direction} {session.remote}"
+                        continue
+                    done = {
+                        ("to", True): "would be announced",
+                        ("to", False): "would not be announced",
+                        ("from", True): "would be accepted",
+                        ("from", False): "would be refused",
+                    }[direction, allowed]
+                    yield line, f"{what} {done} {direction} {session.peer.name} ({session.remote})"
+
+
+def _in_order_of_decision(
+    rules: Iterable[Filter], direction: str, session: Session
+) -> list[Filter]:
+    """The first rule with `quick` that fits decides; without one, the last that fits."""
+    names = {"any", "ebgp", f'group "{session.peer.role.value}"', str(session.remote)}
+    about = [
+        rule
+        for rule in rules
+        if rule.direction == direction and rule.who in names and rule.action != "match"
+    ]
+    quick = [rule for rule in about if rule.quick]
+    return [*quick, *(rule for rule in reversed(about) if not rule.quick)]
+
+
+def _decided(
+    rules: Iterable[Filter], boxes: Iterable[Box], version: int
+) -> Iterator[tuple[Filter | None, list[Box]]]:
+    left = list(boxes)
+    for rule in rules:
+        matched, left = split(left, rule.about.get(version, ()))
+        if matched:
+            yield rule, matched
+        if not left:
+            return
+    if left:
+        yield None, left
+
+
+def _route(box: Box, version: int) -> str:
+    """A route of a box, in words."""
+    length = box[1][-1][1]
+    first = box[0][-1][0]
+    address = IPv4Address(first) if version == 4 else IPv6Address(first)
+    said = [f"{address}/{length}"]
+    if box[2] != all_routes(version)[2]:
+        said.append(f"with AS{box[2][0][0]} in its path")
+    if box[3][0][0] > 1:
+        said.append(f"over {box[3][0][0]} ASNs")
+    for name, at in (("origin", 4), ("ASPA", 5)):
+        if box[at] == ((1, 1),):
+            said.append(f"whose {name} is invalid")
+    if box[6] == ((0, 0),):
+        said.append("not originated here")
+    if box[7] == ((1, 1),):
+        said.append("with another next hop than the neighbour")
+    return " ".join(said)

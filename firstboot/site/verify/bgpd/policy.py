@@ -1,0 +1,101 @@
+"""What a site says to its neighbours and takes from them: derived from the site, not from any
+template."""
+
+from collections.abc import Iterable, Mapping
+
+from firstboot.core.values import Network
+from firstboot.site import bogons
+from firstboot.site.address_plan import Session
+from firstboot.site.model import PeerRole, PortRole, Site
+from firstboot.site.verify.bgpd.rules import (
+    ASNS,
+    EITHER,
+    LENGTHS,
+    PATH_LENGTHS,
+    STATES,
+    UNKNOWN,
+    VALID,
+    YES,
+    all_routes,
+)
+from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.intervals import Intervals, subtract, union
+
+LENGTHS_TAKEN: Mapping[int, tuple[int, int]] = {4: (8, 24), 6: (16, 48)}
+LONGEST_PATH = 64
+
+TIER1 = (174, 701, 1299, 2914, 3257, 3320, 3356, 3491, 5511, 6453, 6461, 6762, 6830, 7018, 12956)
+"""Networks that buy transit from nobody: behind a peer or a route server they are a leak."""
+
+MOST: Mapping[PeerRole, Mapping[int, int]] = {
+    PeerRole.TRANSIT: {4: 1_300_000, 6: 400_000},
+    PeerRole.ROUTE_SERVER: {4: 400_000, 6: 150_000},
+    PeerRole.PEER: {4: 1000, 6: 1000},
+}
+"""Routes taken of a neighbour before its session is closed."""
+
+PREFERENCE = {PeerRole.TRANSIT: 100, PeerRole.ROUTE_SERVER: 150, PeerRole.PEER: 200}
+MARKS = {PeerRole.TRANSIT: 1, PeerRole.ROUTE_SERVER: 2, PeerRole.PEER: 3}
+ROLES = {
+    PeerRole.TRANSIT: "customer",
+    PeerRole.ROUTE_SERVER: "rs-client",
+    PeerRole.PEER: "peer",
+}
+"""What this network is to a neighbour (RFC 9234)."""
+
+
+def announced(site: Site, version: int) -> list[Box]:
+    """What every neighbour hears: the own scopes, as they are, and marked as originated here."""
+    return [_exact(scope, YES) for scope in site.scopes if scope.version == version]
+
+
+def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
+    """What is taken of a neighbour."""
+    version = session.remote.version
+    shortest, longest = LENGTHS_TAKEN[version]
+    every = all_routes(version)
+    refused_asns = union(tuple(bogons.of(site).asns), _others_transits(site, session))
+    left = [
+        (
+            every[0],
+            ((shortest, longest),),
+            subtract(ASNS, refused_asns),
+            ((PATH_LENGTHS[0][0], LONGEST_PATH),),
+            union(VALID, UNKNOWN),
+            union(VALID, UNKNOWN) if aspa else STATES,
+            EITHER,
+            EITHER,
+        )
+    ]
+    refused = (*site.scopes, *bogons.of(site).prefixes, *_exchanges(site))
+    cuts = [_or_longer(one) for one in refused if one.version == version]
+    return split(left, cuts)[1]
+
+
+def _others_transits(site: Site, session: Session) -> Intervals:
+    """ASNs that only a transit may have in its paths."""
+    if session.peer.role is PeerRole.TRANSIT:
+        return ()
+    peered = {int(peer.asn) for peer in site.peers if peer.role is PeerRole.PEER}
+    return union(tuple((asn, asn) for asn in TIER1 if asn not in peered))
+
+
+def _exchanges(site: Site) -> Iterable[Network]:
+    for port in site.ports:
+        if port.role is PortRole.EXCHANGE:
+            yield from (interface.network for interface in port.addresses)
+
+
+def _exact(network: Network, marked: Intervals) -> Box:
+    box = list(all_routes(network.version))
+    first = int(network.network_address)
+    box[0], box[1] = ((first, first),), ((network.prefixlen, network.prefixlen),)
+    box[6] = marked
+    return tuple(box)
+
+
+def _or_longer(network: Network) -> Box:
+    box = list(all_routes(network.version))
+    box[0] = ((int(network.network_address), int(network.broadcast_address)),)
+    box[1] = ((network.prefixlen, LENGTHS[network.version]),)
+    return tuple(box)

@@ -1,0 +1,107 @@
+"""A configuration of bgpd as data: sessions, sets, and which routes each filter rule is about.
+
+Source: bgpd.conf(5) of OpenBGPD 7.7 to 9, and its grammar, usr.sbin/bgpd/parse.y.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from firstboot.site.verify.boxes import Box
+from firstboot.site.verify.intervals import Intervals
+
+Words = tuple[str, ...]
+
+LAST_ADDRESS = {4: 2**32 - 1, 6: 2**128 - 1}
+LENGTHS = {4: 32, 6: 128}
+ASNS: Intervals = ((0, 2**32 - 1),)
+PATH_LENGTHS: Intervals = ((1, 255),)
+STATES: Intervals = ((0, 2),)
+"""Of origin validation and of ASPA: valid, invalid, unknown."""
+
+VALID, INVALID, UNKNOWN = ((0, 0),), ((1, 1),), ((2, 2),)
+NO, YES = ((0, 0),), ((1, 1),)
+EITHER: Intervals = ((0, 1),)
+
+NUMBERS = (
+    "address",
+    "length",
+    "asn",
+    "path length",
+    "ovs",
+    "avs",
+    "marked",
+    "third-party next hop",
+)
+"""The numbers of a route, in the order of its box. `asn` stands for any one ASN of its path: rules
+that look for an ASN only deny, so a path is denied if one of its ASNs is. `marked` is whether it
+has the large community with which this box originates its scopes."""
+
+
+def all_routes(version: int) -> Box:
+    return (
+        ((0, LAST_ADDRESS[version]),),
+        ((0, LENGTHS[version]),),
+        ASNS,
+        PATH_LENGTHS,
+        STATES,
+        STATES,
+        EITHER,
+        EITHER,
+    )
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter rule. `who` is any, ebgp, a group or a neighbour's address as it is written; `about`
+    has the routes that it matches, by version of IP; `sets` is what it does to them."""
+
+    line: int
+    action: str
+    """allow, deny or match."""
+
+    direction: str
+    """from or to."""
+
+    who: str
+    quick: bool
+    about: Mapping[int, tuple[Box, ...]]
+    sets: Words
+    conditions: Words
+    """As they are written, for rules that only set something."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    line: int
+    remote: str
+    group: str
+    options: Mapping[str, tuple[int, str]]
+    """Lines and values by name; those of the group count where it has none of its own."""
+
+
+@dataclass(frozen=True)
+class Include:
+    """A file whose rules stand in this place. `after` counts the filter rules before it."""
+
+    line: int
+    path: str
+    after: int
+
+
+@dataclass
+class Configuration:
+    """`globals` are statements by name, in their order."""
+
+    statements: list[tuple[int, str, str]] = field(default_factory=list)
+    groups: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
+    neighbours: list[Neighbour] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    includes: list[Include] = field(default_factory=list)
+    prefix_sets: dict[str, Mapping[int, tuple[Box, ...]]] = field(default_factory=dict)
+    as_sets: dict[str, Intervals] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    line: int
+    reason: str

@@ -1,0 +1,35 @@
+"""What the checks go by, and what they find."""
+
+from dataclasses import dataclass
+
+from firstboot.site.address_plan import Plan, allot
+from firstboot.site.model import Site
+from firstboot.site.render import Box
+from firstboot.site.verify.address_roles import AddressRoles
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something that must not be in a rendered file, and where it is."""
+
+    path: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A site, what follows from it, and the box that its files were rendered for."""
+
+    site: Site
+    box: Box
+    plan: Plan
+    roles: AddressRoles
+
+    @classmethod
+    def of(cls, site: Site, box: Box) -> "Context":
+        plan = allot(site)
+        return cls(site, box, plan, AddressRoles.of(site, plan))
