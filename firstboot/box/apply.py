@@ -25,7 +25,7 @@ from firstboot.site.check import Examined, examine_text
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered, render
 from firstboot.site.services import Service
-from firstboot.site.verify import judged
+from firstboot.site.verify.verify import verified
 from firstboot.site.writer import compose
 
 READY = 300.0
@@ -63,7 +63,7 @@ def prepare(
     Refusal."""
     check_devices(site, machine)
     box = machine.box()
-    files = judged(site.value, box, render(site.value, box, overlays()), say)
+    files = verified(site.value, box, render(site.value, box, overlays()), say)
     say(f"Rendered {len(files)} files. The daemons' own checks:")
     judge(site, files, machine, say)
     say("Every file was accepted.")

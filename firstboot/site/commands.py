@@ -14,7 +14,7 @@ from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Box, Rendered, render
-from firstboot.site.verify import judged
+from firstboot.site.verify.verify import verified
 
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
 """What a site is rendered for where no box is named."""
@@ -38,7 +38,7 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
     with any.
     """
     site = _sound(path)
-    files = judged(site, box, render(site, box, overlays), say)
+    files = verified(site, box, render(site, box, overlays), say)
     if output is not None:
         write(files, output)
     say(table(files))
@@ -47,7 +47,7 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
 def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:
     """Print how the files of two sites differ, with their secrets masked. Raises Refusal."""
     before, after = _sound(old), _sound(new)
-    new_files = judged(after, box, render(after, box, overlays), say)
+    new_files = verified(after, box, render(after, box, overlays), say)
     text = difference(render(before, box, overlays), new_files)
     say(masked(text, before, after) or "no file changes")
 

@@ -1,109 +1,286 @@
 """rc's variables: jails without a port's address, ports that stay down, nothing asked of DHCP.
 
-Sources: rc.conf(5); service jails, `NAME_svcj` and `NAME_svcj_ipaddrs`, are there too.
+Sources: rc.conf(5); service jails, `NAME_svcj` and `NAME_svcj_ipaddrs`, are there too. rc(8) reads
+these files as programs of sh(1). What is rendered is assignments and comments, and nothing else is
+taken: whatever a shell would replace or run is a flaw.
 """
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator
-from fnmatch import fnmatch
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Network
 
-from firstboot.core.values import Address
+from firstboot.core.values import Address, Interface, Network
+from firstboot.site.model import Port, PortRole
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, address_of
 from firstboot.site.verify.context import Context, Flaw
+from firstboot.site.verify.directives import Directive, Table, Wanted, compare
 
-ASSIGNMENT = re.compile(r'^(\w+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.MULTILINE)
 JAILED = ("exitisp_relays", "local_unbound")
 """What sends to strangers from addresses of its own."""
 
-ASKING = ("dhcp", "syncdhcp")
+ASSIGNMENT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"]*)"[ \t]*(?:\n|\Z)')
+COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+SHELL = re.compile(r"[$`\\]")
 
-PLACES = ("etc/rc.conf.local", "etc/rc.conf.d/*")
-"""Where rc(8) reads what is rendered."""
+EFFECTS = {
+    "network_interfaces": "netif would raise ports that only the preflight may raise",
+    "defaultrouter": "relays would have a way out that BGP did not bring",
+    "ipv6_defaultrouter": "relays would have a way out that BGP did not bring",
+    "gateway_enable": "the box would pass on packets of others",
+    "ipv6_gateway_enable": "the box would pass on packets of others",
+    "rtadvd_enable": "an exchange shuts ports that announce routers",
+    "lldpd_enable": "an exchange shuts ports that speak LLDP",
+    "exitisp_relays_svcj": "outside of a jail a relay could use any address of the box",
+    "exitisp_relays_svcj_ipaddrs": "the addresses that a relay could send from",
+    "local_unbound_svcj": "outside of a jail the resolver could use any address of the box",
+    "local_unbound_svcj_ipaddrs": "the addresses that the resolver could send from",
+    "exitisp_ports_settings": "ports stay down until the preflight has passed",
+    "syslogd_flags": "without -ss it has a socket of the network",
+    "sshd_enable": "administrators could not log in",
+    "pf_enable": "nothing would hold back foreign packets",
+    "pf_fallback_rules_enable": "if pf.conf does not load, nothing would be filtered",
+    "ntp_db_leapfile": "it would be fetched from whatever address the kernel picks",
+}
 
 
 def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
     """Line, name and value of every variable that `file` sets."""
-    for match in ASSIGNMENT.finditer(file.text):
-        value = match[2] if match[2] is not None else match[3]
-        yield file.text.count("\n", 0, match.start()) + 1, match[1], value
+    for one in _read(file.text)[0]:
+        yield one.line, one.key, one.value
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
-    roles = context.roles
-    ports = [port for port in roles.site.ports if port.role.outside]
-    outside = {name for port in ports for name in (port.interface, port.device)}
-    for line, name, value in assignments(file):
-        words = value.split()
-        for reason in _reasons(name, words, roles, outside):
-            yield Flaw(file.path, line, f"{name}: {reason}")
+    """One of rc's files, by what it has to say."""
+    directives, mistakes = _read(file.text)
+    wanted = WANTED[file.path](context) if file.path in WANTED else ()
+    table = Table(tuple((name, _settled(str(value))) for name, value in wanted), effects=EFFECTS)
+    for line, reason in (*mistakes, *compare(directives, table)):
+        yield Flaw(file.path, line, reason)
 
 
-def _reasons(name: str, words: list[str], roles: AddressRoles, outside: set[str]) -> Iterator[str]:
-    lower = [word.lower() for word in words]
-    if name.endswith("_svcj_ipaddrs"):
-        yield from _foreign(words, roles)
-    elif name in ("rtsold_enable", "rtsol_enable", "dhclient_enable") and words == ["YES"]:
-        yield "addresses come from the site, never from others"
-    elif name == "network_interfaces" and {"auto", *outside} & set(words):
-        yield "netif would raise a port that only the preflight may raise"
-    elif name == "syslogd_flags" and "-ss" not in words:
-        yield "syslogd without -ss has a socket of the network"
-    elif name == "exitisp_ports_settings":
-        if "up" in lower:
-            yield "a port would be raised that only the preflight may raise"
-        addresses = _addresses(words)
-        for address in addresses - roles.ports:
-            yield f"{address} is not the address of a transit or exchange port"
-    elif name.startswith("ifconfig_"):
-        if _device(name) in {device.replace(".", "_") for device in outside}:
-            yield "netif raises what it configures, and only the preflight may raise this port"
-        if re.fullmatch(r"lo[1-9][0-9]*", _device(name)):
-            yield from _foreign([str(address) for address in _addresses(words)], roles)
-    if name.startswith("ifconfig_") or name == "exitisp_ports_settings":
-        if any(word in ASKING for word in lower):
-            yield "a stranger would be asked for an address"
-        if "accept_rtadv" in lower:
-            yield "routers would be taken that strangers announce"
-
-
-def _foreign(words: list[str], roles: AddressRoles) -> Iterator[str]:
-    for word in words:
-        address = address_of(word)
-        if address is None:
-            yield f"{word} is no address"
-        elif not address.is_loopback and (reason := roles.foreign(address)):
-            yield reason
-
-
-def _addresses(words: list[str]) -> set[Address]:
-    """What follows `inet` or `inet6`, where that is an address."""
-    pairs = itertools.pairwise(words)
-    found = (address_of(after.split("/")[0]) for word, after in pairs if word in ("inet", "inet6"))
-    return {address for address in found if address is not None}
-
-
-def _device(name: str) -> str:
-    """The interface of ``ifconfig_INTERFACE_aliases``; rc writes its dots as underscores."""
-    return re.sub(r"_(ipv6|aliases|descr|alias\d+)$", "", name.removeprefix("ifconfig_"))
-
-
-def check_together(files: Iterable[Rendered]) -> Iterator[Flaw]:
-    """What takes all of rc's files to say: that netif has a list of ports, and that every service
-    that sends to strangers is in a jail that has its addresses."""
-    settings: dict[str, tuple[str, int, str]] = {}
-    for file in files:
-        if any(fnmatch(file.path, place) for place in PLACES):
-            for line, name, value in assignments(file):
-                settings[name] = (file.path, line, value)
-    if "network_interfaces" not in settings:
-        yield Flaw(PLACES[0], 1, "no network_interfaces: netif would raise every port there is")
-    for service in JAILED:
-        path, line, enabled = settings.get(f"{service}_enable", ("", 0, "NO"))
-        if enabled != "YES":
+def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
+    found: list[Directive] = []
+    mistakes: list[tuple[int, str]] = []
+    at = 0
+    while at < len(text):
+        line = text.count("\n", 0, at) + 1
+        if match := COMMENT.match(text, at):
+            at = match.end()
             continue
-        if settings.get(f"{service}_svcj", ("", 0, "NO"))[2] != "YES":
-            yield Flaw(path, line, f"{service} runs outside of a jail: any address would be its")
-        elif not settings.get(f"{service}_svcj_ipaddrs", ("", 0, ""))[2]:
-            yield Flaw(path, line, f"the jail of {service} has every address of the box")
+        match = ASSIGNMENT.match(text, at)
+        if match is None:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            mistakes.append((line, f"{text[at:end].strip()[:40]!a} is no assignment: it would run"))
+            at = end + 1
+            continue
+        if SHELL.search(match[2]):
+            mistakes.append((line, f"{match[1]} has something in it that the shell replaces"))
+        found.append(Directive(line, match[1], _settled(match[2])))
+        at = match.end()
+    return found, mistakes
+
+
+def _settled(value: str) -> str:
+    """Blanks single, empty lines away: what rc's scripts do not tell apart."""
+    lines = (" ".join(line.split()) for line in value.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _pf(context: Context) -> Iterable[Wanted]:
+    return ("pf_enable", "YES"), ("pf_fallback_rules_enable", "YES")
+
+
+def _cron(context: Context) -> Iterable[Wanted]:
+    return ("cron_enable", "YES"), ("cron_svcj", "NO")
+
+
+def _openbgpd(context: Context) -> Iterable[Wanted]:
+    return ("openbgpd_enable", "YES"), ("openbgpd_svcj", "NO")
+
+
+def _syslogd(context: Context) -> Iterable[Wanted]:
+    return ("syslogd_enable", "YES"), ("syslogd_flags", "-ss -C"), ("syslogd_svcj", "NO")
+
+
+def _ntpd(context: Context) -> Iterable[Wanted]:
+    return (
+        ("ntpd_enable", "YES"),
+        ("ntpd_sync_on_start", "YES"),
+        ("ntp_db_leapfile", "NONE"),
+        ("ntpd_svcj", "NO"),
+    )
+
+
+HOST_KEY = "/cfg/ssh/ssh_host_ed25519_key"
+MAKE_HOST_KEY = f"""install -d -m 0700 /cfg/ssh && {{
+[ -s {HOST_KEY} ] || {{
+rm -f /cfg/ssh/new /cfg/ssh/new.pub &&
+ssh-keygen -q -t ed25519 -N '' -C '' -f /cfg/ssh/new &&
+mv /cfg/ssh/new.pub {HOST_KEY}.pub &&
+mv /cfg/ssh/new {HOST_KEY}
+}}
+}}"""
+
+
+def _sshd(context: Context) -> Iterable[Wanted]:
+    managing = any(port.role is PortRole.MANAGEMENT for port in context.site.ports)
+    return (
+        ("sshd_enable", "YES" if managing and context.site.management.keys else "NO"),
+        ("sshd_fib", "1"),
+        ("sshd_svcj", "NO"),
+        ("sshd_rsa_enable", "NO"),
+        ("sshd_ecdsa_enable", "NO"),
+        ("sshd_ed25519_enable", "NO"),
+        ("sshd_setup", MAKE_HOST_KEY),
+    )
+
+
+def _relays(context: Context) -> Iterable[Wanted]:
+    """The jail's addresses: what is sent without a choice comes from the last of a family."""
+    relays = context.plan.relays
+    listening = [address for relay in relays for address in relay.listen]
+    sending = [address for relay in relays for address in relay.source]
+    own = list(dict.fromkeys([*listening, *sending]))[::-1]
+    names = [f"relay{relay.number}" for relay in relays]
+    folders = " ".join(["/data/tor", "/data/tor/family", *(f"/data/tor/{name}" for name in names)])
+    return (
+        ("exitisp_relays_enable", "YES"),
+        ("exitisp_relays_list", " ".join(names)),
+        (
+            "exitisp_relays_setup",
+            "ifconfig lo0 inet 127.0.0.2/32 alias &&\n"
+            f"install -d -o _tor -g _tor -m 0700 {folders}",
+        ),
+        ("exitisp_relays_svcj", "YES"),
+        ("exitisp_relays_svcj_options", "net_basic"),
+        ("exitisp_relays_svcj_ipaddrs", " ".join(["127.0.0.2", *map(str, own)])),
+    )
+
+
+def _resolver(context: Context) -> Iterable[Wanted]:
+    lans = [port for port in context.site.ports if port.role is PortRole.LAN]
+    on_lan = [str(interface.ip) for port in lans for interface in port.addresses]
+    own = [str(address) for address in context.plan.resolver]
+    listening = dict.fromkeys(["127.0.0.1", "127.0.0.53", "::1", *on_lan])
+    addresses = [*(one for one in listening if one not in own), *own]
+    return (
+        ("local_unbound_enable", "YES"),
+        ("start_postcmd", ""),
+        ("local_unbound_setup", "ifconfig lo0 inet 127.0.0.53/32 alias"),
+        ("local_unbound_svcj", "YES"),
+        ("local_unbound_svcj_options", "net_basic"),
+        ("local_unbound_svcj_ipaddrs", " ".join(addresses)),
+    )
+
+
+def _ports(context: Context) -> Iterable[Wanted]:
+    """Ports towards strangers: configured, and down."""
+    ports = [port for port in context.site.ports if port.role.outside]
+    interfaces = {port.interface for port in context.site.ports}
+    tagged = dict.fromkeys(port.device for port in ports if port.vlan is not None)
+    below = [device for device in tagged if device not in interfaces]
+    names = [*below, *(port.interface for port in ports)]
+    settings = [f"{device} inet6 -auto_linklocal ifdisabled" for device in below]
+    for port in ports:
+        settings += _port_settings(port)
+    return (
+        ("exitisp_ports_list", " ".join(names)),
+        ("exitisp_ports_settings", "\n".join(settings)),
+    )
+
+
+def _port_settings(port: Port) -> Iterator[str]:
+    name = port.interface
+    if port.mac:
+        yield f"{port.device} ether {port.mac}"
+    if port.vlan is not None:
+        yield f"{port.device} mtu {port.mtu} -tso -lro"
+        yield f"{name} create"
+    yield f"{name} mtu {port.mtu} -tso -lro"
+    if any(interface.version == 6 for interface in port.addresses):
+        yield f"{name} inet6 -ifdisabled -accept_rtadv no_radr no_dad auto_linklocal"
+    else:
+        yield f"{name} inet6 -auto_linklocal ifdisabled"
+    for interface in port.addresses:
+        yield f"{name} {_with_family(interface)} alias"
+
+
+def _network(context: Context) -> Iterator[Wanted]:
+    site = context.site
+    inside = [port for port in site.ports if not port.role.outside]
+    lans = [port for port in inside if port.role is PortRole.LAN]
+    interfaces = [port.interface for port in inside]
+    tagged = list(dict.fromkeys(port.device for port in inside if port.vlan is not None))
+    names = dict.fromkeys(["lo0", *tagged, *interfaces])
+    yield "network_interfaces", " ".join(names)
+    yield "cloned_interfaces", "lo1"
+    yield "ifconfig_lo1", "up"
+    yield "ifconfig_lo1_ipv6", "inet6 -accept_rtadv"
+    own = [f"{_with_family(one)}/{one.max_prefixlen}" for one in context.plan.addresses]
+    yield "ifconfig_lo1_aliases", "\n".join(own)
+    for device in tagged:
+        vlans = [str(port.vlan) for port in inside if port.device == device and port.vlan]
+        yield f"vlans_{device}", " ".join(vlans)
+        if device not in interfaces:
+            yield f"ifconfig_{device}", "up"
+    for port in inside:
+        yield from _inside_port(port)
+    for name in ("defaultrouter", "ipv6_defaultrouter", "ipv6_default_interface"):
+        yield name, "NO"
+    for port in inside:
+        if port.role is PortRole.MANAGEMENT:
+            for gateway in port.gateway:
+                family = "ipv6_" if gateway.version == 6 else ""
+                yield f"{family}defaultrouter_fib1", str(gateway)
+    on_lans = [interface.network for port in lans for interface in port.addresses]
+    yield from _blackholes([scope for scope in site.scopes if scope not in on_lans])
+    for name in ("gateway_enable", "ipv6_gateway_enable"):
+        yield name, "YES" if lans else "NO"
+    yield "icmp_drop_redirect", "YES"
+    for name in ("forward_sourceroute", "accept_sourceroute", "arpproxy_all", "ipv6_privacy"):
+        yield name, "NO"
+
+
+def _inside_port(port: Port) -> Iterator[Wanted]:
+    variable = f"ifconfig_{port.interface.replace('.', '_')}"
+    ether = f"ether {port.mac} " if port.mac and port.vlan is None else ""
+    rest = "fib 1" if port.role is PortRole.MANAGEMENT else "-tso -lro"
+    yield variable, f"{ether}mtu {port.mtu} {rest}"
+    if any(interface.version == 6 for interface in port.addresses):
+        yield f"{variable}_ipv6", "inet6 -accept_rtadv no_radr"
+    yield f"{variable}_aliases", " ".join(map(_with_family, port.addresses))
+
+
+def _blackholes(scopes: list[Network]) -> Iterator[Wanted]:
+    """What comes for an address that nobody has must not leave again."""
+    for version, prefix in ((4, ""), (6, "ipv6_")):
+        of_family = [scope for scope in scopes if scope.version == version]
+        if of_family:
+            names = [f"scope{number}" for number in range(1, len(of_family) + 1)]
+            yield f"{prefix}static_routes", " ".join(names)
+        for number, scope in enumerate(of_family, 1):
+            if isinstance(scope, IPv4Network):
+                yield f"route_scope{number}", f"-net {scope} 127.0.0.1 -blackhole"
+            else:
+                route = f"{scope.network_address} -prefixlen {scope.prefixlen} ::1 -blackhole"
+                yield f"ipv6_route_scope{number}", route
+
+
+def _with_family(address: Address | Interface) -> str:
+    return f"{'inet6' if address.version == 6 else 'inet'} {address}"
+
+
+WANTED: dict[str, Callable[[Context], Iterable[Wanted]]] = {
+    "etc/rc.conf.local": _network,
+    "etc/rc.conf.d/cron": _cron,
+    "etc/rc.conf.d/exitisp_ports": _ports,
+    "etc/rc.conf.d/exitisp_relays": _relays,
+    "etc/rc.conf.d/local_unbound": _resolver,
+    "etc/rc.conf.d/ntpd": _ntpd,
+    "etc/rc.conf.d/openbgpd": _openbgpd,
+    "etc/rc.conf.d/pf": _pf,
+    "etc/rc.conf.d/sshd": _sshd,
+    "etc/rc.conf.d/syslogd": _syslogd,
+}
+"""What each of rc's files says, all of it."""

@@ -1,34 +1,93 @@
-"""Logging in: from the management port alone, with keys alone (sshd_config(5))."""
+"""Logging in (sshd_config(5)): from the management port alone, with keys alone."""
 
+import re
 from collections.abc import Iterator
 
+from firstboot.site.model import PortRole
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import address_of, numbered
 from firstboot.site.verify.context import Context, Flaw
+from firstboot.site.verify.directives import Directive, Table, Wanted, compare
 
-REQUIRED = {
-    "passwordauthentication": "no",
-    "kbdinteractiveauthentication": "no",
-    "permitemptypasswords": "no",
+CONSTANT: tuple[Wanted, ...] = (
+    ("PermitRootLogin", "prohibit-password"),
+    ("PubkeyAuthentication", "yes"),
+    ("AuthorizedKeysFile", "/etc/ssh/authorized_keys/%u"),
+    ("AuthenticationMethods", "publickey"),
+    ("PasswordAuthentication", "no"),
+    ("KbdInteractiveAuthentication", "no"),
+    ("PermitEmptyPasswords", "no"),
+    ("HostbasedAuthentication", "no"),
+    ("UsePAM", "no"),
+    ("HostKey", "/cfg/ssh/ssh_host_ed25519_key"),
+    ("HostKeyAlgorithms", "ssh-ed25519"),
+    ("KexAlgorithms", "-ecdh-*,diffie-hellman-*"),
+    (
+        "Ciphers",
+        "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com",
+    ),
+    ("MACs", "hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com"),
+    ("RequiredRSASize", "3072"),
+    ("DisableForwarding", "yes"),
+    ("PermitUserEnvironment", "no"),
+    ("PermitUserRC", "no"),
+    ("Subsystem", "sftp internal-sftp"),
+    ("LoginGraceTime", "30"),
+    ("MaxAuthTries", "3"),
+    ("MaxStartups", "10:30:30"),
+    ("ClientAliveInterval", "60"),
+    ("ClientAliveCountMax", "3"),
+    ("UseDNS", "no"),
+    ("VersionAddendum", "none"),
+    ("LogLevel", "VERBOSE"),
+)
+
+EFFECTS = {
+    "ListenAddress": "where it listens: on management ports, nowhere else",
+    "Match": "what follows would count for some alone",
+    "Include": "whatever is in those files would count",
+    "PasswordAuthentication": "passwords can be guessed",
+    "KbdInteractiveAuthentication": "passwords can be guessed",
+    "AuthenticationMethods": "passwords can be guessed",
+    "PermitRootLogin": "root is who administrators log in as",
+    "AllowUsers": "who may log in, and from where",
+    "AuthorizedKeysFile": "whose keys count",
 }
+
+LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*")
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
-    roles = context.roles
-    options: dict[str, str] = {}
-    listeners = 0
-    for line, said in numbered(file.text):
-        key, _, value = (part.strip() for part in said.partition(" "))
-        options.setdefault(key.lower(), value.lower())
-        if key.lower() == "listenaddress":
-            listeners += 1
-            place = value.rpartition(":")[0] if value.startswith("[") and "]:" in value else value
-            if address_of(place) not in roles.management:
-                yield Flaw(file.path, line, f"{value} is not the address of a management port")
-        if key.lower() == "permitrootlogin" and value.lower() == "yes":
-            yield Flaw(file.path, line, "root could log in with a password")
-    if roles.management and not listeners:
-        yield Flaw(file.path, 1, "no ListenAddress: it would listen on every port")
-    for key, value in REQUIRED.items():
-        if options.get(key) != value:
-            yield Flaw(file.path, 1, f"{key} has to be '{value}', and is {options.get(key)!r}")
+    site = context.site
+    managing = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
+    places = [str(interface.ip) for port in managing for interface in port.addresses]
+    users = " ".join(f"root@{network}" for network in site.management.networks) or "root"
+    wanted: list[Wanted] = [*CONSTANT, ("AllowUsers", users)]
+    wanted += [("ListenAddress", place) for place in places or ["127.0.0.1"]]
+    names = {key.lower(): key for key, _ in wanted} | {key.lower(): key for key in EFFECTS}
+    directives = []
+    for number, line in enumerate(file.text.split("\n"), 1):
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        match = LINE.fullmatch(line)
+        if match is None or not line.isascii() or re.search(r'["\'\\#]', line):
+            yield Flaw(file.path, number, f"{line.strip()[:40]!a} cannot be read for certain")
+            continue
+        # Names of options have no case, and the first value of one counts (sshd_config(5)).
+        name = names.get(match[1].lower(), match[1])
+        directives.append(Directive(number, name, " ".join(match[2].split())))
+    for number, reason in compare(directives, Table(tuple(wanted), effects=EFFECTS)):
+        yield Flaw(file.path, number, reason)
+
+
+def check_keys(file: Rendered, context: Context) -> Iterator[Flaw]:
+    """authorized_keys: the keys of the site, a line each, and no other."""
+    keys = list(context.site.management.keys)
+    lines = file.text.split("\n")
+    if lines[-1:] == [""]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        if line not in keys:
+            yield Flaw(file.path, number, f"{line[:40]!a} is no key of the site: it could log in")
+    for key in keys:
+        if key not in lines:
+            yield Flaw(file.path, 1, f"the key {key.split()[-1]!a} of the site is missing")

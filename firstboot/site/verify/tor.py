@@ -1,79 +1,165 @@
-"""The relays: where they listen, what they send from, what Tor takes and then ignores (tor(1))."""
+"""A relay (tor(1)): where it listens and sends from, where it looks names up, what it keeps."""
 
+import re
 from collections.abc import Iterator
 
 from firstboot.core.values import Address
+from firstboot.site.address_plan import Relay
+from firstboot.site.model import Policy, Site
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import AddressRoles, address_of, numbered
 from firstboot.site.verify.context import Context, Flaw
+from firstboot.site.verify.directives import Directive, Number, Table, Wanted, compare
 
-SENDING = {"OutboundBindAddressOR": "listening", "OutboundBindAddressExit": "exits"}
-CLOSED = ("SocksPort", "ControlPort", "TransPort", "NATDPort", "DNSPort", "HTTPTunnelPort")
-IGNORED = {
-    "Sandbox": "is for Linux alone; Tor takes it elsewhere and does nothing",
-    "OutboundBindAddress": "is overridden by the two that say for what",
-    "OutboundBindAddressPT": "is for bridges",
+CONSTANT: tuple[Wanted, ...] = (
+    ("User", "_tor"),
+    ("Log", "notice syslog"),
+    ("SafeLogging", "1"),
+    ("AvoidDiskWrites", "1"),
+    ("NoExec", "1"),
+    ("SocksPort", "0"),
+    ("ControlPort", "0"),
+    ("ControlSocket", "0"),
+    ("MetricsPortPolicy", "accept 127.0.0.0/8"),
+    ("ExitRelay", "1"),
+    ("ExitPolicyRejectPrivate", "1"),
+    ("ExitPolicyRejectLocalInterfaces", "1"),
+    ("ReevaluateExitPolicy", "1"),
+    ("ServerDNSResolvConfFile", "/usr/local/etc/tor/resolv.conf"),
+    ("ServerDNSAllowBrokenConfig", "1"),
+    ("ServerDNSDetectHijacking", "1"),
+    ("ServerDNSRandomizeCase", "1"),
+    ("ServerDNSSearchDomains", "0"),
+    ("Schedulers", "KISTLite"),
+    ("OfflineMasterKey", "0"),
+)
+
+EFFECTS = {
+    "User": "without it the relay keeps root's rights",
+    "Log": "more than notice writes down what users do",
+    "SafeLogging": "addresses of users would be written down",
+    "SocksPort": "strangers could use it as their own client",
+    "ControlPort": "strangers could control it",
+    "TransPort": "strangers could use it as their own client",
+    "DNSPort": "it would answer questions of others",
+    "MetricsPort": "nobody outside the box may read it",
+    "ORPort": "where other relays connect to",
+    "DirPort": "where the exit notice is",
+    "OutboundBindAddressOR": "else the kernel takes the address of the port it leaves by",
+    "OutboundBindAddressExit": "else the kernel takes the address of the port it leaves by",
+    "OutboundBindAddress": "it is overridden by the two that say for what",
+    "ExitPolicy": "what users reach through it",
+    "ServerDNSResolvConfFile": "names would be asked of others",
+    "Sandbox": "it is for Linux alone; Tor takes it elsewhere and does nothing",
+    "Schedulers": "KIST needs Linux",
+    "%include": "whatever is in those files would count",
 }
-"""Accepted by tor --verify-config, without the effect that its reader expects."""
+
+LINE = re.compile(r"\s*([%+/]?[A-Za-z0-9_]+)(?:\s+(.*?))?\s*")
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
-    roles = context.roles
-    sources: dict[str, set[int]] = {key: set() for key in SENDING}
-    seen = set()
-    for line, said in numbered(file.text):
-        key, _, value = (part.strip() for part in said.partition(" "))
-        seen.add(key)
-        for reason in _reasons(key, value, roles):
-            yield Flaw(file.path, line, reason)
-        if key in SENDING and (address := address_of(value)):
-            sources[key].add(address.version)
-    for key, versions in sources.items():
-        for version in sorted({scope.version for scope in roles.scopes} - versions):
-            yield Flaw(
-                file.path,
-                1,
-                f"no {key} for IPv{version}: the kernel would take the address of the port that a "
-                "packet leaves by",
-            )
-    if "ServerDNSResolvConfFile" not in seen:
-        yield Flaw(file.path, 1, "no ServerDNSResolvConfFile: names would be asked of whom else?")
+    match = re.fullmatch(r"etc/local/tor/torrc@relay([0-9]{1,4})", file.path)
+    relays = {str(relay.number): relay for relay in context.plan.relays}
+    relay = relays.get(match[1]) if match else None
+    if relay is None:
+        yield Flaw(file.path, 1, "the site has no such relay")
+        return
+    table = Table(tuple(_wanted(context, relay)), ordered=("ExitPolicy",), effects=EFFECTS)
+    names = {key.lower(): key for key, _ in table.wanted} | {key.lower(): key for key in EFFECTS}
+    directives = []
+    for line, text in enumerate(file.text.split("\n"), 1):
+        said = _without_comment(text)
+        found = LINE.fullmatch(said)
+        if not said.strip():
+            continue
+        if said.endswith("\\") or found is None or not said.isascii():
+            yield Flaw(file.path, line, f"{said.strip()[:40]!a} cannot be read for certain")
+            continue
+        # Names of options have no case (tor(1)).
+        name = names.get(found[1].lower(), found[1])
+        directives.append(Directive(line, name, " ".join((found[2] or "").split())))
+    for line, reason in compare(directives, table):
+        yield Flaw(file.path, line, reason)
 
 
-def _reasons(key: str, value: str, roles: AddressRoles) -> Iterator[str]:
-    if key in IGNORED:
-        yield f"{key} {IGNORED[key]}"
-    elif key in SENDING:
-        address = address_of(value)
-        if address is None:
-            yield f"{key} {value} is no address"
-        elif reason := roles.foreign(address):
-            yield f"{key}: {reason}"
-        elif address in roles.resolver:
-            yield f"{key}: {address} is where the resolver's questions come from"
-        elif key == "OutboundBindAddressExit" and address in roles.listening - roles.exits:
-            yield f"{key}: {address} is where other relays connect to"
-    elif key in ("ORPort", "DirPort"):
-        address = _listener(value)
-        if address is None:
-            yield f"{key} {value} names no address, so it would listen on every port"
-        elif reason := roles.foreign(address):
-            yield f"{key}: {reason}"
-    elif key in CLOSED and value != "0":
-        yield f"{key} {value} would listen for more than relays"
-    elif key == "MetricsPort":
-        address = _listener(value)
-        if address is None or not address.is_loopback:
-            yield f"MetricsPort {value} would listen outside of the loopback"
-    elif key == "Schedulers" and "KISTLite" not in value.split(","):
-        yield f"Schedulers {value}: KIST needs Linux"
-    elif key == "SafeLogging" and value != "1":
-        yield f"SafeLogging {value} would write down addresses of users"
-    elif key == "Log" and value.split(" ", 1)[0].split("-")[0] in ("debug", "info"):
-        yield f"Log {value} would write down what users do"
+def _without_comment(text: str) -> str:
+    """Up to the first # outside of a quoted value."""
+    quoted, skip = False, False
+    for at, char in enumerate(text):
+        if skip:
+            skip = False
+        elif quoted and char == "\\":
+            skip = True
+        elif char == '"':
+            quoted = not quoted
+        elif char == "#" and not quoted:
+            return text[:at]
+    return text
 
 
-def _listener(value: str) -> Address | None:
-    """The address of ``ADDRESS:PORT FLAGS``; None if there is only a port."""
-    place = value.split(" ", 1)[0]
-    return address_of(place.rpartition(":")[0]) if ":" in place else None
+def _wanted(context: Context, relay: Relay) -> Iterator[Wanted]:
+    site, box = context.site, context.box
+    yield from CONSTANT
+    yield "DataDirectory", f"/data/tor/relay{relay.number}"
+    yield "SyslogIdentityTag", f"relay{relay.number}"
+    yield "MetricsPort", f"127.0.0.2:{9100 + relay.number} prometheus"
+    yield "Nickname", relay.nickname
+    contact = (site.relays.contact_info or _contact(site)).replace("\\", "\\\\")
+    yield "ContactInfo", '"{}"'.format(contact.replace('"', '\\"'))
+    if box.tor >= (0, 4, 9):
+        yield "FamilyKeyDirectory", "/data/tor/family"
+        if site.relays.family.ids:
+            yield "FamilyId", "*"
+    for member in site.relays.family.members:
+        yield "MyFamily", member
+    for address in relay.listen:
+        yield "Address", str(address)
+        only = "IPv4Only" if address.version == 4 else "IPv6Only"
+        yield "ORPort", f"{_spelled(address)}:{relay.port} {only}"
+        yield "OutboundBindAddressOR", _spelled(address)
+    for address in relay.source:
+        yield "OutboundBindAddressExit", _spelled(address)
+        if relay.serves_notice:
+            yield "DirPort", f"{_spelled(address)}:80 NoAdvertise"
+    if relay.serves_notice:
+        yield "DirPortFrontPage", "/usr/local/etc/tor/exit-notice.html"
+    yield "IPv6Exit", "1" if relay.source.v6 else "0"
+    yield from _exit_policy(site)
+    yield "NumCPUs", Number(1, max(box.cores, 1))
+    yield "MaxMemInQueues", Number(256, 8192, " MB")
+    if site.relays.bandwidth_mbit:
+        yield "RelayBandwidthRate", f"{site.relays.bandwidth_mbit} MBits"
+        yield "RelayBandwidthBurst", f"{site.relays.bandwidth_mbit} MBits"
+
+
+def _exit_policy(site: Site) -> Iterator[Wanted]:
+    """Own and neighbouring networks cannot be reached; then what the site lets out."""
+    connected = [interface.network for port in site.ports for interface in port.addresses]
+    near = (*site.scopes, *connected, *site.management.networks)
+    for network in dict.fromkeys(near):
+        if network.version == 4:
+            yield "ExitPolicy", f"reject {network}:*"
+        else:
+            yield "ExitPolicy", f"reject6 [{network.network_address}]/{network.prefixlen}:*"
+    match site.relays.policy:
+        case Policy.REDUCED:
+            yield "ReducedExitPolicy", "1"
+        case Policy.WEB:
+            for rule in ("accept *:80", "accept *:443", "reject *:*"):
+                yield "ExitPolicy", rule
+        case Policy.OWN:
+            for rule in (*site.relays.rules, "reject *:*"):
+                yield "ExitPolicy", " ".join(rule.split())
+
+
+def _contact(site: Site) -> str:
+    """ContactInfo in the form of CIISS 2."""
+    operator = site.operator
+    mail, abuse = (text.replace("@", "[]") for text in (operator.contact, operator.abuse))
+    return (
+        f"email:{mail} url:{operator.url} proof:uri-rsa abuse:{abuse} asn:{site.asn} ciissversion:2"
+    )
+
+
+def _spelled(address: Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)

@@ -7,7 +7,7 @@ import pytest
 
 from firstboot.box import apply, ports
 from firstboot.site.render import render
-from firstboot.site.verify import lint
+from firstboot.site.verify.verify import verify
 from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import Box
 
@@ -20,7 +20,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apply, "READY", 0.0)
     monkeypatch.setattr(ports, "TRIES", 1)
     monkeypatch.setattr(apply, "render", _remembering("render", render))
-    monkeypatch.setattr("firstboot.site.verify.lint", _remembering("lint", lint))
+    monkeypatch.setattr("firstboot.site.verify.verify.verify", _remembering("verify", verify))
 
 
 def _remembering(name: str, real: Any) -> Any:

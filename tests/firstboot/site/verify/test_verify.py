@@ -10,7 +10,7 @@ import pytest
 from firstboot.site import model
 from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
-from firstboot.site.verify import lint
+from firstboot.site.verify.verify import verify
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -29,7 +29,7 @@ def rendered(path: Path) -> tuple[Site, list[Rendered]]:
 def test_nothing_is_wrong_with_the_examples(path: Path, openbgpd: tuple[int, int]) -> None:
     one = model.load(path).value
     files = render(one, replace(BOX, openbgpd=openbgpd), ROOT / "overlays")
-    assert [str(flaw) for flaw in lint(one, BOX, files)] == []
+    assert [str(flaw) for flaw in verify(one, BOX, files)] == []
 
 
 EXIT, OR = "OutboundBindAddressExit", "OutboundBindAddressOR"
@@ -123,7 +123,7 @@ def test_a_change_that_leaks_is_told(end: str, old: str, new: str, told: str) ->
     text, count = re.subn(old, new, target.text, count=1)
     assert count == 1, "the example no longer has what is changed here"
     changed = [replace(file, text=text) if file is target else file for file in files]
-    flaws = lint(one, BOX, changed)
+    flaws = verify(one, BOX, changed)
     assert any(told in flaw.reason for flaw in flaws), [str(flaw) for flaw in flaws]
     assert {flaw.path for flaw in flaws} == {target.path}
 
@@ -133,12 +133,12 @@ def test_a_port_that_is_raised_or_asks_others_is_told(words: str) -> None:
     one, files = rendered(LARGEST)
     line = f'ifconfig_ix2="inet 203.0.113.10/24 mtu 1500 {words}"\n'
     extra = Rendered("etc/rc.conf.d/more", line, 0o644, "root", "wheel")
-    assert {flaw.path for flaw in lint(one, BOX, [*files, extra])} == {extra.path}
+    assert {flaw.path for flaw in verify(one, BOX, [*files, extra])} == {extra.path}
 
 
 def test_a_file_that_is_missing_is_told() -> None:
     one, files = rendered(LARGEST)
-    flaws = lint(one, BOX, [file for file in files if file.path != "etc/pf.conf"])
+    flaws = verify(one, BOX, [file for file in files if file.path != "etc/pf.conf"])
     assert [str(flaw) for flaw in flaws] == [
         "etc/pf.conf:1: is missing, so nothing can be said of it"
     ]

@@ -1,0 +1,63 @@
+"""The exit notice: a page by itself, that fetches nothing and tells nobody who reads it."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from firstboot.site.render import Rendered
+from firstboot.site.verify.context import Context, Flaw
+
+TAGS = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "a"}
+ATTRIBUTES = {"html": {"lang"}, "meta": {"charset", "name", "content"}, "a": {"href"}}
+LINKS = (
+    "https://www.torproject.org/",
+    "https://metrics.torproject.org/exonerator.html",
+    "https://check.torproject.org/torbulkexitlist",
+)
+
+
+def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    operator = context.site.operator
+    page = _Page((*LINKS, operator.url, f"mailto:{operator.abuse}"))
+    page.feed(file.text)
+    page.close()
+    for line, reason in page.flaws:
+        yield Flaw(file.path, line, reason)
+    said = " ".join("".join(page.text).split())
+    for what in (operator.name, operator.abuse, f"AS{context.site.asn}", operator.jurisdiction):
+        if " ".join(what.split()) not in said:
+            yield Flaw(file.path, 1, f"the notice does not say {what!a}")
+    for link in (operator.url, f"mailto:{operator.abuse}"):
+        if link not in page.links:
+            yield Flaw(file.path, 1, f"the notice does not lead to {link}")
+
+
+class _Page(HTMLParser):
+    def __init__(self, links: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = links
+        self.links: set[str] = set()
+        self.text: list[str] = []
+        self.flaws: list[tuple[int, str]] = []
+        self.styling = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        line = self.getpos()[0]
+        self.styling = tag == "style"
+        if tag not in TAGS:
+            self.flaws.append((line, f"<{tag}> has no place in the notice"))
+        for name, value in attrs:
+            if name not in ATTRIBUTES.get(tag, set()):
+                self.flaws.append((line, f"<{tag} {name}> has no place in the notice"))
+            if name == "href":
+                self.links.add(value or "")
+                if value not in self.allowed:
+                    self.flaws.append((line, f"the notice leads to {value}"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.styling = False
+
+    def handle_data(self, data: str) -> None:
+        if not self.styling:
+            self.text.append(data)
+        elif any(word in data.lower() for word in ("url(", "@import", "expression(")):
+            self.flaws.append((self.getpos()[0], "the style would fetch something"))

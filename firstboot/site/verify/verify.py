@@ -1,0 +1,98 @@
+"""All rendered files judged together, whatever the daemons themselves would accept.
+
+Each daemon checks its own syntax. None of them knows which addresses are ours: that every packet
+comes from the own scopes, that nothing listens where the site does not say, that no rule lets a
+packet pass before the one that stops leaks. These checks read the finished files as the daemons
+read them, and share nothing with the templates. What they cannot read is a flaw.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+
+from firstboot.core.refusal import Refusal
+from firstboot.site.model import Site
+from firstboot.site.redact import secrets
+from firstboot.site.render import Box, Rendered
+from firstboot.site.verify import kernel, lines, notice, rc, sshd, tor, unbound
+from firstboot.site.verify.bgpd import check as bgpd
+from firstboot.site.verify.context import Context, Flaw
+from firstboot.site.verify.pf import check as pf
+
+Check = Callable[[Rendered, Context], Iterator[Flaw]]
+
+CHECKS: Mapping[str, Check] = {
+    "etc/local/bgpd.conf": bgpd.check,
+    "etc/local/tor/exit-notice.html": notice.check,
+    "etc/local/tor/torrc@relay*": tor.check,
+    "etc/pf-fallback.conf": pf.check_fallback,
+    "etc/pf.conf": pf.check,
+    "etc/ssh/authorized_keys/root": sshd.check_keys,
+    "etc/ssh/sshd_config": sshd.check,
+    "etc/sysctl.conf": kernel.check,
+    "var/unbound/unbound.conf": unbound.check,
+    **dict.fromkeys(lines.LINES, lines.check),
+    **dict.fromkeys(rc.WANTED, rc.check),
+}
+"""What judges which file. Every rendered file has one, and each has to be there."""
+
+REHEARSAL = "etc/rehearsal/*"
+"""Files of a rehearsal alone. No daemon of the real box reads them."""
+
+SECRET = ("etc/local/bgpd.conf", "etc/ssh/sshd_config", "etc/ssh/authorized_keys/root")
+"""Files that root alone may read."""
+
+
+def verify(site: Site, box: Box, files: Iterable[Rendered]) -> list[Flaw]:
+    """Everything wrong with `files` as the configuration of `site`, by path and line.
+
+    Raises nothing: what cannot be read as its format is a flaw.
+    """
+    context = Context.of(site, box)
+    rendered = list(files)
+    flaws: list[Flaw] = []
+    for file in rendered:
+        check = check_of(file.path)
+        if check is not None:
+            flaws.extend(check(file, context))
+        elif not fnmatch(file.path, REHEARSAL):
+            flaws.append(Flaw(file.path, 1, "the site has no such file: what it does is not known"))
+    missing = _expected(context) - {file.path for file in rendered}
+    flaws += [Flaw(path, 1, "is missing") for path in missing]
+    flaws += _exposed(site, rendered)
+    return sorted(set(flaws), key=lambda flaw: (flaw.path, flaw.line, flaw.reason))
+
+
+def check_of(path: str) -> Check | None:
+    return next((check for pattern, check in CHECKS.items() if fnmatch(path, pattern)), None)
+
+
+def _expected(context: Context) -> set[str]:
+    relays = {f"etc/local/tor/torrc@relay{relay.number}" for relay in context.plan.relays}
+    return relays | {path for path in CHECKS if "*" not in path}
+
+
+def verified(
+    site: Site, box: Box, files: list[Rendered], say: Callable[[str], None]
+) -> list[Rendered]:
+    """`files`, if there is nothing wrong with them. Raises Refusal once all flaws are told."""
+    flaws = verify(site, box, files)
+    for flaw in flaws:
+        say(str(flaw))
+    if flaws:
+        raise Refusal(
+            f"/{flaws[0].path}:{flaws[0].line}",
+            f"{len(flaws)} {'flaw' if len(flaws) == 1 else 'flaws'} in the rendered configuration "
+            "(listed above)",
+            "Correct the template, or the site's own values; nothing has changed",
+        )
+    return files
+
+
+def _exposed(site: Site, files: list[Rendered]) -> Iterator[Flaw]:
+    for file in files:
+        if file.mode & 0o022:
+            yield Flaw(file.path, 1, f"mode {file.mode:04o}: others than root may write to it")
+        elif file.mode & 0o077 and file.path in SECRET:
+            yield Flaw(file.path, 1, f"mode {file.mode:04o}: others than root may read it")
+        elif file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
+            yield Flaw(file.path, 1, f"has a secret in it and mode {file.mode:04o}, not 0600")
