@@ -132,6 +132,9 @@ def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
                 mistakes.append((number, f"cannot be read: {line[at:].strip()[:20]!a}"))
                 break
             at = match.end()
+            if line[at : at + 1] == "#":
+                mistakes.append((number, "a # right behind a word is a part of it"))
+                break
             word = match[1] if match[1] is not None else match[2]
             key = KEY.match(word) if match[1] is None else None
             if key and (not found or found[-1].value or found[-1].key in CLAUSES):

@@ -35,6 +35,12 @@ OPTIONS = {
 }
 """What `set` says in pf.conf."""
 
+COUNTERS: Mapping[Direction, tuple[str, ...]] = {
+    Direction.IN: ("ra-in", "spoof-in", "not-ours4", "not-ours6", "dns-unasked", "relay-unasked"),
+    Direction.OUT: ("LEAK4", "LEAK6", "bogon-out", "dns-other"),
+}
+"""Labels of rules that block on every port towards strangers: what they hold back is counted."""
+
 FALLBACK_OPTIONS = {"skip": LOOPBACKS}
 
 ANY_OTHER = "other0"
@@ -107,6 +113,8 @@ def _judge(path: str, rules: RuleSet, site: Site, wanted: list[Flow]) -> Iterato
     told: set[tuple[int, bool]] = set()
     interfaces = {ANY_OTHER, *(port.interface for port in site.ports)}
     interfaces |= {port.device for port in site.ports}
+    interfaces |= {name for rule in rules.rules for name in rule.interfaces or ()}
+    interfaces -= set(LOOPBACKS)
     for interface in sorted(interfaces):
         for direction in Direction:
             here = _there(wanted, interface, direction)
@@ -161,6 +169,16 @@ def _labels(path: str, rules: RuleSet, site: Site) -> Iterator[Flaw]:
     for port in site.ports:
         if not port.role.outside:
             continue
+        for direction, names in COUNTERS.items():
+            blocking = {
+                rule.label
+                for rule in rules.in_order_of_decision(port.interface, direction)
+                if rule.quick and rule.action is Action.BLOCK
+            }
+            for name in names:
+                if name not in blocking:
+                    where = f"{direction.value} on {port.interface}"
+                    yield Flaw(path, 1, f"{where}: no rule counts what is held back as {name}")
         for version in (4, 6):
             here = _there(wanted, port.interface, Direction.OUT)
             out = joined(flow.packets for flow in here)
