@@ -380,6 +380,22 @@ def render(
 
 
 @command(
+    SITE,
+    site=SITE_FILE,
+    folder=Option("the folder with the rendered files", "FOLDER", Path, operand=True),
+    box=Option("the box that they were rendered for, as for render", "FACTS"),
+)
+def verify(_: Context, site: Path, folder: Path, box: str = "") -> None:
+    """Prove that rendered files do what a site file says, and nothing else.
+
+    Example: ./exitisp verify examples/one-port-of-each.yaml dist/site
+    """
+    from firstboot.site.commands import parse_box, verify_folder
+
+    verify_folder(site, folder, parse_box(box))
+
+
+@command(
     PUBLISH,
     old=Option("an image with its manifest beside it, or the manifest", "OLD", Path, operand=True),
     new=Option("another one; default: the image built last", "NEW", Path, operand=True),

@@ -14,7 +14,8 @@ from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Box, Rendered, render
-from firstboot.site.verify.verify import verified
+from firstboot.site.verify.folder import read_folder
+from firstboot.site.verify.verify import ensure_flawless, verified, verify
 
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
 """What a site is rendered for where no box is named."""
@@ -42,6 +43,20 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
     if output is not None:
         write(files, output)
     say(table(files))
+
+
+def verify_folder(path: Path, folder: Path, box: Box) -> None:
+    """Judge the files below `folder` as what the site at `path` is rendered to for `box`.
+
+    Raises Refusal, after its findings, for a site with errors, and after its flaws, for files with
+    any.
+    """
+    site = _sound(path)
+    files, flaws = read_folder(folder)
+    unread = {flaw.path for flaw in flaws}
+    flaws += [flaw for flaw in verify(site, box, files) if flaw.path not in unread]
+    ensure_flawless(flaws, say)
+    say(f"no flaws in {len(files)} files: they do what {path} says, and nothing else")
 
 
 def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:

@@ -58,7 +58,7 @@ def verify(site: Site, box: Box, files: Iterable[Rendered]) -> list[Flaw]:
             flaws.append(Flaw(file.path, 1, "the site has no such file: what it does is not known"))
     missing = _expected(context) - {file.path for file in rendered}
     flaws += [Flaw(path, 1, "is missing") for path in missing]
-    flaws += _exposed(site, rendered)
+    flaws += exposed(site, rendered)
     return sorted(set(flaws), key=lambda flaw: (flaw.path, flaw.line, flaw.reason))
 
 
@@ -75,24 +75,37 @@ def verified(
     site: Site, box: Box, files: list[Rendered], say: Callable[[str], None]
 ) -> list[Rendered]:
     """`files`, if there is nothing wrong with them. Raises Refusal once all flaws are told."""
-    flaws = verify(site, box, files)
-    for flaw in flaws:
-        say(str(flaw))
-    if flaws:
-        raise Refusal(
-            f"/{flaws[0].path}:{flaws[0].line}",
-            f"{len(flaws)} {'flaw' if len(flaws) == 1 else 'flaws'} in the rendered configuration "
-            "(listed above)",
-            "Correct the template, or the site's own values; nothing has changed",
-        )
+    ensure_flawless(verify(site, box, files), say)
     return files
 
 
-def _exposed(site: Site, files: list[Rendered]) -> Iterator[Flaw]:
-    for file in files:
-        if file.mode & 0o022:
-            yield Flaw(file.path, 1, f"mode {file.mode:04o}: others than root may write to it")
-        elif file.mode & 0o077 and file.path in SECRET:
-            yield Flaw(file.path, 1, f"mode {file.mode:04o}: others than root may read it")
-        elif file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
-            yield Flaw(file.path, 1, f"has a secret in it and mode {file.mode:04o}, not 0600")
+def ensure_flawless(flaws: list[Flaw], say: Callable[[str], None]) -> None:
+    """Raises Refusal if there are flaws, once all of them are told."""
+    for flaw in flaws:
+        say(str(flaw))
+    if flaws:
+        many = "1 flaw" if len(flaws) == 1 else f"{len(flaws)} flaws"
+        raise Refusal(
+            f"/{flaws[0].path}:{flaws[0].line}",
+            f"{many} in the rendered configuration (listed above)",
+            "Correct the template, or the site's own values; nothing has changed",
+        )
+
+
+def exposed(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
+    """Files that others than root may write to, or read although there is a secret in them."""
+    return [
+        Flaw(file.path, 1, reason)
+        for file in files
+        if (reason := _exposure(site, file)) is not None
+    ]
+
+
+def _exposure(site: Site, file: Rendered) -> str | None:
+    if file.mode & 0o022:
+        return f"mode {file.mode:04o}: others than root may write to it"
+    if file.mode & 0o077 and file.path in SECRET:
+        return f"mode {file.mode:04o}: others than root may read it"
+    if file.mode & 0o077 and any(secret in file.text for secret in secrets(site)):
+        return f"has a secret in it and mode {file.mode:04o}, not 0600"
+    return None

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from firstboot.core.refusal import Refusal
 from firstboot.site import model
+from firstboot.site.commands import verify_folder, write
 from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
 from firstboot.site.verify.context import Context, Flaw
@@ -80,7 +82,7 @@ def test_a_counterexample_is_a_packet() -> None:
     (file,) = (file for file in files if file.path == "etc/pf.conf")
     before = file.text.index("block out quick on { ix0")
     leak = "pass out quick on ix2 proto udp to any port 53\n"
-    (flaw,) = check(replace(file, text=file.text[:before] + leak + file.text[before:]), site)
+    flaw = check(replace(file, text=file.text[:before] + leak + file.text[before:]), site)[0]
     assert "out on ix2: udp from 9.9.9.9 port 40000 to 9.9.9.9 port 53 passes" in flaw.reason
     assert flaw.line == file.text[:before].count("\n") + 1
 
@@ -115,3 +117,29 @@ def test_a_secret_is_never_a_part_of_what_is_told() -> None:
     flaws = check(replace(file, text=file.text.replace(secret, "another-secret")), site)
     assert flaws
     assert not any(secret in flaw.reason or "another-secret" in flaw.reason for flaw in flaws)
+
+
+def test_a_folder_is_judged_as_it_lies_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, files = rendered(LARGEST)
+    write(files, tmp_path)
+    verify_folder(LARGEST, tmp_path, BOX)
+    assert "no flaws in 42 files" in capsys.readouterr().out
+    (tmp_path / "etc/pf.conf").write_bytes(b"\xff")
+    (tmp_path / "etc/crontab").unlink()
+    (tmp_path / "etc/crontab").symlink_to("/dev/zero")
+    with pytest.raises(Refusal, match="2 flaws in the rendered configuration"):
+        verify_folder(LARGEST, tmp_path, BOX)
+    told = capsys.readouterr().out
+    assert "etc/pf.conf:1: is not text in UTF-8" in told
+    assert "etc/crontab:1: is no regular file" in told
+
+
+@pytest.mark.parametrize("there", ["nothing", "a file"])
+def test_a_folder_that_is_none_is_refused(tmp_path: Path, there: str) -> None:
+    place = tmp_path / "site"
+    if there == "a file":
+        place.touch()
+    with pytest.raises(Refusal, match="is no folder"):
+        verify_folder(LARGEST, place, BOX)
