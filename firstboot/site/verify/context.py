@@ -1,7 +1,10 @@
 """What the checks go by, and what they find."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from firstboot.core.resources import overlays
+from firstboot.site import services
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Site
 from firstboot.site.render import Box
@@ -28,8 +31,11 @@ class Context:
     box: Box
     plan: Plan
     roles: AddressRoles
+    management_ports: Mapping[str, tuple[int, ...]]
+    """What administrators reach on the management port, by protocol, as services declare it."""
 
     @classmethod
     def of(cls, site: Site, box: Box) -> "Context":
         plan = allot(site)
-        return cls(site, box, plan, AddressRoles.of(site, plan))
+        ports = services.management_ports(overlays())
+        return cls(site, box, plan, AddressRoles.of(site, plan), ports)

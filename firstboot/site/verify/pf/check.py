@@ -59,8 +59,8 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     yield from flaws
     if flaws:
         return
-    yield from _judge(file.path, rules, site, flows(site))
-    yield from _labels(file.path, rules, site)
+    yield from _judge(file.path, rules, site, flows(context))
+    yield from _labels(file.path, rules, site, flows(context))
     yield from _frames(file.path, rules, site)
 
 
@@ -68,7 +68,7 @@ def check_fallback(file: Rendered, context: Context) -> Iterator[Flaw]:
     rules, flaws = _read(file, context.site, FALLBACK_OPTIONS)
     yield from flaws
     if not flaws:
-        yield from _judge(file.path, rules, context.site, fallback_flows(context.site))
+        yield from _judge(file.path, rules, context.site, fallback_flows(context))
         for frame in rules.frames:
             yield Flaw(file.path, frame.line, "frames are no business of the fallback")
 
@@ -155,17 +155,19 @@ def _too_little(rules: RuleSet, wanted: Iterable[Flow]) -> Iterator[tuple[int, s
                 reason = f"{what} is blocked, and the site has it for {flow.what}"
                 yield rule.line, reason, False
             elif rule.state is not flow.state:
-                reason = f"{what} passes with {_state(rule.state)}; {flow.what} need "
-                yield rule.line, f"{reason}{_state(flow.state)}", False
+                reason = f"{what} passes with {STATES[rule.state]}; {flow.what} need "
+                yield rule.line, f"{reason}{STATES[flow.state]}", False
 
 
-def _state(state: State) -> str:
-    return "no state" if state is State.NONE else f"a {state.value} state"
+STATES = {
+    State.NONE: "no state",
+    State.IF_BOUND: "an if-bound state",
+    State.FLOATING: "a floating state",
+}
 
 
-def _labels(path: str, rules: RuleSet, site: Site) -> Iterator[Flaw]:
+def _labels(path: str, rules: RuleSet, site: Site, wanted: list[Flow]) -> Iterator[Flaw]:
     """The counters that show an attempted leak: the preflight looks for their labels."""
-    wanted = flows(site)
     for port in site.ports:
         if not port.role.outside:
             continue

@@ -9,6 +9,7 @@ from firstboot.site import bogons
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.context import Context
 from firstboot.site.verify.intervals import (
     Intervals,
     of_networks,
@@ -55,25 +56,25 @@ class Flow:
     state: State = State.NONE
 
 
-def flows(site: Site) -> list[Flow]:
+def flows(context: Context) -> list[Flow]:
     """All packets that may pass the ports of a site, and that have to. Nothing else may."""
-    plan = allot(site)
+    site, plan = context.site, context.plan
     found: list[Flow] = []
     for port in site.ports:
         match port.role:
             case PortRole.TRANSIT | PortRole.EXCHANGE:
                 found += _Outside(site, plan, port).flows()
             case PortRole.MANAGEMENT:
-                found += _management(site, port)
+                found += _management(context, port)
             case PortRole.LAN:
                 found += _lan(site, plan, port)
     return [flow for flow in found if any(flow.packets.values())]
 
 
-def fallback_flows(site: Site) -> list[Flow]:
+def fallback_flows(context: Context) -> list[Flow]:
     """The same where pf.conf does not load: management, nothing else."""
-    ports = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
-    found = (flow for port in ports for flow in _management(site, port))
+    ports = [port for port in context.site.ports if port.role is PortRole.MANAGEMENT]
+    found = (flow for port in ports for flow in _management(context, port))
     return [flow for flow in found if any(flow.packets.values())]
 
 
@@ -204,17 +205,26 @@ class _Outside:
         yield self._flow("machines on a LAN", into, *_without_routers(version, boxes))
 
 
-def _management(site: Site, port: Port) -> Iterator[Flow]:
+def _management(context: Context, port: Port) -> Iterator[Flow]:
+    site = context.site
     managing = [one for one in site.ports if one.role is PortRole.MANAGEMENT]
     addresses = [interface.ip for one in managing for interface in one.addresses]
     for version in (4, 6):
         admins = of_networks(site.management.networks, version)
         there = of_networks(addresses, version)
-        ssh = (version, Kind.TCP), (admins, there, PORTS, of_numbers((SSH,)), OPENING)
-        ping = (version, Kind.ICMP), (admins, there, ECHO[version], BYTES)
-        for what, one in (("administrators log in", ssh), ("administrators ping", ping)):
-            packets = region([one])
-            yield Flow(what, port.interface, Direction.IN, packets, State.IF_BOUND)
+        reached: list[tuple[Space, Box]] = []
+        for protocol, numbers in context.management_ports.items():
+            ports = of_numbers(numbers)
+            if protocol == Kind.TCP.value:
+                reached.append(((version, Kind.TCP), (admins, there, PORTS, ports, OPENING)))
+            else:
+                reached.append(((version, Kind.UDP), (admins, there, PORTS, ports)))
+        ping: Box = (admins, there, ECHO[version], BYTES)
+        for what, boxes in (
+            ("administrators", reached),
+            ("administrators who ping", [((version, Kind.ICMP), ping)]),
+        ):
+            yield Flow(what, port.interface, Direction.IN, region(boxes), State.IF_BOUND)
     discovery = region([((6, Kind.ICMP), (ADDRESSES[6], ADDRESSES[6], ND, BYTES))])
     for direction in Direction:
         yield Flow("neighbour discovery", port.interface, direction, discovery)
