@@ -73,6 +73,7 @@ SITE_FILE = Option("the site file", "SITE", Path, operand=True)
     overlay=Option("lay this overlay over the others", "FOLDER", Path, repeated=True),
     disk=Option("size of the image in MiB; default: the smallest that fits", "MIB", number),
     version=Option("the version of the release, such as 2026.11", "VERSION"),
+    commit=Option("the commit that the image is made of, which the box tells", "HASH"),
     release_key=Option(
         "file with the public keys that may sign upgrades of this image; without it, the image "
         "takes no upgrades",
@@ -91,6 +92,7 @@ def build(
     overlay: Sequence[Path] = (),
     disk: int = 0,
     version: str = "",
+    commit: str = "",
     release_key: Path | None = None,
 ) -> None:
     """Build an image from a verified base system and packages.
@@ -110,6 +112,7 @@ def build(
         "--package-keys": package_keys,
         "--no-wizard": no_wizard,
         "--version": version,
+        "--commit": commit,
         "--release-key": release_key,
     }
     if base is Base.REHEARSAL:
@@ -129,6 +132,7 @@ def build(
             overlay,
             disk,
             version,
+            commit,
             release_key,
         )
     )
@@ -519,13 +523,15 @@ def test(
 
 @command(DEVELOP)
 def docs(_: Context) -> None:
-    """Renew the parts of docs/ that follow from the code.
+    """Renew what follows from the code: parts of docs/, the box's manual page and completion.
 
     Example: ./exitisp docs
     """
+    from firstboot.box.commandline import pages
     from firstboot.site.reference import renew
 
     renew(ROOT / "docs", OVERLAYS)
+    pages.renew(OVERLAYS)
 
 
 @command(

@@ -18,10 +18,12 @@ HARDENED = "usr/sbin/hbsdcontrol"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Its version, and the keys that may sign what replaces it: without any, nothing does."""
+    """Its version, the commit that it is made of, if known, and the keys that may sign what
+    replaces it: without any, nothing does."""
 
     version: str = VERSION
     keys: tuple[PublicKey, ...] = ()
+    commit: str = ""
 
 
 UNRELEASED = Release()
@@ -30,7 +32,7 @@ UNRELEASED = Release()
 def stamp_of(release: Release, tree: Tree) -> Stamp:
     """What the image says of itself. `tree` has the base."""
     system = "HardenedBSD" if HARDENED in tree else "FreeBSD"
-    return Stamp(release.version, f"{system} {userland(tree)}".strip(), SCHEMA)
+    return Stamp(release.version, f"{system} {userland(tree)}".strip(), SCHEMA, release.commit)
 
 
 def plant(tree: Tree, release: Release, time: int) -> None:
@@ -46,12 +48,14 @@ def plant(tree: Tree, release: Release, time: int) -> None:
         tree[path] = file(data, mtime=time)
 
 
-def release(version: str, keys: Path | None) -> Release:
+def release(version: str, commit: str, keys: Path | None) -> Release:
     """The release of that version, or the unreleased one without; `keys` is a file of its public
     keys. Raises Refusal."""
     if version:
         check_version(version)
-    return Release(version or VERSION, read_keys(keys) if keys else ())
+    if not re.fullmatch("([0-9a-f]{7,64})?", commit):
+        raise Refusal("--commit", f"'{commit}' is not the hash of a commit", "Take that of git log")
+    return Release(version or VERSION, read_keys(keys) if keys else (), commit)
 
 
 def read_keys(path: Path) -> tuple[PublicKey, ...]:

@@ -36,6 +36,7 @@ class Request:
     more_overlays: Sequence[Path] = ()
     size_mib: int = 0
     version: str = ""
+    commit: str = ""
     release_key: Path | None = None
 
 
@@ -45,7 +46,7 @@ def build_requested(request: Request) -> None:
     Whatever can be refused is looked at before anything is downloaded. Raises Refusal.
     """
     time = source_date_epoch()
-    named = release(request.version, request.release_key)
+    named = release(request.version, request.commit, request.release_key)
     more = [load(folder) for folder in request.more_overlays]
     first = request.sets is None
     packages = source(request.packages, request.package_keys, request.lock, first=first)

@@ -89,7 +89,7 @@ def status(machine: Machine, say: Say) -> bool:
     if machine.system.notice:
         say(machine.system.notice)
     for lacking in machine.system.lacks:
-        say(f"not in a rehearsal: {lacking}")
+        say(f"not in {machine.system.name}: {lacking}")
     running = machine.running()
     if running is None:
         say("not configured: answer the questions of exitisp setup")

@@ -18,12 +18,27 @@ if TYPE_CHECKING:  # The consoles greet before the site model and the templates 
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """`what` this system does not have; `commands` are refused because of it, with an option if
+    only that needs it: ``rollback --slot``. `instead` says what takes its place, if anything."""
+
+    what: str
+    instead: str = ""
+    commands: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.instead}" if self.instead else self.what
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """One of the systems in box/systems.
 
-    `kind` is in every heading of the wizard. `notice` and `lacks`, the things that this system
-    cannot do, are told by status. All three are empty for the system that is released.
+    `name` is what messages call it. `kind` is in every heading of the wizard, and `notice` is the
+    first line of status; both are empty for the systems that are released.
     """
+
+    name: str
 
     service_files: tuple[Path, ...]
     """The declarations of its services (firstboot/site/services.py)."""
@@ -50,7 +65,8 @@ class System:
 
     kind: str = ""
     notice: str = ""
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[Lack, ...] = ()
+    """What the box does on other systems and cannot do on this one."""
 
     @property
     def services(self) -> "tuple[Service, ...]":

@@ -35,6 +35,8 @@ class Stamp:
     version: str
     base: str
     schema: int
+    commit: str = ""
+    """The commit of this project that the image is made of; empty if nobody said so."""
 
     @classmethod
     def parse(cls, told: Any) -> "Stamp":
@@ -42,7 +44,11 @@ class Stamp:
         match told:
             case {"version": str(version), "base": str(base), "schema": int(schema)}:
                 if re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version) and base.isprintable():
-                    return cls(version, base, schema)
+                    commit = told.get("commit", "")
+                    known = (
+                        re.fullmatch("[0-9a-f]{7,64}", commit) if isinstance(commit, str) else ""
+                    )
+                    return cls(version, base, schema, commit if known else "")
         raise ValueError(f"{told!r:.80} is no version, base and schema")
 
     @property

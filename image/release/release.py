@@ -45,7 +45,7 @@ def release(
     try:
         trusted = work / "release.pub"
         trusted.write_text(f"{signature.public_of(key)}\n")
-        named = ("--version", version, "--release-key", str(trusted))
+        named = ("--version", version, "--commit", commit, "--release-key", str(trusted))
         with step("Build twice, and compare"):
             image = build_twice(root, work, (*arguments, *named))
         gates.check_manifest(image.with_suffix(".json"))

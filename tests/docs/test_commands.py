@@ -198,28 +198,22 @@ class TestBox:
         tried = set()
         for command in dict.fromkeys(one.arguments for one in of(BOX)):
             arguments = ["1" if re.fullmatch(r"[0-9]|NUMBER", word) else word for word in command]
-            arguments = ["upstream-a" if word == "PEER" else word for word in arguments]
+            said_for = {"PEER": "upstream-a", "COMMAND": "status"}
+            arguments = [said_for.get(word, word) for word in arguments]
             if command == ("apply",) or command == ("check",):
                 arguments.append("FILE")
-            if command == ("--version",):
-                with pytest.raises(SystemExit, match="0"):
-                    cli.main(arguments)
-            elif not " ".join(command).startswith(tuple(NOT_RUN_ON_THE_BOX)):
+            if not " ".join(command).startswith(tuple(NOT_RUN_ON_THE_BOX)):
                 assert cli.main(arguments) == 0, capsys.readouterr().err
-                tried.add(command[0])
+                tried.add(arguments[0])
         daily = {"apply", "check", "diff", "raise", "rollback", "show", "status"}
-        assert tried == {*daily, "drain", "undrain"}
+        assert tried == {*daily, "drain", "undrain", "--version"}
 
     @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)
     def test_those_that_are_not_run_exist(self, name: str) -> None:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([*name.split(), "--help"])
-        assert ended.value.code == 0
+        assert cli.main([*name.split(), "--help"]) == 0
 
     def test_a_command_that_is_none_is_not_understood(self) -> None:
-        with pytest.raises(SystemExit) as ended:
-            cli.main(["upgarde"])
-        assert ended.value.code == 2
+        assert cli.main(["upgarde"]) == 2
 
 
 def configured_twice(root: Path) -> Box:

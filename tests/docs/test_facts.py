@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import generations, ports
+from firstboot.box.systems import rehearsal
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.site import profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
@@ -18,6 +19,15 @@ OLDER = {"1": "one older piece", "2": "two older pieces"}
 
 def text(page: str) -> str:
     return Page(ROOT / page).text
+
+
+def test_what_a_rehearsal_lacks_is_on_its_page() -> None:
+    rows = {
+        line.split("|")[1].strip()
+        for line in text("docs/rehearsal.md").splitlines()
+        if line[:1] == "|"
+    }
+    assert {lack.what for lack in rehearsal.SYSTEM.lacks} <= rows
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/hardware.md"])

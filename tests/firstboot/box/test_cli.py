@@ -1,6 +1,7 @@
 """The command line of the box."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import subprocess
@@ -10,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import cli
+from firstboot.box.commandline.declared import COMMANDS
+from firstboot.box.commandline.parse import Call, parse
 from firstboot.box.host import Host
+from firstboot.box.systems import rehearsal
+from firstboot.core.release_info import PLACE, Stamp, render
 from tests.firstboot.box.box import EXAMPLE, ROOT, Box, altered
 from tests.firstboot.box.test_apply import configured
-
-COMMANDS = (
-    *("setup", "reconfigure", "show", "diff", "rollback", "apply", "check", "status", "raise"),
-    *("drain", "undrain", "backup", "restore", "boot", "unattended"),
-)
 
 
 @pytest.fixture(autouse=True)
@@ -25,29 +25,104 @@ def here(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_machine", lambda _: box.machine)
 
 
-def test_every_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
-    assert ended.value.code == 0
-    said = capsys.readouterr().out
-    assert "Example: exitisp status" in said
-    for name in COMMANDS:
-        assert re.search(rf"^    {name}\s", said, re.MULTILINE)
-    assert "--root" not in said
+def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], ["-h"], ["help"]):
+        assert cli.main(words) == 0
+        said = capsys.readouterr().out
+        for name in COMMANDS:
+            assert re.search(rf"^  {name}\s", said, re.MULTILINE)
+        assert "--root" not in said
 
 
-def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["--version"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("exitisp 0.")
+def test_every_command_runs_something() -> None:
+    assert cli.RUN.keys() == COMMANDS.keys()
 
 
-@pytest.mark.parametrize("line", [[], ["nonsense"], ["apply"], ["rollback", "x"], ["stat"]])
-def test_what_is_not_understood_is_status_2(line: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(line)
-    assert ended.value.code == 2
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in ([name, "--help"], [name, "-h"], ["help", name]):
+        assert cli.main(words) == 0
+        said = capsys.readouterr().out
+        assert said.startswith(f"usage: exitisp {name}")
+        assert f"\nExample: exitisp {name}" in said
+        assert all(len(line) < 80 for line in said.splitlines())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_is_understood(name: str) -> None:
+    words = COMMANDS[name].example.partition(" | ")[0].split()
+    call = parse(words[1:])
+    assert isinstance(call, Call)
+    assert call.command.name == name
+
+
+def test_the_version_is_the_release_that_the_image_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--root", str(tmp_path), "--version"]) == 0
+    assert capsys.readouterr().out == "exitisp 0.1\n"
+    path = tmp_path / PLACE
+    path.parent.mkdir(parents=True)
+    for commit, told in (("", ""), ("5eed" * 10, f", commit {'5eed' * 10}")):
+        path.write_bytes(render(Stamp("2026.11", "HardenedBSD 15-STABLE", 1, commit)))
+        assert cli.main(["--root", str(tmp_path), "--version"]) == 0
+        assert capsys.readouterr().out == f"exitisp 2026.11 (HardenedBSD 15-STABLE{told})\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "exitisp: a command is missing. Run exitisp --help for the list."),
+        ("stat", "exitisp: there is no command 'stat'. Did you mean status?"),
+        ("nonsense", "exitisp: there is no command 'nonsense'. Run exitisp --help."),
+        ("help upgarde", "exitisp: there is no command 'upgarde'. Did you mean upgrade?"),
+        ("--verison", "exitisp: there is no option '--verison'."),
+        ("apply", "exitisp apply: FILE is missing: the site file. For example: exitisp apply site"),
+        ("apply a b", "exitisp apply: 'b' is one argument too many."),
+        ("rollback x", "exitisp rollback: NUMBER is 'x', which is not a number from 1 on."),
+        ("rollback 0", "exitisp rollback: NUMBER is '0', which is not a number from 1 on."),
+        ("rollback --slto", "exitisp rollback: there is no option '--slto'. Did you mean --slot?"),
+        ("rollback 3 --slot", "exitisp rollback: it takes one argument, not several."),
+        ("status --slot", "exitisp status: there is no option '--slot'."),
+    ],
+)
+def test_what_is_not_understood_is_one_line_and_status_2(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(line.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(told)
+    assert said.err.count("\n") == 1
+
+
+def test_what_begins_with_a_dash_comes_after_two_dashes() -> None:
+    call = parse(["apply", "--", "--site.yaml"])
+    assert isinstance(call, Call)
+    assert call.text("FILE") == "--site.yaml"
+
+
+@pytest.mark.parametrize("line", ["upgrade x.upgrade", "slots", "confirm", "rollback --slot"])
+def test_what_a_system_cannot_do_is_refused(
+    line: str, box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = dataclasses.replace(box.machine, system=rehearsal.SYSTEM)
+    monkeypatch.setattr(cli, "_machine", lambda _: machine)
+    assert cli.main(line.split()) == 1
+    assert capsys.readouterr().err == (
+        f"exitisp: exitisp {line.split()[0]}: a rehearsal does not have a second slot and "
+        "upgrades. Use an image of HardenedBSD or FreeBSD for it.\n"
+    )
+    assert box.calls == []
+
+
+def test_commands_that_a_system_lacks_are_commands() -> None:
+    for lack in rehearsal.SYSTEM.lacks:
+        for line in lack.commands:
+            name, *flags = line.split()
+            assert set(flags) <= {flag.name for flag in COMMANDS[name].flags}
 
 
 def test_a_site_is_applied_shown_and_gone_back_from(
@@ -158,7 +233,7 @@ def test_a_console_greets_before_what_takes_long_is_loaded() -> None:
     code = (
         "import sys, firstboot.box.setup\n"
         "from firstboot.box import cli\n"
-        "cli._machine(cli._parser().parse_args(['setup']))\n"
+        "cli._machine(cli.parse(['setup']))\n"
         "print(*{'jinja2', 'yaml', 'firstboot.site.model'} & {*sys.modules})\n"
     )
     ended = subprocess.run(

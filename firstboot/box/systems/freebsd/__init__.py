@@ -35,6 +35,7 @@ def password(host: Host) -> "Command":
 
 
 SYSTEM = System(
+    name="FreeBSD",
     service_files=tuple(sorted(overlays().glob("*/services.yaml"))),
     verdicts=verdicts,
     nics=find,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from firstboot.box.host import Host
-from firstboot.box.system import System
+from firstboot.box.system import Lack, System
 from firstboot.box.systems.rehearsal.nics import find, raised
 from firstboot.box.verdict import Verdict
 from firstboot.core.resources import overlays
@@ -36,6 +36,7 @@ def password(host: Host) -> "Command":
 
 
 SYSTEM = System(
+    name="a rehearsal",
     service_files=(overlays() / "rehearsal/services.yaml",),
     verdicts=verdicts,
     nics=find,
@@ -46,10 +47,13 @@ SYSTEM = System(
     kind="REHEARSAL",
     notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",
     lacks=(
-        "pf; the ports are guarded by nftables, with fewer rules and no states",
-        "service jails; daemons send from their own addresses because they are told to",
-        "UFS and a read-only root; the root is in memory, /cfg and /data are ext4",
-        "a second slot and upgrades",
-        "profiles of network cards, hourly RPKI, the rotation of logs",
+        Lack("pf", "nftables guards the ports, with fewer rules and no states"),
+        Lack("service jails", "daemons send from their own addresses because they are told to"),
+        Lack("UFS and a read-only root", "the root is in memory, /cfg and /data are ext4"),
+        Lack(
+            "a second slot and upgrades",
+            commands=("upgrade", "slots", "confirm", "rollback --slot"),
+        ),
+        Lack("profiles of network cards, hourly RPKI and the rotation of logs"),
     ),
 )

@@ -1,0 +1,1 @@
+"""The command line of the box: its declarations, and what is made from them."""

@@ -1,0 +1,257 @@
+"""The commands of `exitisp` on the box: the one place for names, operands, options and examples.
+
+The parser, the help, the manual page and the completion of shells are made from these.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a value is, which decides how it is parsed and completed."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    NUMBER = "number"
+    WORD = "word"
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value that stands alone. `name` is its name in messages, `words` are values with a meaning
+    of their own."""
+
+    name: str
+    kind: Kind
+    what: str
+    optional: bool = False
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An option without a value."""
+
+    name: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`what` says in a few words what the command does, `more` what else there is to know, in whole
+    sentences. `example` is a command line that works as it stands. Commands `for_rc` are for rc(8)
+    and not for people."""
+
+    name: str
+    what: str
+    more: str
+    example: str
+    operands: tuple[Operand, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    one_of: bool = False
+    """Whether at most one operand or option can be given."""
+
+    for_rc: bool = False
+
+    @property
+    def usage(self) -> str:
+        """The command line in the notation of manual pages, without ``exitisp``."""
+        flags = [f"[{flag.name}]" for flag in self.flags]
+        operands = [f"[{one.name}]" if one.optional else one.name for one in self.operands]
+        return " ".join([self.name, *flags, *operands])
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands by what a person wants to do."""
+
+    title: str
+    commands: tuple[Command, ...]
+
+
+PEER = Operand("PEER", Kind.WORD, "the name of the peer in the site")
+SITE = Operand("FILE", Kind.FILE, "the site file")
+
+GROUPS = (
+    Group(
+        "Configure the box",
+        (
+            Command(
+                "setup",
+                "answer the questions of the first boot",
+                "Both consoles of a box that is not configured start it by themselves. On a "
+                "configured box it ends at once.",
+                "exitisp setup",
+            ),
+            Command(
+                "reconfigure",
+                "answer the questions again, starting with the present answers",
+                "Before anything changes, it shows what will. Leaving it keeps the answers for the "
+                "next time.",
+                "exitisp reconfigure",
+            ),
+            Command(
+                "check",
+                "say what is wrong with a site file",
+                "Nothing changes. The exit status is 1 if the file has errors.",
+                "exitisp check site.yaml",
+                (SITE,),
+            ),
+            Command(
+                "apply",
+                "make a site file what this box runs",
+                "The file is checked, rendered, judged by the daemons themselves, and kept as a "
+                "new generation. If any of that fails, nothing has changed.",
+                "exitisp apply site.yaml",
+                (SITE,),
+            ),
+        ),
+    ),
+    Group(
+        "See what runs, and go back",
+        (
+            Command(
+                "status",
+                "say how this box is",
+                "Lists services, and the conditions for the transit and exchange ports. The exit "
+                "status is 1 if something is not as it has to be.",
+                "exitisp status",
+            ),
+            Command(
+                "show",
+                "print the present site, its secrets masked",
+                "The output is a site file, apart from the secrets.",
+                "exitisp show | less",
+            ),
+            Command(
+                "diff",
+                "print what differs from another generation or a site file",
+                "Without an operand, the other one is the generation before the running one. "
+                "Secrets are masked.",
+                "exitisp diff 3",
+                (
+                    Operand(
+                        "OTHER",
+                        Kind.FILE,
+                        "the number of a generation, or a site file",
+                        optional=True,
+                    ),
+                ),
+            ),
+            Command(
+                "rollback",
+                "run an earlier generation, or restart into the other slot",
+                "Without an operand, it runs the generation before the running one. With --slot, "
+                "the other slot's system is tried once, as after an upgrade.",
+                "exitisp rollback",
+                (Operand("NUMBER", Kind.NUMBER, "the number of a generation", optional=True),),
+                (Flag("--slot", "restart into the system in the other slot"),),
+                one_of=True,
+            ),
+        ),
+    ),
+    Group(
+        "Work on links",
+        (
+            Command(
+                "drain",
+                "let traffic go around a peer before work on its link",
+                "The sessions stay up. After a restart of the box, nobody is drained.",
+                "exitisp drain upstream-a",
+                (PEER,),
+            ),
+            Command(
+                "undrain",
+                "let traffic come back to a peer",
+                "It undoes drain.",
+                "exitisp undrain upstream-a",
+                (PEER,),
+            ),
+            Command(
+                "raise",
+                "raise the transit and exchange ports if nothing can leak",
+                "Every boot does this. If a condition does not hold, the ports stay down or go "
+                "down, and each such condition is told.",
+                "exitisp raise",
+            ),
+        ),
+    ),
+    Group(
+        "Upgrade the system",
+        (
+            Command(
+                "upgrade",
+                "verify another system, and restart into it",
+                "The upgrade goes into the slot that does not run. The box restarts into it once, "
+                "and keeps it if everything that worked before works again.",
+                "exitisp upgrade exitisp-2026.12.upgrade",
+                (Operand("FILE|URL", Kind.FILE, "exitisp-VERSION.upgrade, or its https address"),),
+            ),
+            Command(
+                "slots",
+                "say which system each slot holds",
+                "It tells version, base and state of both.",
+                "exitisp slots",
+            ),
+        ),
+    ),
+    Group(
+        "Keep what makes this box, and move it",
+        (
+            Command(
+                "backup",
+                "write a backup, encrypted with a passphrase",
+                "It has the site, root's password and the keys of the box and its relays. The "
+                "passphrase is asked for, or is the first line of a standard input that is not a "
+                "terminal.",
+                "exitisp backup stick",
+                (
+                    Operand(
+                        "FILE",
+                        Kind.FILE,
+                        "the file; - is standard output, stick a USB stick labelled EXITISP",
+                        words=("stick", "-"),
+                    ),
+                ),
+            ),
+            Command(
+                "restore",
+                "make this new box the one that a backup is of",
+                "It asks for the passphrase and for the network card of each port, then configures "
+                "the box. Switch the old box off first.",
+                "exitisp restore exitisp-1.backup",
+                (Operand("FILE", Kind.FILE, "what exitisp backup wrote"),),
+            ),
+        ),
+    ),
+    Group(
+        "For rc(8)",
+        (
+            Command(
+                "boot",
+                "render the site anew with this image",
+                "rc.d/exitisp_site runs it at the first boot of another image.",
+                "exitisp boot",
+                for_rc=True,
+            ),
+            Command(
+                "confirm",
+                "keep the running slot once the box does what it did before",
+                "rc.d/exitisp_trial runs it at every boot.",
+                "exitisp confirm",
+                for_rc=True,
+            ),
+            Command(
+                "unattended",
+                "take the site file in a folder",
+                "rc.d/exitisp_site runs it when there is a site file on the FAT partition.",
+                "exitisp unattended /var/run/exitisp/stick",
+                (Operand("FOLDER", Kind.FOLDER, "the folder with site.yaml"),),
+                (Flag("--finish", "remove the file: the box has taken it"),),
+                for_rc=True,
+            ),
+        ),
+    ),
+)
+
+COMMANDS = {command.name: command for group in GROUPS for command in group.commands}
