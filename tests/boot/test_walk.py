@@ -23,7 +23,7 @@ EXAMPLE = example("one-port-of-each")
 
 PASSWORD = "korund-Flieder-77-tausend"
 
-BUILD, BOOT, QUESTION, APPLIED = 900.0, 400.0, 60.0, 600.0
+BUILD, BOOT, QUESTION, APPLIED = 900.0, 600.0, 120.0, 1200.0
 """Seconds that each may take, with an emulated processor on a busy machine."""
 
 UP = "The transit and exchange ports are up."
@@ -62,7 +62,7 @@ def logged_in(command: list[str], key: Path, typed: str) -> subprocess.Completed
     ssh, *rest = command
     unasked = ["-i", str(key), "-o", "StrictHostKeyChecking=accept-new", "-o", "BatchMode=yes"]
     return subprocess.run(
-        [ssh, *unasked, *rest, typed], capture_output=True, text=True, timeout=QUESTION
+        [ssh, *unasked, *rest, typed], capture_output=True, text=True, timeout=APPLIED
     )
 
 
