@@ -55,10 +55,10 @@ full = pytest.mark.skipif(
 )
 
 BOOT = 400.0
-"""Seconds from power-on to a login prompt; an emulated processor on a busy machine."""
+"""Seconds from power-on to a login prompt, with an emulated processor on a busy host."""
 
 STICK = 4 << 30
-"""Bytes; a disk larger than the image, as every real one is."""
+"""Bytes of the disk, which is larger than the image, as real disks are."""
 
 
 @dataclass(frozen=True)
@@ -100,24 +100,24 @@ def real(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 @pytest.fixture(scope="session")
 def complete(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
-    """With the frozen wizard. Skips where there is no package of Python to freeze it with."""
+    """An image with the frozen wizard. Skips if there is no package of Python to freeze it with."""
     image = tmp_path_factory.mktemp("complete") / "exitisp.img"
     return make(sets, image, wizard=frozen_for_freebsd())
 
 
 def make(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:
-    """An image with a root shell, quick to emulate, and with the overlays `more`."""
+    """Make an image with a root shell, the settings for emulation, and the overlays `more`."""
     return made(sets, image, *added(sets), *more, wizard=wizard)
 
 
 def added(sets: Path) -> tuple[overlay.Overlay, ...]:
-    """What the tests lay over images of these sets."""
+    """The overlays of the tests for images of these sets."""
     return (*untouched(sets), overlay.load(ROUTES))
 
 
 @cache
 def untouched(sets: Path) -> tuple[overlay.Overlay, ...]:
-    """Those of them that leave every setting of the overlays as it is."""
+    """Those of them that change no setting of our overlays."""
     shell = overlay.load(SHELL)
     overlays = [*overlay.load_all(ROOT / "overlays"), shell]
     inputs = build.Inputs(obtain(sets, LOCK, cache_folder()), overlays)
@@ -127,7 +127,7 @@ def untouched(sets: Path) -> tuple[overlay.Overlay, ...]:
 
 
 def made(sets: Path, image: Path, *more: overlay.Overlay, wizard: Frozen | None = None) -> Real:
-    """An image with the overlays `more`."""
+    """Make an image with our overlays and `more`."""
     verified, kept = obtain(sets, LOCK, cache_folder()), cache_folder().parent
     overlays = [*overlay.load_all(ROOT / "overlays"), *more]
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
@@ -151,6 +151,5 @@ def transcripts(sets: Path | None = None) -> Path:
 
 
 def identify(shell: Console) -> str:
-    """What runs there, printed into the transcript: the kernel, and HardenedBSD's settings where it
-    has some."""
+    """Have the transcript say which kernel runs, and HardenedBSD's settings if there are any."""
     return shell.run("uname -v; sysctl hardening 2>/dev/null || true").text

@@ -1,4 +1,4 @@
-"""A box that becomes an ISP: the sites that tests try on it, its image, and what is looked at."""
+"""A box that gets a site: its image, the sites that tests try on it, and what they look at."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ from tests.image.freeze.made import frozen_for_freebsd
 
 UP = "The transit and exchange ports are up."
 APPLIED = 1200.0
-"""Seconds for a whole network and all daemons, on an emulated processor that others use too."""
+"""Seconds until the network and all daemons are up, with an emulated processor on a busy host."""
 
 QUESTION = 120.0
 
@@ -52,13 +52,14 @@ class Isp:
         return interface in self.said("ifconfig -u -l").split()
 
     def is_silent(self) -> None:
-        """Nobody listens, and no port has an address. The wizard has them up to see cables."""
+        """Check that nobody listens and no port has an address. The wizard raises ports to see
+        links."""
         assert self.said("sockstat -46lq") == ""
         assert self.said("ifconfig -a inet | grep -c 'inet '") == "1"
         assert self.said("ifconfig -a inet6 | grep inet6 | grep -v -c '%lo0\\| ::1 '; true") == "0"
 
     def restart(self) -> str:
-        """What the console said until it offered a login, or the wizard."""
+        """Restart, and return what the console printed until it offered a login or the wizard."""
         self.machine.shell.send_line("shutdown -r now")
         self.machine.console.expect("Trying to mount root", timeout=BOOT)
         seen = self.machine.console.expect(LOGIN, conversation.BEGIN[0], timeout=APPLIED)
@@ -66,7 +67,7 @@ class Isp:
         return seen.before
 
     def runs(self, site: Site) -> None:
-        """Services run, with what follows from `site`; the ports are up."""
+        """Check that the services run with what follows from `site`, and that the ports are up."""
         told = self.machine.shell.run("exitisp status", 400.0, check=False)
         assert told.status == 0, told.text
         megabytes = int(self.said("sysctl -n hw.physmem")) >> 20
@@ -88,7 +89,7 @@ def nics() -> list[Nic]:
 
 
 def image(sets: Path, folder: Path) -> Path:
-    """With the wizard and the packages, and some site files to try."""
+    """Make an image with the wizard, the packages, and some site files to try."""
     if PACKAGES is None:
         pytest.skip("no packages to run relays and BGP with")
     carrying = folder / "sites"

@@ -1,4 +1,4 @@
-"""Who listens on a configured box, against what the overlays declare."""
+"""Compares who listens on a configured box with what the overlays declare."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.boot.conftest import ROOT
 
 
 def read(text: str) -> Iterator[Socket]:
-    """The sockets in the output of ``sockstat -46lqw``."""
+    """Return the sockets in the output of ``sockstat -46lqw``."""
     for line in text.splitlines():
         _, program, _, _, protocol, local, *_ = line.split()
         host, _, port = local.rpartition(":")
@@ -19,7 +19,7 @@ def read(text: str) -> Iterator[Socket]:
 
 
 def differences(text: str, site: Site, plan: Plan) -> list[str]:
-    """Sockets that no service declares, and declared ports that no socket has."""
+    """Return sockets that no service declares, and declared ports that no socket has."""
     sockets = list(read(text))
     rules = Rules.of(site, plan, load(files(ROOT / "overlays")))
     strange = [f"not declared: {one}" for one in sockets if not rules.allow(one)]

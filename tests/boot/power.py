@@ -1,4 +1,4 @@
-"""A box that loses its power."""
+"""Power cuts."""
 
 from qemu.console_patterns import LOGIN
 from qemu.machine import Machine
@@ -6,8 +6,9 @@ from tests.boot.conftest import BOOT
 
 
 def loses_nothing(box: Machine) -> None:
-    """What was written is there after a power cut. The disk empties a cache only if it is told to,
-    so a box that uses one fails here. The kernel has half a minute to write, or is told to."""
+    """Check that what was written survives a power cut. QEMU's disk flushes its cache only if it is
+    told to, so a box that relies on the cache fails. The kernel would write within half a minute;
+    here it is told to."""
     box.shell.run(
         "mkdir /data/keys /cfg/keys && echo identity >/data/keys/kept && echo site >/cfg/keys/kept"
     )

@@ -1,4 +1,4 @@
-"""Upgrades to try on a real box: a good one, and some that nobody should ever have released."""
+"""Releases to upgrade a box to: a good one, and several that are broken."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ from tests.boot.conftest import LOCK, ROOT, added
 OLD, NEW = "1.0", "1.1"
 
 WEIGHT = ("boot/firmware/", "usr/share/i18n/", "usr/share/misc/", "usr/share/vt/", "usr/share/man/")
-"""What no box of the tests misses; an emulated processor hashes 10 MB a second."""
+"""Files that the tests leave out, because an emulated processor hashes only 10 MB a second."""
 
 Change = Callable[[Tree], None]
 
 
 def good(tree: Tree) -> None:
-    """As it is built."""
+    """Leave the release as it is built."""
 
 
 def no_kernel(tree: Tree) -> None:
@@ -45,7 +45,7 @@ def panicking(tree: Tree) -> None:
 
 
 def no_rules(tree: Tree) -> None:
-    """Its pf.conf, which every boot lays anew, is one that pfctl(8) does not take."""
+    """Have every boot write a pf.conf that pfctl(8) refuses."""
     patient(tree, 400)
     put(tree, "conf/base/etc/rc.d/worse", worse("echo nonsense >/etc/pf.conf"))
 
@@ -73,7 +73,7 @@ def worse(command: str) -> bytes:
 
 
 def patient(tree: Tree, seconds: int) -> None:
-    """A trial of that many seconds."""
+    """Let the trial of the slot last that many seconds."""
     put(tree, "boot/loader.conf.d/trial.conf", f'exitisp.trial="{seconds}"\n')
 
 
@@ -83,7 +83,7 @@ def put(tree: Tree, path: str, data: bytes | str, mode: int = 0o555) -> None:
 
 
 def make_key(folder: Path) -> Path:
-    """A key that signs; its public half is beside it."""
+    """Make a signing key, with the public key beside it."""
     key = folder / "release"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     return key
@@ -97,8 +97,8 @@ def make_releases(
     packages: Given | None,
     wizard: Frozen,
 ) -> tuple[Path, Path]:
-    """An image of the old release, and a disk with an upgrade to the new one for each of `changes`,
-    by name. `more` overlays are in all of them."""
+    """Make an image of the old release, and a disk with an upgrade to the new release for each of
+    `changes`, under its name. All have the overlays `more`."""
     key = make_key(folder)
     keys = read_keys(key.with_suffix(".pub"))
     verified, cache = obtain(sets, LOCK, cache_folder()), cache_folder().parent
@@ -137,7 +137,7 @@ def make_releases(
 
 
 def carry(path: Path, files: Iterable[Path]) -> Path:
-    """A disk with `files` in it."""
+    """Make a disk that contains `files`."""
     tree = Tree(directory(mtime=1))
     for one in files:
         size = one.stat().st_size

@@ -1,4 +1,4 @@
-"""Which services a box runs, and which the overlays say it does."""
+"""Which services a box runs, and which services the overlays list."""
 
 from firstboot.site.services import On
 from image import overlay
@@ -9,15 +9,15 @@ FOLDERS = "/etc/rc.d/* /usr/local/etc/rc.d/*"
 
 
 def listed(*when: On) -> set[str]:
-    """Those that the overlays, the tests' own too, have on at `when`."""
+    """Return the services that the overlays, including those of the tests, have on at `when`."""
     overlays = [*overlay.load_all(ROOT / "overlays"), overlay.load(SHELL)]
     found = (service for one in overlays for service in one.services.value.services)
     return {service.name for service in found if service.on in when}
 
 
 def enabled(box: Machine) -> set[str]:
-    """Those that rc(8) starts on the box: service(8) tells of what rc.conf(5) can turn off, and the
-    others are always on."""
+    """Return the services that rc(8) starts on the box. service(8) lists those that rc.conf(5) can
+    switch off; the others are always on."""
     told = box.shell.run("service -e", 120.0).text.split()
     fixed = box.shell.run(f"grep -L '^rcvar=' {FOLDERS} 2>/dev/null; true", 120.0).text.split()
     return {path.rpartition("/")[2] for path in (*told, *fixed)}

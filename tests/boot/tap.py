@@ -1,4 +1,5 @@
-"""The far end of a wire of a virtual machine: every frame that the machine sends, and frames to it.
+"""The other end of a virtual machine's wire: keeps every frame of the machine, and sends frames to
+it.
 
 Frames as in IEEE 802.3 without the check sequence, a VLAN's tag included; all numbers on the wire
 are big-endian.
@@ -20,7 +21,7 @@ NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136
 
 @dataclass(frozen=True)
 class Packet:
-    """What a frame carries. Of an ARP packet, the addresses are the sender's and the target's."""
+    """A packet in a frame. The addresses of an ARP packet are those of sender and target."""
 
     source_mac: bytes
     vlan: int | None
@@ -58,7 +59,7 @@ def read(frame: bytes) -> Packet:
 
 
 class Tap:
-    """Holds `plug` and keeps all frames that come, in `frames`."""
+    """Binds `plug` and keeps all frames that come in `frames`."""
 
     def __init__(self, plug: Plug) -> None:
         self.frames: list[bytes] = []
@@ -67,7 +68,7 @@ class Tap:
         self._socket.bind(str(plug.local))
 
     def listen(self) -> None:
-        """Until the socket is closed."""
+        """Receive until the socket is closed."""
         with contextlib.suppress(OSError):
             while frame := self._socket.recv(1 << 16):
                 self.frames.append(frame)
@@ -76,7 +77,7 @@ class Tap:
         self._socket.sendto(frame, str(self._plug.remote))
 
     def packets(self, since: int = 0) -> list[Packet]:
-        """Those of the frames from number `since` on."""
+        """Return the packets of the frames from index `since` on."""
         return [read(frame) for frame in self.frames[since:]]
 
     def close(self) -> None:
@@ -98,7 +99,7 @@ def tapped(plug: Plug) -> Iterator[Tap]:
 
 
 def solicitation(mac: bytes, source: IPv6Address, target: IPv6Address) -> bytes:
-    """A frame from `mac` in which `source` asks who has `target` (RFC 4861, section 4.3)."""
+    """Return a frame from `mac` in which `source` solicits `target` (RFC 4861, section 4.3)."""
     low = target.packed[13:]
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + low
     body = bytes([NEIGHBOUR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0]) + target.packed + b"\x01\x01" + mac
@@ -110,7 +111,7 @@ def solicitation(mac: bytes, source: IPv6Address, target: IPv6Address) -> bytes:
 
 
 def opening(mac: bytes, to: bytes, source: IPv4Address, target: IPv4Address, port: int) -> bytes:
-    """A frame from `mac` to `to` in which `source` opens a TCP connection to `port` of `target`."""
+    """Return a frame from `mac` to `to` in which `source` opens a TCP connection to `target`."""
     tcp = (40000).to_bytes(2, "big") + port.to_bytes(2, "big") + bytes(8) + b"\x50\x02\xff\xff"
     tcp += bytes(4)
     pseudo = source.packed + target.packed + bytes([0, TCP]) + len(tcp).to_bytes(2, "big")
@@ -122,7 +123,7 @@ def opening(mac: bytes, to: bytes, source: IPv4Address, target: IPv4Address, por
 
 
 def _checksum(data: bytes) -> bytes:
-    """The Internet's (RFC 1071) of an even number of bytes."""
+    """Return the Internet checksum (RFC 1071) of an even number of bytes."""
     total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)

@@ -1,4 +1,4 @@
-"""A real image on a real kernel: one boot of each firmware, looked at from inside."""
+"""A real image on a real kernel: one boot with each firmware, examined from inside."""
 
 import hashlib
 import re
@@ -29,7 +29,7 @@ BOTH = pytest.mark.parametrize(
     [FIRMWARES[0], pytest.param(*FIRMWARES[1].values, id="uefi", marks=[UEFI, full])],
     indirect=True,
 )
-"""Where firmware and disk hardly matter: under the BIOS alone, unless all boots are made."""
+"""For tests in which firmware and disk hardly matter: BIOS alone, and UEFI with --full."""
 
 TYPES = {Kind.DIRECTORY: 0o040000, Kind.FILE: 0o100000, Kind.SYMLINK: 0o120000}
 
@@ -47,7 +47,7 @@ def box(request: pytest.FixtureRequest, real: Real) -> Iterator[Machine]:
 
 
 def said(box: Machine, command: str, timeout: float = 120.0) -> str:
-    """What `command` prints in the guest, without the last line end. It must succeed."""
+    """Run `command` and return its output without the last line end. It must succeed."""
     return box.shell.run(command, timeout).text.rstrip("\n")
 
 
@@ -79,7 +79,7 @@ def test_fsck_finds_nothing_in_a_slot(box: Machine, slot: str) -> None:
 
 @BOTH
 def test_the_kernel_reads_the_tree_that_was_written(box: Machine, real: Real) -> None:
-    """Type, mode, owner, group, flags, links, size and content of every path."""
+    """Compare type, mode, owner, group, flags, links, size and content of every path."""
     names = hard_links(real.tree)
     expected = {
         path: facts(entry, names[path]) for path, entry in real.tree.items() if not covered(path)
@@ -116,7 +116,7 @@ def covered(path: str) -> bool:
 
 
 def hard_links(tree: Tree) -> dict[str, int]:
-    """How many names each inode has; a directory those in it too, and in its directories."""
+    """Return the link count of each path: names of a file; for a directory 2 and its folders."""
     names = Counter(map(id, tree.values()))
     folders = Counter(parent(path) for path in tree if tree.is_directory(path))
     return {
@@ -126,8 +126,8 @@ def hard_links(tree: Tree) -> dict[str, int]:
 
 
 def facts(entry: Entry, links: int) -> tuple[int, int, int, int, int, int | None]:
-    """Mode, owner, group, flags, links and size that stat(1) has to print. A directory's size is
-    the writer's business."""
+    """Return mode, owner, group, flags, links and size as stat(1) has to print them. The size of a
+    directory is left to the writer."""
     size = None if entry.kind is Kind.DIRECTORY else entry.size
     return TYPES[entry.kind] | entry.mode, entry.uid, entry.gid, entry.flags, links, size
 
@@ -159,13 +159,13 @@ def test_the_root_cannot_be_written_and_etc_and_var_can(box: Machine) -> None:
         assert "nosuid" in mounts[place]
 
 
-def test_no_program_lends_its_powers(box: Machine) -> None:
-    """The overlay of these tests brings one, to show that it would be seen."""
+def test_no_program_is_setuid_or_setgid(box: Machine) -> None:
+    """The tests' own overlay has one, which shows that others would be found."""
     command = "find -x / /etc /var /tmp /cfg /data -type f -perm +6000"
     assert said(box, command, 300.0) == "/testdata/marked"
 
 
-def test_the_kernel_is_closed(box: Machine) -> None:
+def test_the_settings_of_hardening_hold_and_cannot_be_undone(box: Machine) -> None:
     lines = (ROOT / "overlays/hardening/files/etc/sysctl.conf.local").read_text().splitlines()
     settings = dict(line.split("=") for line in lines if line and not line.startswith("#"))
     assert len(settings) > 10
@@ -178,14 +178,14 @@ def test_the_kernel_is_closed(box: Machine) -> None:
     assert said(box, "swapinfo | tail -n +2") == ""
 
 
-def test_a_clock_may_be_set_at_this_level(box: Machine) -> None:
+def test_the_clock_can_be_set_at_securelevel_1(box: Machine) -> None:
     before = int(said(box, "date +%s"))
     said(box, f"date -f %s {before + 86400}")
     assert int(said(box, "date +%s")) >= before + 86400
     said(box, "date -f %s $(($(date +%s) - 86400))")
 
 
-def test_what_an_upgrade_does_to_the_idle_slot_works_at_this_level(box: Machine) -> None:
+def test_the_idle_slot_can_be_written_at_securelevel_1(box: Machine) -> None:
     said(box, "dd if=/dev/gpt/rootB of=/tmp/block bs=64k count=1 2>&1")
     said(box, "dd if=/tmp/block of=/dev/gpt/rootB bs=64k conv=notrunc 2>&1 && rm /tmp/block")
     disk = said(box, "glabel status -s | awk '$1 == \"gpt/rootB\" { print $3 }'").removesuffix("p4")
@@ -194,7 +194,7 @@ def test_what_an_upgrade_does_to_the_idle_slot_works_at_this_level(box: Machine)
     said(box, f"gpart unset -a bootonce -i 4 {disk} && gpart unset -a bootme -i 4 {disk}")
 
 
-def test_what_runs_is_what_is_listed(box: Machine) -> None:
+def test_the_listed_services_run_and_no_others(box: Machine) -> None:
     assert enabled(box) == listed(On.ALWAYS)
 
 

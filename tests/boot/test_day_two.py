@@ -1,4 +1,4 @@
-"""A box becomes an ISP by a file on its FAT partition, and goes through what comes after.
+"""A box takes its site from a file on its FAT partition, and then goes through changes of it.
 
 The file is wrong at first. Then: changes, the way back, and a damaged generation.
 """
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("day-two"), full]
 
 @pytest.fixture(scope="module")
 def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
-    """After its first boot, with an error in the site file on its FAT partition."""
+    """A box after its first boot, with an error in the site file on its FAT partition."""
     image = isp.image(sets, tmp_path_factory.mktemp("day-two"))
     put(image, compose(SITE).replace("asn: 64499", "asn: 64511000000").encode())
     disk = Disk(image, size=STICK)

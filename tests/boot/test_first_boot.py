@@ -1,4 +1,4 @@
-"""A box becomes an ISP by the wizard on its serial line.
+"""A box gets its site from the wizard on its serial line.
 
 The conversation has all that people do in it, and the power goes in its middle.
 """
@@ -25,12 +25,12 @@ from tests.boot.services import enabled, listed
 pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("first-boot")]
 
 CUT = next(at for at, turn in enumerate(TURNS) if turn[0] == "Your prefixes")
-"""The question at which the power goes."""
+"""The index of the question at which the power is cut."""
 
 
 @pytest.fixture(scope="module")
 def box(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Isp]:
-    """A box after the wizard, in the middle of which the power went."""
+    """A box after the wizard, during which the power was cut."""
     image = isp.image(sets, tmp_path_factory.mktemp("first-boot"))
     disk = Disk(image, size=STICK)
     with Machine(

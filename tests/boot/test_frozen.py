@@ -1,4 +1,4 @@
-"""The frozen wizard on the system that it is for: one boot of an image that carries it.
+"""The frozen wizard on its target system: one boot of an image that has it.
 
 The stick is no larger than the image, and programs lie at random addresses, as on every box.
 """
@@ -32,7 +32,7 @@ class Box:
     frozen: Frozen
 
     def said(self, command: str, timeout: float = 120.0) -> str:
-        """What `command` prints in the guest, without the last line end. It must succeed."""
+        """Run `command` and return its output without the last line end. It must succeed."""
         return self.machine.shell.run(command, timeout).text.rstrip("\n")
 
     def status(self, command: str) -> int:
@@ -40,7 +40,7 @@ class Box:
 
 
 def carrying(folder: Path) -> overlay.Overlay:
-    """Sites to judge, and two libraries of which one needs the other, in /testdata."""
+    """Make an overlay with sites to check, and with two libraries of which one needs the other."""
     sites = folder / "files" / "testdata" / "sites"
     sites.mkdir(parents=True)
     (sites / SITE).write_bytes((ROOT / "examples" / SITE).read_bytes())
@@ -112,14 +112,14 @@ def test_it_leaves_nothing_behind(box: Box) -> None:
 
 
 @pytest.mark.parametrize("output", ["/dev/full", "&-"])
-def test_an_error_that_nobody_foresaw_is_no_crash(box: Box, output: str) -> None:
-    """A signal's status is 128 and more."""
+def test_an_unexpected_error_is_reported_without_a_crash(box: Box, output: str) -> None:
+    """A program that a signal ends has a status of 128 and more."""
     assert box.status(f"env -i {PROGRAM} check /testdata/sites/{SITE} >{output}") < 128
 
 
 def test_it_needs_no_search_path_for_libraries(box: Box) -> None:
-    """As where the run-time linker drops LD_LIBRARY_PATH, which it does for set-id programs. The
-    box has no place for such ones, so one is made."""
+    """For a set-id program the run-time linker ignores LD_LIBRARY_PATH. No file system of the box
+    allows set-id programs, so one is mounted for the test."""
     box.said("mkdir /var/tmp/set && mount -t tmpfs tmpfs /var/tmp/set")
     box.said(f"cp -R /{FOLDER} /var/tmp/set/lent && chmod -R a+rX /var/tmp/set")
     box.said("chmod 4555 /var/tmp/set/lent/exitisp")
@@ -141,13 +141,13 @@ def test_a_library_finds_its_neighbour(box: Box) -> None:
 
 
 def test_it_needs_no_page_that_is_writable_and_executable(box: Box) -> None:
-    """FreeBSD's own rule; PaX has a stricter one."""
+    """This is FreeBSD's own rule. That of PaX is stricter."""
     assert box.said("sysctl -n kern.elf64.allow_wx") == "0"
     assert "0 errors" in box.said(f"env -i {PROGRAM} check /testdata/sites/{SITE}")
 
 
 def test_the_second_serial_line_offers_the_wizard_too(box: Box) -> None:
-    """Where many boards have their serial-over-LAN. The tests' shell makes room for it."""
+    """COM2 is serial-over-LAN on many boards. The tests' shell gives it back for this."""
     line = box.machine.shell
     line.send_line("sed -i '' '/^ttyu1/s/off/onifexists/' /etc/ttys")
     # The shell ends with daemon(8), one of its ancestors (-a); init(8) looks at ttys(5) after that.

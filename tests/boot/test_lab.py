@@ -123,7 +123,7 @@ def test_it_holds(lab: Lab, trials: list[Trial], name: str) -> None:
 
 @full
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
-def test_what_must_hold_holds_whatever_is_wrong(lab: Lab, trials: list[Trial], name: str) -> None:
+def test_what_must_hold_during_a_fault_holds(lab: Lab, trials: list[Trial], name: str) -> None:
     if name not in {fault.name for fault in named("all", lab.appliance.system)}:
         pytest.skip(f"a {lab.appliance.system.base} lacks what would be harmed")
     (fault,) = named(name, lab.appliance.system)

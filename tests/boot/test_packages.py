@@ -1,4 +1,4 @@
-"""Packages on the system that they are for: one boot, looked at from inside."""
+"""Packages on their target system: one boot, examined from inside."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("packages"), needs_fixtu
 
 ASKED = ("openbgpd-7.7", "tor-0.4.9.11")
 MORE = ("fixture-pax-2.0,1", "python311-3.11.2")
-"""Not of an appliance: extended attributes, and a shared library of a package."""
+"""Packages that no appliance has: with extended attributes, and with a shared library."""
 
 REFERENCE = """\
 AS 65001
@@ -71,7 +71,7 @@ def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def said(box: Machine, command: str, timeout: float = 120.0) -> str:
-    """What `command` prints in the guest, without the last line end. It must succeed."""
+    """Run `command` and return its output without the last line end. It must succeed."""
     return box.shell.run(command, timeout).text.rstrip("\n")
 
 
@@ -136,7 +136,7 @@ def test_services_of_packages_are_known_and_off(box: Machine) -> None:
         assert box.shell.run(f"service {name} enabled", check=False).status != 0
 
 
-def test_samples_are_copied_but_what_the_site_renders(box: Machine) -> None:
+def test_samples_are_copied_except_for_files_that_the_site_renders(box: Machine) -> None:
     assert said(box, "cmp /usr/local/etc/tor/torrc /usr/local/etc/tor/torrc.sample") == ""
     assert box.shell.run("ls /usr/local/etc/bgpd.conf", check=False).status != 0
     assert said(box, "stat -f %Lp /usr/local/etc/bgpd.conf.sample") == "600"

@@ -1,4 +1,4 @@
-"""What the kernel is set to, on a real kernel: every value read back is the value that was set.
+"""The kernel's settings on a real kernel: every value that was set is read back.
 
 The machine has cards of two drivers, one of which has the queues and tunables of iflib(4), as the
 cards of real boxes have.
@@ -48,7 +48,7 @@ FILES = {file.path: file for file in render(SITE, BOX, ROOT / "overlays")}
 
 @dataclass(frozen=True)
 class Running:
-    """The machine, and what is known of its kernel without it."""
+    """The machine, and what our tools read out of its kernel file."""
 
     box: Machine
     tree: Tree
@@ -59,13 +59,13 @@ class Running:
         return self.box.shell.run(command, timeout).text.rstrip("\n")
 
     def read(self, command: str) -> dict[str, str]:
-        """What `command` says in lines of NAME=VALUE."""
+        """Return the lines NAME=VALUE that `command` prints."""
         pairs = (line.partition("=") for line in self.said(command, 300.0).splitlines())
         return {name: value.strip('"') for name, _, value in pairs}
 
 
 def loader_settings() -> dict[str, str]:
-    """The values in loader.conf(5) that have to be in the kernel's environment."""
+    """Return the values of loader.conf(5) that have to be in the kernel's environment."""
     found = {}
     for path in sorted((ROOT / "overlays").glob("*/files/boot/loader.conf.d/*.conf")):
         for line in path.read_text().splitlines():
@@ -76,7 +76,8 @@ def loader_settings() -> dict[str, str]:
 
 
 def names(kernel: Kernel) -> list[str]:
-    """All that the kernel is believed to know, but for nodes and for names that end in a dot."""
+    """Return all names that were read out of the kernel file, without nodes and names that end in a
+    dot."""
     return sorted(
         name for name, oid in kernel.sysctls.items() if not oid.is_node and not name.endswith(".")
     )
@@ -133,7 +134,7 @@ def test_the_loader_passed_every_variable_on(running: Running) -> None:
 
 
 def test_what_the_loader_set_is_what_the_kernel_has(running: Running) -> None:
-    """Of hardware that is here; the drivers of other cards have made no names, nor has PaX."""
+    """This is limited to hardware that is there: other drivers, and PaX, have made no names."""
     found = running.read("sysctl -ae 2>/dev/null | grep -E '^(dev.em|hw.|net.|machdep.|kern.)'")
     wanted = {
         name: value

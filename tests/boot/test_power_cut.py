@@ -1,4 +1,4 @@
-"""Power cuts in the first boot, which is when the box writes the most, and after it."""
+"""Power cuts during the first boot, when the box writes most, and after it."""
 
 import random
 import time
@@ -29,12 +29,13 @@ MOMENTS = {
         "Starting Network",
     ),
 }
-"""What the console says before the power goes, a random part of a second later, in one boot after
-the other. What a boot before has done is not said again; a login is, and the power goes then."""
+"""What the console prints before the power is cut, up to a second later, in one boot after another.
+A boot does not repeat what an earlier one has done. If a login comes instead, the power is cut
+then."""
 
 
 @pytest.mark.parametrize("firmware", Firmware)
-def test_a_first_boot_that_lost_its_power_again_and_again_is_made_up_for(
+def test_a_first_boot_is_completed_after_repeated_power_cuts(
     real: Real, firmware: Firmware
 ) -> None:
     pauses = random.Random(firmware.value)
@@ -57,7 +58,7 @@ def test_a_first_boot_that_lost_its_power_again_and_again_is_made_up_for(
 
 @pytest.mark.parametrize("bus", [Bus.VIRTIO, Bus.USB])
 def test_a_disk_of_another_kind_loses_nothing_either(real: Real, bus: Bus) -> None:
-    """SATA and NVMe are those of test_boot."""
+    """test_boot.py has SATA and NVMe."""
     with machine(
         real.image, transcripts(real.sets), Firmware.BIOS, bus, f"kept-{bus.value}"
     ) as box:

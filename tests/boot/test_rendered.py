@@ -1,4 +1,4 @@
-"""What is rendered, on the system that it is for: one boot of an image that is configured.
+"""Rendered files on their target system: one boot of an image that is configured.
 
 The site is an example whose ports are QEMU's. Its two transits and its exchange are wires of which
 the test holds the other end, from before the machine is switched on.
@@ -38,15 +38,15 @@ EXAMPLE = "two-transits-and-an-exchange"
 DEVICES = {"ix0": "vtnet0", "ix1": "vtnet1", "ix2": "vtnet2", "igb0": "vtnet3"}
 BOX = Box(cores=1, memory_mib=1024, unbound=(1, 25), openbgpd=(8, 8), tor=(0, 4, 9))
 FAR = bytes.fromhex("0200c0000201")
-"""The Ethernet address of everybody on the exchange."""
+"""The Ethernet address of all parties at the exchange."""
 
 NEIGHBOUR, NEIGHBOUR6 = "203.0.113.20", "2001:db8:200::20"
 STRANGER = "203.0.113.99"
 UPSTREAM_B = "192.0.2.5"
-"""Beyond a VLAN."""
+"""A neighbour behind a VLAN."""
 
 PROMPT = 5.0
-"""Seconds in which a frame that was sent has come."""
+"""Seconds within which a frame arrives."""
 
 
 def on_qemu(site: Site) -> Site:
@@ -66,7 +66,7 @@ MANAGEMENT: Port = next(port for port in SITE.ports if port.role is PortRole.MAN
 
 
 def write_overlay(folder: Path, files: list[Rendered], base: Tree) -> overlay.Overlay:
-    """An overlay of `files`, as the box would have them, and of all examples below /testdata."""
+    """Make an overlay of `files` at their places on the box, and of all examples in /testdata."""
     rules = []
     for file in files:
         path = folder / "files" / file.path
@@ -93,7 +93,7 @@ def write_overlay(folder: Path, files: list[Rendered], base: Tree) -> overlay.Ov
 
 @dataclass(frozen=True)
 class Lab:
-    """The box, and the far ends of its ports by device."""
+    """The box, and the other ends of its wires by device."""
 
     box: Machine
     taps: dict[str, Tap]
@@ -112,8 +112,8 @@ class Lab:
         return self.taps[EXCHANGE.device]
 
     def sent(self, command: str, tap: Tap | None = None) -> list[Packet]:
-        """What leaves a port, that of the exchange unless `tap` is another one's far end, because
-        of `command`, neighbour discovery apart."""
+        """Run `command`, and return what leaves a port because of it, without neighbour discovery.
+        The port is that of the exchange, or the one at whose other end `tap` is."""
         tap = tap or self.exchange
         before = len(tap.frames)
         self.box.shell.run(command, 120.0, check=False)
@@ -122,7 +122,7 @@ class Lab:
         return [p for p in packets if p.ethertype != ARP and not p.finds_neighbours]
 
     def counted(self, label: str) -> int:
-        """Packets that matched the rules of `label`."""
+        """Return how many packets matched the rules with `label`."""
         adding = f'$1 == "{label}" {{ packets += $3 }} END {{ print packets + 0 }}'
         return int(self.said(f"pfctl -s labels | awk '{adding}'"))
 
@@ -222,7 +222,7 @@ def test_management_has_a_routing_table_of_its_own(lab: Lab) -> None:
     assert "fib: 1" in lab.said(f"ifconfig {MANAGEMENT.interface}")
 
 
-def test_what_nobody_has_of_the_scopes_goes_nowhere(lab: Lab) -> None:
+def test_packets_for_unused_addresses_of_the_scopes_are_dropped(lab: Lab) -> None:
     assert "BLACKHOLE" in lab.said("route -n get 198.51.100.77")
     assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ee:77::1")
     assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ef::1")
@@ -289,7 +289,7 @@ def test_services_start_in_an_order_that_guards_the_ports(lab: Lab) -> None:
         assert sorted(places, key=names.index) == places
 
 
-def test_the_kernel_is_closed_last(lab: Lab) -> None:
+def test_securelevel_rises_last(lab: Lab) -> None:
     assert lab.said("sysctl -n kern.securelevel") == "1"
     assert lab.said("sysctl -n security.mac.ntpd.enabled") == "1"
     assert lab.said("ps -o user= -p $(pgrep -x ntpd)") == "ntpd"
@@ -298,7 +298,7 @@ def test_the_kernel_is_closed_last(lab: Lab) -> None:
     lab.said("pfctl -q -f /etc/pf.conf && service ntpd restart && service syslogd restart")
 
 
-def test_sshd_speaks_nothing_that_is_old(lab: Lab) -> None:
+def test_sshd_offers_current_algorithms_alone(lab: Lab) -> None:
     told = lab.said("/usr/sbin/sshd -T -f /etc/ssh/sshd_config")
     says = dict(line.split(" ", 1) for line in told.splitlines() if " " in line)
     assert says["ciphers"].split(",") == [
@@ -333,7 +333,7 @@ def test_ports_are_not_raised_without_the_packet_filter(lab: Lab) -> None:
 
 @pytest.fixture(scope="module")
 def raised(lab: Lab) -> Lab:
-    """With its ports up, and the neighbours' Ethernet addresses known."""
+    """The box with its ports up, and with its neighbours' Ethernet addresses."""
     lab.said("service exitisp_ports raise")
     mac = FAR.hex(":")
     for address in (NEIGHBOUR, STRANGER, "203.0.113.1"):
@@ -358,7 +358,7 @@ EXIT = PLAN.relays[0].source.v4
         (f"nc -w 1 -s 203.0.113.10 {NEIGHBOUR} 179", TCP, IPv4Address("203.0.113.10")),
     ],
 )
-def test_what_may_leave_leaves(
+def test_permitted_packets_leave(
     raised: Lab, command: str, protocol: int, source: IPv4Address | IPv6Address
 ) -> None:
     packets = raised.sent(command)
@@ -383,7 +383,7 @@ def test_what_may_leave_leaves(
         (f"echo q | nc -u -w 1 -s {EXIT} {NEIGHBOUR} 53", "default"),
     ],
 )
-def test_what_must_not_leave_does_not(raised: Lab, command: str, label: str) -> None:
+def test_other_packets_do_not_leave(raised: Lab, command: str, label: str) -> None:
     before = raised.counted(label)
     assert raised.sent(command) == []
     assert raised.counted(label) > before

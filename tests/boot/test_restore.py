@@ -1,4 +1,4 @@
-"""A spare box becomes the one that was kept: its wizard finds the backup on the FAT partition.
+"""A spare box is restored from a backup: its wizard finds the backup on the FAT partition.
 
 The cables are in other cards. What the spare box then keeps is what it was made of.
 """
@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.boot, pytest.mark.xdist_group("restore"), full]
 PHRASE = "korund-Flieder-77-tausend-Igel"
 SITE = dataclasses.replace(WHOLE, relays=dataclasses.replace(WHOLE.relays, count=1))
 CARDS = [port.device for port in SITE.ports][::-1]
-"""Of the spare box, in the order of the ports."""
+"""The network cards of the spare box, in the order of the ports."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def spare(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spar
 
 
 def relay(folder: Path) -> str:
-    """Keys that Tor makes for a relay, and the fingerprint that they have."""
+    """Have Tor make the keys of a relay, and return their fingerprint."""
     folder.mkdir(mode=0o700)
     options = {"DataDirectory": folder, "ORPort": 9001, "Nickname": "kept", "ContactInfo": "x"}
     torrc = folder.with_suffix(".torrc")
@@ -120,7 +120,7 @@ def test_its_relay_and_its_ssh_are_the_old_ones(spare: Spare) -> None:
 
 
 def test_it_keeps_what_it_was_made_of(spare: Spare, tmp_path: Path) -> None:
-    """With the OpenSSL of the box, opened with the one here."""
+    """The backup is made with the OpenSSL of the box and opened with that of this host."""
     spare.said(f"echo {PHRASE} | exitisp backup /tmp/again.backup", 400.0)
     sealed = spare.said("cat /tmp/again.backup").replace("\r\n", "\n") + "\n"
     files = unpack(unseal(sealed.encode(), PHRASE, Here(tmp_path, system=SYSTEM), "again"), "again")
@@ -131,7 +131,7 @@ def test_it_keeps_what_it_was_made_of(spare: Spare, tmp_path: Path) -> None:
     assert set(again) == {one.name for one in spare.kept}
 
 
-def test_it_is_not_made_another_box(spare: Spare) -> None:
+def test_a_configured_box_refuses_another_restore(spare: Spare) -> None:
     ran = spare.machine.shell.run("exitisp restore /tmp/again.backup", 240.0, check=False)
     assert ran.status == 1
     assert "configured" in ran.text

@@ -1,4 +1,4 @@
-"""A box with two slots, on a real kernel: a good release, and bad ones that it comes back from.
+"""A box with two slots on a real kernel: it keeps a good release, and goes back from bad ones.
 
 By default one box takes the cheapest of each, one after the other. `./exitisp test --full` has all
 of them, on both firmwares, with the power cut at ten moments: more than an hour.
@@ -37,7 +37,7 @@ CONFIRMED = "rootB is confirmed."
 BACK = "rootB failed, so this is rootA"
 
 WRITTEN = 1200.0
-"""Seconds to verify and write an upgrade, on an emulated processor that others use too."""
+"""Seconds to verify and write an upgrade, with an emulated processor on a busy host."""
 
 TRIAL = 2000.0
 
@@ -50,18 +50,18 @@ class Box:
         return self.machine.shell.run(command, timeout).text.rstrip("\n")
 
     def ready(self) -> None:
-        """After a start, with the disk of upgrades there."""
+        """Wait for a start, and mount the disk with the upgrades."""
         self.machine.shell.open_shell(timeout=APPLIED)
         self.said("mount -t ufs -o ro /dev/da0 /mnt")
 
     def upgrade(self, name: str) -> None:
-        """Up to the moment at which the box restarts into it."""
+        """Upgrade the box, up to the moment when it restarts into the new slot."""
         self.machine.shell.send_line(f"exitisp upgrade /mnt/{name} >/dev/console 2>&1")
         failures = (*CRASHES, REFUSED)
         self.machine.console.expect("Restarting.", timeout=WRITTEN, failures=failures)
 
     def comes_back(self) -> None:
-        """To the old slot, by itself."""
+        """Wait until the box is back in the old slot by itself."""
         self.machine.console.expect(BACK, timeout=TRIAL, failures=())
         self.ready()
         assert self.slots() == {
@@ -70,7 +70,7 @@ class Box:
         }
 
     def slots(self) -> dict[str, str]:
-        """Version and state of each."""
+        """Return version and state of each slot."""
         return read_slots(self.said("exitisp slots"))
 
 
@@ -81,7 +81,7 @@ def read_slots(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Made:
-    """An image of the old release, and a disk with upgrades; of which sets they are."""
+    """The sets, an image of the old release made of them, and a disk with upgrades."""
 
     sets: Path
     image: Path
@@ -129,7 +129,7 @@ def test_a_box_comes_back_from_a_bad_release_and_keeps_a_good_one(few: Made) -> 
 
 
 def refuses(one: Box) -> None:
-    """A file that somebody changed: nothing happens."""
+    """An upgrade that somebody has changed is refused, and nothing happens."""
     one.said("sed 's/files/filed/' /mnt/good >/data/other")
     told = one.machine.shell.run("exitisp upgrade /data/other", WRITTEN, check=False)
     assert told.status == 1
@@ -240,7 +240,7 @@ def test_the_power_may_go_at_any_moment(many: Made, firmware: Firmware) -> None:
 def test_an_upgrade_is_kept_in_the_lab_if_the_network_is_as_before(
     sets: Path, tmp_path: Path
 ) -> None:
-    """Two releases, one after the other, among neighbours, names and a Tor network."""
+    """Upgrade to two releases, one after the other, with neighbours, names and a Tor network."""
     if PACKAGES is None:
         pytest.skip("no packages to run relays and BGP with")
     changes = (releases.no_relays, releases.good)
@@ -269,7 +269,7 @@ def test_an_upgrade_is_kept_in_the_lab_if_the_network_is_as_before(
 
 
 def upgraded(lab: Lab, name: str) -> None:
-    """Until the box is about to start it. What works before it has to work after it."""
+    """Upgrade until the box restarts. What works before has to work afterwards."""
     lab.appliance.said("mount -t ufs -o ro /dev/da0 /mnt")
     console = lab.appliance.machine.console
     console.send_line(f"exitisp upgrade /mnt/{name}")
@@ -278,7 +278,7 @@ def upgraded(lab: Lab, name: str) -> None:
 
 
 def taught(lab: Lab) -> dict[str, str]:
-    """What the slots are, after daemons were told again whom to trust."""
+    """Log in, tell the daemons again whom to trust, and return the state of the slots."""
     lab.appliance.login()
     lab.appliance.teach(lab.internet.trust)
     return states(lab)

@@ -1,4 +1,4 @@
-"""The appliance's daemons, with the configuration that its site renders, on Linux."""
+"""The appliance's daemons on Linux, with the configuration that a site renders."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.live.world import SITE, SITE_FILE, Surroundings
 OVERLAYS = Path(__file__).parents[2] / "overlays"
 
 BOX = Box(cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=(7, 7), tor=(0, 4))
-"""A small machine with the versions of Debian 12."""
+"""A small machine with Debian 12's versions of the daemons."""
 
 UNBOUND = "var/unbound/unbound.conf"
 BGPD = "etc/local/bgpd.conf"
@@ -29,7 +29,7 @@ PF = "etc/pf.conf"
 
 @cache
 def rendered(site: Path = SITE_FILE) -> dict[str, str]:
-    """Every file of the site, by its path on the box."""
+    """Return every rendered file of the site by its path on the box."""
     return {file.path: file.text for file in render.render(sites.load(site).value, BOX, OVERLAYS)}
 
 
@@ -61,8 +61,8 @@ def for_linux(path: str, folder: Path, site: Path = SITE_FILE) -> str:
 
 
 def changed(text: str, pattern: str, replacement: str) -> str:
-    """`text` with every match replaced. Raises AssertionError if there is none, for then the
-    template has changed and the test would test something else."""
+    """Return `text` with every match replaced. Raises AssertionError if nothing matches, because
+    then the template has changed and the test would test something else."""
     result, count = re.subn(pattern, replacement, text)
     assert count, f"the rendered configuration has no {pattern}"
     return result
@@ -70,17 +70,17 @@ def changed(text: str, pattern: str, replacement: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the resolver answered."""
+    """An answer of the resolver."""
 
     rcode: str
     authentic: bool
-    """Whether it says that it validated the answer (AD, RFC 4035)."""
+    """Whether the resolver says that it validated the answer (AD, RFC 4035)."""
 
     addresses: tuple[str, ...]
 
 
 class Unbound:
-    """The resolver of `party`, with `text` as its configuration; `asker` asks it at `address`."""
+    """The resolver of `party`, with `text` as its configuration. `asker` asks it at `address`."""
 
     def __init__(self, party: Party, text: str, asker: Party, address: Address) -> None:
         need("unbound", "unbound")
@@ -93,13 +93,13 @@ class Unbound:
 
     @classmethod
     def among(cls, surroundings: Surroundings, text: str) -> "Unbound":
-        """The appliance's, asked by a machine on the LAN."""
+        """The appliance's resolver, asked by a machine on the LAN."""
         (lan,) = (port for port in SITE.ports if port.role is PortRole.LAN)
         return cls(surroundings.appliance, text, surroundings.rack, lan.addresses[0].ip)
 
     def ask(self, name: str, *options: str) -> Answer:
-        """For the IPv4 addresses of `name`; `options` are drill's. Raises AssertionError if there
-        is no answer at all."""
+        """Ask for the IPv4 addresses of `name`, with these options of drill(1). Raises
+        AssertionError if there is no answer at all."""
         said = self._asker.run(*self.question(name, *options), check=False)
         status = re.search(r"rcode: (\w+)", said)
         flags = re.search(r"flags: ([a-z ]*);", said)
@@ -110,7 +110,7 @@ class Unbound:
         )
 
     def question(self, name: str, *options: str) -> list[str]:
-        """The command that asks for the IPv4 addresses of `name`."""
+        """Return the command that asks for the IPv4 addresses of `name`."""
         return ["drill", *options, "-D", f"@{self._address}", name, "A"]
 
     def has_root_zone(self) -> bool:
@@ -119,7 +119,7 @@ class Unbound:
         return "serial" in said
 
     def listens(self) -> set[Address]:
-        """The addresses that somebody on the appliance answers on port 53 at."""
+        """Return the addresses at which the appliance answers on port 53."""
         lines = self._party.run("ss", "-Hlntu", "sport = :53").splitlines()
         return {ip_address(line.split()[4].rsplit(":", 1)[0].strip("[]")) for line in lines}
 
@@ -137,7 +137,7 @@ class Bgpd:
         self.daemon: Daemon = party.start("bgpd", "bgpd", "-d", "-v", "-f", self._config)
 
     def reload(self, *more: str) -> None:
-        """Take on its configuration with more lines at the end; none to be as it was."""
+        """Reload the configuration with more lines at the end, or without them."""
         before = self._config.read_text()
         self._config.write_text("\n".join([before, *more, ""]))
         try:
@@ -146,28 +146,28 @@ class Bgpd:
             self._config.write_text(before)
 
     def received(self) -> int:
-        """Routes that neighbours announce at the moment, refused ones among them."""
+        """Return how many routes neighbours announce now, including refused ones."""
         return sum(one["stats"]["prefixes"]["received"] for one in self._neighbours())
 
     def sent(self) -> int:
-        """Routes that are announced to neighbours at the moment."""
+        """Return how many routes are announced to neighbours now."""
         return sum(one["stats"]["prefixes"]["sent"] for one in self._neighbours())
 
     def idle(self) -> bool:
-        """Whether every session has had its first round of routes, and nothing waits to go."""
+        """Whether every session has exchanged its first routes, and nothing waits to be sent."""
         updates = [one["stats"]["update"] for one in self._neighbours()]
         return all(one["sent"]["eor"] and not any(one["pending"].values()) for one in updates)
 
     def told(self) -> set[tuple[str, str]]:
-        """Prefix and path of every route as it came in."""
+        """Return prefix and path of every route as it was received."""
         return set(self._routes("in"))
 
     def accepted(self) -> set[tuple[str, str]]:
-        """Prefix and path of every route of others that passed the policy."""
+        """Return prefix and path of every route of others that passed the policy."""
         return {(prefix, path) for prefix, path in self._routes() if path}
 
     def clear(self, neighbour: Address) -> None:
-        """Begin the session anew."""
+        """Restart the session."""
         self._party.run("bgpctl", "neighbor", str(neighbour), "clear")
 
     def _neighbours(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Worlds for the tests: skipped, with the reason, where this machine cannot make them."""
+"""Network namespaces for the tests, which are skipped with the reason where there can be none."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +10,7 @@ from tests.live.world import Surroundings
 
 
 class Worlds:
-    """Makes worlds that end with the module that they are for."""
+    """Makes worlds that end with the module that uses them."""
 
     def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
         self._stack = stack

@@ -1,4 +1,4 @@
-"""A small domain name system: a root, one top-level domain, and zones of every kind below it.
+"""A small DNS: a root, one top-level domain, and zones of every kind below it.
 
 Keys are made, zones signed with ldns's programs, and served by NSD: the root behind the peer at
 the exchange, the rest behind the upstream. `example.` is the top-level domain, and in it
@@ -23,10 +23,10 @@ LEAVES = (ip_address("192.0.2.130"), ip_address("2001:db8:54::2"))
 
 ANSWER = "192.0.2.200"
 FORGED = "192.0.2.201"
-"""What www in each zone has; in the bogus one, what was signed has been replaced by the second."""
+"""The address of www in each zone. In the bogus one the second has replaced what was signed."""
 
 LARGE = "".join(f"large A 192.0.2.{host}\n" for host in range(128))
-"""More than a datagram of 1232 bytes has room for."""
+"""More records than fit in a datagram of 1232 bytes."""
 
 LEAF_ZONES = (
     Zone("signed.example.", LEAVES, f"www A {ANSWER}\n*.deep A {ANSWER}\n{LARGE}"),
@@ -37,8 +37,8 @@ LEAF_ZONES = (
 
 
 def serve(surroundings: Surroundings) -> Path:
-    """Sign and serve everything. The folder has what a resolver has to know: the root's keys in
-    root.key, its servers' addresses in root.hints. Raises Unable without NSD."""
+    """Sign and serve all zones. The folder gets what a resolver needs: the root's keys in root.key,
+    and its servers' addresses in root.hints. Raises Unable without NSD."""
     need("drill", "ldnsutils")
     folder = surroundings.world.folder / "zones"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""What the neighbours announce: ordinary routes by the thousand, and every kind to be refused.
+"""What the neighbours announce: thousands of ordinary routes, and every kind that must be refused.
 
 The policy refuses documentation's prefixes and ASNs, so ordinary routes cannot have them: they are
 from 11.0.0.0/8, 2d00::/12 and 4100000000 onwards, and never leave the namespaces.
@@ -16,7 +16,7 @@ roa-set {{
   2d0f:200::/32 maxlen 48 source-as {ORIGIN}
 }}
 """
-"""What rpki-client writes for two prefixes with one origin."""
+"""The output of rpki-client(8) for two prefixes with one origin."""
 
 
 ORDINARY: dict[PeerRole, list[Route]] = {
@@ -98,6 +98,7 @@ FAULTY: dict[str, dict[PeerRole, list[Route]]] = {
 
 
 def announced(role: PeerRole) -> list[Route]:
-    """All that a neighbour of this role announces. Paths differ where prefixes do not."""
+    """Return all routes that a neighbour of this role announces. Equal prefixes have different
+    paths."""
     faulty = [route for kinds in FAULTY.values() for route in kinds.get(role, [])]
     return [*ORDINARY[role], *faulty]

@@ -1,4 +1,4 @@
-"""What stands in for pf on Linux: nftables rules made from the rendered pf.conf.
+"""A stand-in for pf on Linux: nftables rules made from the rendered pf.conf.
 
 Only the parts of pf.conf that decide what may leave a port without an address of the own scopes:
 the rules for BGP and neighbour discovery, in their order, and the two LEAK rules after them. It
@@ -33,7 +33,7 @@ def hush(party: Party) -> None:
 
 @dataclass(frozen=True)
 class StandIn:
-    """The rules, loaded into the appliance's namespace."""
+    """The rules, loaded in the appliance's namespace."""
 
     party: Party
 
@@ -44,14 +44,14 @@ class StandIn:
         return cls(party)
 
     def caught(self) -> dict[str, int]:
-        """Packets that each LEAK rule dropped."""
+        """Return how many packets each LEAK rule has dropped."""
         listed = self.party.run("nft", "list", "table", "inet", "standin")
         found = re.findall(r'counter packets (\d+) .* comment "(\w+)"', listed)
         return {label: int(count) for count, label in found}
 
 
 def rules(pf: str) -> str:
-    """The rules of `pf` up to the LEAK rules, in nftables' language."""
+    """Return the rules of `pf` up to the LEAK rules in nftables' language."""
     tables = {
         name: members.split()
         for name, members in re.findall(r"(?m)^table <([\w-]+)> const \{ (.*) \}$", pf)
@@ -105,7 +105,7 @@ def _complete(lines: list[str], outside: list[str]) -> None:
 
 
 def _bgp(outside: str, source: str, destination: str, *, outgoing: bool) -> list[str]:
-    """Packets of connections that either side opened: pf's states pass the answers."""
+    """Return rules that pass packets of known connections, as pf's states do."""
     local, remote = (source, destination) if outgoing else (destination, source)
     family = "ip6" if ":" in local else "ip"
     side = "dport" if outgoing else "sport"
@@ -132,7 +132,7 @@ def _leak(outside: list[str], inet: str, own: list[str], label: str) -> str:
 
 
 def _set(members: list[str]) -> str:
-    """Without overlaps, which nftables refuses and pf does not mind."""
+    """Return the networks without overlaps, which nftables refuses and pf accepts."""
     networks = {ip_network(member) for member in members}
     widest = [n for n in networks if not any(n != o and _within(n, o) for o in networks)]
     return ", ".join(sorted(map(str, widest)))

@@ -1,4 +1,4 @@
-"""BGP with real neighbours: what the rendered policy tells them, and what it believes of them.
+"""BGP with real neighbours: what the rendered policy announces to them, and what it accepts.
 
 A policy that parses may still leak, so the same assertion is shown to fail for one that does.
 """
@@ -17,8 +17,8 @@ from tests.live.world import PLAN, SITE
 
 EXPORT = r"allow to ebgp prefix-set own large-community local-as:1:1"
 LEAKING = "allow to ebgp inet prefixlen 8 - 24\nallow to ebgp inet6 prefixlen 16 - 48"
-"""The rule of a published policy for an exit's router (`allow to PEER prefixlen 8 - 24`), in the
-grammar of today and for both families."""
+"""A rule from a published policy for an exit's router (`allow to PEER prefixlen 8 - 24`), in
+today's grammar and for both address families."""
 
 ROLES = r"(?m)^  announce policy \S+$"
 LIMIT = r"(?m)^    max-prefix \d+ out$"
@@ -31,8 +31,8 @@ class Lab:
 
     @classmethod
     def start(cls, worlds: Worlds, *without: tuple[str, str]) -> "Lab":
-        """Sessions to everybody, thousands of routes coming in. `without`: what the rendered
-        policy has replaced in it, as `changed` takes it."""
+        """Start sessions with all neighbours, who announce thousands of routes. `without` is what
+        `changed` replaces in the rendered policy."""
         surroundings = worlds.make()
         surroundings.raise_ports()
         roles = all(pattern != ROLES for pattern, _ in without)
@@ -47,7 +47,7 @@ class Lab:
         return cls(Bgpd(surroundings.appliance, text, folder), routers)
 
     def settle(self) -> None:
-        """Until every route is in and nothing waits to go out."""
+        """Wait until every route has come in and nothing waits to be sent."""
         for role, router in self.routers.items():
             self.bgpd.daemon.wait(f"sessions to {role.value}", router.established)
         sent = sum(len(routes.announced(role)) for role in self.routers)
@@ -60,7 +60,7 @@ class Lab:
 
 
 def own(router: Router) -> dict[str, set[Heard]]:
-    """By session, what a neighbour has to hear of us: the own scopes of its family, no more."""
+    """Return by session what a neighbour has to hear: the own scopes of its family, no more."""
     return {
         session: {
             Heard(scope, (SITE.asn,), frozenset({f"{SITE.asn}:1:1"}))
@@ -72,13 +72,13 @@ def own(router: Router) -> dict[str, set[Heard]]:
 
 
 def foreign(lab: Lab) -> set[Heard]:
-    """What any neighbour hears besides the own scopes."""
+    """Return what neighbours hear besides the own scopes."""
     heard = (found for router in lab.routers.values() for found in router.heard().values())
     return {route for found in heard for route in found if route.prefix not in SITE.scopes}
 
 
 def assert_own_scopes_alone(lab: Lab) -> None:
-    """What is announced to every neighbour equals the own scopes, originated here."""
+    """Check that every neighbour hears exactly the own scopes, originated here."""
     for role, router in lab.routers.items():
         told, expected = router.heard(), own(router)
         extra = sum(len(told[session] - expected[session]) for session in told)
@@ -87,8 +87,8 @@ def assert_own_scopes_alone(lab: Lab) -> None:
 
 
 def as_received(role: PeerRole, these: Iterable[Route]) -> set[tuple[str, str]]:
-    """Prefix and path of a neighbour's routes as they come in: its ASN is in front, unless it is
-    a route server, which adds none (RFC 7947)."""
+    """Return prefix and path of a neighbour's routes as they are received: with its ASN in front,
+    unless it is a route server, which adds none (RFC 7947)."""
     (asn,) = {session.peer.asn for session in PLAN.sessions if session.peer.role is role}
     front = () if role is PeerRole.ROUTE_SERVER else (asn,)
     return {(str(route.prefix), " ".join(map(str, (*front, *route.path)))) for route in these}
@@ -131,7 +131,7 @@ class TestRenderedPolicy:
 
 @pytest.mark.xdist_group("live-bgp-leaks")
 def test_the_exchanges_network_is_refused_where_it_is_no_bogon(worlds: Worlds) -> None:
-    """The one here is also for documentation, which the policy refuses anyway."""
+    """The exchange of this site has documentation addresses, which are refused as bogons anyway."""
     lab = Lab.start(worlds, (r"(?s)(prefix-set bogons \{.*?)  203\.0\.113\.0/24 or-longer", r"\1"))
     lab.settle()
     assert "203.0.113.0/24" in {prefix for prefix, _ in lab.bgpd.told()}
@@ -140,7 +140,7 @@ def test_the_exchanges_network_is_refused_where_it_is_no_bogon(worlds: Worlds) -
 
 @pytest.mark.xdist_group("live-bgp-leaks")
 class TestLeakingPolicy:
-    """The export rule replaced by the one that leaks, and the other layers removed in turn."""
+    """The export rule is replaced by one that leaks, and the other layers are removed in turn."""
 
     def test_is_caught_when_nothing_else_holds(self, worlds: Worlds) -> None:
         lab = Lab.start(worlds, (EXPORT, LEAKING), (ROLES, ""), (LIMIT, ""))
@@ -154,7 +154,8 @@ class TestLeakingPolicy:
         assert_own_scopes_alone(lab)
 
     def test_costs_the_session_where_the_limit_holds(self, worlds: Worlds) -> None:
-        """Not every session: with one that is closed, what would have leaked to others may go."""
+        """One closed session is enough: the routes that would leak to others may be gone with
+        it."""
         lab = Lab.start(worlds, (EXPORT, LEAKING), (ROLES, ""))
         daemon = lab.bgpd.daemon
         daemon.wait("the end of a session", lambda: "sent max-prefix exceeded" in daemon.said())

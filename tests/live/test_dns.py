@@ -1,5 +1,5 @@
-"""The rendered resolver and a small domain name system of its own: what it believes, what it
-tells authorities, and where its questions come from."""
+"""The rendered resolver with a small DNS: what it believes, what it tells authoritative servers,
+and which addresses it asks from."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Lab:
 
     @classmethod
     def start(cls, worlds: Worlds, *without: tuple[str, str]) -> "Lab":
-        """A resolver that has somebody to ask. `without`: what its configuration has replaced in
-        it, as `changed` takes it."""
+        """Start a resolver and servers for it to ask. `without` is what `changed` replaces in its
+        configuration."""
         surroundings = worlds.make()
         surroundings.raise_ports()
         zones = nameservers.serve(surroundings)
@@ -35,7 +35,7 @@ class Lab:
         return cls(surroundings, Unbound.among(surroundings, text))
 
     def questions(self) -> list[Packet]:
-        """Every packet to port 53 that left the ports so far."""
+        """Return every packet to port 53 that has left the ports so far."""
         ports = self.surroundings.ports
         return [
             frame.packet
@@ -47,7 +47,7 @@ class Lab:
         ]
 
     def asked(self, servers: tuple[Address, ...]) -> list[str]:
-        """The names that these servers were asked for, in order."""
+        """Return the names that these servers were asked for, in order."""
         return [
             packet.question[0]
             for packet in self.questions()
@@ -82,7 +82,7 @@ class TestRenderedResolver:
     def test_fails_for_zones_that_do_not_validate(
         self, lab: Lab, zone: str, option: tuple[str, ...]
     ) -> None:
-        """Also if the one that asks does not want validation: ignore-cd-flag."""
+        """This holds too if the client does not want validation (ignore-cd-flag)."""
         assert lab.unbound.ask(f"www.{zone}.example", *option) == Answer("SERVFAIL", False, ())
 
     def test_asks_from_its_own_addresses_alone(self, lab: Lab) -> None:
@@ -122,7 +122,7 @@ class TestRoot:
         assert all(labels(name) == 1 for name in asked)
 
     def test_sees_whole_names_without_minimisation(self, worlds: Worlds) -> None:
-        """The test of the test."""
+        """This shows that the test above would fail."""
         lab = Lab.start(worlds, (MINIMISED, "qname-minimisation: no"))
         assert lab.unbound.ask("a.secret.deep.signed.example").authentic
         assert "a.secret.deep.signed.example." in lab.asked(ROOT)

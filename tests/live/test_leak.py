@@ -28,7 +28,7 @@ BOUND_TO_EVERYTHING = (
     (r"(?m)^  interface: .*\n", ""),
     (r"server:\n", "server:\n  interface: 0.0.0.0\n  interface: ::0\n"),
 )
-"""The resolver of 2018: the kernel picks the address that a question comes from."""
+"""The resolver as many had it in 2018: the kernel chooses the source address of questions."""
 
 FETCHED_ZONE = (
     r"\Z",
@@ -49,7 +49,7 @@ for address in sys.argv[1:]:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
             sock.sendto(b"?", (address, 33434))
 """
-"""A traceroute's datagrams, one that ends here and one that does not."""
+"""Sends a traceroute's datagrams: one whose TTL ends here, and one whose TTL does not."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class Lab:
         *without: tuple[str, str],
         filtered: bool = False,
     ) -> "Lab":
-        """The appliance with its daemons, its ports raised last. `without`: what Unbound's
-        configuration has replaced in it. `filtered`: whether pf's stand-in is loaded."""
+        """Start the appliance with its daemons, and raise its ports last. `without` is what is
+        replaced in Unbound's configuration, `filtered` whether pf's stand-in is loaded."""
         surroundings = worlds.make()
         appliance, folder = surroundings.appliance, surroundings.world.folder
         if filtered:
@@ -88,23 +88,23 @@ class Lab:
         return cls(surroundings, unbound, routers, standin if filtered else None)
 
     def left(self, role: PortRole) -> list[Frame]:
-        """All that left a port until now."""
+        """Return all frames that have left a port so far."""
         return self.surroundings.captures[role].settle(self.surroundings.ports[role])
 
     def strays(self) -> dict[PortRole, list[str]]:
-        """By port, what left it and should not have."""
+        """Return by port what left it and should not have."""
         return {role: outside(role).strays(self.left(role)) for role in OUTSIDE}
 
     def ask(self) -> None:
-        """Ask the resolver for names whose zones are behind both ports and in both families, and
-        do not wait for answers."""
+        """Ask the resolver for names whose zones are behind both ports and in both address
+        families, without waiting for answers."""
         for zone in ZONES:
             name = f"www.{zone}.example"
             self.surroundings.rack.start(f"drill.{zone}", *self.unbound.question(name))
 
     def probe(self) -> None:
-        """Traceroutes of a neighbour, of a stranger at the exchange and of the Internet: to the
-        ports' own addresses, and to addresses of the scopes that nobody has."""
+        """Send traceroutes from a neighbour, a stranger at the exchange and the Internet, to the
+        ports' own addresses and to unused addresses of the scopes."""
         nobody = [str(scope[-2]) for scope in self.surroundings.site.scopes]
         for session in PLAN.sessions:
             party = self.surroundings.peers[session.peer.role]
@@ -123,7 +123,7 @@ def assert_nothing_strays(lab: Lab) -> None:
 
 
 def assert_alive(lab: Lab, role: PortRole) -> None:
-    """BGP and the resolver's questions did leave by this port."""
+    """Whether BGP and the resolver's questions left by this port."""
     packets = [frame.packet for frame in lab.left(role) if frame.ethertype in (IPV4, IPV6)]
     assert any(packet.protocol == TCP and 179 in packet.ports for packet in packets)
     questions = {packet.source for packet in packets if packet.protocol == UDP}
@@ -170,7 +170,7 @@ class TestWithoutFilter:
 
 @pytest.mark.xdist_group("live-leak")
 class TestFilter:
-    """The same leaks, and the rules of pf.conf."""
+    """The same leaks with the rules of pf.conf."""
 
     def test_lets_the_rendered_daemons_work(self, worlds: Worlds) -> None:
         lab = Lab.start(worlds, filtered=True)

@@ -1,4 +1,4 @@
-"""The worlds themselves: they begin with nothing, and nothing is left of them."""
+"""Worlds of network namespaces begin empty, and leave nothing behind."""
 
 import signal
 import subprocess
@@ -34,7 +34,7 @@ for address in sys.argv[1:]:
 
 
 def members(namespace: str) -> list[Path]:
-    """The processes in a namespace of processes."""
+    """Return the processes in a PID namespace."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

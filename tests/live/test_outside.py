@@ -16,7 +16,7 @@ MAC = "02:00:5e:10:00:0a"
 
 
 def ip(source: str, destination: str, protocol: int, payload: bytes = bytes(64)) -> Frame:
-    """An IP packet, as far as its addresses and its protocol go."""
+    """Make a frame with an IP packet of these addresses and this protocol."""
     one, other = ip_address(source), ip_address(destination)
     if one.version == 4:
         head = b"\x45" + bytes(8) + bytes([protocol]) + bytes(2)

@@ -24,26 +24,26 @@ SITE = sites.load(SITE_FILE).value
 PLAN = allot(SITE)
 
 STRANGER = (ip_interface("203.0.113.66/24"), ip_interface("2001:db8:200::66/64"))
-"""A member of the exchange that this site does not speak to."""
+"""A member of the exchange without a session with the site."""
 
 NEAR_PEER = (ip_network("192.0.2.64/26"), ip_network("2001:db8:53::/64"))
-"""What is reached through the peer at the exchange; the rest through the upstream."""
+"""Networks behind the peer at the exchange. The rest is behind the upstream."""
 
 RFC_9234 = {
     PeerRole.TRANSIT: "provider",
     PeerRole.PEER: "peer",
     PeerRole.ROUTE_SERVER: "rs_server",
 }
-"""The role of a neighbour, as BIRD spells it."""
+"""Return the role of a neighbour in BIRD's spelling."""
 
 
 def outside(role: PortRole) -> Rule:
-    """The rule for what may leave the site's port of this role."""
+    """Return the rule for what may leave the site's port of this role."""
     return next(rule(SITE, port) for port in SITE.ports if port.role is role)
 
 
 class Surroundings:
-    """The parties, wired up, every wire to the outside captured from its first frame."""
+    """The parties and their wires. Every wire to the outside is captured from its first frame."""
 
     def __init__(self, world: World, site: Site = SITE) -> None:
         self.world = world
@@ -77,7 +77,7 @@ class Surroundings:
         self._inside()
 
     def raise_ports(self) -> None:
-        """What the appliance's gate does when all is ready."""
+        """Raise the outside ports, as the appliance does once its preflight holds."""
         for port in self.site.ports:
             if port.role.outside:
                 self.ports[port.role].up(*port.addresses)
@@ -93,8 +93,8 @@ class Surroundings:
                 self._route(self.appliance, near, session.remote)
 
     def router(self, role: PeerRole, routes: list[Route], roles: bool = True) -> Router:
-        """A neighbour's BIRD, with a session over each address that the site has for it; `roles`
-        says whether it does RFC 9234, by which it refuses leaks itself."""
+        """Start a neighbour's BIRD with a session over each of its addresses in the site. With
+        `roles` it knows RFC 9234, by which it refuses leaks itself."""
         sessions = [
             bird.Session(
                 f"appliance{session.remote.version}",
@@ -116,8 +116,8 @@ class Surroundings:
         party.run("ip", f"-{via.version}", "route", "add", str(to), "via", str(via))
 
     def _inside(self) -> None:
-        """The plan's addresses, which the box has on its loopback; the exchange port's own MAC;
-        and a machine on the LAN."""
+        """Give the box the plan's addresses on its loopback and the exchange port its own Ethernet
+        address, and make a machine on the LAN."""
         self.appliance.port("lo").up(
             *(f"{address}/{address.max_prefixlen}" for address in PLAN.addresses)
         )

@@ -1,9 +1,9 @@
-"""Boot sectors that speak on COM1: the smallest guests there are."""
+"""Boot sectors that print on COM1: the smallest possible guests."""
 
 from pathlib import Path
 
 HALT = bytes.fromhex("f4 ebfd")
-"""hlt, for ever."""
+"""Executes hlt for ever."""
 
 SWITCH_OFF_WHEN_ASKED = bytes.fromhex(
     "ba0206 b80001 ef"  # mov dx,0x602; mov ax,0x100; out dx,ax: let the power button raise events
@@ -11,14 +11,14 @@ SWITCH_OFF_WHEN_ASKED = bytes.fromhex(
     "ba0406 b80020 ef"  # mov dx,0x604; mov ax,0x2000; out dx,ax: sleep state 5
     "f4 ebfd"
 )
-"""SeaBIOS puts the ACPI registers of QEMU's q35 at port 0x600."""
+"""SeaBIOS maps the ACPI registers of QEMU's q35 to port 0x600."""
 
 RESET_WHEN_ASKED = bytes.fromhex(
     "bafd03 ec a801 74fb"  # mov dx,0x3fd; again: in al,dx; test al,1; jz again
     "baf90c b006 ee"  # mov dx,0xcf9; mov al,6; out dx,al: the chipset's reset register
     "f4 ebfd"
 )
-"""When anything comes in on COM1."""
+"""Resets the machine when a byte comes in on COM1."""
 
 LETTER = b"\xfe\xfe"
 COUNT = (
@@ -29,7 +29,7 @@ COUNT = (
         "bafd03 ec a820 74fb b021 baf803 ee"  # "!" on COM1
     )
 )
-"""Makes the disk's message end with the next letter at the next start; prints "!" when that is
+"""Changes the last letter of the message on the disk to the next one, and prints "!" when that is
 written."""
 
 COUNT_UP = COUNT + HALT
@@ -49,7 +49,7 @@ PRINT = (
 
 
 def write(path: Path, message: str, then: bytes = HALT) -> Path:
-    """Write a disk of 1 MiB at `path` that prints `message` on COM1 and goes on with `then`."""
+    """Write a disk of 1 MiB to `path` that prints `message` on COM1 and then executes `then`."""
     code = PRINT + then
     begin = 0x7C00 + len(code)
     code = code.replace(MESSAGE, begin.to_bytes(2, "little"))

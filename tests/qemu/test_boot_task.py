@@ -1,4 +1,4 @@
-"""`./exitisp boot` says what is wrong in words."""
+"""`./exitisp boot` reports failures in a sentence."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ from qemu.console_patterns import CRASHES, LOGIN, LOGIN_INCORRECT, NO_KERNEL, PA
 from qemu.transcript import TAIL
 
 PATIENCE = 60.0
-"""Seconds for what happens at once, however busy the machine is."""
+"""Seconds for what happens at once, however busy the host is."""
 
 SHORT = 0.2
 """Seconds for what must not happen."""
@@ -43,7 +43,7 @@ def drop(*_):
 signal.signal(signal.SIGINT, drop)
 time.sleep(1000)
 """
-"""A program that an interrupt ends slowly, and with it what was typed meanwhile."""
+"""A program that ends slowly at an interrupt, and drops what was typed meanwhile."""
 
 Ends = tuple[socket.socket, socket.socket]
 
@@ -202,7 +202,7 @@ def test_run_needs_a_shell(far: socket.socket, console: Console) -> None:
 
 
 class ShellOnTerminal:
-    """A real shell on a real terminal, its other side tied to a socket as QEMU ties COM2."""
+    """A real shell on a pseudo-terminal that is connected to a socket, as COM2 is in QEMU."""
 
     def __init__(self, far: socket.socket, command: list[str]) -> None:
         self._far = far

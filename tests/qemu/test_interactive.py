@@ -21,7 +21,7 @@ NETWORK = HostNetwork(
 
 
 def cards(stack: ExitStack, port: int = 2222) -> list[interactive.Card]:
-    """Those of the example on a rehearsal."""
+    """The cards of the example on a rehearsal."""
     network = HostNetwork(NETWORK.network, NETWORK.gateway, NETWORK.guest, port)
     return [
         interactive.Card(

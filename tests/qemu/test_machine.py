@@ -24,7 +24,7 @@ from qemu.wire import Nic, Wire
 from tests.qemu import boot_sector
 
 PATIENCE = 120.0
-"""Seconds for what takes one on an idle machine."""
+"""Seconds for what takes one second on an idle host."""
 
 MAC = "02:00:00:00:00:01"
 
@@ -40,7 +40,7 @@ needs_ovmf = pytest.mark.skipif(
 def temporary_files(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A folder of the test's own for temporary files, which has to be empty at the end."""
+    """Give the test a folder for temporary files, which has to be empty at the end."""
     folder = tmp_path_factory.mktemp("tmp")
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     yield folder
@@ -133,7 +133,7 @@ def test_the_reset_button_boots_again(tmp_path: Path) -> None:
 def test_a_guest_that_resets_itself_boots_in_a_new_process_with_its_lines_and_disks(
     tmp_path: Path,
 ) -> None:
-    """An emulator crawls through what it translated before."""
+    """In the old process QEMU would be slow with the code that it translated before."""
     code = boot_sector.COUNT + boot_sector.RESET_WHEN_ASKED
     image = boot_sector.write(tmp_path / "image", "boot A", code)
     with Machine(Disk(image), folder=tmp_path) as machine:
@@ -341,7 +341,7 @@ def test_older_firmware_is_found_where_there_is_no_newer_one(tmp_path: Path) -> 
 
 @needs_qemu
 def test_kvm_is_judged_by_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A QEMU that ends as if the sector ran, under KVM alone, under emulation alone, or hangs."""
+    """A fake QEMU succeeds with both, fails with KVM, hangs with KVM, or fails with both."""
     cases = {
         f"exit {accelerator.GOT_THROUGH}": True,
         f"case $* in *kvm*) exit 1;; esac; exit {accelerator.GOT_THROUGH}": False,
@@ -357,13 +357,13 @@ def test_kvm_is_judged_by_what_it_does(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @needs_qemu
-def test_the_emulator_gets_through_its_trial() -> None:
+def test_the_emulator_passes_its_trial() -> None:
     assert accelerator._trial(accelerator.Accelerator.TCG, PATIENCE) is not None
 
 
 @needs_qemu
-def test_whoever_is_slow_at_counting_does_not_get_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However soon it starts: eighty times as much to count stands in for a slow processor."""
+def test_a_slow_accelerator_fails_its_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eighty times as much to count simulates a slow processor."""
     count = (50_000_000).to_bytes(4, "little")
     assert count in accelerator.BOOT_SECTOR
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Where the time of a start goes."""
+"""The stages of a start are read from a transcript."""
 
 import pytest
 

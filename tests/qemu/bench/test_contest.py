@@ -1,4 +1,4 @@
-"""Two sides take turns, and the appliance is left as it was."""
+"""Two sides are measured in turns, and the appliance gets its configuration back."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What figures of two sides come to."""
+"""Ratios of the figures of two sides."""
 
 import json
 import math

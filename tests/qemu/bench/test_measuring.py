@@ -1,4 +1,4 @@
-"""What is sent to the appliance, and how what programs say is read."""
+"""What is sent to the appliance, and how the output of programs is read."""
 
 import re
 import subprocess

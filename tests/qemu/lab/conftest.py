@@ -1,4 +1,4 @@
-"""The Internet of the tests of the world, with a stand-in in it."""
+"""The fixtures of the simulated Internet's tests, with a stand-in for the appliance."""
 
 from tests.qemu.world.conftest import bgpd, box, internet, trusted
 

@@ -1,4 +1,4 @@
-"""Made-up frames, as far as their addresses and ports go."""
+"""Makes frames with given addresses and ports."""
 
 import struct
 from ipaddress import ip_address
@@ -17,7 +17,7 @@ def udp(source: str, destination: str, *ports: int, mac: str = MAC) -> Frame:
 
 
 def arp(speaker: str, other: str) -> Frame:
-    """A question."""
+    """Make an ARP request."""
     head = struct.pack("!HHBBH", 1, IPV4, 6, 4, 1)
     ends = bytes(6) + ip_address(speaker).packed + bytes(6) + ip_address(other).packed
     return Frame(MAC, ARP, head + ends)

@@ -1,4 +1,4 @@
-"""What root is made to type, on a shell of this machine."""
+"""The commands that the lab types as root, run in a shell of this host."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ class Trust:
 
 @dataclass
 class Shell:
-    """A console: refuses what a terminal would act upon, as the real one does."""
+    """A console that refuses control characters, as the real one does."""
 
     typed: list[str] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ def box() -> Box:
 
 
 def appliance(box: Box, folder: Path) -> Appliance:
-    """One whose files are in `folder`, and whose services are named and nothing more."""
+    """A system whose files are in `folder`, and whose service commands only print their names."""
     system = replace(
         HARDENEDBSD,
         anchor=f"{folder}/root.key",

@@ -1,4 +1,4 @@
-"""Each check holds of what a sound appliance shows, and of nothing else."""
+"""Each check holds for what a sound appliance shows, and for nothing else."""
 
 from dataclasses import replace
 from ipaddress import ip_address, ip_network

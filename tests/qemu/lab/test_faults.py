@@ -1,4 +1,4 @@
-"""The table of faults, and the docs that show it."""
+"""The table of faults, and the page that shows it."""
 
 import re
 from pathlib import Path

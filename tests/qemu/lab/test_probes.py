@@ -1,5 +1,5 @@
-"""The checks on daemons that run natively where the machine would be, with what a site renders for
-them; each is shown to see what it is there for."""
+"""The lab's checks with daemons that run on this host in place of the virtual machine, with what a
+site renders. Each check is shown to fail when it should."""
 
 import sys
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     sock.bind(("203.0.113.10", 0))
     sock.sendto(b"?", ("203.0.113.20", 53))
 """
-"""From the address of the port to the exchange, as many a resolver did."""
+"""Sends from the exchange port's address, as a resolver that is bound to all addresses does."""
 
 pytestmark = pytest.mark.xdist_group("lab")
 
@@ -35,7 +35,7 @@ TAKEN = Route.to("12.10.0.0/16", ORIGIN)
 
 @dataclass
 class Native:
-    """The stand-in's shell."""
+    """The shell of the stand-in."""
 
     box: Box
 
@@ -58,7 +58,7 @@ def lab(internet: Internet, box: Box, bgpd: Bgpd) -> Lab:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not hold is not waited for."""
+    """Wait only shortly for what does not hold."""
     monkeypatch.setattr(probes, "PATIENCE", 5.0)
     monkeypatch.setattr(fault_checks, "PATIENCE", 5.0)
 

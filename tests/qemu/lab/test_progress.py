@@ -1,4 +1,4 @@
-"""Somebody who watches a lab sees that it goes on."""
+"""Progress shows that a lab goes on."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The reports say what was found, are complete by themselves, and are well-formed."""
+"""The reports say what was found, need no other file, and are well-formed."""
 
 import itertools
 import json
@@ -50,7 +50,7 @@ def made(*verdicts: Verdict) -> Report:
 
 
 class Page(HTMLParser):
-    """What a page refers to, and the elements that are open."""
+    """The links and the elements of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,7 +199,8 @@ def _extent(rect: ElementTree.Element) -> Extent:
 
 
 def _text_extent(text: ElementTree.Element) -> Extent:
-    """As a browser draws it at most: 0.62 em a character, which few sans-serif fonts exceed."""
+    """The space that the text needs at most: 0.62 em per character, which few sans-serif fonts
+    exceed."""
     size = 13 if text.get("class") == "name" else 11
     x, baseline = float(text.get("x", "0")), float(text.get("y", "0"))
     return Extent(x, baseline - size + 2, 0.62 * size * len(text.text or ""), size)

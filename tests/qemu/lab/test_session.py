@@ -1,4 +1,4 @@
-"""What a laboratory finds where another one was."""
+"""A lab starts with empty folders."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A stand-in for the appliance: its daemons, natively, plugged in where a machine would be."""
+"""A stand-in for the appliance: its daemons on this host, connected as the machine would be."""
 
 import sys
 from ipaddress import ip_address
@@ -27,8 +27,9 @@ print(connection.getresponse().read().decode())
 
 
 class Box:
-    """Its ports, up, with the addresses of the site. The kernel's routes are static, since
-    OpenBGPD does not touch Linux's: all to the first transit but what is nearer elsewhere."""
+    """The ports with the addresses of the site, raised. OpenBGPD does not write Linux's routing
+    table, so routes are static: all go to the first transit, except for networks that are nearer
+    elsewhere."""
 
     def __init__(self, internet: Internet) -> None:
         self.internet = internet
@@ -53,14 +54,15 @@ class Box:
         self.party.run("ip", "route", "replace", to, "via", via)
 
     def fetches(self, server: str, source: str = str(PLAN.router.v4)) -> bool:
-        """Whether it gets a page over HTTP from there, asking from this address of its own."""
+        """Whether it gets a page over HTTP from there, with this address of its own as the
+        source."""
         return "far away" in self.party.run(
             sys.executable, "-c", FETCH, server, source, check=False
         )
 
     def unbound(self) -> Unbound:
-        """With the world's key of the root, and the root servers' addresses that it was built with;
-        asked by the box itself."""
+        """Start the resolver with the simulated root's key and its built-in root servers'
+        addresses. The box itself asks it."""
         folder = self.internet.world.folder
         (folder / "root.key").write_text(self.internet.trust.anchor)
         text = changed(for_linux(UNBOUND, folder, SITE_FILE), "  root-hints: .*\n", "")

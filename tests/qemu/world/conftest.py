@@ -1,4 +1,4 @@
-"""One Internet for all of these tests: skipped, with the reason, where this machine has none."""
+"""One simulated Internet for these tests, which are skipped with the reason where it cannot run."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.qemu.world.box import SITE, Box
 
 @pytest.fixture(scope="session")
 def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where keys are made and kept."""
+    """The folder in which keys are made and kept."""
     return tmp_path_factory.mktemp("trust")
 
 
@@ -36,7 +36,7 @@ def box(internet: Internet) -> Box:
 
 @pytest.fixture(scope="session")
 def bgpd(internet: Internet, box: Box) -> Bgpd:
-    """Speaking with everybody."""
+    """bgpd with its sessions up."""
     bgpd = box.bgpd(internet.trust.roas)
     bgpd.daemon.wait("sessions with everybody", internet.established)
     bgpd.daemon.wait("an empty queue", bgpd.idle)

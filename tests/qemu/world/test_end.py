@@ -1,4 +1,4 @@
-"""Nothing is left of an Internet, however it ends."""
+"""A simulated Internet leaves nothing behind, however it ends."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ with internet:
 def test_a_process_that_is_killed_takes_everybody_with_it(
     internet: Internet, trusted: Path, tmp_path: Path
 ) -> None:
-    """It is killed while daemons start; `internet` is the one that shows that this machine can."""
+    """It is killed while daemons start. The fixture `internet` shows that this host can run one."""
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN, SITE_FILE, tmp_path, trusted],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, and that it does."""
+"""Each thing that can be made to go wrong does go wrong."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ NEIGHBOUR = next(peer for peer in SITE.peers if peer.role is PeerRole.PEER)
 
 @contextmanager
 def undone(internet: Internet, bgpd: Bgpd) -> Iterator[None]:
-    """Everything is as before in the end."""
+    """Check that everything is as before in the end."""
     try:
         yield
     finally:
@@ -36,7 +36,7 @@ def undone(internet: Internet, bgpd: Bgpd) -> Iterator[None]:
 
 
 def ways_back(internet: Internet) -> set[str]:
-    """The neighbours by whom the backbone sends what is for the site."""
+    """Return the neighbours through which the backbone reaches the site."""
     site = SITE.scopes[0][1]
     said = internet.parties["backbone"].run("ip", "route", "get", str(site), check=False)
     links = internet.topology.links_of("backbone")
@@ -81,7 +81,7 @@ def test_a_wrong_secret_is_no_session(internet: Internet, bgpd: Bgpd) -> None:
 
 
 def test_a_transit_without_a_wire_is_not_used(internet: Internet, bgpd: Bgpd, box: Box) -> None:
-    """The backbone sends what is for the site by the other, and the other way round."""
+    """Without one transit the backbone reaches the site through the other."""
     cables = {A.name: internet.cables["transit-a"], B.name: internet.cables["transit-b"]}
     for down, other in ((A, B), (B, A)):
         with undone(internet, bgpd):

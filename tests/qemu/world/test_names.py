@@ -1,4 +1,4 @@
-"""The domain name system of the world, and the rendered resolver that believes its root."""
+"""The simulated DNS, and the rendered resolver, which trusts its root."""
 
 import time
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("world")
 
 @pytest.fixture(scope="module")
 def unbound(box: Box, bgpd: Bgpd) -> Unbound:
-    """With a way back from everywhere."""
+    """A box that every party has a route to."""
     web = str(box.internet.topology.host("web").v4())
     wait("a way there and back", lambda: box.fetches(web))
     return box.unbound()

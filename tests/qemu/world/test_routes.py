@@ -37,7 +37,7 @@ def test_each_transit_announces_thousands_of_routes(bgpd: Bgpd) -> None:
 
 
 def test_a_host_is_reached_by_way_of_whom_it_is_behind(internet: Internet, bgpd: Bgpd) -> None:
-    """Over an exchange, and over both transits and the backbone as well."""
+    """This includes the exchange, both transits and the backbone."""
     accepted = bgpd.accepted()
     (zones, _), (relays, _) = (internet.topology.host(n).prefixes for n in ("zones", "relays"))
     firsts = {
@@ -54,7 +54,7 @@ def test_a_host_is_reached_by_way_of_whom_it_is_behind(internet: Internet, bgpd:
 def test_the_backbone_has_the_scopes_from_the_transits_alone(
     internet: Internet, bgpd: Bgpd
 ) -> None:
-    """What a peer hears at an exchange is not for its provider (RFC 7908)."""
+    """A peer does not announce to its provider what it hears at an exchange (RFC 7908)."""
     transits = {peer.asn for peer in SITE.peers if peer.role is PeerRole.TRANSIT}
 
     def heard() -> set[Heard]:
@@ -77,7 +77,7 @@ def test_the_wires_have_what_the_site_sends_and_nothing_stray(
 
 
 def test_a_recording_begins_with_the_first_frame(internet: Internet, bgpd: Bgpd) -> None:
-    """Nobody can be spoken to over IPv4 before somebody asked who has the address."""
+    """Over IPv4, ARP comes before anything else."""
     for port in SITE.ports:
         if port.role.outside:
             frames = internet.cables[port.name].frames()

@@ -1,4 +1,4 @@
-"""Who there is around a site, before anything is started."""
+"""The parties around a site, before anything is started."""
 
 from dataclasses import replace
 from ipaddress import ip_network

@@ -1,4 +1,4 @@
-"""The Tor network of the world: its own exit, seen from the far end."""
+"""The simulated Tor network: its own exit, seen by the web server."""
 
 import pytest
 
