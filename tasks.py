@@ -291,7 +291,7 @@ def lab(
     Example: ./exitisp lab --base rehearsal --fault bgpd-killed
     """
     from image.host import ensure
-    from qemu.lab.rehearsal import rehearse
+    from qemu.lab.run import run_lab
     from qemu.lab.systems import system_of
     from qemu.needs import MACHINE, WORLD
 
@@ -299,7 +299,7 @@ def lab(
         refuse("with an IMAGE", {"--base": base})
     image = image or last_built(base)
     ensure([*MACHINE, *WORLD], install=install)
-    if not rehearse(image, system_of(image), fault, keep, ROOT / "build/lab", output):
+    if not run_lab(image, system_of(image), fault, keep, ROOT / "build/lab", output):
         raise Exit(code=1)
 
 

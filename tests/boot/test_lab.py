@@ -22,8 +22,8 @@ from qemu.lab.faults import FAULTS, named
 from qemu.lab.lab_site import on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsal import attempt, origin, reported, tried
 from qemu.lab.report import Trial, save, table
+from qemu.lab.run import attempt, origin, reported, tried
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable

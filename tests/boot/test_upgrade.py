@@ -18,7 +18,7 @@ from qemu.firmware import Firmware
 from qemu.lab.lab_site import on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsal import attempt
+from qemu.lab.run import attempt
 from qemu.lab.session import Lab, laboratory, wait
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine

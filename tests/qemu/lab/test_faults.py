@@ -15,7 +15,7 @@ from qemu.lab.picture import draw
 from qemu.lab.probe import probe
 from qemu.lab.probes import CHECKS, announced, fetched, healthy
 from qemu.lab.progress import Progress
-from qemu.lab.rehearsal import tried
+from qemu.lab.run import tried
 from qemu.lab.session import Lab
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL
 from qemu.world.internet import Internet

@@ -27,7 +27,7 @@ from qemu.lab.wires import traffic
 ROOT = Path(__file__).parents[2]
 
 
-def rehearse(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
+def run_lab(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
     """Run a lab with `image`, print what it finds, and write the report into `dist`.
 
     `fault` is the name of one to try after the checks, "all", or "" for none. `folder` keeps
