@@ -122,7 +122,7 @@ def sound(examined: Examined, say: Say) -> Site:
     """The site, after its findings are told. Raises Refusal if there are errors among them."""
     say(report(examined))
     if examined.site is None or examined.errors:
-        raise refused(examined, "correct them; nothing has changed")
+        raise refused(examined, "Correct them; nothing has changed")
     return examined.site.value
 
 

@@ -15,7 +15,7 @@ from firstboot.box.output import Say
 from firstboot.core.document import LARGEST
 from firstboot.core.durable import keep, settle
 from firstboot.core.refusal import Refusal
-from firstboot.site.check import examine_text, refused, told
+from firstboot.site.check import examine_text, refused, sentences
 from firstboot.wizard.draft import Draft
 
 SITE = "site.yaml"
@@ -33,13 +33,13 @@ def take(stick: Path, machine: Machine, say: Say) -> None:
     with path.open("rb") as file:
         data = file.read(LARGEST + 1)
     examined = examine_text(data, SITE)
-    lines = [told(SITE, finding) for finding in examined.findings]
+    lines = sentences(examined)
     for line in lines:
         say(line)
     try:
         if examined.site is None or examined.errors:
             raise refused(
-                examined, "answer the wizard, or correct the file and start the box again"
+                examined, "Answer the wizard, or correct the file and start the box again"
             )
         generation = prepare(examined.site, machine, say, data=data)
     except Refusal as refusal:

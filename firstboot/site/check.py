@@ -1,17 +1,17 @@
 """Everything that is wrong with a site, or could be better, at once, with the lines."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firstboot.core import document
-from firstboot.core.document import Document, Faulty, Key, spell
+from firstboot.core.document import Document, Faulty, spell
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules import (
     addresses,
     asn,
-    dns,
     limits,
     management,
     peers,
@@ -23,7 +23,7 @@ from firstboot.site.rules import (
     text,
     waivers,
 )
-from firstboot.site.rules.finding import Remark, Rule, Severity
+from firstboot.site.rules.finding import Finding, Rule, Severity
 
 __all__ = [
     "RULES",
@@ -32,8 +32,10 @@ __all__ = [
     "Severity",
     "check",
     "examine",
+    "examine_text",
     "refused",
     "report",
+    "sentences",
     "told",
 ]
 
@@ -45,25 +47,14 @@ RULES: tuple[Rule, ...] = (
     peers.check,
     addresses.check,
     relays.check,
-    dns.check,
     management.check,
     performance.check,
     text.check,
     secrets.check,
 )
 
-FORM = "correct the file and try again"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing: how bad, where, why, and what to do. All in printable characters."""
-
-    severity: Severity
-    key: Key
-    line: int
-    reason: str
-    remedy: str
+MOST_PLACES = 12
+"""Further places that the line about a group of findings names."""
 
 
 @dataclass(frozen=True)
@@ -76,22 +67,29 @@ class Examined:
 
     @property
     def errors(self) -> int:
-        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+        """How many lines of the report are errors: findings of one kind are one of them."""
+        return sum(group[0].severity is Severity.ERROR for group in _groups(self.findings))
 
 
 def check(site_document: Document[Site]) -> list[Finding]:
-    """Findings of the rules in `site_document`, by line.
+    """What the rules find in `site_document`, by line.
 
-    A site beyond `firstboot.site.rules.limits` has no other findings, so that no input takes long.
+    What is beyond `firstboot.site.rules.limits` is a finding of its own, and the other rules look
+    at the site without it, so that no input takes long.
     """
     site = site_document.value
-    remarks = list(limits.check(site)) or [remark for rule in RULES for remark in rule(site)]
-    found = {_finding(site_document, remark): None for remark in remarks}
-    return sorted(found, key=lambda finding: finding.line)
+    found = list(limits.check(site))
+    within = limits.within(site) if found else site
+    found += [finding for rule in RULES for finding in rule(within)]
+    placed = dict.fromkeys(
+        _printable_finding(replace(finding, line=site_document.line(*finding.key)))
+        for finding in found
+    )
+    return sorted(placed, key=lambda finding: finding.line)
 
 
 def examine(path: Path) -> Examined:
-    """Read and check the site in the file at `path`. Faults of form are findings too.
+    """Read and check the site in the file at `path`. Mistakes of form are findings too.
 
     Raises Refusal if there is no file to read.
     """
@@ -105,65 +103,86 @@ def examine_text(data: bytes, name: str) -> Examined:
     except Faulty as faulty:
         newer = schema_of(data)
         if newer is not None and newer > SCHEMA:
-            remarks = waivers.check_schema(newer)
-            return Examined(name, None, tuple(_plain(remark, 1) for remark in remarks))
+            found = tuple(replace(one, line=1) for one in waivers.check_schema(newer))
+            return Examined(name, None, found)
         return Examined(name, None, of_faults(faulty))
     return Examined(name, site, tuple(check(site)))
 
 
 def of_faults(faulty: Faulty) -> tuple[Finding, ...]:
-    """Faults of form as findings."""
-    remarks = (
-        (
-            Remark(
+    """Mistakes of form as findings."""
+    return tuple(
+        _printable_finding(
+            Finding(
                 Severity.ERROR,
                 fault.key,
-                f"expected {fault.expected}, found {fault.found}",
-                FORM,
-            ),
-            fault.line,
+                fault.problem,
+                fault.remedy,
+                fault.line,
+                fault.column,
+                of_form=True,
+            )
         )
         for fault in faulty.faults
     )
-    return tuple(_plain(remark, line) for remark, line in remarks)
 
 
 def refused(examined: Examined, remedy: str) -> Refusal:
-    """The refusal of a site with errors, once they are told."""
+    """The refusal of a site with errors, once they are printed."""
     many = "1 error" if examined.errors == 1 else f"{examined.errors} errors"
-    return Refusal(
-        examined.name,
-        expected="a site without errors",
-        found=f"{many}, told above",
-        remedy=remedy,
-    )
+    return Refusal(examined.name, f"the site has {many} (see above)", remedy)
 
 
 def report(examined: Examined) -> str:
-    """All findings, a line each, and a line that counts them."""
+    """All findings, a line for each group of them, and a line that counts the lines."""
+    severities = [group[0].severity for group in _groups(examined.findings)]
+    words = (("error", "errors"), ("warning", "warnings"), ("advice", "advice"))
     counts = [
-        f"{sum(f.severity is severity for f in examined.findings)} {plural}"
-        for severity, plural in zip(Severity, ("errors", "warnings", "advice"), strict=True)
+        f"{severities.count(severity)} {one if severities.count(severity) == 1 else many}"
+        for severity, (one, many) in zip(Severity, words, strict=True)
     ]
-    lines = [told(examined.name, finding) for finding in examined.findings]
-    return "\n".join([*lines, f"{examined.name}: " + ", ".join(counts)])
+    return "\n".join([*sentences(examined), f"{_printable(examined.name)}: {', '.join(counts)}"])
+
+
+def sentences(examined: Examined) -> list[str]:
+    """A line for each finding; findings that say the same of several parts share one."""
+    return [
+        told(examined.name, group[0]) + _elsewhere(group[1:])
+        for group in _groups(examined.findings)
+    ]
 
 
 def told(name: str, finding: Finding) -> str:
-    """A finding in one line: ``site.yaml:12: error: peers[0].asn: REASON; REMEDY``."""
-    where = f"{spell(finding.key)}: " if finding.key else ""
-    place = f"{_printable(name)}:{finding.line}"
-    return f"{place}: {finding.severity.value}: {where}{finding.reason}; {finding.remedy}"
+    """A finding in one line: ``site.yaml:12: peers[0].asn: REASON. REMEDY.``
+
+    Warnings and advice say so in front of the key.
+    """
+    where = f"{_printable(name)}:{finding.line}"
+    if finding.column:
+        where += f":{finding.column}"
+    kind = "" if finding.severity is Severity.ERROR else f"{finding.severity.value}: "
+    key = f"{spell(finding.key)}: " if finding.key else ""
+    return f"{where}: {kind}{key}{finding.reason}. {finding.remedy}."
 
 
-def _finding(site: Document[Site], remark: Remark) -> Finding:
-    return _plain(remark, site.line(*remark.key))
+def _groups(findings: Iterable[Finding]) -> list[list[Finding]]:
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        same = finding.kind or (finding.reason, finding.remedy)
+        groups.setdefault((finding.severity, same), []).append(finding)
+    return list(groups.values())
 
 
-def _plain(remark: Remark, line: int) -> Finding:
-    return Finding(
-        remark.severity, remark.key, line, _printable(remark.reason), _printable(remark.remedy)
-    )
+def _elsewhere(others: list[Finding]) -> str:
+    if not others:
+        return ""
+    places = [f"{spell(one.key)} (line {one.line})" for one in others[:MOST_PLACES]]
+    more = f" and {len(others) - MOST_PLACES} more" if len(others) > MOST_PLACES else ""
+    return f" The same is true of {', '.join(places)}{more}."
+
+
+def _printable_finding(finding: Finding) -> Finding:
+    return replace(finding, reason=_printable(finding.reason), remedy=_printable(finding.remedy))
 
 
 def _printable(text: str) -> str:

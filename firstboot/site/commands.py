@@ -29,7 +29,7 @@ def check_sites(paths: Iterable[Path]) -> None:
         say(report(examined[-1]))
     wrong = [one for one in examined if one.errors]
     if wrong:
-        raise refused(wrong[0], "correct them and check again")
+        raise refused(wrong[0], "Correct them and check again")
 
 
 def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> None:
@@ -154,7 +154,7 @@ def _sound(path: Path) -> Site:
     examined = examine(path)
     if examined.site is None or examined.errors:
         say(report(examined))
-        raise refused(examined, "correct them and render again")
+        raise refused(examined, "Correct them and render again")
     return examined.site.value
 
 

@@ -1,9 +1,8 @@
-"""The parts of docs/ that follow from the code: every key of a site, and the hardware that there
+"""The parts of docs/ that are made from the code: the keys of a site, and the hardware that there
 are profiles for."""
 
 import dataclasses
 import enum
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any
 
 from firstboot.core.document import Document
 from firstboot.core.durable import keep
+from firstboot.core.keys import Described, item, walk
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
 from firstboot.site.model import Site
 from firstboot.site.profiles import Profile, load_all
-from firstboot.site.writer import EXPLAINED
 
 BEGIN = "<!-- {name}: made by ./exitisp docs -->\n"
 END = "<!-- end of {name} -->\n"
@@ -30,11 +29,12 @@ KINDS: Mapping[Any, tuple[str, str]] = {
     int: ("number", "numbers"),
     bool: ("yes or no", ""),
 }
-"""What the scalars of a site are called, one and many of them."""
+"""What the scalars of a site are called, in the singular and the plural."""
 
 
 def parts(overlays: Path) -> dict[str, Callable[[], str]]:
-    """What can be made, by its name in a page. Each raises Refusal for a faulty profile."""
+    """The functions that make a part, by the name of the part in a page. Each raises Refusal for a
+    faulty profile."""
     return {
         "keys": keys,
         "forms": forms,
@@ -43,7 +43,7 @@ def parts(overlays: Path) -> dict[str, Callable[[], str]]:
 
 
 def renew(pages: Path, overlays: Path) -> None:
-    """Make these parts anew in all pages of the folder `pages`. Raises Refusal."""
+    """Make these parts again in all pages of the folder `pages`. Raises Refusal."""
     for page in sorted(pages.glob("*.md")):
         old = page.read_text()
         new = renewed(old, overlays, str(page))
@@ -52,7 +52,7 @@ def renew(pages: Path, overlays: Path) -> None:
 
 
 def renewed(text: str, overlays: Path, name: str) -> str:
-    """The page with its made parts as they have to be. Raises Refusal if one has no end."""
+    """The page with its made parts up to date. Raises Refusal if a part has no end line."""
     for part, make in parts(overlays).items():
         before, begin, rest = text.partition(BEGIN.format(name=part))
         if not begin:
@@ -61,31 +61,30 @@ def renewed(text: str, overlays: Path, name: str) -> str:
         if not end:
             raise Refusal(
                 name,
-                expected=f"the line {END.format(name=part).strip()}",
-                found="none",
-                remedy="put it after the part that is made",
+                f"the line {END.format(name=part).strip()} is missing",
+                "Add it after the part that is made",
             )
         text = f"{before}{begin}\n{make()}\n{end}{after}"
     return text
 
 
-def keys() -> str:
-    """A table of all keys of a site file."""
+def keys(shape: Any = Site) -> str:
+    """A table of all keys of a site file, or of another shape."""
     rows = (
-        (f"`{path}`", EXPLAINED[path], _form(hint), _left_out(field))
-        for path, field, hint in _walk(Site, "")
+        (f"`{one.path}`", one.about.explanation, _form(one), _left_out(one.field))
+        for one in walk(shape)
     )
     return _table(("key", "what it is", "form", "left out"), rows)
 
 
 def forms() -> str:
-    """A table of the forms that texts have to have, as the messages about wrong ones say it."""
+    """A table of the forms of values, in the words of the messages about wrong ones."""
     rows = ((one, _expected(kind)) for kind, (one, _) in KINDS.items() if _parser(kind))
     return _table(("form", "what is taken"), rows)
 
 
 def hardware(profiles: Mapping[str, Document[Profile]]) -> str:
-    """A table of drivers, and the machines and chips that their profiles name."""
+    """A table of the drivers with a profile, and the chips that the profiles name."""
     return _table(("driver", "what it drives", "chips"), _drivers(profiles))
 
 
@@ -95,34 +94,20 @@ def _drivers(profiles: Mapping[str, Document[Profile]]) -> Iterator[tuple[str, .
         yield f"`{profile.driver}`", profile.description.rstrip("."), chips
 
 
-def _walk(shape: Any, prefix: str) -> Iterator[tuple[str, dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(shape, include_extras=True)
-    for field in dataclasses.fields(shape):
-        hint, path = hints[field.name], f"{prefix}{field.name}"
-        yield path, field, hint
-        inner = _item(hint)
-        if dataclasses.is_dataclass(inner):
-            yield from _walk(inner, f"{path}.")
-
-
-def _item(hint: Any) -> Any:
-    """What `hint` is a list of, or may be left out, or itself."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return next(one for one in typing.get_args(hint) if one is not types.NoneType)
-    return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
-
-
-def _form(hint: Any) -> str:
-    item = _item(hint)
+def _form(described: Described) -> str:
+    hint, inner = described.hint, item(described.hint)
     if typing.get_origin(hint) is tuple:
-        return "list" if dataclasses.is_dataclass(item) else f"list of {KINDS[item][1]}"
+        many = "list" if dataclasses.is_dataclass(inner) else f"list of {KINDS[inner][1]}"
+        limit = described.about.limit
+        return f"{many}, at most {limit[1]}" if limit else many
     if typing.get_origin(hint) is dict:
         return f"{KINDS[typing.get_args(hint)[1]][1]} by name"
-    if dataclasses.is_dataclass(item):
+    if dataclasses.is_dataclass(inner):
         return "keys"
-    if isinstance(item, type) and issubclass(item, enum.Enum):
-        return ", ".join(f"`{member.value}`" for member in item)
-    return KINDS[item][0]
+    if isinstance(inner, type) and issubclass(inner, enum.Enum):
+        return ", ".join(f"`{member.value}`" for member in inner)
+    limit = described.about.limit
+    return f"{KINDS[inner][0]}, {limit[0]} to {limit[1]}" if limit else KINDS[inner][0]
 
 
 def _left_out(field: dataclasses.Field[Any]) -> str:
@@ -153,7 +138,7 @@ def _expected(kind: Any) -> str:
         _parser(kind)("")
     except ValueError as error:
         return str(error)
-    raise AssertionError(f"{kind} takes nothing for something")
+    raise AssertionError(f"{kind} accepts an empty text")
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

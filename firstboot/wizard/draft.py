@@ -87,11 +87,11 @@ class Draft:
         """
         tree = document.plain(data, name)
         if not isinstance(tree, dict):
-            raise Faulty(name, [document.Fault(1, (), "a mapping (key: value)", "something else")])
+            raise Faulty(name, [document.Fault(1, (), "the file has no keys", "Write key: value")])
         schema = tree.get("schema")
         if isinstance(schema, str) and schema.isdecimal() and int(schema[:9]) > SCHEMA:
-            known = f"a site file of version {SCHEMA}"
-            raise Faulty(name, [document.Fault(1, ("schema",), known, document.quote(schema))])
+            newer = f"the file has version {schema}, and this program knows {SCHEMA}"
+            raise Faulty(name, [document.Fault(1, ("schema",), newer, "Use a newer release")])
         answers, left_out = partial.fit(tree, Site, whole=True)
         assert isinstance(answers, dict)
         answers["schema"] = str(SCHEMA)

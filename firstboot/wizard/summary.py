@@ -1,11 +1,17 @@
 """What was said so far, as a table for people: no more than 75 columns, no secrets."""
 
+import dataclasses
 import textwrap
+import typing
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from firstboot.core import partial
 from firstboot.core.document import Plain
+from firstboot.core.keys import about, name_of, walk
+from firstboot.site.model import Peer, Port, Site
 from firstboot.site.rules.ssh_key import SshKey
-from firstboot.wizard.draft import Tree
+from firstboot.wizard.draft import LISTS, OVERRIDES, Tree, find
 
 WIDTH = 75
 LABEL = 18
@@ -14,6 +20,20 @@ LABEL = 18
 LONGEST_LABEL = 40
 
 NOT_YET = "-"
+
+TITLES = {
+    "operator": "Operator",
+    "asn": "Network",
+    "scopes": "Network",
+    "relays": "Relays",
+    "dns": "Services",
+    "clock": "Services",
+    "management": "Management",
+}
+"""Where the top-level keys of a site are shown."""
+
+BY_HAND = "By hand"
+OTHERS = "Others"
 
 
 def summary(answers: Tree, kind: str = "") -> str:
@@ -32,94 +52,63 @@ def peers(answers: Tree) -> list[str]:
     return [_entry(peer, _peer(peer)) for peer in _parts(answers, "peers")]
 
 
-def _lines(answers: Tree) -> Iterator[str]:
-    operator, relays, family = (
-        _part(answers, "operator"),
-        _part(answers, "relays"),
-        _part(_part(answers, "relays"), "family"),
-    )
-    dns, management = _part(answers, "dns"), _part(answers, "management")
-    yield "Operator"
-    yield _row("name", operator.get("name"))
-    yield _row("complaints", operator.get("abuse"))
-    yield _row("other operators", operator.get("contact"))
-    yield _row("web page", operator.get("url"))
-    yield _row("law of", operator.get("jurisdiction"))
-    yield "Network"
-    yield _row("AS number", answers.get("asn"))
-    yield _row("prefixes", answers.get("scopes"))
-    yield "Ports"
-    yield from ports(answers) or ["  none yet"]
-    yield "Peers"
-    yield from peers(answers) or ["  none yet"]
-    yield "Relays"
-    yield _row("how many", relays.get("count"))
-    yield _row("names", relays.get("nickname"))
-    yield _row("let out", relays.get("policy"))
-    yield from _given("rules", relays.get("rules"))
-    yield from _given("limit, Mbit/s", relays.get("bandwidth_mbit"))
-    yield from _given("contact", relays.get("contact_info"))
-    yield from _given("family ids", family.get("ids"))
-    yield from _given("family members", family.get("members"))
-    yield "Services"
-    yield _row("resolver", dns.get("strictness"))
-    yield _row("time servers", _part(answers, "clock").get("servers"))
-    yield from _given("releases", _part(answers, "upgrade").get("url"))
-    yield "Management"
-    yield _row("keys", [_key(str(key)) for key in _list(management.get("keys"))], ", ")
-    yield _row("from", management.get("networks"))
-    yield from _by_hand(answers)
-    performance = _part(answers, "performance")
-    for title, entries in (
-        ("Kernel", _part(performance, "settings")),
-        ("Profiles", _part(performance, "profiles")),
-        ("Rules set aside", _part(answers, "waivers")),
-    ):
-        if entries:
-            yield title
-        for name, value in entries.items():
-            yield _row(name, value)
+def _lines(answers: Tree, shape: Any = Site) -> Iterator[str]:
+    rows = list(_rows(answers, shape))
+    for title in dict.fromkeys([*TITLES.values(), OTHERS, BY_HAND]):
+        if title == "Relays":
+            yield "Ports"
+            yield from ports(answers) or ["  none yet"]
+            yield "Peers"
+            yield from peers(answers) or ["  none yet"]
+        under = [row for found, row in rows if found == title]
+        yield from [title, *under] if under else []
+    for one in walk(shape):
+        entries = find(answers, tuple(one.path.split(".")))
+        if typing.get_origin(one.hint) is dict and isinstance(entries, dict) and entries:
+            yield one.about.label
+            yield from (_row(name, value) for name, value in entries.items())
 
 
-def _by_hand(answers: Tree) -> Iterator[str]:
-    relays, dns = _part(answers, "relays"), _part(answers, "dns")
-    lines = [
-        *_given("router", answers.get("router")),
-        *_given("resolver", dns.get("addresses")),
-        *_given("relays listen", relays.get("or_addresses")),
-        *_given("exits", relays.get("exit_addresses")),
-        *_given("cache, MiB", dns.get("cache_mib")),
-    ]
-    if lines:
-        yield "By hand"
-        yield from lines
+def _rows(answers: Tree, shape: Any) -> Iterator[tuple[str, str]]:
+    """A row for each key with a label outside of lists, and the title that it belongs under. A key
+    that is empty by default has one only where the site gives it."""
+    for one in walk(shape):
+        key = tuple(one.path.split("."))
+        if not one.about.label or key[0] in LISTS or typing.get_origin(one.hint) is dict:
+            continue
+        value = find(answers, key)
+        if one.about.secret:
+            value = "set" if value else None
+        if key == ("management", "keys"):
+            value = ", ".join(_key(str(text)) for text in _list(value))
+        usual = one.field.default not in (None, ()) or key[0] == "management"
+        if value or usual:
+            title = BY_HAND if key in OVERRIDES else TITLES.get(key[0], OTHERS)
+            yield title, _row(one.about.label, value)
 
 
 def _port(port: Tree) -> Iterator[str]:
-    device, vlan = port.get("device"), port.get("vlan")
     yield f"{port.get('role') or NOT_YET}"
-    yield f"on {device}" + (f", VLAN {vlan}" if vlan else "")
+    yield f"on {port.get('device')}"
     yield _joined(port.get("addresses"))
-    if port.get("gateway"):
-        yield f"router {_joined(port.get('gateway'))}"
-    if port.get("mtu") not in (None, "1500"):
-        yield f"MTU {port.get('mtu')}"
-    if port.get("mac"):
-        yield f"Ethernet address {port.get('mac')}"
+    yield from _facts(port, Port)
 
 
 def _peer(peer: Tree) -> Iterator[str]:
     yield f"{peer.get('role') or NOT_YET}"
     yield f"AS{str(peer.get('asn') or '?').removeprefix('AS')}"
     yield _joined(peer.get("addresses"))
-    if peer.get("md5"):
-        yield "signed"
-    if peer.get("gtsm") == "yes":
-        yield "GTSM"
-    if peer.get("max_prefix"):
-        yield f"{peer.get('max_prefix')} routes at most"
-    if peer.get("irr"):
-        yield f"{peer.get('irr')}"
+    yield from _facts(peer, Peer)
+
+
+def _facts(part: Tree, shape: Any) -> Iterator[str]:
+    """What is said of a port or a peer beside its defaults. Secrets, and what is yes or no, show
+    as their label."""
+    for field in dataclasses.fields(shape):
+        told, value = about(field), part.get(name_of(field))
+        if told.label and value and value != partial.of(field.default):
+            plain = told.secret or isinstance(field.default, bool)
+            yield told.label if plain else f"{told.label} {_joined(value)}"
 
 
 def _key(text: str) -> str:
@@ -155,11 +144,6 @@ def _joined(value: Plain, between: str = " ") -> str:
     if isinstance(value, list):
         return between.join(str(item) for item in value)
     return "" if value is None else str(value)
-
-
-def _part(tree: Tree, name: str) -> Tree:
-    found = tree.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _parts(tree: Tree, name: str) -> list[Tree]:

@@ -12,7 +12,7 @@ from typing import cast
 from firstboot.core import document
 from firstboot.core.document import Faulty, Key, Plain
 from firstboot.site import check
-from firstboot.site.check import FORM, Examined, Finding, Severity
+from firstboot.site.check import Examined, Finding, Severity
 from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules.waivers import KNOWN
 from firstboot.wizard.draft import Tree, put, remove
@@ -135,7 +135,7 @@ def _errors(tree: Tree) -> tuple[Finding, ...]:
 
 
 def _faults(found: Iterable[Finding]) -> list[Finding]:
-    return [finding for finding in found if finding.remedy == FORM]
+    return [finding for finding in found if finding.of_form]
 
 
 def _of(found: Iterable[Finding], severity: Severity) -> tuple[Finding, ...]:

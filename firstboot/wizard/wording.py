@@ -3,7 +3,7 @@
 import re
 
 from firstboot.core.document import Key, spell
-from firstboot.site.check import FORM, Finding
+from firstboot.site.check import Finding
 from firstboot.wizard.draft import Tree, find
 from firstboot.wizard.flow import SECTIONS
 from firstboot.wizard.question import Section
@@ -15,7 +15,6 @@ TITLES = {
     "dns": "The resolver",
     "management": "Management",
     "performance": "Tuning by hand",
-    "upgrade": "Releases",
     "clock": "Time servers",
     "waivers": "Rules set aside",
 }
@@ -25,7 +24,7 @@ PROPER = ("Ethernet", "ContactInfo", "Tor")
 """First words of questions that keep their capital inside a sentence."""
 
 KEYS = re.compile(
-    r"\b(?:family|operator|ports|peers|relays|dns|management|performance|upgrade|clock|waivers)"
+    r"\b(?:family|operator|ports|peers|relays|dns|management|performance|clock|waivers)"
     r"(?:\[\d+\]|\.[a-z_]+)+"
 )
 """Keys of the site file in a sentence: ``peers[2]``, ``management.networks``."""
@@ -57,7 +56,7 @@ def in_words(text: str, answers: Tree) -> str:
 def sentences(finding: Finding, answers: Tree) -> str:
     """Say what is wrong and what to do about it, without saying where."""
     reason = _sentence(in_words(finding.reason, answers))
-    remedy = "" if finding.remedy == FORM else _sentence(in_words(finding.remedy, answers))
+    remedy = _sentence(in_words(finding.remedy, answers))
     return " ".join(part for part in (reason, remedy) if part)
 
 

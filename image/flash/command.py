@@ -59,7 +59,7 @@ def checked_site(path: Path) -> bytes:
     if examined.findings:
         say(report(examined))
     if examined.site is None or examined.errors:
-        raise refused(examined, "correct them and run the same command again")
+        raise refused(examined, "Correct them and run the same command again")
     return data
 
 

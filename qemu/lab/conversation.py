@@ -84,7 +84,6 @@ def questions(site: Site) -> list[Turn]:
         ("Fingerprints of your relays", words(relays.family.members)),
         ("How strict the resolver is", site.dns.strictness.value),
         ("Time servers", words(site.clock.servers)),
-        ("Where releases are announced", said(site.upgrade.url)),
         *lines("SSH public keys", site.management.keys),
         ("Networks that administrators come from", words(site.management.networks)),
         ("Give some of them by hand", "yes" if by_hand else "no"),

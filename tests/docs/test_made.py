@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from firstboot.core.keys import walk
 from firstboot.core.refusal import Refusal
+from firstboot.site.model import Site
 from firstboot.site.reference import BEGIN, END, keys, parts, renew, renewed
-from firstboot.site.writer import EXPLAINED
 from tests.docs.pages import ROOT, Page, pages
 
 OVERLAYS = ROOT / "overlays"
@@ -25,7 +26,8 @@ def test_every_part_is_in_a_page_once(part: str) -> None:
 
 def test_the_reference_has_every_key_of_the_model_and_each_is_explained() -> None:
     listed = [line.split("`")[1] for line in keys().splitlines()[2:]]
-    assert listed == list(EXPLAINED)
+    assert listed == [one.path for one in walk(Site)]
+    assert all(one.about.explanation for one in walk(Site))
 
 
 def test_what_stands_between_the_marks_is_replaced_and_nothing_else() -> None:
@@ -38,7 +40,7 @@ def test_what_stands_between_the_marks_is_replaced_and_nothing_else() -> None:
 
 
 def test_a_part_without_an_end_is_refused() -> None:
-    with pytest.raises(Refusal, match="page: expected the line <!-- end of forms -->"):
+    with pytest.raises(Refusal, match="page: the line <!-- end of forms --> is missing"):
         renewed(f"{BEGIN.format(name='forms')}text\n", OVERLAYS, "page")
 
 

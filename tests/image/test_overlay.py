@@ -233,7 +233,7 @@ def test_a_bad_recipe_is_refused_with_its_line(
 
 
 def test_a_folder_without_a_recipe_is_no_overlay(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"overlay\.yaml: expected a readable YAML file"):
+    with pytest.raises(Refusal, match=r"overlay\.yaml: the file cannot be read|this is a folder"):
         overlay.load(tmp_path)
 
 

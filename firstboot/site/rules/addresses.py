@@ -12,7 +12,7 @@ from firstboot.core.document import Key, quote
 from firstboot.core.values import Address
 from firstboot.site.address_plan import RELAYS_AN_ADDRESS, Plan, allot
 from firstboot.site.model import PortRole, Site
-from firstboot.site.rules.finding import Remark, error, warning
+from firstboot.site.rules.finding import Finding, error, warning
 from firstboot.site.rules.hosts import inside, no_host
 
 ROUTER = "the router's"
@@ -21,7 +21,7 @@ OR = "where relays listen"
 EXIT = "where exit traffic comes from"
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     chosen = _chosen(site)
     for address, key in chosen:
         yield from _in_scope(site, address, key)
@@ -50,12 +50,12 @@ def _chosen(site: Site) -> list[tuple[Address, Key]]:
     ]
 
 
-def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Remark]:
+def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Finding]:
     if not inside(address, site.scopes):
         yield error(
             key,
             f"{address} is in none of the scopes, and whatever leaves the box comes from them",
-            "give an address of a scope, or leave it to the plan",
+            "Give an address of a scope, or leave it to the plan",
         )
     for scope in site.scopes:
         why = no_host(address, scope) if address in scope else None
@@ -63,11 +63,11 @@ def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Remark]:
             yield warning(
                 key,
                 f"{address} {why} of {scope}, and some networks drop such packets",
-                "give another address of the scope",
+                "Give another address of the scope",
             )
 
 
-def _how_many(site: Site) -> Iterator[Remark]:
+def _how_many(site: Site) -> Iterator[Finding]:
     groups = -(-site.relays.count // RELAYS_AN_ADDRESS)
     allowed: tuple[tuple[Key, tuple[Address, ...], int, str], ...] = (
         (("router",), site.router, 1, "the router has"),
@@ -82,26 +82,26 @@ def _how_many(site: Site) -> Iterator[Remark]:
                 yield error(
                     (*key, at),
                     f"{address} is there twice",
-                    "give every eight relays an address of their own"
+                    "Give every eight relays an address of their own"
                     if not whose
-                    else "remove one of the two",
+                    else "Remove one of the two",
                 )
         for version in (4, 6):
             of_family = [at for at, one in enumerate(addresses) if one.version == version]
             for at in of_family[most:]:
                 if whose:
                     yield error(
-                        (*key, at), f"{whose} one IPv{version} address", "remove all but one"
+                        (*key, at), f"{whose} one IPv{version} address", "Remove all but one"
                     )
                 else:
                     yield warning(
                         (*key, at),
                         f"no relay uses it: {site.relays.count} relays need {most} of IPv{version}",
-                        "remove it, or run more relays",
+                        "Remove it, or run more relays",
                     )
 
 
-def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Remark]:
+def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
     uses: dict[Address, str] = {}
     told: set[tuple[Address, str]] = set()
     wanted: list[tuple[Address, str]] = [(address, ROUTER) for address in plan.router]
@@ -117,7 +117,7 @@ def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Remark]:
         yield error(
             keys.get(address, ("scopes",)),
             f"{address} is {other} and also {use}" + _why({other, use}),
-            "give each use an address of its own, or leave it to the plan",
+            "Give each use an address of its own, or leave it to the plan",
         )
 
 
@@ -129,18 +129,18 @@ def _why(uses: set[str]) -> str:
     return ""
 
 
-def _crowded(plan: Plan, keys: dict[Address, Key]) -> Iterator[Remark]:
+def _crowded(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
     for address, relays in Counter(relay.listen.v4 for relay in plan.relays).items():
         if address is not None and relays > RELAYS_AN_ADDRESS:
             yield error(
                 keys.get(address, ("relays", "count")),
                 f"{relays} relays are on {address}, and the directory authorities count "
                 f"{RELAYS_AN_ADDRESS} an IPv4 address",
-                "give every eight relays an address of their own, or run fewer",
+                "Give every eight relays an address of their own, or run fewer",
             )
 
 
-def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Remark]:
+def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
     own = {interface.ip: port for port in site.ports for interface in port.addresses}
     lans = [
         (port, ip_network(interface.network), ("ports", at, "addresses", nth))
@@ -154,7 +154,7 @@ def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Rema
                 keys.get(address, ("scopes",)),
                 f"{address} is an address of the box in the plan, and of the port "
                 f"{quote(own[address].name)}",
-                "give the port another address, or the plan one with router, dns.addresses, "
+                "Give the port another address, or the plan one with router, dns.addresses, "
                 "relays.or_addresses or relays.exit_addresses",
             )
     for port, network, lan in lans:
@@ -166,5 +166,5 @@ def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Rema
                 f"{network} of the port {quote(port.name)} has addresses of the plan in it "
                 f"({len(within)}, {within[0]} is the first), and machines there look for them on "
                 "the wire",
-                "give the LAN a part of the scope without them",
+                "Give the LAN a part of the scope without them",
             )

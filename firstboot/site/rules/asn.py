@@ -6,26 +6,26 @@ from firstboot.core.document import Key
 from firstboot.core.values import Asn
 from firstboot.site.model import Site
 from firstboot.site.registries import NUMBERS
-from firstboot.site.rules.finding import Remark, error, for_documentation
+from firstboot.site.rules.finding import Finding, error, for_documentation
 
 
-def check(site: Site) -> Iterator[Remark]:
-    yield from _one(site, ("asn",), site.asn, "give the ASN that your registry assigned to you")
+def check(site: Site) -> Iterator[Finding]:
+    yield from _one(site, ("asn",), site.asn, "Give the ASN that your registry assigned to you")
     for at, peer in enumerate(site.peers):
         key = ("peers", at, "asn")
         if peer.asn == site.asn:
             yield error(
                 key,
                 f"AS{peer.asn} is the site's own",
-                "give the peer's; sessions within an AS are not part of this appliance",
+                "Give the peer's; sessions within an AS are not part of this appliance",
             )
         else:
-            yield from _one(site, key, peer.asn, "ask the peer for the number it is known by")
+            yield from _one(site, key, peer.asn, "Ask the peer for the number it is known by")
 
 
-def _one(site: Site, key: Key, asn: Asn, remedy: str) -> Iterator[Remark]:
+def _one(site: Site, key: Key, asn: Asn, remedy: str) -> Iterator[Finding]:
     for special in NUMBERS:
         if asn in special and special.documentation:
-            yield for_documentation(site, key, f"AS{asn}", remedy)
+            yield from for_documentation(site, key, f"AS{asn}", remedy)
         elif asn in special:
             yield error(key, f"AS{asn} {special.reason}", remedy)

@@ -1,4 +1,4 @@
-"""What a rule has to say: how bad it is, about which part of the site, why, and what to do."""
+"""What a rule finds: how bad it is, which part of the site it is about, why, and what to do."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from firstboot.site.model import Site
 
 
 class Severity(Enum):
-    """An error keeps a site from being rendered; a warning is likely a mistake; advice is what
+    """An error keeps a site from being rendered; a warning is probably a mistake; advice is what
     the field has learnt."""
 
     ERROR = "error"
@@ -18,34 +18,44 @@ class Severity(Enum):
 
 
 @dataclass(frozen=True)
-class Remark:
-    """A finding before its line is known. Reason and remedy are half sentences."""
+class Finding:
+    """`reason` is a sentence without its full stop, `remedy` one or more in the imperative.
+
+    `line` and `column` count from 1 and are 0 until `firstboot.site.check` knows them. Findings of
+    one `kind` say the same of several parts of the site. `of_form` is set where the file cannot be
+    read as a site.
+    """
 
     severity: Severity
     key: Key
     reason: str
     remedy: str
+    line: int = 0
+    column: int = 0
+    kind: str = ""
+    of_form: bool = False
 
 
-Rule = Callable[[Site], Iterable[Remark]]
+Rule = Callable[[Site], Iterable[Finding]]
 
 
-def error(key: Key, reason: str, remedy: str) -> Remark:
-    return Remark(Severity.ERROR, key, reason, remedy)
+def error(key: Key, reason: str, remedy: str) -> Finding:
+    return Finding(Severity.ERROR, key, reason, remedy)
 
 
-def warning(key: Key, reason: str, remedy: str) -> Remark:
-    return Remark(Severity.WARNING, key, reason, remedy)
+def warning(key: Key, reason: str, remedy: str) -> Finding:
+    return Finding(Severity.WARNING, key, reason, remedy)
 
 
-def advice(key: Key, reason: str, remedy: str) -> Remark:
-    return Remark(Severity.ADVICE, key, reason, remedy)
+def advice(key: Key, reason: str, remedy: str, kind: str = "") -> Finding:
+    return Finding(Severity.ADVICE, key, reason, remedy, kind=kind)
 
 
-def for_documentation(site: Site, key: Key, what: str, remedy: str) -> Remark:
-    """Of a number that is for documentation: an error, or advice where the site waives it."""
-    severity = Severity.ADVICE if waived(site, "documentation") else Severity.ERROR
-    return Remark(severity, key, f"{what} is for documentation", remedy)
+def for_documentation(site: Site, key: Key, what: str, remedy: str) -> Iterable[Finding]:
+    """An error for a number that is reserved for documentation, unless the site waives it."""
+    if not waived(site, "documentation"):
+        reason = f"{what} is reserved for documentation"
+        yield Finding(Severity.ERROR, key, reason, remedy, kind="documentation")
 
 
 def waived(site: Site, waiver: str) -> bool:

@@ -1,68 +1,77 @@
-"""How many of each there may be. Beyond that it is no site, and no other rule has a look: the
-rules compare each with each, and a plan has an entry for every relay."""
+"""How large numbers may be, and how many entries lists may have, as the model says of each key.
 
-from collections.abc import Iterator, Sequence
+The other rules look at no more than that, because they compare each entry with each, and the
+address plan has an entry for every relay.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 from firstboot.core.document import Key
+from firstboot.core.keys import about, name_of
 from firstboot.site.model import Site
-from firstboot.site.rules.finding import Remark, error
-
-MOST = 64
-"""Of anything in a list, but peers and exit rules."""
-
-MOST_ADDRESSES = 8
-"""Of a port, or of a peer."""
-
-MOST_PEERS = 1000
-MOST_RULES = 500
-MOST_RELAYS = 256
-"""More than any machine has cores."""
+from firstboot.site.rules.finding import Finding, error
 
 LONGEST = 2000
 """Characters of one text."""
 
 
-def check(site: Site) -> Iterator[Remark]:
-    relays, management = site.relays, site.management
-    lists: dict[Key, Sequence[object]] = {
-        ("scopes",): site.scopes,
-        ("ports",): site.ports,
-        ("router",): site.router,
-        ("relays", "or_addresses"): relays.or_addresses,
-        ("relays", "exit_addresses"): relays.exit_addresses,
-        ("relays", "family", "ids"): relays.family.ids,
-        ("relays", "family", "members"): relays.family.members,
-        ("dns", "addresses"): site.dns.addresses,
-        ("management", "keys"): management.keys,
-        ("management", "networks"): management.networks,
-        ("performance", "profiles"): tuple(site.performance.profiles),
-        ("performance", "settings"): tuple(site.performance.settings),
-        ("clock", "servers"): site.clock.servers,
-        ("waivers",): tuple(site.waivers),
-    }
-    for key, items in lists.items():
-        yield from _at_most(MOST, key, items)
-    for at, port in enumerate(site.ports[:MOST]):
-        yield from _at_most(MOST_ADDRESSES, ("ports", at, "addresses"), port.addresses)
-        yield from _at_most(MOST_ADDRESSES, ("ports", at, "gateway"), port.gateway)
-    for at, peer in enumerate(site.peers[:MOST_PEERS]):
-        yield from _at_most(MOST_ADDRESSES, ("peers", at, "addresses"), peer.addresses)
-    yield from _at_most(MOST_PEERS, ("peers",), site.peers)
-    yield from _at_most(MOST_RULES, ("relays", "rules"), relays.rules)
-    if not 1 <= relays.count <= MOST_RELAYS:
-        yield error(
-            ("relays", "count"),
-            f"{relays.count} relays are none, or more than a box can run",
-            f"give a number from 1 to {MOST_RELAYS}, about one a core",
-        )
-    if len(relays.nickname) > LONGEST:
+def check(site: Site) -> Iterator[Finding]:
+    yield from _record(site, ())
+    if len(site.relays.nickname) > LONGEST:
         yield error(
             ("relays", "nickname"),
-            f"it has {len(relays.nickname)} characters",
-            "give a pattern such as ExampleExit{n}",
+            f"the pattern has {len(site.relays.nickname)} characters",
+            "Write a pattern such as ExampleExit{n}",
         )
 
 
-def _at_most(most: int, key: Key, items: Sequence[object]) -> Iterator[Remark]:
-    if len(items) > most:
-        yield error(key, f"{len(items)} are more than a site has", f"name {most} at most")
+def within(site: Site) -> Site:
+    """`site` without what is beyond a limit, for the other rules: lists are cut, and numbers are
+    replaced by their defaults."""
+    cut: Site = _within(site)
+    nickname = cut.relays.nickname[:LONGEST]
+    return dataclasses.replace(cut, relays=dataclasses.replace(cut.relays, nickname=nickname))
+
+
+def _record(record: Any, key: Key) -> Iterator[Finding]:
+    for field in dataclasses.fields(record):
+        value, inner = getattr(record, field.name), (*key, name_of(field))
+        limit = about(field).limit
+        if limit and value is not None:
+            yield from _limited(value, inner, *limit)
+        if dataclasses.is_dataclass(value):
+            yield from _record(value, inner)
+        elif isinstance(value, tuple) and limit:
+            for at, item in enumerate(value[: limit[1]]):
+                if dataclasses.is_dataclass(item):
+                    yield from _record(item, (*inner, at))
+
+
+def _limited(value: Any, key: Key, least: int, most: int) -> Iterator[Finding]:
+    if isinstance(value, tuple | dict):
+        if len(value) > most:
+            reason = f"there are {len(value)} entries, and at most {most} are possible"
+            yield error(key, reason, f"Keep at most {most}")
+    elif not least <= value <= most:
+        reason = f"{value} is not between {least} and {most}"
+        yield error(key, reason, f"Write a number from {least} to {most}")
+
+
+def _within(record: Any) -> Any:
+    values = {}
+    for field in dataclasses.fields(record):
+        value, limit = getattr(record, field.name), about(field).limit
+        if limit and isinstance(value, tuple):
+            value = value[: limit[1]]
+        elif limit and isinstance(value, dict):
+            value = dict(list(value.items())[: limit[1]])
+        elif limit and value is not None and not limit[0] <= value <= limit[1]:
+            value = field.default
+        if dataclasses.is_dataclass(value):
+            value = _within(value)
+        elif isinstance(value, tuple):
+            value = tuple(_within(one) if dataclasses.is_dataclass(one) else one for one in value)
+        values[field.name] = value
+    return dataclasses.replace(record, **values)

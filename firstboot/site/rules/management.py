@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from firstboot.core.document import Key
 from firstboot.core.values import Network
 from firstboot.site.model import Port, PortRole, Site
-from firstboot.site.rules.finding import Remark, advice, error, waived, warning
+from firstboot.site.rules.finding import Finding, advice, error, waived, warning
 from firstboot.site.rules.hosts import no_host
 from firstboot.site.rules.overlap import overlaps
 from firstboot.site.rules.ssh_key import SshKey
@@ -17,7 +17,7 @@ RSA_BITS = (3072, 16384)
 ADVISED_ADMINS = 2
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     ports = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
     if not ports:
         yield _no_port(site)
@@ -31,27 +31,27 @@ def check(site: Site) -> Iterator[Remark]:
                 (*key, "gateway"),
                 f"a {port.role.value} port has none: routes to the world come by BGP, and a "
                 "default route leads packets where no policy was looked at",
-                "remove it",
+                "Remove it",
             )
     yield from _networks(site, ports)
 
 
-def _no_port(site: Site) -> Remark:
+def _no_port(site: Site) -> Finding:
     reason = "there is no management port, so who loses BGP loses the box with it"
     if waived(site, "no_management"):
         return advice(
             ("waivers", "no_management"),
             reason + ", which this waiver accepts",
-            "keep somebody near the box who can reach its console",
+            "Keep somebody near the box who can reach its console",
         )
     return error(
         ("ports",),
         reason,
-        "add a port with the role management, or a waiver no_management that says why not",
+        "Add a port with the role management, or a waiver no_management that says why not",
     )
 
 
-def _keys(site: Site) -> Iterator[Remark]:
+def _keys(site: Site) -> Iterator[Finding]:
     keys = site.management.keys
     seen: dict[bytes, int] = {}
     for at, text in enumerate(keys):
@@ -62,30 +62,30 @@ def _keys(site: Site) -> Iterator[Remark]:
             yield error(
                 key,
                 f"it is {reason}",
-                "give the line of a file NAME.pub, as `ssh-keygen -t ed25519` makes it",
+                "Give the line of a file NAME.pub, as `ssh-keygen -t ed25519` makes it",
             )
             continue
         yield from _kind(key, found)
         other = seen.setdefault(found.blob, at)
         if other != at:
-            yield error(key, f"it is the key of management.keys[{other}] again", "remove one")
+            yield error(key, f"it is the key of management.keys[{other}] again", "Remove one")
     if not keys:
         say = advice if waived(site, "no_management") else error
         yield say(
             ("management", "keys"),
             "there is none, so nobody can log in but at the console",
-            "add the public keys of two administrators at least",
+            "Add the public keys of two administrators at least",
         )
     elif len(seen) < ADVISED_ADMINS:
         yield advice(
             ("management", "keys"),
             "there is one administrator, and outages come when that one sleeps",
-            "add the key of a second one",
+            "Add the key of a second one",
         )
 
 
-def _kind(key: Key, found: SshKey) -> Iterator[Remark]:
-    remedy = "make another one: `ssh-keygen -t ed25519`"
+def _kind(key: Key, found: SshKey) -> Iterator[Finding]:
+    remedy = "Make another one: `ssh-keygen -t ed25519`"
     if found.kind == "ssh-dss":
         yield error(key, "DSA is broken, and OpenSSH has dropped it", remedy)
     elif found.kind == "ssh-rsa" and not RSA_BITS[0] <= found.bits <= RSA_BITS[1]:
@@ -98,7 +98,7 @@ def _kind(key: Key, found: SshKey) -> Iterator[Remark]:
         yield advice(key, f"{found.kind} works, and ed25519 is shorter and safer to use", remedy)
 
 
-def _gateway(site: Site, key: Key, port: Port) -> Iterator[Remark]:
+def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
     own = {interface.ip for interface in port.addresses}
     networks = [ip_network(interface.network) for interface in port.addresses]
     families = set()
@@ -108,14 +108,14 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Remark]:
         why = no_host(gateway, network) if network else None
         if network is None:
             yield error(
-                where, f"{gateway} is in no network of the port", "give the router on that network"
+                where, f"{gateway} is in no network of the port", "Give the router on that network"
             )
         elif gateway in own:
-            yield error(where, f"{gateway} is the box's own address", "give the router's")
+            yield error(where, f"{gateway} is the box's own address", "Give the router's")
         elif why:
-            yield error(where, f"{gateway} {why} of {network}", "give the router's address")
+            yield error(where, f"{gateway} {why} of {network}", "Give the router's address")
         if gateway.version in families:
-            yield error(where, f"it is the second one of IPv{gateway.version}", "keep one")
+            yield error(where, f"it is the second one of IPv{gateway.version}", "Keep one")
         families.add(gateway.version)
     beyond = [
         allowed
@@ -128,24 +128,24 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Remark]:
             key,
             f"{beyond[0]} may log in and is beyond this port, which has no IPv{beyond[0].version} "
             "gateway",
-            "add the gateway, or correct management.networks",
+            "Add the gateway, or correct management.networks",
         )
     elif not families and port.addresses:
         yield warning(
             key,
             "the management port has no gateway, so only its own network reaches the box",
-            "add the gateway, unless the administrators are on that network",
+            "Add the gateway, unless the administrators are on that network",
         )
 
 
-def _networks(site: Site, ports: list[Port]) -> Iterator[Remark]:
+def _networks(site: Site, ports: list[Port]) -> Iterator[Finding]:
     networks = site.management.networks
     spoken = {interface.version for port in ports for interface in port.addresses}
     if not networks and ports:
         yield error(
             ("management", "networks"),
             "none is named, so the firewall lets nobody log in",
-            "name those that administrators come from, the management port's own for example",
+            "Name those that administrators come from, the management port's own for example",
         )
     for at, network in enumerate(networks):
         key: Key = ("management", "networks", at)
@@ -153,19 +153,19 @@ def _networks(site: Site, ports: list[Port]) -> Iterator[Remark]:
             yield warning(
                 key,
                 f"{network} is everybody",
-                "name the networks that administrators come from, a VPN's for example",
+                "Name the networks that administrators come from, a VPN's for example",
             )
         if ports and network.version not in spoken:
             yield warning(
                 key,
                 f"the management port has no IPv{network.version} address, so nobody comes from "
                 f"{network}",
-                "give the port an address of that family, or remove the network",
+                "Give the port an address of that family, or remove the network",
             )
     for (outer, _), (inner, key) in overlaps(
         (network, ("management", "networks", at)) for at, network in enumerate(networks)
     ):
-        yield advice(key, f"{inner} is in {outer} already", "remove one of them")
+        yield advice(key, f"{inner} is in {outer} already", "Remove one of them")
 
 
 def _within(inner: Network, outer: Network) -> bool:

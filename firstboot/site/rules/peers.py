@@ -4,31 +4,31 @@ import re
 from collections.abc import Iterator
 
 from firstboot.core.document import Key, quote
+from firstboot.core.fault import quote_value
 from firstboot.core.values import Address
 from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
-from firstboot.site.rules.finding import Remark, advice, error, warning
+from firstboot.site.rules.finding import Finding, advice, error, warning
 from firstboot.site.rules.hosts import Neighbourhood, inside, no_host
 
 _SET = "AS(?:[0-9]{1,10}|-[A-Z0-9_-]{1,60})"
 IRR = re.compile(rf"(?i)(?:[A-Z]{{1,20}}::)?{_SET}(?::{_SET}){{0,5}}")
 """RFC 2622, section 5: AS64500, AS-EXAMPLE or AS64500:AS-ALL, perhaps after RIPE::."""
 
-MOST_ROUTES = 10_000_000
 FULL_TABLE = 500_000
 """Far below the IPv4 Internet of the day, which has about a million routes."""
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     if not site.peers:
         yield error(
-            ("peers",), "there is none, so nobody hears of the scopes", "add the upstream's router"
+            ("peers",), "there is none, so nobody hears of the scopes", "Add the upstream's router"
         )
     elif not any(peer.role is PeerRole.TRANSIT for peer in site.peers):
         yield warning(
             ("peers",),
             "none is a transit, so only networks at the exchange are reached, and exits must "
             "reach all",
-            "add an upstream with the role transit",
+            "Add an upstream with the role transit",
         )
     ports = Neighbourhood(site)
     for at, peer in enumerate(site.peers):
@@ -38,16 +38,16 @@ def check(site: Site) -> Iterator[Remark]:
     yield from _ports_in_use(site, ports)
 
 
-def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iterator[Remark]:
+def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iterator[Finding]:
     if not peer.addresses:
-        yield error(key, "the peer has no address", "give one of each family that it speaks")
+        yield error(key, "the peer has no address", "Give one of each family that it speaks")
     for version in (4, 6):
         of_family = [at for at, one in enumerate(peer.addresses) if one.version == version]
         for at in of_family[1:]:
             yield error(
                 (*key, "addresses", at),
                 f"it is the second IPv{version} address of this peer",
-                "make the peer's second router a peer of its own",
+                "Make the peer's second router a peer of its own",
             )
     ports = []
     for at, address in enumerate(peer.addresses):
@@ -62,67 +62,67 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
         yield warning(
             (*key, "addresses"),
             "the two families are on different ports",
-            "make them two peers, if that is meant",
+            "Make them two peers, if that is meant",
         )
     yield from _routes(key, peer)
 
 
 def _address(
     site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer, address: Address
-) -> Iterator[Remark]:
+) -> Iterator[Finding]:
     port, network = neighbourhood.beside(address) or (None, None)
     if inside(address, site.scopes):
         yield error(
             key,
             f"{address} is in the own scopes, where no other network's router is",
-            "give the address of the peer's router in the network of the port",
+            "Give the address of the peer's router in the network of the port",
         )
     elif port is None:
         yield error(
             key,
             f"{address} is in no port's network",
-            "correct it, or the addresses of the port that leads to the peer",
+            "Correct it, or the addresses of the port that leads to the peer",
         )
     elif not port.role.outside:
         yield error(
             key,
             f"{address} is in the network of the {port.role.value} port {quote(port.name)}, where "
             "no BGP is spoken",
-            "give the port the role transit or exchange, or correct the address",
+            "Give the port the role transit or exchange, or correct the address",
         )
     else:
         yield from _role(key, peer, port)
     if address in neighbourhood.own:
-        yield error(key, f"{address} is the box's own address", "give the peer's")
+        yield error(key, f"{address} is the box's own address", "Give the peer's")
     why = no_host(address, network) if network else None
     if why:
-        yield error(key, f"{address} {why} of {network}", "give the address of the peer's router")
+        yield error(key, f"{address} {why} of {network}", "Give the address of the peer's router")
 
 
-def _role(key: Key, peer: Peer, port: Port) -> Iterator[Remark]:
+def _role(key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
     exchange = port.role is PortRole.EXCHANGE
     if peer.role is PeerRole.ROUTE_SERVER and not exchange:
         yield error(
             key,
             f"a route server is a thing of exchanges, and {quote(port.name)} is a transit port",
-            "correct the peer's role, or the port's",
+            "Correct the peer's role, or the port's",
         )
     elif peer.role is PeerRole.TRANSIT and exchange:
         yield warning(
             key,
             f"{quote(port.name)} is an exchange port; most exchanges forbid transit across it, or "
             "want to know of it",
-            "ask the exchange, or correct the role",
+            "Ask the exchange, or correct the role",
         )
     elif peer.role is PeerRole.PEER and not exchange:
         yield advice(
             key,
             f"{quote(port.name)} is a transit port, and this is a peer",
-            "nothing, if it is a private interconnection; else correct the role",
+            "Nothing, if it is a private interconnection; else correct the role",
         )
 
 
-def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[Remark]:
+def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
     say = warning if peer.role is PeerRole.TRANSIT else advice
     for version in (4, 6):
         on_port = any(own.version == version for own in port.addresses)
@@ -132,39 +132,33 @@ def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[
             yield say(
                 (*key, "addresses"),
                 f"port and scopes have IPv{version}, the peer has no IPv{version} address",
-                "ask the peer for it; nothing, if it does not speak that family",
+                "Ask the peer for it; nothing, if it does not speak that family",
             )
 
 
-def _routes(key: Key, peer: Peer) -> Iterator[Remark]:
+def _routes(key: Key, peer: Peer) -> Iterator[Finding]:
     most = peer.max_prefix
-    if most is not None and not 1 <= most <= MOST_ROUTES:
-        yield error(
-            (*key, "max_prefix"),
-            f"{most} is no sensible number of routes",
-            f"give 1 to {MOST_ROUTES}, or leave it out for what suits the role",
-        )
-    elif most is not None and peer.role is PeerRole.TRANSIT and most < FULL_TABLE:
+    if most is not None and peer.role is PeerRole.TRANSIT and most < FULL_TABLE:
         yield warning(
             (*key, "max_prefix"),
             f"a full table has far more than {most} routes, so the session would be closed",
-            "leave it out, unless the upstream sends a default or its customers alone",
+            "Leave it out, unless the upstream sends a default or its customers alone",
         )
     elif most is not None and peer.role is PeerRole.PEER and most >= FULL_TABLE:
         yield warning(
             (*key, "max_prefix"),
             f"a peer that leaks a full table would stay below {most} routes",
-            "take what the peer has in PeeringDB, and some more",
+            "Take what the peer has in PeeringDB, and some more",
         )
     if peer.irr is not None and not IRR.fullmatch(peer.irr):
         yield error(
             (*key, "irr"),
-            f"{quote(peer.irr)} is no as-set or ASN of a routing registry",
-            "give one such as AS-EXAMPLE or AS64500:AS-ALL",
+            f"{quote_value(peer.irr)} is no as-set or ASN of a routing registry",
+            "Give one such as AS-EXAMPLE or AS64500:AS-ALL",
         )
 
 
-def _apart(site: Site) -> Iterator[Remark]:
+def _apart(site: Site) -> Iterator[Finding]:
     names: set[str] = set()
     addresses: dict[Address, str] = {}
     roles: dict[int, PeerRole] = {}
@@ -173,7 +167,7 @@ def _apart(site: Site) -> Iterator[Remark]:
             yield error(
                 ("peers", at, "name"),
                 f"{quote(peer.name)} is the name of two peers",
-                "give each its own",
+                "Give each its own",
             )
         names.add(peer.name.lower())
         for nth, address in enumerate(peer.addresses):
@@ -181,7 +175,7 @@ def _apart(site: Site) -> Iterator[Remark]:
                 yield error(
                     ("peers", at, "addresses", nth),
                     f"{address} is an address of {quote(addresses[address])} too",
-                    "give every peer its own",
+                    "Give every peer its own",
                 )
             addresses[address] = peer.name
         if roles.setdefault(peer.asn, peer.role) is not peer.role:
@@ -189,11 +183,11 @@ def _apart(site: Site) -> Iterator[Remark]:
                 ("peers", at, "role"),
                 f"AS{peer.asn} is also a {roles[peer.asn].value} here, so which of its routes win "
                 "is not what the roles say",
-                "give the sessions with one AS one role",
+                "Give the sessions with one AS one role",
             )
 
 
-def _families(site: Site) -> Iterator[Remark]:
+def _families(site: Site) -> Iterator[Finding]:
     for version in (4, 6):
         scope = next((at for at, scope in enumerate(site.scopes) if scope.version == version), None)
         spoken = [a for peer in site.peers for a in peer.addresses if a.version == version]
@@ -201,17 +195,17 @@ def _families(site: Site) -> Iterator[Remark]:
             yield error(
                 ("scopes", scope),
                 f"no peer has an IPv{version} address, so nobody hears of this scope",
-                f"ask the upstream for an IPv{version} session, or leave the scope out",
+                f"Ask the upstream for an IPv{version} session, or leave the scope out",
             )
         if scope is None and spoken:
             yield warning(
                 ("peers",),
                 f"some have IPv{version} addresses, and no scope is IPv{version}",
-                f"leave those addresses out, or add an IPv{version} scope",
+                f"Leave those addresses out, or add an IPv{version} scope",
             )
 
 
-def _ports_in_use(site: Site, neighbourhood: Neighbourhood) -> Iterator[Remark]:
+def _ports_in_use(site: Site, neighbourhood: Neighbourhood) -> Iterator[Finding]:
     used = {
         found[0].name
         for peer in site.peers
@@ -223,5 +217,5 @@ def _ports_in_use(site: Site, neighbourhood: Neighbourhood) -> Iterator[Remark]:
             yield warning(
                 ("ports", at),
                 f"no peer is in the networks of the {port.role.value} port {quote(port.name)}",
-                "add the peers that it leads to, or remove the port",
+                "Add the peers that it leads to, or remove the port",
             )

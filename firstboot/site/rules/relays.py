@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 
 from firstboot.core.document import Key, quote
+from firstboot.core.fault import quote_value
 from firstboot.site.model import Policy, Site
 from firstboot.site.rules.exit_policy import ExitRule
-from firstboot.site.rules.finding import Remark, advice, error, warning
+from firstboot.site.rules.finding import Finding, advice, error, warning
 
 NICKNAME = re.compile(r"[A-Za-z0-9]{1,19}")
 """dir-spec, nickname."""
@@ -17,33 +18,26 @@ CONTACT = re.compile(r"[ !$-&(-\[\]-_a-~]+")
 """Printable ASCII without quotes, # (a comment in torrc), backslash (the line goes on) and `."""
 
 LONGEST_CONTACT = 500
-MBIT = (1, 100_000)
 USEFUL_MBIT = 10
 """The Tor Project asks for 10 Mbit/s each way, and recommends 16."""
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     yield from _nicknames(site)
     yield from _contact(site)
     yield from _policy(site)
     yield from _family(site)
     bandwidth = site.relays.bandwidth_mbit
     key = ("relays", "bandwidth_mbit")
-    if bandwidth is not None and not MBIT[0] <= bandwidth <= MBIT[1]:
-        yield error(
-            key,
-            f"{bandwidth} Mbit/s is no speed of a relay",
-            f"give {MBIT[0]} to {MBIT[1]}, or leave it out for no limit",
-        )
-    elif bandwidth is not None and bandwidth < USEFUL_MBIT:
+    if bandwidth is not None and bandwidth < USEFUL_MBIT:
         yield warning(
             key,
             f"{bandwidth} Mbit/s is less than the Tor network has use for",
-            f"give {USEFUL_MBIT} at least, or run fewer relays",
+            f"Give {USEFUL_MBIT} at least, or run fewer relays",
         )
 
 
-def _nicknames(site: Site) -> Iterator[Remark]:
+def _nicknames(site: Site) -> Iterator[Finding]:
     relays = site.relays
     key = ("relays", "nickname")
     names = [relays.nickname.replace("{n}", str(n)) for n in range(1, relays.count + 1)]
@@ -54,13 +48,13 @@ def _nicknames(site: Site) -> Iterator[Remark]:
         yield error(
             key,
             f"relay {number} would be {quote(wrong)}, which is {what if wrong else 'empty'}",
-            "use 1 to 19 letters and digits of ASCII, the number's {n} among them",
+            "Use 1 to 19 letters and digits of ASCII, the number's {n} among them",
         )
     if len(set(names)) < len(names):
-        yield error(key, "all relays would have one name", "put {n} where the number goes")
+        yield error(key, "all relays would have one name", "Put {n} where the number goes")
 
 
-def _contact(site: Site) -> Iterator[Remark]:
+def _contact(site: Site) -> Iterator[Finding]:
     contact = site.relays.contact_info
     key = ("relays", "contact_info")
     if contact is None:
@@ -70,7 +64,7 @@ def _contact(site: Site) -> Iterator[Remark]:
             key,
             f"it is empty, has more than {LONGEST_CONTACT} characters, or others than printable "
             "ASCII without quotes, # and backslash",
-            "write it in the form of CIISS, or leave it out and it is made from the operator's",
+            "Write it in the form of CIISS, or leave it out and it is made from the operator's",
         )
         return
     fields = dict(part.partition(":")[::2] for part in contact.split())
@@ -78,17 +72,17 @@ def _contact(site: Site) -> Iterator[Remark]:
         yield warning(
             key,
             "it has no address for electronic mail, and relays nobody can reach are rejected",
-            "add email:NAME[]DOMAIN",
+            "Add email:NAME[]DOMAIN",
         )
     elif "ciissversion" not in fields:
         yield advice(
             key,
             "it is not in the form of CIISS, which programs read",
-            "write email:NAME[]DOMAIN url:... proof:uri-rsa ciissversion:2, or leave it out",
+            "Write email:NAME[]DOMAIN url:... proof:uri-rsa ciissversion:2, or leave it out",
         )
 
 
-def _policy(site: Site) -> Iterator[Remark]:
+def _policy(site: Site) -> Iterator[Finding]:
     relays = site.relays
     key: Key = ("relays", "rules")
     if relays.policy is not Policy.OWN:
@@ -96,11 +90,11 @@ def _policy(site: Site) -> Iterator[Remark]:
             yield error(
                 key,
                 f"the policy is {relays.policy.value}, which comes with its own rules",
-                "remove the rules, or set policy to own",
+                "Remove the rules, or set policy to own",
             )
         return
     if not relays.rules:
-        yield error(key, "the policy is own, and there are no rules", "add some: accept *:443")
+        yield error(key, "the policy is own, and there are no rules", "Add some: accept *:443")
         return
     rules: list[ExitRule] = []
     for at, text in enumerate(relays.rules):
@@ -109,46 +103,46 @@ def _policy(site: Site) -> Iterator[Remark]:
         except ValueError as expected:
             yield error(
                 (*key, at),
-                f"{quote(text)} is no rule of an exit policy",
-                f"give {expected}, such as accept *:443",
+                f"{quote_value(text)} is no rule of an exit policy",
+                f"Give {expected}, such as accept *:443",
             )
     if len(rules) == len(relays.rules):
         yield from _policy_as_a_whole(rules)
 
 
-def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Remark]:
+def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Finding]:
     key: Key = ("relays", "rules")
     everything = range(1, 65536)
     last = next((at for at, r in enumerate(rules) if r.everywhere and r.ports == everything), None)
     if last is None:
         yield advice(
-            key, "no rule says what happens to the rest", "end with reject *:*, as the rest is"
+            key, "no rule says what happens to the rest", "End with reject *:*, as the rest is"
         )
     elif last < len(rules) - 1:
         yield warning(
             (*key, last + 1),
             f"it is never looked at, for rule {last + 1} fits everything",
-            "put it before that rule",
+            "Put it before that rule",
         )
     for at, rule in enumerate(rules):
         if rule.accepts and rule.where == "private":
             yield error(
                 (*key, at),
                 "it lets strangers into private networks, and onto this box",
-                "remove it; private addresses are always refused",
+                "Remove it; private addresses are always refused",
             )
     if not all(_lets_out(rules, port) for port in (80, 443)):
         yield warning(
             key,
             "ports 80 and 443 are not open to everywhere, so the relays get no Exit flag "
             "(dir-spec)",
-            "add accept *:80 and accept *:443",
+            "Add accept *:80 and accept *:443",
         )
     if _lets_out(rules, 25):
         yield warning(
             key,
             "port 25 is open to everywhere, and spam gets the scopes onto block lists within days",
-            "put reject *:25 first",
+            "Put reject *:25 first",
         )
 
 
@@ -158,34 +152,34 @@ def _lets_out(rules: list[ExitRule], port: int) -> bool:
     return next((rule.accepts for rule in general), False)
 
 
-def _family(site: Site) -> Iterator[Remark]:
+def _family(site: Site) -> Iterator[Finding]:
     family = site.relays.family
     for at, text in enumerate(family.ids):
         if not _is_key(text):
             yield error(
                 ("relays", "family", "ids", at),
-                f"{quote(text)} is no family id",
-                "give the 43 characters that `tor --keygen-family` prints",
+                f"{quote_value(text)} is no family id",
+                "Give the 43 characters that `tor --keygen-family` prints",
             )
         elif text in family.ids[:at]:
-            yield error(("relays", "family", "ids", at), "it is there twice", "remove one")
+            yield error(("relays", "family", "ids", at), "it is there twice", "Remove one")
     seen = set()
     for at, text in enumerate(family.members):
         fingerprint = text.removeprefix("$").upper()
         if not FINGERPRINT.fullmatch(text):
             yield error(
                 ("relays", "family", "members", at),
-                f"{quote(text)} is no fingerprint of a relay",
-                "give 40 hexadecimal digits, as in the relay's file fingerprint",
+                f"{quote_value(text)} is no fingerprint of a relay",
+                "Give 40 hexadecimal digits, as in the relay's file fingerprint",
             )
         elif fingerprint in seen:
-            yield error(("relays", "family", "members", at), "it is there twice", "remove one")
+            yield error(("relays", "family", "members", at), "it is there twice", "Remove one")
         seen.add(fingerprint)
     if site.relays.count > 1 and not family.ids and not family.members:
         yield advice(
             ("relays",),
             "no family is named, and circuits must not pass two relays of one operator",
-            "make a key with `tor --keygen-family` and add its id to family.ids",
+            "Make a key with `tor --keygen-family` and add its id to family.ids",
         )
 
 

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
-from firstboot.site.rules.finding import Remark, error, for_documentation, warning
+from firstboot.site.rules.finding import Finding, error, for_documentation, warning
 from firstboot.site.rules.overlap import overlaps
 from firstboot.site.rules.special import purpose_of
 
@@ -15,12 +15,12 @@ LONGEST = {4: 24, 6: 48}
 SHORTEST = {4: 8, 6: 16}
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     if not site.scopes:
         yield error(
             ("scopes",),
             "there is none",
-            "name the prefixes that your registry assigned to you, a /24 and a /48 for example",
+            "Name the prefixes that your registry assigned to you, a /24 and a /48 for example",
         )
         return
     yield from _one_by_one(site)
@@ -28,13 +28,13 @@ def check(site: Site) -> Iterator[Remark]:
         (scope, ("scopes", at)) for at, scope in enumerate(site.scopes)
     ):
         if inner == outer:
-            yield error(key, f"{inner} is there twice", "remove one of the two")
+            yield error(key, f"{inner} is there twice", "Remove one of the two")
         else:
-            yield error(key, f"{inner} is a part of {outer}", "name the larger one alone")
+            yield error(key, f"{inner} is a part of {outer}", "Name the larger one alone")
     yield from _families(site)
 
 
-def _one_by_one(site: Site) -> Iterator[Remark]:
+def _one_by_one(site: Site) -> Iterator[Finding]:
     for at, scope in enumerate(site.scopes):
         key = ("scopes", at)
         longest, shortest = LONGEST[scope.version], SHORTEST[scope.version]
@@ -43,37 +43,37 @@ def _one_by_one(site: Site) -> Iterator[Remark]:
                 key,
                 f"a /{scope.prefixlen} is too small: other networks accept nothing longer than "
                 f"/{longest}",
-                f"name the whole /{longest} that it is a part of, if it is yours, or obtain one",
+                f"Name the whole /{longest} that it is a part of, if it is yours, or obtain one",
             )
         special = purpose_of(scope)
         if special and special.documents(scope):
-            yield for_documentation(site, key, str(scope), "name the prefix that is yours")
+            yield from for_documentation(site, key, str(scope), "Name the prefix that is yours")
         elif scope.prefixlen < shortest:
             yield error(
                 key,
                 f"a /{scope.prefixlen} is larger than what any operator is given",
-                "look for a digit that is missing in the prefix length",
+                "Look for a digit that is missing in the prefix length",
             )
         elif special:
             yield error(
                 key,
                 f"{scope} is, or has in it, space for {special.purpose}",
-                "name the prefix that your registry assigned to you",
+                "Name the prefix that your registry assigned to you",
             )
 
 
-def _families(site: Site) -> Iterator[Remark]:
+def _families(site: Site) -> Iterator[Finding]:
     if not any(isinstance(scope, IPv4Network) for scope in site.scopes):
         yield error(
             ("scopes",),
             "there is no IPv4 scope, and Tor relays reach each other over IPv4",
-            "add an IPv4 scope, a /24 at least; some are lent by universities and other operators",
+            "Add an IPv4 scope, a /24 at least; some are lent by universities and other operators",
         )
     elif all(isinstance(scope, IPv4Network) for scope in site.scopes):
         yield warning(
             ("scopes",),
             "there is no IPv6 scope, so the relays are exits to the IPv4 Internet alone",
-            "ask the registry for a /48; it costs little or nothing beside an ASN",
+            "Ask the registry for a /48; it costs little or nothing beside an ASN",
         )
     try:
         allot(site)
@@ -81,5 +81,5 @@ def _families(site: Site) -> Iterator[Remark]:
         yield error(
             ("scopes",),
             f"there is no room for the plan: {reason}",
-            "put a larger scope first in its family, or run fewer relays",
+            "Put a larger scope first in its family, or run fewer relays",
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from firstboot.core.guessing import strength
 from firstboot.site.model import Site
-from firstboot.site.rules.finding import Remark, error, warning
+from firstboot.site.rules.finding import Finding, error, warning
 
 ALLOWED = re.compile(r"[!%&(-\[\]-_a-~]*")
 SHORTEST = 12
@@ -21,7 +21,7 @@ BITS = 48
 """What guessing has to cost at least, for someone who knows what people choose."""
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     known = [site.operator.name, str(site.asn)]
     first: dict[str, int] = {}
     for at, peer in enumerate(site.peers):
@@ -29,12 +29,12 @@ def check(site: Site) -> Iterator[Remark]:
         if secret is None:
             continue
         key = ("peers", at, "md5")
-        remedy = "agree on another one with the peer: `openssl rand -base64 18 | tr +/ xy`"
+        remedy = "Agree on another one with the peer: `openssl rand -base64 18 | tr +/ xy`"
         if not ALLOWED.fullmatch(secret):
             yield error(
                 key,
                 "the secret has characters that files of configuration do not agree on",
-                "use letters, digits and punctuation of ASCII, but no space, quote, \\, `, $ or #",
+                "Use letters, digits and punctuation of ASCII, but no space, quote, \\, `, $ or #",
             )
         if len(secret.encode(errors="replace")) > LONGEST:
             yield error(key, f"the secret is longer than {LONGEST} bytes, which TCP allows", remedy)

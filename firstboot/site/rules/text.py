@@ -13,9 +13,11 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from firstboot.core.document import Key, quote
+from firstboot.core.characters import name_of, oddity
+from firstboot.core.document import Key
+from firstboot.core.fault import quote_value
 from firstboot.site.model import Site
-from firstboot.site.rules.finding import Remark, advice, error, warning
+from firstboot.site.rules.finding import Finding, advice, error, warning
 from firstboot.site.rules.limits import LONGEST
 from firstboot.site.rules.syntax import EMAIL, NAME, URL, is_host
 
@@ -25,7 +27,7 @@ LONGEST_PROSE = 200
 LONGEST_URL = 250
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     for key, text in _texts(site, ()):
         yield from _any(key, text)
     operator = site.operator
@@ -47,8 +49,8 @@ def check(site: Site) -> Iterator[Remark]:
         if not EMAIL.fullmatch(address):
             yield error(
                 key,
-                f"{quote(address)} is no address for mail",
-                "give one such as abuse@example.org",
+                f"{quote_value(address)} is no address for mail",
+                "Give one such as abuse@example.org",
             )
     yield from _urls(site)
     yield from _servers(site)
@@ -70,7 +72,7 @@ def _texts(part: Any, key: Key) -> Iterator[tuple[Key, str]]:
             yield from _texts(getattr(part, field.name), (*key, field.name))
 
 
-def _any(key: Key, text: str) -> Iterator[Remark]:
+def _any(key: Key, text: str) -> Iterator[Finding]:
     wrong = next(
         (
             c
@@ -80,83 +82,80 @@ def _any(key: Key, text: str) -> Iterator[Remark]:
         None,
     )
     if wrong is not None:
-        name = unicodedata.name(wrong, f"U+{ord(wrong):04X}").lower()
-        what = "a line break" if wrong in "\n\r\x85\u2028\u2029" else f"the character {name}"
-        yield error(
-            key,
-            f"it has {what} in it, which could end a string or a line of a configuration",
-            "write it without; for an apostrophe, ’ will do",  # noqa: RUF001
-        )
+        yield error(key, *_wrong(wrong))
     if len(text) > LONGEST:
-        yield error(key, f"it has {len(text)} characters", f"use {LONGEST} at most")
+        yield error(key, f"it has {len(text)} characters", f"Use {LONGEST} at most")
 
 
-def _prose(key: Key, text: str) -> Iterator[Remark]:
+def _wrong(char: str) -> tuple[str, str]:
+    """Why the character `char` cannot be in a text, and what to do."""
+    odd = oddity(char)
+    if odd:
+        return f"there is {odd.name} in the text, {odd.why}", odd.remedy
+    if char in "\n\r\t":
+        name = "a tab" if char == "\t" else "a line break"
+        return f"there is {name} in the text, which could end a line of configuration", "Delete it"
+    reason = f"there is {name_of(char)} in the text, which could end a string of configuration"
+    if char == "'":
+        return reason, "Write the apostrophe ’ instead"  # noqa: RUF001
+    return reason, "Write the text without it"
+
+
+def _prose(key: Key, text: str) -> Iterator[Finding]:
     wrong = next(
         (c for c in text if c not in PUNCTUATION and unicodedata.category(c)[0] not in "LMN"), None
     )
     if not text.strip():
-        yield error(key, "it is empty", "say it in a few words")
+        yield error(key, "it is empty", "Say it in a few words")
     elif text != text.strip() or len(text) > LONGEST_PROSE:
         yield error(
             key,
             f"it has more than {LONGEST_PROSE} characters, or spaces around it",
-            "shorten it",
+            "Shorten it",
         )
     elif wrong is not None and wrong not in FORBIDDEN and unicodedata.category(wrong)[0] != "C":
         yield error(
             key,
-            f"it has {quote(wrong)} in it",
-            "use letters, digits, spaces and plain punctuation",
+            f"it has {quote_value(wrong)} in it",
+            "Use letters, digits, spaces and plain punctuation",
         )
 
 
-def _name(key: Key, text: str) -> Iterator[Remark]:
+def _name(key: Key, text: str) -> Iterator[Finding]:
     if not NAME.fullmatch(text):
         yield error(
             key,
-            f"{quote(text)} is no name",
-            "use 1 to 31 letters, digits, dots, hyphens and underscores of ASCII",
+            f"{quote_value(text)} is no name",
+            "Use 1 to 31 letters, digits, dots, hyphens and underscores of ASCII",
         )
 
 
-def _urls(site: Site) -> Iterator[Remark]:
+def _urls(site: Site) -> Iterator[Finding]:
     url = site.operator.url
     key: Key = ("operator", "url")
     if not URL.fullmatch(url) or len(url) > LONGEST_URL:
         yield error(
-            key, f"{quote(url)} is no URL of the web", "give one such as https://example.org"
+            key, f"{quote_value(url)} is no URL of the web", "Give one such as https://example.org"
         )
     elif url.startswith("http:"):
-        yield advice(key, "it is not encrypted on its way", "serve it by HTTPS")
-    releases = site.upgrade.url
-    if releases is not None and (
-        not URL.fullmatch(releases)
-        or not releases.startswith("https:")
-        or len(releases) > LONGEST_URL
-    ):
-        yield error(
-            ("upgrade", "url"),
-            f"{quote(releases)} is no HTTPS URL",
-            "give one such as https://example.org/releases, or leave it out",
-        )
+        yield advice(key, "it is not encrypted on its way", "Serve it by HTTPS")
 
 
-def _servers(site: Site) -> Iterator[Remark]:
+def _servers(site: Site) -> Iterator[Finding]:
     servers = site.clock.servers
     key: Key = ("clock", "servers")
     if not servers:
         yield error(
             key,
             "there is none; Tor and DNSSEC fail when the clock is wrong",
-            "name some, or leave the key out",
+            "Name some, or leave the key out",
         )
     for at, server in enumerate(servers):
         if not is_host(server):
             yield error(
                 (*key, at),
-                f"{quote(server)} is neither a host name nor an address",
-                "give one such as ntp.example.org",
+                f"{quote_value(server)} is neither a host name nor an address",
+                "Give one such as ntp.example.org",
             )
         elif server.lower() in {other.lower() for other in servers[:at]}:
-            yield warning((*key, at), f"{server} is there twice", "name another one")
+            yield warning((*key, at), f"{server} is there twice", "Name another one")

@@ -1,38 +1,48 @@
 """Waivers, and the version of the site file: what the other rules rest on."""
 
+import difflib
 from collections.abc import Iterator
 
 from firstboot.core.document import quote
 from firstboot.site.model import SCHEMA, PortRole, Site
 from firstboot.site.registries import ADDRESSES, NUMBERS
-from firstboot.site.rules.finding import Remark, advice, error
+from firstboot.site.rules.finding import Finding, advice, error
 
 KNOWN = ("no_management", "documentation")
 
 
-def check(site: Site) -> Iterator[Remark]:
+def check(site: Site) -> Iterator[Finding]:
     yield from check_schema(site.schema)
     for name, reason in site.waivers.items():
         key = ("waivers", name)
         if name not in KNOWN:
-            yield error(key, f"{quote(name)} is no waiver", "use one of " + ", ".join(KNOWN))
+            yield error(key, f"there is no rule {quote(name)} to set aside", _known(name))
         elif not reason.strip():
-            yield error(key, "it gives no reason, so it waives nothing", "say why, in a sentence")
+            reason = "the waiver gives no reason, so the rule is not set aside"
+            yield error(key, reason, "Say in a sentence why the rule is set aside")
         elif name == "no_management" and _has_management(site):
-            yield advice(key, "there is a management port, with keys", "remove the waiver")
+            yield advice(key, "there is a management port, with keys", "Remove the waiver")
         elif name == "documentation" and not _has_documentation(site):
-            yield advice(key, "nothing in the site is for documentation", "remove the waiver")
+            yield advice(key, "nothing in the site is for documentation", "Remove the waiver")
 
 
-def check_schema(schema: int) -> Iterator[Remark]:
+def _known(name: str) -> str:
+    """What to write in place of the unknown waiver `name`."""
+    plain = name.lower().replace("-", "_")
+    near = [one for one in KNOWN if one.startswith(plain[:3])]
+    near = near or difflib.get_close_matches(plain, KNOWN, 1)
+    return f"Write {near[0]}" if near else "Write one of " + ", ".join(KNOWN)
+
+
+def check_schema(schema: int) -> Iterator[Finding]:
     if schema > SCHEMA:
         yield error(
             ("schema",),
             f"the file is of version {schema}, and this program knows versions up to {SCHEMA}",
-            "use the release that wrote the file, or a newer one",
+            "Use the release that wrote the file, or a newer one",
         )
     elif schema < 1:
-        yield error(("schema",), f"there is no version {schema}", f"write {SCHEMA}")
+        yield error(("schema",), f"there is no version {schema}", f"Write {SCHEMA}")
 
 
 def _has_management(site: Site) -> bool:

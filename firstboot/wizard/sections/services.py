@@ -39,14 +39,5 @@ SECTION = Section(
             form=Words(),
             default=_servers,
         ),
-        Question(
-            ("upgrade", "url"),
-            "Where releases are announced",
-            "With none, you upgrade by hand.",
-            hint="or none",
-            example="https://example.org/releases",
-            optional=True,
-            default=fixed(None),
-        ),
     ),
 )

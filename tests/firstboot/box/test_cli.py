@@ -151,7 +151,7 @@ def test_a_refusal_is_one_line_and_status_1(
         told = capsys.readouterr()
         assert "asn: expected an ASN" in told.out
         assert told.err.count("\n") == 1
-        assert told.err.startswith(f"exitisp: {path}: expected a site without errors")
+        assert told.err.startswith(f"exitisp: {path}: the site has ")
     assert cli.main(["raise"]) == 1
     assert "exitisp: this box: expected a configuration" in capsys.readouterr().err
 

@@ -68,7 +68,7 @@ def read(text: str | bytes) -> Shape:
 def faults(text: str | bytes) -> list[tuple[int, str]]:
     with pytest.raises(Faulty) as caught:
         read(text)
-    return [(fault.line, f"{fault.expected} / {fault.found}") for fault in caught.value.faults]
+    return [(fault.line, f"{fault.problem}. {fault.remedy}") for fault in caught.value.faults]
 
 
 def test_a_document_becomes_its_shape() -> None:
@@ -95,9 +95,9 @@ def test_a_part_left_to_its_default_has_the_line_of_what_is_around_it() -> None:
     assert document.parse(FULL, "door.yaml", Shape).where("parts", 1, "size") == "door.yaml:8"
 
 
-@pytest.mark.parametrize("text", ["no", "1.10", "0644", "2020-01-01", "12:30", "!!int 7", "0x10"])
+@pytest.mark.parametrize("text", ["no", "1.10", "0644", "2020-01-01", "12:30", "0x10"])
 def test_text_stays_text_however_yaml_would_read_it(text: str) -> None:
-    assert read(f"title: {text}").title == text.removeprefix("!!int ")
+    assert read(f"title: {text}").title == text
 
 
 def test_quotes_make_an_empty_text_and_a_tilde_text() -> None:
@@ -111,37 +111,37 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("title: a\nsize: 1", 2, "the unknown key 'size'"),
-        ("title: a\ncount: 1\ncount: 2", 3, "'count' twice"),
-        ("\ncount: 1", 2, "the key 'title' / none"),
-        ("title:", 1, "text / nothing"),
-        ("title: [a]", 1, "text / a list"),
-        ("title: a\ncount: 1.5", 2, "a whole number / '1.5'"),
-        ("title: a\ncount: 0x10", 2, "a whole number / '0x10'"),
-        ("title: a\ncount: " + "9" * 10_000, 2, "a whole number / '999"),
-        ("title: a\non: 1", 2, "yes or no / '1'"),
-        ("title: a\ncolour: blue", 2, "one of red, green / 'blue'"),
-        ("title: a\nparts: {}", 2, "a list / a mapping"),
-        ("title: a\nparts:\n- name: b\n  size: 3", 4, "an even number / '3'"),
-        ("title: a\nlabels: []", 2, "a mapping (key: value) / a list"),
-        ("title: a\nlabels: {[b]: c}", 2, "a plain key / a list"),
-        ("title: a\nclass_: b", 2, "the unknown key 'class_'"),
-        ("title: a\n--- \ntitle: b", 2, "single document"),
-        ("title: a\n  b: c", 2, "mapping values are not allowed"),
-        ("title: 'a\n\n", 3, "unexpected end of stream"),
-        ("title: a\ncount: &x 1", 2, "an anchor or alias"),
-        ("title: a\nnote: *x", 2, "an anchor or alias"),
+        ("title: a\nsize: 1", 2, "the key 'size' cannot be at the top level. Move it to parts"),
+        ("title: a\ncount: 1\ncount: 2", 3, "'count' is there twice, first in line 2"),
+        ("\ncount: 1", 2, "the key 'title' is missing"),
+        ("title:", 1, "there is no value, and a text is expected"),
+        ("title: [a]", 1, "there is a list where a text is expected"),
+        ("title: a\ncount: 1.5", 2, "'1.5' is not a whole number"),
+        ("title: a\ncount: 0x10", 2, "Write 16"),
+        ("title: a\ncount: " + "9" * 10_000, 2, "'999"),
+        ("title: a\non: 1", 2, "Write yes"),
+        ("title: a\ncolour: blue", 2, "'blue' is not one of red or green"),
+        ("title: a\nparts: {}", 2, "where a list is expected"),
+        ("title: a\nparts:\n- name: b\n  size: 3", 4, "'3' is not an even number"),
+        ("title: a\nlabels: []", 2, "not a mapping"),
+        ("title: a\nlabels: {[b]: c}", 2, "used as a key"),
+        ("title: a\nclass_: b", 2, "the key 'class_' is unknown"),
+        ("title: a\n--- \ntitle: b", 2, "second YAML document"),
+        ("title: a\n  b: c", 2, "indented further than line 1"),
+        ("title: 'a\n\n", 1, "not closed"),
+        ("title: a\ncount: &x 1", 2, "YAML anchor"),
+        ("title: a\nnote: *x", 2, "YAML alias"),
         ('title: a\nnote: "\\ud800"', 2, "half a character"),
         ('title: "\\UFFFFFFFF"', 1, "out of range"),
         ("%YAML " + "1" * 5000 + ".1\n---\ntitle: a", 1, "out of range"),
-        ("", 1, "a document / an empty file"),
-        ("# nothing\n", 1, "a document / an empty file"),
+        ("", 1, "the file is empty"),
+        ("# nothing\n", 1, "the file is empty"),
     ],
 )
 def test_a_fault_is_told_with_its_line(text: str, line: int, told: str) -> None:
     ((found, message),) = faults(text)
     assert found == line
-    assert told.replace("an anchor", "a YAML anchor") in message
+    assert told in message
 
 
 def test_all_faults_are_told_at_once_and_in_order() -> None:
@@ -153,19 +153,19 @@ def test_the_message_is_the_first_fault_and_how_many_more() -> None:
     with pytest.raises(Refusal) as caught:
         read("title: a\ncount: x\non: maybe")
     assert str(caught.value) == (
-        "door.yaml:2: expected a whole number at count, found 'x' (1 more like it); "
-        "correct the file and try again."
+        "door.yaml:2:8: count: 'x' is not a whole number. Write a whole number. "
+        "The file has 1 more mistake."
     )
 
 
 @pytest.mark.parametrize(
     ("data", "line", "told"),
     [
-        (b"title: a\nnote: \xff", 2, "the byte 0xff"),
+        (b"title: a\nnote: \xff", 2, "0xff is not UTF-8; in Latin-1 (Windows-1252) it would be ÿ"),
         (b"\xef\xbb\xbftitle: \xfe", 1, "the byte 0xfe"),
-        ("title: a\nnote: é".encode("utf-16"), 1, "the byte 0xff"),
-        (b"title: a\nnote: b\0", 2, "a character that YAML does not allow"),
-        ("# é\n# é\n\ntitle: \x07".encode(), 4, "a character that YAML does not allow"),
+        ("title: a\nnote: é".encode("utf-16"), 1, "in UTF-16"),
+        (b"title: a\nnote: b\0", 2, "NUL"),
+        ("# é\n# é\n\ntitle: \x07".encode(), 4, "U+0007"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_line(data: bytes, line: int, told: str) -> None:
@@ -178,12 +178,12 @@ def test_what_is_no_text_is_refused_with_its_line(data: bytes, line: int, told: 
 def test_deep_nesting_is_refused_at_once(part: str) -> None:
     ((line, message),) = faults(part * (document.LARGEST // len(part)))
     assert line == 1
-    assert "few levels" in message
+    assert "nested deeper than" in message
 
 
 def test_more_than_a_person_would_write_is_refused() -> None:
     ((_, message),) = faults(b"#" * (document.LARGEST + 1))
-    assert f"at most {document.LARGEST} bytes" in message
+    assert f"larger than {document.LARGEST} bytes" in message
 
 
 def test_a_long_document_within_the_limit_is_read() -> None:
@@ -199,14 +199,14 @@ def test_a_message_is_one_line_whatever_the_keys_are() -> None:
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yaml"):
-        with pytest.raises(Refusal, match="a readable YAML file"):
+        with pytest.raises(Refusal, match=r"folder|cannot be read"):
             document.load(path, Shape)
 
 
 def test_a_file_is_named_in_its_faults(tmp_path: Path) -> None:
     path = tmp_path / "door.yaml"
     path.write_text("title: a\nsize: 2\n")
-    with pytest.raises(Faulty, match=r"door\.yaml:2: expected one of the keys title, count"):
+    with pytest.raises(Faulty, match=r"door\.yaml:2:1: the key 'size' cannot be"):
         document.load(path, Shape)
 
 

@@ -30,7 +30,6 @@ from firstboot.site.model import (
     Relays,
     Site,
     Strictness,
-    Upgrade,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -153,7 +152,6 @@ SITES = st.builds(
         profiles=st.dictionaries(TEXT, TEXT, max_size=3),
         settings=st.dictionaries(TEXT, INTEGERS, max_size=3),
     ),
-    upgrade=st.builds(Upgrade, url=st.none() | TEXT),
     clock=st.just(Clock()) | st.builds(Clock, servers=some(TEXT)),
     waivers=st.dictionaries(
         st.sampled_from(["documentation", "no_management", "k" * 2000]) | TEXT, TEXT, max_size=3

@@ -63,10 +63,10 @@ def test_all_sites_are_checked_before_errors_end_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = site(tmp_path, ("asn: 64511", "asn: 23456"))
-    with pytest.raises(Refusal, match=r"site\.yaml: expected a site without errors, found 1 error"):
+    with pytest.raises(Refusal, match=r"site\.yaml: the site has 1 error"):
         check_sites([wrong, ONE])
     told = capsys.readouterr().out.splitlines()
-    assert any(line.startswith(f"{wrong}:15: error: asn: AS23456 is AS_TRANS") for line in told)
+    assert any(line.startswith(f"{wrong}:15: asn: AS23456 is AS_TRANS") for line in told)
     assert [line for line in told if line.startswith(f"{ONE}: 0 errors, 0 warnings, ")]
 
 
@@ -104,7 +104,7 @@ def test_a_site_with_errors_is_not_rendered_and_its_findings_are_told(
     tmp_path: Path, overlays: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wrong = site(tmp_path, ("asn: 64511", "asn: 23456"))
-    with pytest.raises(Refusal, match="expected a site without errors"):
+    with pytest.raises(Refusal, match=r"the site has [0-9]+ error"):
         render_site(wrong, tmp_path / "out", BOX, overlays)
     assert "AS_TRANS" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
@@ -218,7 +218,7 @@ def test_a_site_differs_in_nothing_from_itself(
 def test_a_difference_with_a_faulty_site_is_refused(tmp_path: Path, overlays: Path) -> None:
     wrong = site(tmp_path, ("asn: 64511", "asn: 23456"))
     for pair in ((ONE, wrong), (wrong, ONE)):
-        with pytest.raises(Refusal, match="expected a site without errors"):
+        with pytest.raises(Refusal, match=r"the site has [0-9]+ error"):
             show_difference(*pair, BOX, overlays)
 
 

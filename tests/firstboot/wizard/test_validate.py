@@ -30,7 +30,7 @@ def reasons(answers: Tree, key: tuple[str | int, ...], value: Any) -> str:
 def test_an_answer_is_judged_before_anything_else_is_known() -> None:
     assert "no address for mail" in reasons({}, ("operator", "abuse"), "nobody")
     assert reasons({}, ("operator", "abuse"), "a@example.org") == ""
-    assert "found 'x'" in reasons({}, ("asn",), "x")
+    assert "'x' is not an AS number" in reasons({}, ("asn",), "x")
 
 
 def test_an_answer_is_not_blamed_for_what_was_not_asked_yet() -> None:
@@ -52,8 +52,8 @@ def test_an_answer_is_not_blamed_for_what_was_not_asked_yet() -> None:
         (("ports", 1, "name"), "transit", "is the name of two ports"),
         (("ports", 2, "addresses"), ["198.51.100.1/26"], "is an address of the box in the plan"),
         (("peers", 0, "asn"), "64511", "is the site's own"),
-        (("relays", "count"), "999", "999 relays"),
-        (("management", "networks"), ["10.0.0.0/8", "10.0.0.1/8"], "without bits of a host"),
+        (("relays", "count"), "999", "999 is not between 1 and 256"),
+        (("management", "networks"), ["10.0.0.0/8", "10.0.0.1/8"], "host bits"),
         (("peers", 0, "md5"), "short", "shorter than 12"),
         (("waivers", "documentation"), "  ", "empty"),
     ],

@@ -54,7 +54,7 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
         ([("asn: 64500", "asn: 64496")], WARNING, "peers[2].role", "is also a transit here"),
         ([("irr: AS-NEIGHBOUR", "irr: NEIGHBOUR")], ERROR, "peers[2].irr", "no as-set"),
         ([("irr: AS-NEIGHBOUR", "irr: 'AS-X | sh'")], ERROR, "peers[2].irr", "no as-set"),
-        ([("irr: AS-NEIGHBOUR", "max_prefix: 0")], ERROR, "peers[2].max_prefix", "no sensible"),
+        ([("irr: AS-NEIGHBOUR", "max_prefix: 0")], ERROR, "peers[2].max_prefix", "not between"),
         ([("irr: AS-NEIGHBOUR", "max_prefix: 900000")], WARNING, "peers[2].max_prefix", "leaks"),
         ([(UPSTREAM, f"{UPSTREAM}\n    max_prefix: 1000")], WARNING, "peers[0].max_prefix",
          "closed"),

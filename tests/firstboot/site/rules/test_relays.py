@@ -28,9 +28,9 @@ def with_relays(text: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("changes", "severity", "key", "reason"),
     [
-        ([(COUNT, "  count: 0\n")], ERROR, "relays.count", "0 relays"),
-        ([(COUNT, "  count: -3\n")], ERROR, "relays.count", "-3 relays"),
-        ([(COUNT, "  count: 257\n")], ERROR, "relays.count", "257 relays"),
+        ([(COUNT, "  count: 0\n")], ERROR, "relays.count", "0 is not between 1 and 256"),
+        ([(COUNT, "  count: -3\n")], ERROR, "relays.count", "-3 is not between 1 and 256"),
+        ([(COUNT, "  count: 257\n")], ERROR, "relays.count", "257 is not between 1 and 256"),
         ([(NAME, "nickname: AVeryLongNameOfExit{n}")], ERROR, "relays.nickname",
          "relay 1 would be 'AVeryLongNameOfExit1', which is longer than 19"),
         ([(NAME, "nickname: AnExactlyNineteen{n}"), (COUNT, "  count: 100\n")], ERROR,
@@ -43,9 +43,9 @@ def with_relays(text: str) -> tuple[str, str]:
         ([with_relays("contact_info: a@example.org")], ADVICE, "relays.contact_info", "CIISS"),
         ([with_relays("contact_info: 'a@example.org # b'")], ERROR, "relays.contact_info", "#"),
         ([with_relays("contact_info: ''")], ERROR, "relays.contact_info", "empty"),
-        ([with_relays("bandwidth_mbit: 0")], ERROR, "relays.bandwidth_mbit", "0 Mbit/s"),
+        ([with_relays("bandwidth_mbit: 0")], ERROR, "relays.bandwidth_mbit", "0 is not between"),
         ([with_relays("bandwidth_mbit: 5")], WARNING, "relays.bandwidth_mbit", "less than"),
-        ([with_relays("bandwidth_mbit: 999999")], ERROR, "relays.bandwidth_mbit", "no speed"),
+        ([with_relays("bandwidth_mbit: 999999")], ERROR, "relays.bandwidth_mbit", "is not between"),
         ([with_relays("rules: [accept *:80]")], ERROR, "relays.rules", "the policy is reduced"),
         ([with_relays("policy: own")], ERROR, "relays.rules", "there are no rules"),
         ([with_relays("policy: own\n  rules: [accept *:80, allow *:443]")], ERROR,
@@ -125,7 +125,7 @@ def test_relays_without_a_family_get_advice_and_a_single_one_needs_none() -> Non
 def test_the_resolvers_cache_has_a_size_that_fits_a_machine() -> None:
     for size in ("0", "15", "-1", "99999999"):
         findings = found(("cache_mib: 2048", f"cache_mib: {size}"), of=SIX)
-        assert says(findings, ERROR, "dns.cache_mib", "no size of a cache")
+        assert says(findings, ERROR, "dns.cache_mib", "is not between 16 and 262144")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,6 @@ def test_rules_that_tor_does_not_take_are_refused(text: str) -> None:
         ("asn: 64511\n", "asn: 64511\nclock: {servers: []}\n", "clock.servers"),
         ("asn: 64511\n", "asn: 64511\nclock: {servers: [a b]}\n", "clock.servers[0]"),
         ("asn: 64511\n", "asn: 64511\nclock: {servers: [1.2.3]}\n", "clock.servers[0]"),
-        ("asn: 64511\n", "asn: 64511\nupgrade: {url: 'http://example.org'}\n", "upgrade.url"),
     ],
 )
 def test_a_text_that_could_become_configuration_is_an_error(old: str, new: str, key: str) -> None:
