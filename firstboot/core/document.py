@@ -79,11 +79,10 @@ class Faulty(Refusal):
     def __init__(self, name: str, faults: list[Fault]) -> None:
         self.faults = sorted(faults, key=lambda fault: (fault.line, fault.column))
         first = self.faults[0]
-        where = f"{name}:{first.line}" + (f":{first.column}" if first.column else "")
         about = f"{spell(first.key)}: " if first.key else ""
         more = len(faults) - 1
         others = f". The file has {more} more mistake{'s' * (more > 1)}" if more else ""
-        super().__init__(where, about + first.problem, first.remedy + others)
+        super().__init__(f"{name}:{first.line}", about + first.problem, first.remedy + others)
 
 
 def load(path: Path, shape: type[Shape]) -> Document[Shape]:

@@ -205,9 +205,9 @@ def test_an_unknown_owner_is_named_with_its_line(
 @pytest.mark.parametrize(
     ("recipe", "line", "told"),
     [
-        ("colour: red", 2, "the unknown key 'colour'"),
-        ("files:\n- path: a\n  own: root", 4, "the unknown key 'own'"),
-        ("drop:\n- path: usr/src", 3, "the key 'reason' at drop[0], found none"),
+        ("colour: red", 2, "the key 'colour' is unknown"),
+        ("files:\n- path: a\n  own: root", 4, "the key 'own' is unknown"),
+        ("drop:\n- path: usr/src", 3, "the key 'reason' is missing"),
         ("files:\n- path: a\n  mode: rwx", 4, "octal digits"),
         ("files:\n- path: a\n  mode: '99'", 4, "octal digits"),
         ("directories:\n- path: ../a", 3, "'.' or '..'"),

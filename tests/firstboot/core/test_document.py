@@ -153,7 +153,7 @@ def test_the_message_is_the_first_fault_and_how_many_more() -> None:
     with pytest.raises(Refusal) as caught:
         read("title: a\ncount: x\non: maybe")
     assert str(caught.value) == (
-        "door.yaml:2:8: count: 'x' is not a whole number. Write a whole number. "
+        "door.yaml:2: count: 'x' is not a whole number. Write a whole number. "
         "The file has 1 more mistake."
     )
 
@@ -206,7 +206,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_file_is_named_in_its_faults(tmp_path: Path) -> None:
     path = tmp_path / "door.yaml"
     path.write_text("title: a\nsize: 2\n")
-    with pytest.raises(Faulty, match=r"door\.yaml:2:1: the key 'size' cannot be"):
+    with pytest.raises(Faulty, match=r"door\.yaml:2: the key 'size' cannot be"):
         document.load(path, Shape)
 
 

@@ -139,7 +139,7 @@ def test_an_answer_that_does_not_fit_earlier_ones_is_refused(tmp_path: Path) -> 
     ]
     _, person = talk(empty(tmp_path), [*before, *answers])
     seen = " ".join(person.screen.split())
-    assert "Expected an address with its prefix length, such as 192.0.2.2/30" in seen
+    assert "'192.0.2.2' has no prefix length. Write it with" in seen
     assert "198.51.100.4/30 is a part of the own scopes" in seen
     assert "192.0.2.0/30 is the network's own address" in seen
     assert person.prompts[-1].startswith("Largest packet")
@@ -349,11 +349,11 @@ def test_a_site_that_is_reconfigured_is_shown_and_saved_as_it_is(tmp_path: Path)
 @pytest.mark.parametrize(
     ("wrong", "prompt", "told"),
     [
-        (("asn: 64511", "asn: 64512x"), "Your AS number", "found '64512x'"),
+        (("asn: 64511", "asn: 64512x"), "Your AS number", "'64512x' is not an AS number"),
         (("asn: 64511", "asn: 64513"), "Your AS number", "is for private use"),
         (("192.0.2.2/30", "192.0.2.0/30"), "Addresses of this port", "the network's own address"),
-        (("asn: 64496", "asn: seven"), "Its AS number", "found 'seven'"),
-        (("  count: 4", "  count: 999"), "How many relays", "999 relays"),
+        (("asn: 64496", "asn: seven"), "Its AS number", "'seven' is not an AS number"),
+        (("  count: 4", "  count: 999"), "How many relays", "999 is not between 1 and 256"),
         (("  abuse: abuse@example.org", "  abuse: nobody"), "Mail address for complaints", "mail"),
         (("asn: 64511", ""), "Your AS number", ""),
         (("    role: exchange", "    role: swap"), "What it leads to", "one of transit"),
@@ -372,7 +372,9 @@ def test_the_number_of_a_wrong_value_is_told(tmp_path: Path) -> None:
     before = until(conversation(site_of(ONE)), "Your prefixes")
     script = [*before, ("Your prefixes", "198.51.100.0/24 2001:db8::1/48")]
     _, person = talk(empty(tmp_path), script)
-    assert "!! No: Number 2: Expected a prefix without bits of a host" in person.screen
+    assert (
+        "!! No: Number 2: '2001:db8::1/48' has bits set behind the prefix length" in person.screen
+    )
 
 
 def test_no_line_and_no_screen_is_larger_than_the_terminal(tmp_path: Path) -> None:
