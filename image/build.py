@@ -169,7 +169,7 @@ def provide(
     place = cache / "packages"
     if inputs.wizard is not Freezing.PACKAGED:
         return obtain(inputs.packages, inputs.overlays, base, place), inputs.wizard, ()
-    obtained = obtain(inputs.packages, [*inputs.overlays, packaged.asking()], base, place)
+    obtained = obtain(inputs.packages, [*inputs.overlays, packaged.python_overlay()], base, place)
     installed, python = packaged.divide(obtained.packages, inputs.overlays, base_shlibs(base))
     libraries = base_libraries(base)
     wizard = freeze(Target.FREEBSD, cache / "freeze", python=python, base=libraries)

@@ -1,7 +1,7 @@
-"""The wizard frozen: one program for the target, made on a Linux host.
+"""Freezes the wizard into one program for the target system, on a Linux host.
 
-PyInstaller analyses the program with this host's Python; for FreeBSD the target's standard
-library, libpython and bootloader take the place of the host's.
+PyInstaller analyses the program with this host's Python. For FreeBSD the target's standard library,
+libpython and bootloader replace the host's.
 """
 
 from image.freeze.freezing import freeze

@@ -1,4 +1,4 @@
-"""PyInstaller's analysis of the program, in a process of its own, and what must hold of it."""
+"""Runs PyInstaller's analysis of the program in a separate process, and checks the result."""
 
 import ast
 import os
@@ -17,16 +17,17 @@ EXCLUDED = (
     *("asyncio", "ctypes", "multiprocessing", "ssl", "sqlite3", "tkinter", "typing_extensions"),
     *("lib2to3", "pip", "pkg_resources", "pydoc_data", "setuptools", "test", "xmlrpc"),
 )
-"""C halves of packages that have a Python half too, so that the program behaves alike on every
-target; and what others import for purposes that the wizard does not have."""
+"""Modules that stay out: C halves of packages that also have a Python half, so that the program
+
+have."""
 
 ALWAYS = frozenset({"sys", "builtins", "marshal", "gc", "_imp", "_thread", "_warnings", "posix"})
-"""Modules that are part of every interpreter and that no build's list names."""
+"""Modules that every interpreter has and that no build lists."""
 
 
 def analyse(parameters: Parameters, work: Path) -> Found:
-    """Freeze into the folder `work`, in a process and with an environment of its own; what was
-    found. Raises Refusal, also for a module of the program that is not in it."""
+    """Freeze into the folder `work`, in a separate process with a clean environment. Return what
+    was found. Raises Refusal, also if a module of the program could not be imported."""
     parameters.save(work / "parameters.json")
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -43,32 +44,32 @@ def analyse(parameters: Parameters, work: Path) -> Found:
     command += [str(Path(__file__).with_name("program.spec")), "--", str(work / "parameters.json")]
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True)
     if done.returncode or not (work / FOUND).exists():
+        last_line = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise Refusal(
             "PyInstaller",
-            expected="it to freeze the wizard",
-            found=(done.stderr.strip().splitlines() or ["no word"])[-1][:300],
-            remedy="see that every module of firstboot can be imported",
+            f"it could not freeze the wizard: {last_line[:300]}",
+            "Check that every module of firstboot can be imported",
         )
     found = Found.load(work / FOUND)
     if missing := set(parameters.modules) - found.modules.keys():
         raise Refusal(
             f"the module {min(missing)}",
-            expected="one that can be imported",
-            found="an error in it, or in what imports it",
-            remedy="import it in Python to see, and correct it",
+            "it cannot be imported, because of an error in it or in a module that it imports",
+            "Import it in Python to see the error, and correct it",
         )
     return found
 
 
 def absent(interpreter: Interpreter) -> list[str]:
-    """Modules of this host's standard library that the target's does not have."""
+    """Return the modules of this host's standard library that the target does not have."""
     there = {path.stem for path in interpreter.stdlib.iterdir()}
     there |= {*interpreter.builtin, *interpreter.extensions, *sys.builtin_module_names}
     return sorted(sys.stdlib_module_names - there)
 
 
 def check_imports(program: Program, found: Found, compiled: Collection[str]) -> None:
-    """Raises Refusal if firstboot imports what is no Python and is not among `compiled`."""
+    """Raises Refusal if firstboot imports an extension module that is neither always there nor in
+    `compiled`."""
     lacking = set(found.others) - ALWAYS - set(compiled) - found.modules.keys()
     for path, data in sorted(program.files.items()):
         if not path.endswith(".py"):
@@ -80,9 +81,9 @@ def check_imports(program: Program, found: Found, compiled: Collection[str]) -> 
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 names = [node.module]
             if missing := lacking.intersection(names):
+                listed = ", ".join(sorted(missing))
                 raise Refusal(
                     path,
-                    expected="imports that the target's Python has",
-                    found=", ".join(sorted(missing)),
-                    remedy="do without it, or use a Python that has it",
+                    f"it imports modules that the target's Python does not have: {listed}",
+                    "Do without them, or use a Python that has them",
                 )

@@ -1,7 +1,8 @@
-"""Things in the cache that took long to make: a folder each, verified whenever it is taken.
+"""A cache of things that take long to make. Each is a folder, and is verified whenever it is taken.
 
-A folder's name follows from all that decides its content, so it is never stale, only unused. Beside
-its files lies `contents.json`: {"files": {path: [mode, SHA-256 in hexadecimal]}, "facts": ...}.
+A folder's name is a hash of everything that decides its content, so it is never out of date, only
+unused. Beside its files lies `contents.json`: {"files": {path: [mode, SHA-256 in hexadecimal]},
+"facts": ...}.
 """
 
 import hashlib
@@ -22,18 +23,19 @@ from image.atomic_files import writing
 CONTENTS = "contents.json"
 
 UNUSED_DAYS = 14
-"""What nobody has taken for so long is removed."""
+"""A folder that was not used for this long is removed."""
 
 OF_A_KIND = 6
-"""So many are kept whose names are alike up to the last hyphen: those that were used last."""
+"""Of the folders whose names are alike up to the last hyphen this many are kept: those that were
+used last."""
 
 Files = dict[str, tuple[int, str]]
-"""Of a folder: path -> mode (07777) and SHA-256 in hexadecimal."""
+"""The files of a folder: path -> mode (07777) and SHA-256 in hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A folder of the shelf: its files, and the facts that were put down with it."""
+    """A folder of the cache: its files, and the facts that were stored with it."""
 
     folder: Path
     files: Files
@@ -41,13 +43,13 @@ class Kept:
 
 
 def key(*parts: object) -> str:
-    """A name for what follows from `parts`."""
+    """Return a name for something that is decided by `parts`."""
     text = "\n".join(str(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def take(place: Path) -> Kept | None:
-    """What is kept at `place`. None where nothing is, or what is there is not what was put there:
+    """Return what is cached at `place`. Returns None if nothing is there, or if it was changed;
     then it is removed."""
     try:
         told = json.loads((place / CONTENTS).read_bytes())
@@ -63,7 +65,7 @@ def take(place: Path) -> Kept | None:
 
 @contextmanager
 def making(place: Path) -> Iterator[Path]:
-    """A folder to make things in, beside `place`; it is gone afterwards, unless it was `put`."""
+    """Return a working folder beside `place`. It is removed at the end, unless it was `put`."""
     with writing(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         _remove_unused(place.parent)
@@ -75,8 +77,8 @@ def making(place: Path) -> Iterator[Path]:
 
 
 def put(made: Path, place: Path, facts: Mapping[str, Any]) -> Kept:
-    """Keep the folder `made`, with `facts`, at `place`; what another one put there meanwhile is
-    as good and stays. Raises Refusal where it cannot be written."""
+    """Move the folder `made`, with `facts`, to `place`. If another process put the same there
+    meanwhile, that one stays. Raises Refusal if it cannot be written."""
     files = listing(made)
     with writing(place):
         text = json.dumps({"files": files, "facts": facts}, indent=1, sort_keys=True)
@@ -91,7 +93,7 @@ def put(made: Path, place: Path, facts: Mapping[str, Any]) -> Kept:
 
 
 def listing(folder: Path) -> Files:
-    """Every file below `folder`. Raises ValueError for anything but files and folders."""
+    """Return every file below `folder`. Raises ValueError for anything but files and folders."""
     files: Files = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
@@ -105,10 +107,10 @@ def listing(folder: Path) -> Files:
     return files
 
 
-def _remove_unused(shelf: Path) -> None:
+def _remove_unused(cache: Path) -> None:
     oldest = time.time() - UNUSED_DAYS * 86400
     kinds: dict[str, list[tuple[float, Path]]] = {}
-    for place in shelf.iterdir():
+    for place in cache.iterdir():
         try:
             marked = place / CONTENTS
             used = (marked if marked.exists() else place).stat().st_mtime

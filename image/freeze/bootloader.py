@@ -1,8 +1,8 @@
-"""PyInstaller's bootloader for FreeBSD/amd64, compiled on any host by zig's C compiler.
+"""Compiles PyInstaller's bootloader for FreeBSD/amd64 on any host, with zig's C compiler.
 
-zig brings FreeBSD's headers and link stubs of its libraries; what is linked for FreeBSD 14 runs
-on 15. The bootloader's own build system would ask the compiler what the answers below say, which
-are the same on every FreeBSD.
+zig brings FreeBSD's headers and link stubs of its libraries. A program linked for FreeBSD 14 runs
+on 15. The bootloader's own build system would find out with the compiler what ANSWERS says, which
+is the same on every FreeBSD.
 """
 
 import importlib.metadata
@@ -18,8 +18,8 @@ from image.progress import step
 SYSTEM = "x86_64-freebsd.14.0"
 
 ANSWERS = ("STDBOOL_H", "UNSETENV", "MKDTEMP", "DIRNAME", "BASENAME", "WCSDUP")
-"""What FreeBSD has of what the bootloader's `wscript` looks for. Without the two options for
-semaphores, which only a program of one file uses."""
+"""What FreeBSD has of the functions and headers that the bootloader's `wscript` looks for. Two
+options for semaphores are left out, because only a one-file program uses them."""
 
 FLAGS = (
     *("-O2", "-s", "-DNDEBUG", "-fPIE", "-pie", "-fstack-protector-strong"),
@@ -31,17 +31,19 @@ THREADS = b"""\
 #include <pthread.h>
 __attribute__((used, retain)) static void *const threads = (void *)pthread_create;
 """
-"""libthr has to be in the process before libpython is loaded, although nothing in the bootloader
-refers to it; the linker records no library that nothing refers to."""
+"""Makes the linker record libthr. It has to be in the process before libpython is loaded, but
+
+to."""
 
 LIBRARIES = ("-lpthread", "-lm")
 
 FORMAT = 1
-"""Part of the cache's key; raised when what is done here changes."""
+"""Part of the cache's key. Raise it when the result changes for the same input."""
 
 
 def bootloader(cache: Path) -> Path:
-    """The compiled bootloader, out of the folder `cache` or made for it. Raises Refusal."""
+    """rn the compiled bootloader, from the folder `cache` or compiled into it. Raises
+    Refusal."""
     sdist = source.obtain(cache)
     sha256 = source.SHA256[source.version()]
     zig = importlib.metadata.version("ziglang")
@@ -57,9 +59,9 @@ def bootloader(cache: Path) -> Path:
 
 
 def compiled(sources: dict[str, bytes], work: Path) -> bytes:
-    """The program that the C files `sources` are, made in the new folder `work`.
+    """Compile the C files `sources` in the new folder `work`.
 
-    Raises Refusal if they do not compile to a program for FreeBSD.
+    Raises Refusal if the result is not a program for FreeBSD.
     """
     sources = {**sources, "threads.c": THREADS}
     for path, data in sources.items():
@@ -80,11 +82,9 @@ def compiled(sources: dict[str, bytes], work: Path) -> bytes:
     return data
 
 
-def _no_program(found: str) -> Refusal:
+def _no_program(problem: str) -> Refusal:
     return Refusal(
         "the bootloader",
-        expected="zig's compiler to make a program for FreeBSD of it",
-        found=found,
-        remedy="remove .venv, so that the pinned compiler is installed, and run the same command "
-        "again",
+        f"zig's compiler did not make a program for FreeBSD: {problem}",
+        "Remove .venv, so that the pinned compiler is installed, and run the same command again",
     )

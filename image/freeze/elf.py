@@ -1,6 +1,6 @@
-"""What a run-time linker wants to know of an ELF file, and what it would find.
+"""What a run-time linker reads from an ELF file, and which symbols it would find.
 
-Source: elf(5), the gABI, and for symbol versions the Linux Standard Base's "Symbol Versioning",
+Sources: elf(5), the gABI, and for symbol versions the Linux Standard Base's "Symbol Versioning",
 which FreeBSD follows.
 """
 
@@ -26,17 +26,17 @@ OSABI_FREEBSD = 9
 LINKER = "/libexec/ld-elf.so.1"
 
 FROM_START_UP_CODE = frozenset({"environ", "__progname"})
-"""What libraries use and every program brings: it is in crt1.o."""
+"""Symbols that libraries use and that every program defines: they are in crt1.o."""
 
 NO_VERSION = 1
 HIDDEN = 0x8000
-"""Of an entry of .gnu.version: VER_NDX_GLOBAL, and the bit that marks a version which is only kept
-for programs that were linked long ago."""
+"""In an entry of .gnu.version: VER_NDX_GLOBAL, and the bit that marks a version kept only for
+programs that were linked long ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """An ELF file: `osabi` as the header's byte; `noted` if a note says FreeBSD."""
+    """An ELF file. `osabi` is a byte of the header; `noted` is true if a note names FreeBSD."""
 
     machine: str
     bits: int
@@ -48,7 +48,7 @@ class Elf:
 
     @property
     def for_freebsd(self) -> bool:
-        """Whether the kernel and the run-time linker of FreeBSD/amd64 take it for their own."""
+        """Whether the kernel and the run-time linker of FreeBSD/amd64 accept it."""
         return (
             (self.machine, self.bits) == ("EM_X86_64", 64)
             and (self.osabi == OSABI_FREEBSD or self.noted)
@@ -63,7 +63,7 @@ class Elf:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A dynamic symbol; `version` is empty where there is none."""
+    """A dynamic symbol. `version` is empty if it has none."""
 
     name: str
     version: str
@@ -75,7 +75,8 @@ class Symbol:
 
 
 def read(data: bytes, name: str) -> Elf | None:
-    """The facts of an ELF file, None for any other. Raises Refusal for a damaged one."""
+    """Return the facts of an ELF file, or None for any other file. Raises Refusal for a damaged
+    one."""
     if not data.startswith(MAGIC):
         return None
     interpreter, soname = None, None
@@ -101,7 +102,7 @@ def read(data: bytes, name: str) -> Elf | None:
 
 
 def symbols(data: bytes, name: str) -> list[Symbol]:
-    """The dynamic symbols of an ELF file. Raises Refusal for a damaged one."""
+    """Return the dynamic symbols of an ELF file. Raises Refusal for a damaged one."""
     try:
         elf = ELFFile(io.BytesIO(data))
         versions: dict[int, str] = {}
@@ -139,10 +140,10 @@ def symbols(data: bytes, name: str) -> list[Symbol]:
 
 
 def unresolved(wanted: Iterable[Symbol], libraries: Iterable[Iterable[Symbol]]) -> list[Symbol]:
-    """Those of `wanted` that the run-time linker would not find in `libraries`.
+    """Return those of `wanted` that the run-time linker would not find in `libraries`.
 
-    A weak symbol may stay without a definition. One without a version takes any; one with a
-    version takes that, or what is there if the library has no versions at all.
+    A weak symbol may stay undefined. A symbol without a version accepts any version. One with a
+    version needs that version, or a library that has no versions at all.
     """
     offered: dict[str, set[str]] = {}
     for library in libraries:
@@ -160,16 +161,15 @@ def unresolved(wanted: Iterable[Symbol], libraries: Iterable[Iterable[Symbol]]) 
 
 
 def branded(data: bytes) -> bytes:
-    """`data` with FreeBSD in the header's OSABI byte, as brandelf(1) does it. Linkers leave 0."""
+    """Set the header's OSABI byte to FreeBSD, as brandelf(1) does. Linkers leave it 0."""
     return data[:OSABI_AT] + bytes([OSABI_FREEBSD]) + data[OSABI_AT + 1 :]
 
 
 def damaged(name: str, error: Exception) -> Refusal:
     return Refusal(
         name,
-        expected="a whole ELF file",
-        found=f"one that cannot be read ({error})",
-        remedy="take it from its package again",
+        f"the ELF file is damaged ({error})",
+        "Take it from its package again",
     )
 
 

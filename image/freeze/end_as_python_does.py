@@ -1,7 +1,7 @@
-"""Runs in the frozen program before anything else: an exception that nobody catches ends it.
+"""Runs in the frozen program before anything else, and makes an uncaught exception end the program.
 
-PyInstaller's bootloader would go on and unload libpython, which on FreeBSD leaves the program with
-a segmentation fault instead of exit status 1.
+PyInstaller's bootloader would go on and unload libpython. On FreeBSD that ends in a segmentation
+fault instead of exit status 1.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The wizard as one program for the box: no Python is needed there, and no FreeBSD here."""
+"""Makes the wizard one program for the box, which needs no Python there and no FreeBSD here."""
 
 import hashlib
 import importlib.metadata
@@ -33,18 +33,16 @@ def freeze(
     base: Base | None = None,
     program: Program | None = None,
 ) -> Frozen:
-    """The wizard for `target`, out of the folder `cache` if nothing has changed since.
+    """Return the wizard for `target`, from the folder `cache` if nothing has changed since.
 
-    FreeBSD's `python` is where the target's Python comes from; libraries and symbols are looked up
-    in `base`, if it is given. Same input, same bytes. Raises Refusal.
+    `python` is where the Python for FreeBSD comes from. If `base` is given, libraries and symbols
+    are looked up there. The same input gives the same bytes. Raises Refusal.
     """
     if target is Target.FREEBSD and python is None:
         raise Refusal(
             "--target freebsd",
-            expected="a Python for FreeBSD",
-            found="none",
-            remedy="name a package repository with --packages, or an unpacked Python with "
-            "--python-prefix",
+            "a Python for FreeBSD is missing",
+            "Name a package repository with --packages, or an unpacked Python with --python-prefix",
         )
     python = python if target is Target.FREEBSD else None
     program = program or Program.read()
@@ -56,13 +54,13 @@ def freeze(
                 verify(work / PROGRAM, None)
             kept = artifact_cache.put(work / PROGRAM, place, {"modules": modules})
     if target is Target.FREEBSD and base is not None:
-        _judge(kept, base, cache)
-    others_in_it = tuple(Module(*one) for one in kept.facts["modules"])
-    return Frozen(target, kept.folder, kept.files, others_in_it)
+        _verify_symbols(kept, base, cache)
+    third_party_modules = tuple(Module(*one) for one in kept.facts["modules"])
+    return Frozen(target, kept.folder, kept.files, third_party_modules)
 
 
-def _judge(kept: artifact_cache.Kept, base: Base, cache: Path) -> None:
-    """Verify the program against `base`, unless that has been done; it takes seconds."""
+def _verify_symbols(kept: artifact_cache.Kept, base: Base, cache: Path) -> None:
+    """Verify the program against `base`, unless that was done before: it takes seconds."""
     libraries = (
         f"{name} {hashlib.sha256(read()).hexdigest()}" for name, read in sorted(base.items())
     )
@@ -75,7 +73,7 @@ def _judge(kept: artifact_cache.Kept, base: Base, cache: Path) -> None:
 
 
 def _key(target: Target, python: Provided | None, program: Program) -> str:
-    """Stands for all that the result follows from."""
+    """Return a key that changes whenever any input of the result changes."""
     recipe = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.*"))]
     own = hashlib.sha256(b"\0".join(recipe)).hexdigest()
     tools = [importlib.metadata.version(name) for name in (*MADE_WITH, *third_party.THIRD_PARTY)]
@@ -84,7 +82,8 @@ def _key(target: Target, python: Provided | None, program: Program) -> str:
 
 
 def _make(work: Path, cache: Path, python: Provided | None, program: Program) -> list[Module]:
-    """Freeze into the folder `work`/`PROGRAM`; what of other people's is in it."""
+    """ze into the folder `work`/`PROGRAM`, and return the third-party modules that are in
+    it."""
     interpreter = None
     if python:
         interpreter = Interpreter.find(python.prefix(work / "python"), python.name)

@@ -1,4 +1,4 @@
-"""A frozen program: what it is, what is in it, and how it gets into a root tree."""
+"""A frozen program: its files, the modules in it, and how it is put into a root tree."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ COMMAND = "usr/local/bin/exitisp"
 
 
 class Module(NamedTuple):
-    """Something of other people's in the program; `licence` as an SPDX expression."""
+    """A third-party module in the program. `licence` is an SPDX expression."""
 
     name: str
     version: str
@@ -29,9 +29,9 @@ class Module(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A program in `folder`: the file `exitisp`, and what it loads in `_internal/`.
+    """A program in `folder`: the file `exitisp`, and what it loads, in `_internal/`.
 
-    `files` are those of the folder, by path: mode and SHA-256.
+    `files` are the files of that folder by path, with mode and SHA-256.
     """
 
     target: Target
@@ -41,8 +41,8 @@ class Frozen:
 
     @property
     def sha256(self) -> str:
-        """Stands for every path and byte of it, and for the modes that `plant` gives, in
-        hexadecimal. Those of the folder follow whoever froze it."""
+        """The hash, in hexadecimal, of every path, every byte, and the modes that `plant` sets. The
+        modes in the folder are left out, because they depend on the user who froze it."""
         lines = (
             f"{path}\0{_planted(mode):o}\0{digest}\n" for path, (mode, digest) in self.files.items()
         )
@@ -54,9 +54,9 @@ def _planted(mode: int) -> int:
 
 
 def plant(tree: Tree, frozen: Frozen, time: int) -> None:
-    """Lay the program into a root tree, root's and read-only, all of it `time` old.
+    """Put the program into a root tree: owned by root, read-only, and `time` old.
 
-    `tree` has to have /usr/local. Raises Refusal where something else is in the way.
+    `tree` must have /usr/local. Raises Refusal if something else is in the way.
     """
     folders = {parent(COMMAND), FOLDER}
     for path in frozen.files:
@@ -76,14 +76,13 @@ def plant(tree: Tree, frozen: Frozen, time: int) -> None:
 
 
 def save(frozen: Frozen, output: Path) -> None:
-    """Copy the program to the folder `output`, in place of an older one. Raises Refusal."""
+    """Copy the program to the folder `output`, replacing an older one. Raises Refusal."""
     with writing(output):
         if output.exists() and not (output / PROGRAM).is_file() and any(output.iterdir()):
             raise Refusal(
                 output,
-                expected="a new folder, or one with an older program",
-                found="one with something else in it",
-                remedy="name another one with -o",
+                "the folder holds something other than an older program",
+                "Name another folder with --output",
             )
         part = output.with_name(f".{output.name}.{os.getpid()}")
         old = output.with_name(f".{output.name}.{os.getpid()}.old")

@@ -1,7 +1,7 @@
 """The target's Python: a prefix with libpython, the standard library and extension modules.
 
 A FreeBSD package of Python has them below /usr/local: `lib/libpythonX.Y.so.1.0`, `lib/pythonX.Y`,
-and `lib/pythonX.Y/lib-dynload`, which is empty where every extension module is in libpython.
+and `lib/pythonX.Y/lib-dynload`, which is empty if every extension module is inside libpython.
 """
 
 import ast
@@ -16,17 +16,17 @@ from image.atomic_files import writing
 from image.freeze import elf
 
 HOST = sys.version_info[:2]
-"""The minor version whose byte code this host's Python makes."""
+"""The minor version of this host's Python, and so of the byte code that it makes."""
 
 EXTENSION = re.compile(r"([A-Za-z0-9_]+)(\.cpython-[A-Za-z0-9_-]+|\.abi3)?\.so")
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python for FreeBSD/amd64, `release` as ``3.11.2``.
+    """A Python for FreeBSD/amd64. `release` is its full version, as ``3.11.2``.
 
-    `extensions` are the extension modules that are files, by module name, `builtin` those inside
-    libpython; `libraries` the shared libraries beside it, by file name.
+    `extensions` are the extension modules that are files, by module name; `builtin` are those
+    inside libpython. `libraries` are the shared libraries beside libpython, by file name.
     """
 
     release: str
@@ -38,8 +38,8 @@ class Interpreter:
 
     @classmethod
     def find(cls, prefix: Path, name: str = "", wanted: tuple[int, int] = HOST) -> "Interpreter":
-        """The Python of the minor version `wanted` in `prefix`, which came from `name`. Raises
-        Refusal if there is none, or one for another system."""
+        """Find the Python of the minor version `wanted` in `prefix`. `name` says where the prefix
+        came from. Raises Refusal if there is none, or one for another system."""
         minor = "{}.{}".format(*wanted)
         stdlib = prefix / "lib" / f"python{minor}"
         with writing(prefix):
@@ -53,9 +53,8 @@ class Interpreter:
         if facts is None or not facts.for_freebsd:
             raise Refusal(
                 library,
-                expected="a libpython for FreeBSD/amd64",
-                found=str(facts or "no ELF file"),
-                remedy="name the prefix of a Python that was built for FreeBSD",
+                f"this is not a libpython for FreeBSD/amd64 but {facts or 'no ELF file'}",
+                "Name the prefix of a Python that was built for FreeBSD",
             )
         return cls(
             _release(data, minor, library),
@@ -68,27 +67,26 @@ class Interpreter:
 
 
 def no_python(where: str, found: str, minor: str) -> Refusal:
-    """The refusal of a place that has another Python than `minor`, or none."""
+    """rn the Refusal of a place that has no Python `minor`. `found` names what it has
+    instead."""
     return Refusal(
         where,
-        expected=f"Python {minor}, for this host's Python is {minor} and byte code is one minor "
-        "version's",
-        found=found,
-        remedy="use packages with that version, or remove .venv and say which Python makes it "
+        f"Python {minor} is missing (found: {found}). This host's Python is {minor}, and byte code "
+        "works with one minor version only",
+        f"Use packages with Python {minor}, or remove .venv and choose the Python that makes it "
         "anew: EXITISP_PYTHON=python3.11 ./exitisp --list",
     )
 
 
 def _release(library: bytes, minor: str, name: Path) -> str:
-    """The full version, which libpython has among its strings."""
+    """Return the full version of libpython, which is among its strings."""
     pattern = rf"\0({re.escape(minor)}\.[0-9]{{1,2}}(?:(?:a|b|rc)[0-9]{{1,2}})?)\+?\0"
     if told := re.search(pattern.encode(), library):
         return told[1].decode()
     raise Refusal(
         name,
-        expected=f"a libpython that tells its version, {minor}.something",
-        found="none in it",
-        remedy="take it from its package again",
+        f"this libpython does not contain its version, {minor}.something",
+        "Take it from its package again",
     )
 
 
@@ -101,7 +99,8 @@ def _extensions(folder: Path) -> dict[str, Path]:
 
 
 def _builtin(stdlib: Path) -> frozenset[str]:
-    """The names in MODBUILT_NAMES of the build's variables, read without running the file."""
+    """Return the names in MODBUILT_NAMES of the build's variables, without running the file that
+    has them."""
     for path in sorted(stdlib.glob("_sysconfigdata_*.py")):
         try:
             tree = ast.parse(path.read_bytes())
@@ -114,7 +113,6 @@ def _builtin(stdlib: Path) -> frozenset[str]:
                 return frozenset(str(one["MODBUILT_NAMES"]).split())
     raise Refusal(
         stdlib,
-        expected="_sysconfigdata_*.py with the names of the built-in modules",
-        found="none",
-        remedy="take it from its package again",
+        "no _sysconfigdata_*.py has the names of the built-in modules",
+        "Take it from its package again",
     )

@@ -1,7 +1,8 @@
-"""The target's Python from a package repository: asked for like an overlay's packages, but only
-the freeze uses it, and it is not installed.
+"""The target's Python from a package repository. It is requested like the packages of an overlay,
+but only the freeze uses it, and it is not installed.
 
-Which one depends on this host: byte code is one minor version's. A repository has several.
+This host decides which one, because byte code works with one minor version only. A repository has
+several.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,16 +18,16 @@ from image.packages.selection import choose
 from image.packages.solver import solve
 
 MINORS = range(11, 15)
-"""Of Python 3: those that a host may have, and a repository."""
+"""Minor versions of Python 3 that a host or a repository may have."""
 
 
 def package_of(minor: int) -> str:
-    """What the ports tree calls Python 3.`minor`."""
+    """Return the ports tree's name of Python 3.`minor`."""
     return f"python3{minor}"
 
 
-def asking(minors: Collection[int] = (HOST[1],)) -> Overlay:
-    """What asks a repository for Python in these minor versions, as an overlay would."""
+def python_overlay(minors: Collection[int] = (HOST[1],)) -> Overlay:
+    """Return an overlay that requests Python in these minor versions."""
     wanted = tuple(
         Wanted(
             package_of(minor),
@@ -44,10 +45,11 @@ def divide(
     overlays: Sequence[Overlay],
     shlibs: Collection[str],
 ) -> tuple[tuple[VerifiedPackage, ...], Packages]:
-    """Of `packages`, which were asked for by `overlays` and `asking`: those that `overlays` need,
-    to be installed, and those that Python needs, for the freeze. `shlibs` are the base's.
+    """Divide `packages`, which `overlays` and `python_overlay` requested, into those that
+    `overlays` need and that are installed, and those that Python needs for the freeze. `shlibs` are
+    the base's.
 
-    Raises Refusal if this host's Python is not among them.
+    Raises Refusal if this host's version of Python is not among them.
     """
     known = {one.listed.package.name: one for one in packages}
     python = package_of(HOST[1])

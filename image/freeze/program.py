@@ -1,4 +1,4 @@
-"""What is frozen, as it is in the repository at one moment."""
+"""The source files that are frozen, as they are in the repository at one moment."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ SCRIPT = "firstboot/__main__.py"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is frozen, as it was when it was read: the files of `firstboot`, and the templates,
-    profiles and services of the overlays, by path in the repository. `SCRIPT` runs it."""
+    """The files of `firstboot`, and the templates, profiles and services of the overlays, by path in
+    the repository. `SCRIPT` is the one that is run."""
 
     files: Mapping[str, bytes]
 

@@ -1,7 +1,7 @@
-"""What PyInstaller is told, in the process of its own in which it runs; see `program.spec`.
+"""Drives PyInstaller in its separate process; see `program.spec`.
 
-For FreeBSD nothing of PyInstaller is changed but one answer: where libpython is. The analysis
-runs with this host's Python, but the target's standard library comes first in its path.
+For FreeBSD one answer of PyInstaller is changed: where libpython is. The analysis runs with this
+host's Python, with the target's standard library first in the path.
 """
 
 import json
@@ -16,20 +16,21 @@ PROGRAM = "exitisp"
 FOUND = "found.json"
 
 HOOKS = ("end_as_python_does.py", "restore_environment.py")
-"""What runs in the program before the program itself."""
+"""Scripts that run in the program before the program itself."""
 
 Row = tuple[str, str, str]
-"""As PyInstaller lists what it found: name or path in the program, path here, kind."""
+"""A file in PyInstaller's lists: name or path in the program, path on the host, kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What to freeze. Paths as text; the last three are empty for the host's own system.
+    """What to freeze. Paths are texts. The last three are empty if the host's own system is the
+    target.
 
-    `folder`: where the program's own packages are; `modules`: what is imported in ways that the
-    analysis does not see; `excluded`: what is not to be found; `data`: (path here, path in the
-    program) of files. `stdlib`, `library`, `bootloader`: the target's standard library, libpython
-    and bootloader.
+    `folder` has the program's packages. `modules` are imported in ways that the analysis does not
+    see. `excluded` modules are left out. `data` lists files as (path on the host, path in the
+    program). `stdlib`, `library` and `bootloader` are the target's standard library, libpython and
+    bootloader.
     """
 
     script: str
@@ -51,8 +52,8 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the analysis found: Python modules by name, each with its file here, and the names of
-    all that is no Python: extension modules, built-in ones and missing ones."""
+    """What the analysis found: Python modules by name with their file on the host, and the names of
+    everything else: extension modules, built-in modules, missing modules."""
 
     modules: dict[str, str]
     others: list[str]
@@ -66,9 +67,9 @@ class Found:
 
 
 def make(parameters: Parameters, folder: Path) -> None:
-    """Freeze into the folder `folder`/`PROGRAM`, which is new: the program, and what it loads in
-    `CONTENTS`. Beside it goes `FOUND`. For another system than the host's no machine code but the
-    bootloader's gets in."""
+    """Freeze into the new folder `folder`/`PROGRAM`: the program, and what it loads in `CONTENTS`.
+    Write `FOUND` beside it. For another system than the host's the bootloader is the only machine
+    code in it."""
     from PyInstaller.building.api import EXE, PYZ  # type: ignore[import-untyped]
     from PyInstaller.building.build_main import Analysis  # type: ignore[import-untyped]
     from PyInstaller.depend import bindepend  # type: ignore[import-untyped]
@@ -102,7 +103,7 @@ def make(parameters: Parameters, folder: Path) -> None:
     program.write_bytes(bootloader.read_bytes() + Path(archive.pkg.name).read_bytes())
     program.chmod(0o755)
     rows = [] if parameters.stdlib else list(analysis.binaries)
-    # What an installer noted about packages differs between hosts.
+    # What installers write about packages differs between hosts.
     rows += [row for row in analysis.datas if ".dist-info/" not in row[0]]
     rows += [(there, here, "DATA") for here, there in parameters.data]
     collect(rows, program.parent / CONTENTS)
@@ -114,7 +115,7 @@ def make(parameters: Parameters, folder: Path) -> None:
 
 
 def collect(rows: Collection[Row], folder: Path) -> None:
-    """Copy files to where they belong below `folder`; links become what they lead to."""
+    """Copy files to their places below `folder`. A link becomes a copy of its target."""
     for destination, source, kind in rows:
         path = folder / destination
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A freeze as the command line asks for it."""
+"""A freeze as the command line requests it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from image.freeze.freezing import freeze
 from image.freeze.frozen import Frozen
-from image.freeze.packaged import asking, divide
+from image.freeze.packaged import divide, python_overlay
 from image.freeze.target import Target
 from image.freeze.target_python import Prefix
 from image.freeze.verify import base_libraries
@@ -19,8 +19,8 @@ from image.packages.solver import base_shlibs
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What FreeBSD's Python is taken from: `prefix`, or else `packages`. `sets` is the folder of a
-    base to go by; without one, packages need the base that the file `lock` pins."""
+    """FreeBSD's Python comes from `prefix`, or else from `packages`. `sets` is the folder of the
+    base; without one, packages need the base that the file `lock` pins."""
 
     lock: Path
     sets: Path | None = None
@@ -31,8 +31,8 @@ class Request:
 def freeze_requested(
     target: Target, request: Request, overlays: Sequence[Overlay], cache: Path
 ) -> Frozen:
-    """The wizard for `target`. `cache` has the folders ``sets``, ``packages``, ``freeze`` and
-    ``unpacked``. Raises Refusal."""
+    """Return the wizard for `target`. `cache` has the folders ``sets``, ``packages``, ``freeze``
+    and ``unpacked``. Raises Refusal."""
     place = cache / "freeze"
     if target is Target.LINUX or not (request.prefix or request.packages):
         return freeze(target, place)
@@ -43,7 +43,7 @@ def freeze_requested(
     libraries = base_libraries(base)
     if request.prefix:
         return freeze(target, place, python=Prefix(request.prefix), base=libraries)
-    wanted = [*overlays, asking()]
+    wanted = [*overlays, python_overlay()]
     obtained = obtain(request.packages, wanted, base, cache / "packages")
     _, python = divide(obtained.packages, overlays, base_shlibs(base))
     return freeze(target, place, python=python, base=libraries)

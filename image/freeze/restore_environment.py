@@ -1,7 +1,8 @@
-"""Runs in the frozen program before anything else: gives back the environment it was called with.
+"""Runs in the frozen program before anything else, and restores the environment that it was called
+with.
 
-PyInstaller's bootloader adds the program's own folder to where the run-time linker looks for
-libraries, and notes of its own. Daemons and tools that the program starts are to see neither.
+PyInstaller's bootloader adds the program's folder to the search path of the run-time linker, and
+variables of its own. Daemons and tools that the program starts must see neither.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""PyInstaller's source distribution, of the very version that is installed, verified."""
+"""Obtains and verifies the source distribution of the PyInstaller version that is installed."""
 
 import hashlib
 import importlib.metadata
@@ -19,11 +19,11 @@ from image.progress import step
 SHA256 = {
     "6.22.3": "05eb2f5615503e72939a7224d68b4aff572c6b0438ee4a17d0a4b481f399362d",
 }
-"""Of `pyinstaller-VERSION.tar.gz`, as the Python Package Index has it. The version is pinned in
-pyproject.toml, because bootloader and archive have to be of one version."""
+"""Of `pyinstaller-VERSION.tar.gz` on the Python Package Index. pyproject.toml pins the version,
+because bootloader and archive must be of one version."""
 
 LARGEST = 64 << 20
-"""Bytes, packed or unpacked; the real one is a tenth of that."""
+"""Bytes, compressed or not. The real one has a tenth of that."""
 
 C_SOURCE = re.compile(r"pyinstaller-[^/]+/bootloader/((?:src|zlib)/[A-Za-z0-9_]+\.[ch])")
 
@@ -31,20 +31,21 @@ Fetch = Callable[[str, str, Path], None]
 
 
 def version() -> str:
-    """The version of the PyInstaller that is installed. Raises Refusal if its source is unknown."""
+    """Return the installed version of PyInstaller. Raises Refusal if the hash of its source is not
+    known."""
     installed = importlib.metadata.version("pyinstaller")
     if installed not in SHA256:
         raise Refusal(
             "PyInstaller",
-            expected=f"version {' or '.join(SHA256)}, as pyproject.toml pins it",
-            found=installed,
-            remedy="remove .venv and run the same command again",
+            f"version {installed} is installed, and pyproject.toml pins {' or '.join(SHA256)}",
+            "Remove .venv and run the same command again",
         )
     return installed
 
 
 def fetch(version: str, sha256: str, folder: Path) -> None:
-    """Download the source distribution into `folder`, as pip is configured to. Raises Refusal."""
+    """load the source distribution into `folder`, with pip's own configuration. Raises
+    Refusal."""
     wanted = folder / "requirements.txt"
     wanted.write_text(f"pyinstaller=={version} --hash=sha256:{sha256}\n")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
@@ -55,17 +56,18 @@ def fetch(version: str, sha256: str, folder: Path) -> None:
         said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.stderr]
         raise Refusal(
             f"pip download pyinstaller=={version}",
-            expected="the source distribution",
-            found=said[0].strip()[:200] or f"exit status {done.returncode}",
-            remedy="check pip's way to a package index, or put "
+            "pip could not download the source distribution: "
+            + (said[0].strip()[:200] or f"exit status {done.returncode}"),
+            "Check that pip reaches a package index, or put "
             f"pyinstaller-{version}.tar.gz into the cache's folder 'freeze' yourself",
         )
 
 
 def obtain(cache: Path, fetch: Fetch = fetch) -> bytes:
-    """The source distribution, out of the folder `cache` or fetched into it.
+    """Return the source distribution, from the folder `cache` or fetched into it.
 
-    Raises Refusal for one that is not what `SHA256` says; a bad one in the cache stays there.
+    Raises Refusal if it does not have the hash in `SHA256`. A wrong file in the cache is not
+    removed.
     """
     wanted = version()
     sha256 = SHA256[wanted]
@@ -85,9 +87,9 @@ def obtain(cache: Path, fetch: Fetch = fetch) -> bytes:
 
 
 def c_files(sdist: bytes) -> dict[str, bytes]:
-    """The C sources of the bootloader and of the zlib that it brings: ``src/main.c``.
+    """Return the C sources of the bootloader and of its zlib, by path such as ``src/main.c``.
 
-    Raises Refusal for anything that is no such archive.
+    Raises Refusal for anything but such an archive.
     """
     files: dict[str, bytes] = {}
     try:
@@ -101,32 +103,30 @@ def c_files(sdist: bytes) -> dict[str, bytes]:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise _no_source(str(error)) from error
     if not {"src/main.c", "zlib/inflate.c"} <= files.keys():
-        raise _no_source("none of them")
+        raise _no_source("src/main.c or zlib/inflate.c is missing")
     return files
 
 
 def _verified(place: Path, sha256: str) -> bytes:
     with writing(place):
         if not place.exists():
-            raise _no_source(f"no {place.name} among what pip fetched")
+            raise _no_source(f"pip fetched no {place.name}")
         if place.stat().st_size > LARGEST:
-            raise _no_source(f"{place.stat().st_size} bytes")
+            raise _no_source(f"it has {place.stat().st_size} bytes")
         data = place.read_bytes()
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise Refusal(
             place,
-            expected=f"the SHA-256 {sha256}",
-            found=found,
-            remedy="remove the file and run the same command again",
+            f"the file has the SHA-256 {found} and not {sha256}",
+            "Remove the file and run the same command again",
         )
     return data
 
 
-def _no_source(found: str) -> Refusal:
+def _no_source(problem: str) -> Refusal:
     return Refusal(
         "the source of PyInstaller",
-        expected="an archive with the C files of the bootloader",
-        found=found,
-        remedy="remove it from the cache and run the same command again",
+        f"this is not an archive with the C files of the bootloader: {problem}",
+        "Remove it from the cache and run the same command again",
     )

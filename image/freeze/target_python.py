@@ -13,18 +13,18 @@ from image.freeze.unpacking import Archive
 
 
 class Provided(Protocol):
-    """A Python for the target."""
+    """A source of Python for the target."""
 
     @property
     def name(self) -> str:
-        """What a person knows it by."""
+        """Its name in messages."""
 
     def digest(self) -> str:
-        """Stands for all of it that a freeze reads."""
+        """Return a hash of everything that a freeze reads of it."""
 
     def prefix(self, work: Path) -> Path:
-        """A folder with `lib/libpythonX.Y.so.1.0` and `lib/pythonX.Y`; `work` is a folder to make
-        it in, if need be."""
+        """Return a folder with `lib/libpythonX.Y.so.1.0` and `lib/pythonX.Y`. It may be made in the
+        folder `work`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,8 @@ class Prefix:
             if not lib.is_dir():
                 raise Refusal(
                     self.folder,
-                    expected="a prefix, with the folder lib",
-                    found="none",
-                    remedy="name the folder that is /usr/local on the target",
+                    "this is not a prefix: it has no folder lib",
+                    "Name the folder that is /usr/local on the target",
                 )
             for path in sorted({*stdlib.rglob("*.py"), *stdlib.rglob("*.so"), *lib.glob("*.so*")}):
                 data = path.read_bytes()
@@ -60,7 +59,7 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """Python's package and those of the libraries that it is linked to."""
+    """The packages of Python and of the libraries that it is linked to."""
 
     archives: tuple[Archive, ...]
 

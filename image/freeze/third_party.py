@@ -1,4 +1,4 @@
-"""What of other people's is in the program: whose modules, which versions, under which licences."""
+"""Third-party modules in the program: names, versions and licences."""
 
 import importlib.metadata
 import platform
@@ -15,11 +15,12 @@ from image.freeze.recipe import Found
 BOOTLOADER = "pyinstaller"
 
 THIRD_PARTY = {"jinja2": "BSD-3-Clause", "markupsafe": "BSD-3-Clause", "pyyaml": "MIT"}
-"""The distributions that may be in the program, all of them pure Python, and their licences."""
+"""The distributions that may be in the program, and their licences. All are pure Python."""
 
 
 def modules(distributions: list[str], interpreter: Interpreter | None) -> list[Module]:
-    """Python, the bootloader and `distributions`; without an `interpreter` this host's Python."""
+    """Return Python, the bootloader and `distributions` as modules. Without an `interpreter` Python
+    is this host's."""
     release = interpreter.release if interpreter else platform.python_version()
     bootloader = importlib.metadata.version(BOOTLOADER)
     return [
@@ -30,8 +31,8 @@ def modules(distributions: list[str], interpreter: Interpreter | None) -> list[M
 
 
 def origins(found: Found, sources: Path, interpreter: Interpreter | None) -> list[str]:
-    """The distributions that the modules are from. Raises Refusal for one that is not to be in
-    the program, and for a module of the wrong standard library."""
+    """Return the distributions that the modules are from. Raises Refusal for a distribution that
+    must not be in the program, and for a module from the wrong standard library."""
     stdlib = interpreter.stdlib if interpreter else Path(sysconfig.get_paths()["stdlib"])
     packages = importlib.metadata.packages_distributions()
     distributions = set()
@@ -44,17 +45,15 @@ def origins(found: Found, sources: Path, interpreter: Interpreter | None) -> lis
         if distribution not in THIRD_PARTY:
             raise Refusal(
                 f"the module {name}",
-                expected="one of firstboot, of the target's standard library, or of "
-                + ", ".join(THIRD_PARTY),
-                found=f"one of {distribution}",
-                remedy="do without it in firstboot",
+                f"it is from {distribution}, which must not be in the program",
+                "Do without it in firstboot, or add it to THIRD_PARTY with its licence",
             )
         distributions.add(distribution)
     return sorted(distributions)
 
 
 def copy_licences(distribution: str, folder: Path) -> None:
-    """The texts under which `distribution` may be passed on."""
+    """Copy the licence texts of `distribution` to `folder`."""
     for file in importlib.metadata.files(distribution) or ():
         if re.search(r"\.dist-info/.*(LICEN[CS]E|COPYING)", str(file)):
             folder.mkdir(parents=True, exist_ok=True)

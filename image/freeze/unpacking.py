@@ -1,7 +1,8 @@
-"""What a freeze needs of packages of the target system: Python and the libraries it loads.
+"""Unpacks what a freeze needs from packages of the target system: Python and the libraries it
+loads.
 
-A package is a tar archive, compressed with zstd or xz or not at all, whose members have absolute
-paths. Nothing of it is run, and only plain files below /usr/local/lib are taken.
+A package is a tar archive, plain or compressed with zstd or xz, whose members have absolute paths.
+Nothing in it is run, and only regular files below /usr/local/lib are taken.
 """
 
 import hashlib
@@ -27,13 +28,13 @@ TAKEN = re.compile(
 )
 
 LARGEST = 1 << 30
-"""Bytes that all files together may have."""
+"""Bytes of all files together."""
 
 ZSTD, XZ = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"
 
 
 class Archive(Protocol):
-    """A package whose content is verified; `sha256` in hexadecimal."""
+    """A package whose content is verified. `sha256` is in hexadecimal."""
 
     @property
     def path(self) -> Path: ...
@@ -45,9 +46,10 @@ class Archive(Protocol):
 
 
 def unpack(archives: Iterable[Archive], prefix: Path) -> None:
-    """Put what is taken of `archives` below `prefix`, as it lies below /usr/local there.
+    """Put the files taken from `archives` below `prefix`, where they lie below /usr/local in the
+    package.
 
-    Raises Refusal for a package that cannot be read, or has a path that leads elsewhere.
+    Raises Refusal for a package that cannot be read.
     """
     links: dict[Path, str] = {}
     room = LARGEST
@@ -63,7 +65,9 @@ def unpack(archives: Iterable[Archive], prefix: Path) -> None:
                     elif member.isreg():
                         room -= member.size
                         if room < 0:
-                            raise _unreadable(package, f"more than {LARGEST >> 20} MiB")
+                            raise _unreadable(
+                                package, f"its files have more than {LARGEST >> 20} MiB"
+                            )
                         content = archive.extractfile(member)
                         assert content is not None
                         (prefix / path).parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +81,7 @@ def unpack(archives: Iterable[Archive], prefix: Path) -> None:
 
 
 def digest(archives: Iterable[Archive]) -> str:
-    """Stands for the content of all `archives`."""
+    """Return a hash of the content of all `archives`."""
     return hashlib.sha256("\n".join(sorted(one.sha256 for one in archives)).encode()).hexdigest()
 
 
@@ -101,10 +105,9 @@ def _tar(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
         yield stack.enter_context(tarfile.open(fileobj=file, mode="r|"))
 
 
-def _unreadable(package: Archive, found: str) -> Refusal:
+def _unreadable(package: Archive, problem: str) -> Refusal:
     return Refusal(
         package.path,
-        expected="a package: a tar archive, compressed with zstd or xz",
-        found=found,
-        remedy="fetch it again",
+        f"this is not a tar archive, or a damaged one: {problem}",
+        "Fetch the package again",
     )

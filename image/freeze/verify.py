@@ -1,7 +1,7 @@
-"""Whether the target can load every file of machine code in a frozen program.
+"""Checks that the target can load all machine code of a frozen program.
 
-No file of another system may have slipped in, every library must be in the program or in the
-base, and every symbol must be found there.
+No file may be of another system, every library must be in the program or in the base, and every
+symbol must be defined there.
 """
 
 import io
@@ -22,13 +22,15 @@ USUAL = re.compile(
     r"lib(?:c|m|thr|util|dl|rt|z|bz2|lzma|crypt|crypto|ssl|edit|ncursesw|tinfow|panelw|md|gcc_s|elf"
     r"|execinfo|uuid|sys)\.so\.[0-9]+"
 )
-"""Libraries of FreeBSD's base that Python is linked to, for where no base is at hand."""
+"""Libraries of FreeBSD's base that Python is linked to. They stand for the base where none is at
+hand."""
 
 IN_BASE = re.compile(r"(?:usr/)?lib/([^/]+\.so\.[0-9]+)")
 
 
 def base_libraries(base: Tree) -> Base:
-    """The libraries in the tree `base` that the run-time linker finds without being told where."""
+    """rn the libraries in the tree `base` that the run-time linker finds without a search
+    path."""
     return {
         name[1]: entry.content.read
         for path, entry in base.items()
@@ -39,7 +41,7 @@ def base_libraries(base: Tree) -> Base:
 def verify(folder: Path, base: Base | None) -> None:
     """Raises Refusal for the first fault of the program in `folder`.
 
-    Without a `base` its libraries are taken to be the usual ones, and symbols are not looked up.
+    Without a `base` its libraries are assumed to be `USUAL`, and symbols are not looked up.
     """
     machine_code: dict[str, tuple[elf.Elf, bytes]] = {}
     for name, data in contents(folder):
@@ -49,17 +51,15 @@ def verify(folder: Path, base: Base | None) -> None:
         if not facts.for_freebsd:
             raise Refusal(
                 name,
-                expected="machine code for FreeBSD/amd64 only",
-                found=str(facts),
-                remedy="remove what brings it from the program's imports",
+                f"machine code for another system than FreeBSD/amd64: {facts}",
+                "Remove the import in firstboot that brings it",
             )
         machine_code[name] = facts, data
     if PROGRAM not in machine_code:
         raise Refusal(
             folder / PROGRAM,
-            expected="a program",
-            found="no ELF file",
-            remedy="remove the cache's folder 'freeze' and run the same command again",
+            "the program is not an ELF file",
+            "Remove the cache's folder 'freeze' and run the same command again",
         )
     own = {Path(name).name for name in machine_code}
     for name, (facts, _) in machine_code.items():
@@ -67,9 +67,8 @@ def verify(folder: Path, base: Base | None) -> None:
             if needed not in own and not offers(base, needed):
                 raise Refusal(
                     name,
-                    expected="only libraries of the program and of the base",
-                    found=f"{needed}, which neither has",
-                    remedy="use packages and a base that fit each other",
+                    f"it needs {needed}, which neither the program nor the base has",
+                    "Use packages and a base that fit each other",
                 )
     if base is not None:
         resolve(machine_code, base)
@@ -94,9 +93,8 @@ def resolve(machine_code: Mapping[str, tuple[elf.Elf, bytes]], base: Base) -> No
         if missing := elf.unresolved(its, libraries):
             raise Refusal(
                 name,
-                expected="symbols that the base's libraries have",
-                found=", ".join(map(str, missing[:5])),
-                remedy="use a Python and a base of one FreeBSD version",
+                "the base's libraries do not define " + ", ".join(map(str, missing[:5])),
+                "Use a Python and a base of one FreeBSD version",
             )
 
 
@@ -105,7 +103,7 @@ def offers(base: Base | None, library: str) -> bool:
 
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file of a frozen program, with what is in its archives: (name, bytes)."""
+    """Yield every file of a frozen program and of its archives: (name, bytes)."""
     from PyInstaller.archive.readers import CArchiveReader  # type: ignore[import-untyped]
 
     for path in sorted(folder.rglob("*")):

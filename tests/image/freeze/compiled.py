@@ -1,4 +1,4 @@
-"""Small shared libraries for FreeBSD, made by zig's compiler."""
+"""Small shared libraries for FreeBSD, compiled by zig."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ def library(
     needs: Sequence[Path] = (),
     brand: bool = True,
 ) -> Path:
-    """A shared library `name`, whose soname it is too."""
+    """Compile the shared library `name`, which is also its soname."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     command = [sys.executable, "-m", "ziglang", "cc", "-target", SYSTEM, "-shared", "-fPIC", "-s"]

@@ -1,4 +1,4 @@
-"""Programs that are frozen once for all tests of a run, whichever process they are in."""
+"""Programs that are frozen once in a test run, whichever process freezes them."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ PYTHON = FIXTURES / "All" / "python311-3.11.2.pkg"
 
 
 def packaged_python() -> Packages:
-    """The shared package of Python; skips the test where there is none that fits."""
+    """Return the shared package of Python. Skips the test if none fits this host's Python."""
     if not PYTHON.is_file():
         pytest.skip(f"no package of Python for FreeBSD at {PYTHON}")
     return Packages((fixture(PYTHON),))
@@ -31,7 +31,7 @@ def packaged_python() -> Packages:
 
 @cache
 def program() -> Program:
-    """The same for all tests, whoever writes to the repository meanwhile."""
+    """Return the same program for all tests, even if somebody edits the repository meanwhile."""
     return Program.read()
 
 
@@ -54,7 +54,7 @@ def frozen_for_freebsd() -> Frozen:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One process freezes, the others wait and find it done."""
+    """Let one process freeze; the others wait and then find it in the cache."""
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = os.open(CACHE, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""A Python for FreeBSD in miniature: what is looked at of one, and no more."""
+"""A Python for FreeBSD in miniature, with only the parts that a freeze looks at."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ def make(
     brand: bool = True,
     release: str = f"{MINOR}.99",
 ) -> Path:
-    """The prefix, with libpython, a standard library of two modules and no extension modules.
-    `more` is C in libpython that uses the libraries `needs`."""
+    """Make the prefix, with libpython, a standard library of two modules and no extension modules.
+    `more` is C code in libpython that uses the libraries `needs`."""
     source = f'const char version[] = "\\0" "{release}"; {more}'
     compiled.library(prefix / "lib", LIBPYTHON, source, needs=needs, brand=brand)
     stdlib = prefix / "lib" / f"python{MINOR}"

@@ -1,4 +1,4 @@
-"""What is kept in the cache is what was put there, or it is made again."""
+"""The cache returns what was put there, or nothing."""
 
 import os
 from pathlib import Path
@@ -54,7 +54,7 @@ def cut_short(place: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [alter, add, remove, make_executable, lead_elsewhere, cut_short])
-def test_what_was_damaged_is_gone(tmp_path: Path, damage: object) -> None:
+def test_a_damaged_entry_is_removed(tmp_path: Path, damage: object) -> None:
     place = tmp_path / "thing"
     keep(place, a=b"A")
     assert callable(damage)
@@ -76,7 +76,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_first_of_two_at_once_stays(tmp_path: Path) -> None:
+def test_of_two_made_at_once_the_first_stays(tmp_path: Path) -> None:
     place = tmp_path / "thing"
     with artifact_cache.making(place) as work:
         (work / "made").mkdir()
@@ -85,17 +85,17 @@ def test_the_first_of_two_at_once_stays(tmp_path: Path) -> None:
     assert artifact_cache.take(place) == first
 
 
-def test_different_causes_have_different_names() -> None:
+def test_different_inputs_have_different_keys() -> None:
     assert artifact_cache.key("a", "b") != artifact_cache.key("a", "c")
     assert artifact_cache.key("a", "b") == artifact_cache.key("a", "b")
 
 
 def used(place: Path, at: int) -> None:
-    """As if it had been taken then, in seconds since 1970."""
+    """Set the time of the last use, in seconds since 1970."""
     os.utime(place / artifact_cache.CONTENTS, (at, at))
 
 
-def test_what_nobody_uses_goes(tmp_path: Path) -> None:
+def test_unused_entries_are_removed(tmp_path: Path) -> None:
     keep(tmp_path / "a-1", a=b"")
     keep(tmp_path / "a-2", a=b"")
     used(tmp_path / "a-1", 1)
@@ -105,7 +105,7 @@ def test_what_nobody_uses_goes(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a-2", "a-3", "download.tar.gz"}
 
 
-def test_of_a_kind_those_are_kept_that_were_used_last(tmp_path: Path) -> None:
+def test_of_each_kind_the_most_recently_used_entries_are_kept(tmp_path: Path) -> None:
     keep(tmp_path / "other-0", a=b"")
     now = int((tmp_path / "other-0" / artifact_cache.CONTENTS).stat().st_mtime)
     for at in range(artifact_cache.OF_A_KIND + 2):

@@ -1,4 +1,4 @@
-"""`./exitisp freeze`, as far as it goes without freezing anything."""
+"""`./exitisp freeze`, up to where it would start to freeze."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from tests.command import exitisp
     ("arguments", "told"),
     [
         (["--target", "linux", "--sets", "x"], "--sets: it does not apply with --target linux"),
-        (["--python-prefix", "nothing"], "nothing: expected a prefix, with the folder lib"),
-        (["--python-prefix", "."], ".: expected a prefix, with the folder lib"),
+        (["--python-prefix", "nothing"], "nothing: this is not a prefix"),
+        (["--python-prefix", "."], ".: this is not a prefix"),
         (["--package-keys", "keys"], "--package-keys: expected --packages"),
-        (["--packages", "none"], "expected a Python for FreeBSD, found none"),
+        (["--packages", "none"], "a Python for FreeBSD is missing"),
     ],
 )
-def test_what_cannot_be_frozen_is_told_in_one_sentence(
+def test_bad_options_are_refused_in_one_sentence(
     tmp_path: Path, arguments: list[str], told: str
 ) -> None:
     result = exitisp("freeze", *arguments, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""What is read of machine code, whole, foreign or damaged."""
+"""What is read from ELF files: complete, of another system, or damaged."""
 
 import contextlib
 from pathlib import Path
@@ -31,19 +31,19 @@ def read(path: Path) -> elf.Elf:
     return facts
 
 
-def test_the_target_s_code_is_told_from_the_host_s(folder: Path) -> None:
+def test_code_for_the_target_differs_from_code_for_the_host(folder: Path) -> None:
     assert read(folder / "libfirst.so.1").for_freebsd
     assert not read(folder / "libplain.so.1").for_freebsd
     assert not read(Path("/bin/sh")).for_freebsd
 
 
-def test_needs_and_names_are_read(folder: Path) -> None:
+def test_needed_libraries_and_soname_are_read(folder: Path) -> None:
     second = read(folder / "libsecond.so.2")
     assert second.soname == "libsecond.so.2"
     assert second.needed[0] == "libfirst.so.1"
 
 
-def test_what_no_library_defines_is_found(folder: Path) -> None:
+def test_undefined_symbols_are_found(folder: Path) -> None:
     first, second = (
         elf.symbols((folder / name).read_bytes(), name)
         for name in ("libfirst.so.1", "libsecond.so.2")
@@ -73,18 +73,22 @@ def offered(name: str, version: str = "") -> elf.Symbol:
         (wanted("environ"), [], False),
     ],
 )
-def test_versions_are_minded(symbol: elf.Symbol, library: list[elf.Symbol], missing: bool) -> None:
+def test_symbol_versions_are_compared(
+    symbol: elf.Symbol, library: list[elf.Symbol], missing: bool
+) -> None:
     assert elf.unresolved([symbol], [library]) == ([symbol] if missing else [])
 
 
-def test_what_is_no_elf_file_is_none() -> None:
+def test_other_files_are_not_elf() -> None:
     assert elf.read(b"", "x") is None
     assert elf.read(b"#!/bin/sh\n", "x") is None
 
 
 @settings(max_examples=150)
 @given(data=st.data())
-def test_damage_is_refused_or_read_never_a_traceback(folder: Path, data: st.DataObject) -> None:
+def test_a_damaged_file_is_refused_or_read_without_a_traceback(
+    folder: Path, data: st.DataObject
+) -> None:
     whole = (folder / "libsecond.so.2").read_bytes()
     length = data.draw(st.integers(5, len(whole)))
     damaged = bytearray(whole[:length])

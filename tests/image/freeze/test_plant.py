@@ -1,4 +1,4 @@
-"""The program in a root tree."""
+"""The frozen program in a root tree, and in a folder."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def planted(folder: Path) -> Tree:
     return tree
 
 
-def test_it_is_root_s_and_nobody_may_write_to_it(tmp_path: Path) -> None:
+def test_it_belongs_to_root_and_is_read_only(tmp_path: Path) -> None:
     tree = planted(tmp_path)
     modes = {path: entry.mode for path, entry in tree.items() if entry.kind is Kind.FILE}
     assert modes == {
@@ -64,21 +64,21 @@ def test_a_link_leads_to_it(tmp_path: Path) -> None:
     assert (link.kind, link.target) == (Kind.SYMLINK, "../exitisp/exitisp")
 
 
-def test_folders_that_are_there_stay_as_they_are(tmp_path: Path) -> None:
+def test_existing_folders_stay_unchanged(tmp_path: Path) -> None:
     tree = root()
     tree["usr/local/bin"] = directory(0o750, mtime=1)
     plant(tree, frozen(tmp_path), TIME)
     assert (tree["usr/local/bin"].mode, tree["usr/local/bin"].mtime) == (0o750, 1)
 
 
-def test_it_does_not_go_below_a_file(tmp_path: Path) -> None:
+def test_a_file_in_its_way_is_refused(tmp_path: Path) -> None:
     tree = root()
     tree["usr/local/exitisp"] = file(b"")
     with pytest.raises(Refusal):
         plant(tree, frozen(tmp_path), TIME)
 
 
-def test_its_digest_is_that_of_what_is_planted(tmp_path: Path) -> None:
+def test_its_hash_covers_what_is_planted(tmp_path: Path) -> None:
     first = frozen(tmp_path / "one")
     assert frozen(tmp_path / "two").sha256 == first.sha256
     program = tmp_path / "one/exitisp"
@@ -108,7 +108,7 @@ def test_it_is_saved_in_place_of_an_older_one(tmp_path: Path) -> None:
 def test_it_is_not_saved_over_something_else(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter").write_text("dear")
-    with pytest.raises(Refusal, match="one with something else in it"):
+    with pytest.raises(Refusal, match="something other than an older program"):
         save(frozen(tmp_path / "cache"), tmp_path / "home")
     assert (tmp_path / "home" / "letter").read_text() == "dear"
 
@@ -123,7 +123,7 @@ def test_a_copy_that_fails_leaves_the_older_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("image.freeze.frozen.shutil.copy2", full)
-    with pytest.raises(Refusal, match="room to write"):
+    with pytest.raises(Refusal, match="room"):
         save(one, tmp_path / "out")
     assert artifact_cache.listing(tmp_path / "out") == one.files
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "out"]

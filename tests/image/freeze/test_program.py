@@ -1,4 +1,4 @@
-"""The frozen program, run on this host; and what stops a freeze."""
+"""The frozen program, run on this host, and what stops a freeze."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def freebsd() -> Frozen:
 def run(
     frozen: Frozen, *arguments: str | Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """With no environment but `variables`."""
+    """Run it with only `variables` in the environment."""
     command = [str(frozen.folder / "exitisp"), *map(str, arguments)]
     return subprocess.run(
         command, env=variables, cwd="/", capture_output=True, text=True, timeout=60
@@ -51,7 +51,7 @@ def test_it_starts_without_an_environment(linux: Frozen) -> None:
     assert result.stdout.startswith("exitisp ")
 
 
-def test_it_judges_sites_as_the_same_program_does_unfrozen(linux: Frozen, tmp_path: Path) -> None:
+def test_it_judges_sites_like_the_program_that_is_not_frozen(linux: Frozen, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("operator: 1\n")
     for site, status in ((SITE, 0), (wrong, 1)):
@@ -77,7 +77,7 @@ def test_a_command_imports_only_what_it_needs() -> None:
 
 
 def test_it_writes_nowhere(linux: Frozen, tmp_path: Path) -> None:
-    """Not beside itself, and not into the folder for temporary files."""
+    """Neither beside itself nor into the folder for temporary files."""
     before = artifact_cache.listing(linux.folder)
     assert run(linux, "check", SITE, TMPDIR=str(tmp_path), HOME=str(tmp_path)).returncode == 0
     assert run(linux, "check", SITE, TMPDIR="/nonexistent").returncode == 0
@@ -110,7 +110,7 @@ def environment_after(**before: str) -> dict[str, str]:
     return {name: value for name, value in after.items() if name != "LC_CTYPE"}
 
 
-def test_programs_that_it_starts_see_the_environment_it_was_given() -> None:
+def test_child_processes_get_the_original_environment() -> None:
     notes = {"_PYI_ARCHIVE_FILE": "/x", "_PYI_PARENT_PROCESS_LEVEL": "1"}
     own = {"LD_LIBRARY_PATH": "/own", **notes}
     assert environment_after(A="b", **own) == {"A": "b"}
@@ -119,8 +119,8 @@ def test_programs_that_it_starts_see_the_environment_it_was_given() -> None:
     }
 
 
-def test_an_error_that_nobody_foresaw_ends_it_as_python_ends(linux: Frozen) -> None:
-    """Here that there is no standard output to print to; the bootloader has no word in it."""
+def test_an_uncaught_exception_ends_it_with_status_1(linux: Frozen) -> None:
+    """The exception is that there is no standard output. The bootloader prints nothing."""
     command = f"exec {linux.folder}/exitisp check {SITE} >&-"
     done = subprocess.run(["sh", "-c", command], env={}, capture_output=True, text=True)
     assert done.returncode in (0, 1)
@@ -128,7 +128,9 @@ def test_an_error_that_nobody_foresaw_ends_it_as_python_ends(linux: Frozen) -> N
 
 
 @pytest.mark.parametrize("name", ["linux", "freebsd"])
-def test_of_others_only_pure_python_is_in_it(name: str, request: pytest.FixtureRequest) -> None:
+def test_third_party_modules_in_it_are_pure_python(
+    name: str, request: pytest.FixtureRequest
+) -> None:
     frozen: Frozen = request.getfixturevalue(name)
     assert {module.name for module in frozen.modules} == {
         "python",
@@ -165,7 +167,7 @@ def test_the_program_for_freebsd_has_no_other_machine_code(freebsd: Frozen) -> N
     assert code["exitisp"].interpreter == elf.LINKER
 
 
-def test_a_file_of_this_host_is_found_in_it(freebsd: Frozen, tmp_path: Path) -> None:
+def test_a_file_for_this_host_in_it_is_detected(freebsd: Frozen, tmp_path: Path) -> None:
     copy = tmp_path / "program"
     shutil.copytree(freebsd.folder, copy)
     (copy / artifact_cache.CONTENTS).unlink()
@@ -204,7 +206,7 @@ def test_symbols_are_looked_up_once_in_every_base(
     python, program = made.packaged_python(), made.program()
     poor: Base = dict.fromkeys(("libc.so.7", "libm.so.5", "libthr.so.3"), libc.read_bytes)
     for _ in range(2):
-        with pytest.raises(Refusal, match="symbols that the base's libraries have"):
+        with pytest.raises(Refusal, match="the base's libraries do not define"):
             freeze(Target.FREEBSD, tmp_path, python=python, base=poor, program=program)
     judged = []
     monkeypatch.setattr(freezing, "verify", lambda folder, base: judged.append(base))
@@ -213,14 +215,14 @@ def test_symbols_are_looked_up_once_in_every_base(
     assert judged == bases
 
 
-def test_freebsd_takes_a_python() -> None:
-    with pytest.raises(Refusal, match="expected a Python for FreeBSD, found none"):
+def test_freebsd_needs_a_python() -> None:
+    with pytest.raises(Refusal, match="a Python for FreeBSD is missing"):
         freeze(Target.FREEBSD, made.CACHE)
 
 
 @full
 def test_the_same_input_gives_the_same_bytes(freebsd: Frozen, tmp_path: Path) -> None:
-    """In another folder, with nothing in the cache but the bootloader's source."""
+    """In another folder, with only the bootloader's source in the cache."""
     for sdist in made.CACHE.glob("pyinstaller-*.tar.gz"):
         shutil.copy(sdist, tmp_path)
     again = freeze(Target.FREEBSD, tmp_path, python=made.packaged_python(), program=made.program())
@@ -236,17 +238,17 @@ def test_a_module_that_cannot_be_imported_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_packages_of_others_are_refused(tmp_path: Path) -> None:
+def test_other_third_party_packages_are_refused(tmp_path: Path) -> None:
     import requests
 
     found = Found({"requests": requests.__file__}, [])
-    with pytest.raises(Refusal, match=r"the module requests: .* found one of requests"):
+    with pytest.raises(Refusal, match="the module requests: it is from requests"):
         origins(found, tmp_path, None)
 
 
 def test_imports_that_the_target_lacks_are_refused() -> None:
     program = Program({"firstboot/a.py": b"def f():\n    import _sqlite3\n"})
     found = Found({}, ["_sqlite3", "_curses"])
-    with pytest.raises(Refusal, match=r"firstboot/a\.py: .* found _sqlite3"):
+    with pytest.raises(Refusal, match=r"firstboot/a\.py: .* does not have: _sqlite3"):
         check_imports(program, found, {"time"})
     check_imports(program, found, {"_sqlite3"})

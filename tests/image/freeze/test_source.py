@@ -1,4 +1,4 @@
-"""The bootloader's source: what is used is what was pinned, whatever a package index sends."""
+"""The bootloader's source: only the pinned file is used, whatever a package index sends."""
 
 import hashlib
 import io
@@ -13,7 +13,7 @@ from image.freeze import source
 
 
 def sdist(**files: bytes) -> bytes:
-    """A source distribution; `__` in a name stands for a slash."""
+    """Make a source distribution; `__` in a name stands for a slash."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, data in files.items():
@@ -53,23 +53,23 @@ def test_it_is_fetched_once(tmp_path: Path) -> None:
     [GOOD[:-1], GOOD + b"\0", b"", sdist(setup=b"")],
     ids=["cut short", "longer", "empty", "another"],
 )
-def test_another_one_is_refused_and_not_kept(tmp_path: Path, bad: bytes) -> None:
-    with pytest.raises(Refusal, match="expected the SHA-256"):
+def test_a_file_with_another_hash_is_refused_and_not_cached(tmp_path: Path, bad: bytes) -> None:
+    with pytest.raises(Refusal, match="the file has the SHA-256"):
         source.obtain(tmp_path, sending(bad))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_that_was_altered_in_the_cache_is_refused(tmp_path: Path) -> None:
+def test_a_changed_file_in_the_cache_is_refused(tmp_path: Path) -> None:
     source.obtain(tmp_path, sending(GOOD))
     [place] = tmp_path.iterdir()
     place.write_bytes(GOOD.replace(GOOD[20:24], b"evil"))
-    with pytest.raises(Refusal, match="expected the SHA-256"):
+    with pytest.raises(Refusal, match="the file has the SHA-256"):
         source.obtain(tmp_path, fetching_nothing)
 
 
 def test_an_unknown_version_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(source, "SHA256", {"1.0": "00"})
-    with pytest.raises(Refusal, match=r"expected version 1\.0"):
+    with pytest.raises(Refusal, match=r"pins 1\.0"):
         source.obtain(tmp_path, fetching_nothing)
 
 
@@ -89,14 +89,14 @@ def test_only_c_files_of_the_bootloader_are_taken() -> None:
     [b"", b"\x1f\x8b nonsense", GOOD[:100], sdist(setup=b"")],
     ids=["empty", "nonsense", "cut short", "another"],
 )
-def test_what_is_no_such_source_is_refused(data: bytes) -> None:
+def test_another_archive_is_refused(data: bytes) -> None:
     with pytest.raises(Refusal, match="C files of the bootloader"):
         source.c_files(data)
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the only place where pip looks."""
+    """A folder that is the only place where pip looks for packages."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -108,7 +108,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def offer(index: Path) -> bytes:
-    """A source distribution whose metadata anything can make, and which leaves a trace of that."""
+    """Add a source distribution. Building its metadata leaves a trace."""
     version = source.version()
     about = f"Metadata-Version: 2.1\nName: pyinstaller\nVersion: {version}\n"
     backend = f"""
@@ -137,7 +137,7 @@ def build_wheel(folder, config_settings=None, metadata_folder=None):
     return packed.getvalue()
 
 
-def test_pip_brings_the_source_that_is_pinned(
+def test_pip_downloads_the_pinned_source(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = offer(index)
@@ -147,7 +147,7 @@ def test_pip_brings_the_source_that_is_pinned(
     assert (index / "was-run").exists()
 
 
-def test_pip_runs_nothing_of_another_source(index: Path, tmp_path: Path) -> None:
+def test_pip_runs_nothing_from_another_source(index: Path, tmp_path: Path) -> None:
     offer(index)
     with pytest.raises(Refusal, match=r"pip download pyinstaller==.*HASH"):
         source.obtain(tmp_path / "cache")
@@ -155,7 +155,7 @@ def test_pip_runs_nothing_of_another_source(index: Path, tmp_path: Path) -> None
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_where_pip_finds_nothing_it_says_what_to_do(index: Path, tmp_path: Path) -> None:
+def test_where_pip_finds_nothing_the_refusal_says_what_to_do(index: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal) as caught:
         source.obtain(tmp_path / "cache")
     assert f"put pyinstaller-{source.version()}.tar.gz into" in caught.value.remedy
