@@ -13,7 +13,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from image.artifacts import BILL, IMAGE, REHEARSAL, Base, last_built, last_for_the_internet
+from image.artifacts import IMAGE, REHEARSAL, SBOM, Base, last_built, last_for_the_internet
 from image.commandline import command as declaring
 from image.commandline.applicable import refuse
 from image.commandline.command import Group, Option, number
@@ -416,15 +416,15 @@ def compare(_: Context, old: Path, new: Path | None = None) -> None:
 
 @command(
     PUBLISH,
-    bill=Option(
+    sbom=Option(
         "an image's bill of materials; default: that of the image built last",
-        "BILL",
+        "SBOM",
         Path,
         operand=True,
     ),
     feed=Option("VuXML, plain, xz or bzip2; default: the one of the last time", "FILE", Path),
 )
-def audit(_: Context, bill: Path | None = None, feed: Path | None = None) -> None:
+def audit(_: Context, sbom: Path | None = None, feed: Path | None = None) -> None:
     """Say which known vulnerabilities an image has.
 
     The exit status is 1 if there are any.
@@ -434,9 +434,9 @@ def audit(_: Context, bill: Path | None = None, feed: Path | None = None) -> Non
     from image.audit import audit as compare_with_feed
     from image.download.cache import cache_folder
 
-    if bill is None:
+    if sbom is None:
         last_for_the_internet("It has no bill of materials: name that of another image")
-    if compare_with_feed(bill or Path(BILL), feed, cache_folder().parent / "feeds"):
+    if compare_with_feed(sbom or Path(SBOM), feed, cache_folder().parent / "feeds"):
         raise Exit(code=1)
 
 

@@ -14,7 +14,7 @@ class Base(Enum):
 
 
 IMAGE = "dist/exitisp.img"
-BILL = "dist/exitisp.cdx.json"
+SBOM = "dist/exitisp.cdx.json"
 REHEARSAL = "dist/exitisp-rehearsal.img"
 
 IMAGES = {Base.HARDENEDBSD: IMAGE, Base.REHEARSAL: REHEARSAL}

@@ -12,10 +12,10 @@ from typing import Any
 
 from firstboot.core.refusal import Refusal
 from image import atomic_files
-from image.bill import Part
 from image.lock import BASE_FILE
 from image.packages import vuxml
 from image.packages.vuxml import Feed, Range, Vulnerability
+from image.sbom.components import Part
 from image.verified_file import open_regular
 
 LARGEST = 1 << 26
@@ -59,13 +59,13 @@ class Finding:
     fixed: str | None
 
 
-def audit(bill: Path, feed: Path | None, cache: Path) -> int:
-    """Print what `feed` knows against the image that `bill` describes; the number of findings.
+def audit(sbom: Path, feed: Path | None, cache: Path) -> int:
+    """Print what `feed` knows against the image that `sbom` describes; the number of findings.
 
     A feed that is given is kept in the folder `cache`, and used when none is given. Raises
     Refusal.
     """
-    installed = read_bill(bill)
+    installed = read_sbom(sbom)
     known = _obtain(feed, cache)
     findings = compare(installed, known)
     if findings:
@@ -86,7 +86,7 @@ def audit(bill: Path, feed: Path | None, cache: Path) -> int:
     return len(findings)
 
 
-def read_bill(path: Path) -> tuple[Installed, ...]:
+def read_sbom(path: Path) -> tuple[Installed, ...]:
     """What can be compared of the bill of materials at `path`. Raises Refusal."""
     try:
         components = json.loads(_read(path, LARGEST))["components"]

@@ -19,7 +19,6 @@ from firstboot.core.refusal import Refusal
 from image import disk, file_manifest, layout, overlay, root, store
 from image.atomic_files import settle, sync, writing
 from image.base.sets import BaseSets
-from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze import Frozen, Target, freeze, packaged
 from image.freeze.verify import base_libraries
 from image.inputs.packages import Given, Obtained, Pinned, obtain
@@ -33,6 +32,7 @@ from image.packages.solver import base_shlibs
 from image.progress import step
 from image.release_stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
+from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
 from image.store import Unpacked
 from image.tree import Tree
 
@@ -50,7 +50,7 @@ class Built:
 
     image: Path
     manifest: Path
-    bill: Path
+    sbom: Path
     size_mib: int
     obtained: Obtained
 
@@ -104,13 +104,13 @@ def build(
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
         with writing(output), ThreadPoolExecutor(1) as thread:
             listed = thread.submit(file_manifest.describe, made.tree)
-            billed = thread.submit(bill, inputs, made, output)
+            sbom = thread.submit(render_sbom, inputs, made, output)
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
                 made.settle_doubts()
                 facts = describe(inputs, made, plan) | listed.result()
                 parts[1].write_text(file_manifest.render(facts), encoding="utf-8")
-                parts[2].write_text(billed.result(), encoding="utf-8")
+                parts[2].write_text(sbom.result(), encoding="utf-8")
                 with step("Settle the image on the disk"):
                     for part in parts:
                         sync(part)
@@ -291,17 +291,17 @@ def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
             raise
 
 
-def bill(inputs: Inputs, made: Assembled, output: Path) -> str:
+def render_sbom(inputs: Inputs, made: Assembled, output: Path) -> str:
     """The bill of materials. What writes it takes long to import, so that is done here."""
-    from image import sbom
+    from image.sbom import cyclonedx
 
-    return sbom.render(
-        Bill(
+    return cyclonedx.render(
+        Sbom(
             output.stem,
             made.time,
             made.base,
             made.obtained.packages,
-            tuple(LaidOver(one.name, overlay.digest([one])) for one in inputs.overlays),
+            tuple(AppliedOverlay(one.name, overlay.digest([one])) for one in inputs.overlays),
             Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with)
             if made.wizard
             else None,

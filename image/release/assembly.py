@@ -16,7 +16,7 @@ from image.release_stamp import check_version
 UPGRADE = ".upgrade"
 """The end of the name of what boxes take, see `firstboot.core.upgrade_file`."""
 
-BILL = ".cdx.json"
+SBOM = ".cdx.json"
 """The bill of materials beside an image, if there is one."""
 
 
@@ -84,9 +84,9 @@ def _fill(
     for kind in Kind:
         compress(image, named(base, f".img{kind.value}"))
     shutil.copyfile(diff.beside(image), named(base, ".json"))
-    bill = image.with_suffix(BILL)
-    if bill.exists():
-        shutil.copyfile(bill, named(base, BILL))
+    sbom = image.with_suffix(SBOM)
+    if sbom.exists():
+        shutil.copyfile(sbom, named(base, SBOM))
     names = sorted(path.name for path in folder.iterdir())
     sums = checksums.parse(checksums.write(folder, names).read_bytes(), checksums.NAME)
     named(base, ".md").write_text(notes.render(version, contents, before, sums, changes))

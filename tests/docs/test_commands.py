@@ -23,7 +23,7 @@ from image.commandline.program import LISTS
 from tests.command import exitisp
 from tests.docs.pages import ROOT, Code, pages
 from tests.firstboot.box.box import Box, altered, changed, example, make
-from tests.image.test_audit import FEED, bill
+from tests.image.test_audit import FEED, sbom
 from tests.image.test_diff import manifest, tree
 
 HOST, BOX = "./exitisp", "exitisp"
@@ -126,7 +126,7 @@ class TestHost:
         (made / "dist/exitisp.img").touch()
         for name in ("last-release.json", "dist/exitisp.json"):
             (made / name).write_text(file_manifest.render(manifest(tree())))
-        (made / "dist" / "exitisp.cdx.json").write_text(bill("tor-0.4.9.12"))
+        (made / "dist" / "exitisp.cdx.json").write_text(sbom("tor-0.4.9.12"))
         (made / "vuln.xml.xz").write_bytes(lzma.compress(FEED.encode()))
         return made
 

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image import audit, sbom
+from image import audit
 from image.audit import Finding, Installed, compare
-from image.bill import BaseSet, Bill, LaidOver, Part, Wizard
 from image.freeze.frozen import Module
 from image.packages.catalogue import Listed
 from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
 from image.packages.vuxml import Affected, Feed, Range, Vulnerability
+from image.sbom import cyclonedx
+from image.sbom.components import AppliedOverlay, BaseSet, Part, Sbom, Wizard
 from image.verified_file import Identity
 from tests.command import exitisp
 
@@ -125,19 +126,19 @@ def verified(full_name: str) -> VerifiedPackage:
     return VerifiedPackage(listed, Path("x"), "02" * 32, 7, "x", Identity(0, 0, 7, (0, 0)))
 
 
-def bill(
+def sbom(
     *packages: str,
     version: str = "15.0-RELEASE-p2",
     modules: Iterable[Module] = (),
     frozen: str = "",
 ) -> str:
-    return sbom.render(
-        Bill(
+    return cyclonedx.render(
+        Sbom(
             "exitisp.img",
             1_700_000_000,
             tuple(BaseSet(f"{name}.txz", version, "01" * 32, "x") for name in ("base", "kernel")),
             tuple(map(verified, packages)),
-            (LaidOver("base", "03" * 32),),
+            (AppliedOverlay("base", "03" * 32),),
             Wizard("04" * 32, tuple(modules), tuple(map(verified, frozen.split()))),
         )
     )
@@ -167,18 +168,18 @@ FEED = """\
 
 def test_python_counts_once_where_its_package_is_known(tmp_path: Path) -> None:
     modules = [Module("python", "3.11.2", "PSF-2.0"), Module("jinja2", "3.1.6", "BSD-3-Clause")]
-    (tmp_path / "bill").write_text(bill("tor-1", modules=modules))
-    names = [one.name for one in audit.read_bill(tmp_path / "bill")]
+    (tmp_path / "sbom").write_text(sbom("tor-1", modules=modules))
+    names = [one.name for one in audit.read_sbom(tmp_path / "sbom")]
     assert sorted(names) == ["base.txz", "jinja2", "python", "tor"]
-    (tmp_path / "bill").write_text(bill("tor-1", modules=modules, frozen="python311-3.11.2"))
-    names = [one.name for one in audit.read_bill(tmp_path / "bill")]
+    (tmp_path / "sbom").write_text(sbom("tor-1", modules=modules, frozen="python311-3.11.2"))
+    names = [one.name for one in audit.read_sbom(tmp_path / "sbom")]
     assert sorted(names) == ["base.txz", "jinja2", "python311", "tor"]
 
 
 class TestCommand:
     def test_what_is_found_is_in_a_table_and_the_exit_status(self, tmp_path: Path) -> None:
         (tmp_path / "one.cdx.json").write_text(
-            bill("tor-0.4.9.11", "nyx-2.1", modules=[Module("jinja2", "3.1.5", "BSD-3-Clause")])
+            sbom("tor-0.4.9.11", "nyx-2.1", modules=[Module("jinja2", "3.1.5", "BSD-3-Clause")])
         )
         (tmp_path / "vuln.xml").write_text(FEED)
         ran = exitisp("audit", "one.cdx.json", "--feed", "vuln.xml", folder=tmp_path)
@@ -200,7 +201,7 @@ class TestCommand:
     def test_a_feed_is_kept_and_used_when_none_is_given(self, tmp_path: Path) -> None:
         (tmp_path / "dist").mkdir()
         (tmp_path / "dist" / "exitisp.img").touch()
-        (tmp_path / "dist" / "exitisp.cdx.json").write_text(bill("tor-0.4.9.12"))
+        (tmp_path / "dist" / "exitisp.cdx.json").write_text(sbom("tor-0.4.9.12"))
         (tmp_path / "vuln.xml").write_text(FEED)
         assert "--feed: expected" in exitisp("audit", folder=tmp_path).stderr
         given = exitisp("audit", "--feed", "vuln.xml", folder=tmp_path)
@@ -211,16 +212,16 @@ class TestCommand:
         assert kept.stdout.startswith("known vulnerabilities: 0, in 0 of 2 components ")
 
 
-def run(folder: Path, bill_text: str, feed: str = FEED) -> int:
-    (folder / "bill").write_text(bill_text)
+def run(folder: Path, sbom_text: str, feed: str = FEED) -> int:
+    (folder / "sbom").write_text(sbom_text)
     (folder / "feed").write_text(feed)
-    return audit.audit(folder / "bill", folder / "feed", folder / "cache")
+    return audit.audit(folder / "sbom", folder / "feed", folder / "cache")
 
 
 def test_a_base_that_cannot_be_compared_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(tmp_path, bill(version="15.1-STABLE-HBSD")) == 0
+    assert run(tmp_path, sbom(version="15.1-STABLE-HBSD")) == 0
     told = capsys.readouterr()
     assert told.err.count("\n") == 1
     assert "base.txz is not compared" in told.err
@@ -228,9 +229,9 @@ def test_a_base_that_cannot_be_compared_is_told(
 
 
 def test_a_bad_feed_leaves_the_kept_one_alone(tmp_path: Path) -> None:
-    assert run(tmp_path, bill("tor-1")) == 0
+    assert run(tmp_path, sbom("tor-1")) == 0
     with pytest.raises(Refusal):
-        run(tmp_path, bill("tor-1"), FEED[:-30])
+        run(tmp_path, sbom("tor-1"), FEED[:-30])
     assert (tmp_path / "cache" / "vuln.xml").read_text() == FEED
 
 
@@ -267,7 +268,7 @@ def test_files_that_are_missing_or_too_large_are_refused(
         audit.audit(tmp_path / "none", None, tmp_path)
     monkeypatch.setattr(audit, "LARGEST", 100)
     with pytest.raises(Refusal, match="at most 100 bytes"):
-        run(tmp_path, bill())
+        run(tmp_path, sbom())
 
 
 def test_every_line_of_the_table_is_one_finding() -> None:

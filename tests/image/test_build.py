@@ -480,9 +480,9 @@ class TestPackages:
         assert facts["packages"][1]["sha256"] == sha256
         assert facts["packages"][1]["trust"].startswith("given with --packages, listed in ")
         assert [one["names"] for one in facts["missing_packages"]] == [["pkg"], ["rpki-client"]]
-        bill = json.loads(built.bill.read_text())
+        sbom = json.loads(built.sbom.read_text())
         assert {"base:base.txz", "package:tor-0.4.9", "package:openbgpd8-8.8", "overlay:pf"} <= {
-            one["bom-ref"] for one in bill["components"]
+            one["bom-ref"] for one in sbom["components"]
         }
 
     def test_validated_origins_are_for_rpki_client_to_write(

@@ -11,15 +11,15 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from image import sbom
 from image.base.sets import BaseSets, Trust, VerifiedSet
-from image.bill import BaseSet, Bill, LaidOver, Wizard, base_sets
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.catalogue import Listed
 from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
+from image.sbom import cyclonedx
+from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
 from image.tree import Tree, directory, file
 from image.verified_file import Identity
 
@@ -52,7 +52,7 @@ def verified(package: Package, digest: str = "ab" * 32) -> VerifiedPackage:
     return VerifiedPackage(listed, Path("x.pkg"), digest, 7, "pinned", Identity(0, 0, 7, (0, 0)))
 
 
-BILL = Bill(
+SBOM = Sbom(
     image="exitisp.img",
     time=1_700_000_000,
     base=(
@@ -60,7 +60,7 @@ BILL = Bill(
         BaseSet("kernel.txz", "", "02" * 32, "unsigned, given with --sets"),
     ),
     packages=tuple(map(verified, (LIBEVENT, ZSTD, TOR))),
-    overlays=(LaidOver("base", "03" * 32), LaidOver("tor", "04" * 32)),
+    overlays=(AppliedOverlay("base", "03" * 32), AppliedOverlay("tor", "04" * 32)),
     wizard=Wizard(
         "05" * 32,
         (
@@ -72,8 +72,8 @@ BILL = Bill(
 )
 
 
-def read(bill: Bill) -> dict[str, Any]:
-    text = sbom.render(bill)
+def read(sbom: Sbom) -> dict[str, Any]:
+    text = cyclonedx.render(sbom)
     assert VALIDATOR.validate_str(text) is None
     facts: dict[str, Any] = json.loads(text)
     return facts
@@ -94,7 +94,7 @@ def part(one: dict[str, Any]) -> str:
 
 class TestContent:
     def test_everything_in_the_image_is_named_with_its_hash(self) -> None:
-        facts = read(BILL)
+        facts = read(SBOM)
         hashed = {
             one["bom-ref"]: one["hashes"][0]["content"]
             for one in facts["components"]
@@ -113,7 +113,7 @@ class TestContent:
 
     def test_a_package_says_version_origin_and_why_it_is_trusted(self) -> None:
         tor = next(
-            one for one in read(BILL)["components"] if one["bom-ref"] == "package:tor-0.4.9.11_1"
+            one for one in read(SBOM)["components"] if one["bom-ref"] == "package:tor-0.4.9.11_1"
         )
         assert tor["version"] == "0.4.9.11_1"
         assert tor["purl"].startswith("pkg:generic/freebsd/tor@0.4.9.11_1?abi=FreeBSD")
@@ -123,13 +123,13 @@ class TestContent:
         assert {"name": "exitisp:provenance", "value": "pinned"} in tor["properties"]
 
     def test_what_needs_what_is_told(self) -> None:
-        needs = {one["ref"]: one.get("dependsOn", []) for one in read(BILL)["dependencies"]}
+        needs = {one["ref"]: one.get("dependsOn", []) for one in read(SBOM)["dependencies"]}
         assert needs["package:tor-0.4.9.11_1"] == ["package:libevent-2.1.12,1", "package:zstd-1.5"]
         assert needs["wizard"] == ["module:jinja2", "module:pyinstaller", "module:python"]
         assert {"wizard", "base:base.txz", "overlay:tor", "package:zstd-1.5"} <= set(needs["image"])
 
     def test_modules_of_the_wizard_are_named(self) -> None:
-        facts = read(BILL)
+        facts = read(SBOM)
         assert component(facts, "jinja2")["purl"] == "pkg:pypi/jinja2@3.1.6"
         assert component(facts, "python")["purl"] == "pkg:generic/python@3.11.2"
         assert component(facts, "pyinstaller")["licenses"] == [
@@ -137,7 +137,7 @@ class TestContent:
         ]
 
     def test_the_base_says_its_version_and_build(self) -> None:
-        base = component(read(BILL), "base.txz")
+        base = component(read(SBOM), "base.txz")
         assert base["version"] == "15.0-RELEASE-p2"
         assert {"name": "exitisp:build", "value": "42"} in base["properties"]
 
@@ -165,9 +165,9 @@ class TestContent:
 
     def test_packages_that_the_wizard_was_frozen_with_are_its_own(self) -> None:
         python = verified(Package("python311", "3.11.2", "lang/python311"), "ef" * 32)
-        assert BILL.wizard
-        wizard = replace(BILL.wizard, packages=(python, verified(ZSTD)))
-        facts = read(replace(BILL, wizard=wizard))
+        assert SBOM.wizard
+        wizard = replace(SBOM.wizard, packages=(python, verified(ZSTD)))
+        facts = read(replace(SBOM, wizard=wizard))
         assert part(component(facts, "python311")) == "frozen"
         assert component(facts, "python311")["hashes"][0]["content"] == "ef" * 32
         assert sum(one["name"] == "zstd" for one in facts["components"]) == 2
@@ -176,7 +176,7 @@ class TestContent:
         assert "frozen:python311-3.11.2" not in needs["image"]
 
     def test_time_and_tools_are_told(self) -> None:
-        facts = read(BILL)["metadata"]
+        facts = read(SBOM)["metadata"]
         assert facts["timestamp"] == "2023-11-14T22:13:20+00:00"
         assert facts["component"]["name"] == "exitisp.img"
         assert {one["name"] for one in facts["tools"]["components"]} == {
@@ -185,27 +185,27 @@ class TestContent:
         }
 
     def test_an_image_of_nothing_but_base_has_a_bill(self) -> None:
-        assert len(read(replace(BILL, packages=(), overlays=(), wizard=None))["components"]) == 2
+        assert len(read(replace(SBOM, packages=(), overlays=(), wizard=None))["components"]) == 2
 
 
 class TestReproducible:
     def test_the_same_materials_give_the_same_bytes_in_any_order(self) -> None:
         turned = replace(
-            BILL, packages=BILL.packages[::-1], base=BILL.base[::-1], overlays=BILL.overlays[::-1]
+            SBOM, packages=SBOM.packages[::-1], base=SBOM.base[::-1], overlays=SBOM.overlays[::-1]
         )
-        assert sbom.render(turned) == sbom.render(BILL)
+        assert cyclonedx.render(turned) == cyclonedx.render(SBOM)
 
     @pytest.mark.parametrize(
         "other",
         [
-            replace(BILL, time=BILL.time + 1),
-            replace(BILL, overlays=(LaidOver("base", "99" * 32),)),
-            replace(BILL, packages=(verified(TOR, "cd" * 32),)),
+            replace(SBOM, time=SBOM.time + 1),
+            replace(SBOM, overlays=(AppliedOverlay("base", "99" * 32),)),
+            replace(SBOM, packages=(verified(TOR, "cd" * 32),)),
         ],
         ids=["time", "overlay", "package"],
     )
-    def test_other_materials_have_another_serial_number(self, other: Bill) -> None:
-        assert read(other)["serialNumber"] != read(BILL)["serialNumber"]
+    def test_other_materials_have_another_serial_number(self, other: Sbom) -> None:
+        assert read(other)["serialNumber"] != read(SBOM)["serialNumber"]
 
     @settings(max_examples=25)
     @given(
@@ -214,7 +214,7 @@ class TestReproducible:
     )
     def test_whatever_a_package_says_the_bill_is_valid(self, comment: str, licence: str) -> None:
         odd = replace(TOR, comment=comment, licenses=(licence,), www=comment)
-        read(replace(BILL, packages=(verified(odd),)))
+        read(replace(SBOM, packages=(verified(odd),)))
 
 
 class TestLicences:

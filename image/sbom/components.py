@@ -34,7 +34,7 @@ class BaseSet:
 
 
 @dataclass(frozen=True, slots=True)
-class LaidOver:
+class AppliedOverlay:
     """An overlay, and the SHA-256 of all that it says and holds."""
 
     name: str
@@ -52,14 +52,14 @@ class Wizard:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class Sbom:
     """What an image was made of. `time`, in seconds since 1970, is the age of what is new in it."""
 
     image: str
     time: int
     base: tuple[BaseSet, ...]
     packages: tuple[VerifiedPackage, ...] = ()
-    overlays: tuple[LaidOver, ...] = ()
+    overlays: tuple[AppliedOverlay, ...] = ()
     wizard: Wizard | None = None
 
 

@@ -24,11 +24,11 @@ from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import is_expression, is_supported_id
 from packageurl import PackageURL
 
-from image.bill import BaseSet, Bill, LaidOver, Part, Wizard
 from image.freeze.frozen import Module
 from image.licences import spdx
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
+from image.sbom.components import AppliedOverlay, BaseSet, Part, Sbom, Wizard
 
 NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
 """Under which serial numbers are derived from what a bill says."""
@@ -39,10 +39,10 @@ TOOLS = ("exitisp", "cyclonedx-python-lib")
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=-]+")
 
 
-def render(bill: Bill) -> str:
-    """The bill as JSON, ended by a newline. Its serial number follows from the rest of it."""
+def render(sbom: Sbom) -> str:
+    """The sbom as JSON, ended by a newline. Its serial number follows from the rest of it."""
     image = Component(
-        name=bill.image,
+        name=sbom.image,
         type=ComponentType.FIRMWARE,
         bom_ref="image",
         version=metadata.version("exitisp"),
@@ -59,22 +59,22 @@ def render(bill: Bill) -> str:
     bom = Bom(
         serial_number=NAMESPACE,
         metadata=BomMetaData(
-            timestamp=datetime.fromtimestamp(bill.time, UTC),
+            timestamp=datetime.fromtimestamp(sbom.time, UTC),
             component=image,
             tools=ToolRepository(components=tools),
         ),
     )
-    packages = [(one.listed.package, _package(one, Part.PACKAGE)) for one in bill.packages]
+    packages = [(one.listed.package, _package(one, Part.PACKAGE)) for one in sbom.packages]
     parts = [
-        *map(_set, bill.base),
+        *map(_set, sbom.base),
         *(component for _, component in packages),
-        *map(_overlay, bill.overlays),
+        *map(_overlay, sbom.overlays),
     ]
-    if bill.wizard:
-        wizard = _wizard(bill.wizard)
+    if sbom.wizard:
+        wizard = _wizard(sbom.wizard)
         contents = [
-            *map(_module, bill.wizard.modules),
-            *(_package(one, Part.FROZEN) for one in bill.wizard.packages),
+            *map(_module, sbom.wizard.modules),
+            *(_package(one, Part.FROZEN) for one in sbom.wizard.packages),
         ]
         bom.components.update(contents)
         bom.register_dependency(wizard, contents)
@@ -135,7 +135,7 @@ def _package(file: VerifiedPackage, part: Part) -> Component:
     )
 
 
-def _overlay(one: LaidOver) -> Component:
+def _overlay(one: AppliedOverlay) -> Component:
     return Component(
         name=one.name,
         type=ComponentType.FILE,
