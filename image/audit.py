@@ -1,4 +1,4 @@
-"""Which known vulnerabilities there are in an image: its bill of materials against a VuXML feed."""
+"""Finds the known vulnerabilities of an image: compares its bill of materials with a VuXML feed."""
 
 import json
 import re
@@ -19,23 +19,23 @@ from image.sbom.components import Part
 from image.verified_file import open_regular
 
 LARGEST = 1 << 26
-"""Bytes of a bill."""
+"""Bytes of a bill of materials."""
 
 LARGEST_FEED = 1 << 28
-"""Bytes of a feed as it comes, compressed or not."""
+"""Bytes of a feed as it is given, compressed or not."""
 
 HEADINGS = ("package", "installed", "fixed in", "VuXML", "references", "topic")
 
 LISTED_REFERENCES = 3
-"""So many of an entry's references are in the table."""
+"""The table shows this many references of an entry."""
 
 COMPARED = (Part.BASE, Part.PACKAGE, Part.FROZEN, Part.MODULE)
 
 SYSTEM_NAMES = ("FreeBSD", "FreeBSD-kernel")
-"""How VuXML calls the base system."""
+"""VuXML's names of the base system."""
 
 OTHER_NAMES = {"pyyaml": "yaml"}
-"""Modules that a port has, or had, under another name."""
+"""Modules whose port has, or had, another name."""
 
 _RELEASE = re.compile(r"(?P<release>[0-9]+\.[0-9]+)-RELEASE(?:-p(?P<patch>[0-9]+))?(?:-.*)?")
 _PORT_OF_MODULE = re.compile(r"py[0-9*]*t?-(?P<name>.+)")
@@ -43,7 +43,8 @@ _PORT_OF_MODULE = re.compile(r"py[0-9*]*t?-(?P<name>.+)")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Something in the image: the base system, a package, or what the wizard was frozen with."""
+    """Something in the image: the base system, a package, or something that the wizard was frozen
+    with."""
 
     part: Part
     name: str
@@ -52,7 +53,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A vulnerability of something installed; `fixed` is the first version without it."""
+    """A vulnerability of something installed. `fixed` is the first version without it."""
 
     installed: Installed
     vulnerability: Vulnerability
@@ -60,10 +61,10 @@ class Finding:
 
 
 def audit(sbom: Path, feed: Path | None, cache: Path) -> int:
-    """Print what `feed` knows against the image that `sbom` describes; the number of findings.
+    """Print what `feed` knows about the image that `sbom` describes, and return the number of
+    findings.
 
-    A feed that is given is kept in the folder `cache`, and used when none is given. Raises
-    Refusal.
+    A feed is kept in the folder `cache`, and used again when none is given. Raises Refusal.
     """
     installed = read_sbom(sbom)
     known = _obtain(feed, cache)
@@ -73,7 +74,7 @@ def audit(sbom: Path, feed: Path | None, cache: Path) -> int:
     for one in installed:
         if one.part is Part.BASE and system_version(one.version) is None:
             print(
-                f"{one.name} is not compared: the feed goes by releases, and this is "
+                f"{one.name} is not compared: the feed counts releases, and this is "
                 f"{one.version or 'of unknown version'}",
                 file=sys.stderr,
             )
@@ -87,16 +88,17 @@ def audit(sbom: Path, feed: Path | None, cache: Path) -> int:
 
 
 def read_sbom(path: Path) -> tuple[Installed, ...]:
-    """What can be compared of the bill of materials at `path`. Raises Refusal."""
+    """Return the components of the bill of materials at `path` that can be compared. Raises
+    Refusal."""
     try:
         components = json.loads(_read(path, LARGEST))["components"]
         found = tuple(_installed(components))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refusal(
             path,
-            expected="the bill of materials of an image, as ./exitisp build writes it",
-            found=f"something else ({type(error).__name__}: {error})",
-            remedy="name the file that is beside the image, *.cdx.json",
+            "this is not the bill of materials of an image, as ./exitisp build writes it "
+            f"({type(error).__name__}: {error})",
+            "Name the file beside the image, *.cdx.json",
         ) from None
     packaged = {one.name for one in found if one.part is Part.FROZEN}
     return tuple(
@@ -105,7 +107,7 @@ def read_sbom(path: Path) -> tuple[Installed, ...]:
 
 
 def compare(installed: Iterable[Installed], feed: Feed) -> list[Finding]:
-    """What `feed` knows against each of `installed`, in its order, the feed's newest first."""
+    """Return the findings, in the order of `installed` and then of the feed."""
     return [
         Finding(one, entry, found.fixed)
         for one in installed
@@ -115,14 +117,14 @@ def compare(installed: Iterable[Installed], feed: Feed) -> list[Finding]:
 
 
 def system_version(version: str) -> str | None:
-    """The version of a base system as VuXML counts (``15.0_2``); None unless it is a release, for
-    on other branches a fix has no number."""
+    """Return the version of a base system in VuXML's form (``15.0_2``). None unless it is a
+    release, because fixes on other branches have no number."""
     match = _RELEASE.fullmatch(version)
     return f"{match['release']}_{match['patch'] or 0}" if match else None
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """A line for each finding, below the HEADINGS."""
+    """Return one line for each finding below the HEADINGS."""
     rows = [HEADINGS, *map(_row, findings)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -148,7 +150,7 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 
 def _match(one: Installed, entry: Vulnerability) -> Range | None:
-    """The range of `entry` that `one` is in."""
+    """Return the range of `entry` that `one` is in, or None."""
     version = system_version(one.version) if one.part is Part.BASE else one.version
     if version is None:
         return None
@@ -163,7 +165,7 @@ def _match(one: Installed, entry: Vulnerability) -> Range | None:
 
 
 def _is_called(one: Installed, name: str) -> bool:
-    """Whether the feed's `name` may be that of what is installed."""
+    """Whether the feed's `name` can mean this component."""
     match one.part:
         case Part.PACKAGE | Part.FROZEN:
             return fnmatchcase(one.name, name)
@@ -178,13 +180,13 @@ def _is_called(one: Installed, name: str) -> bool:
 
 
 def _package_of(module: Installed) -> str:
-    """The package that Python itself is, such as python311; empty for every other module."""
+    """Return the package of Python itself, such as python311; "" for every other module."""
     minor = "".join(module.version.split(".")[:2])
     return f"python{minor}" if module.name == "python" else ""
 
 
 def _normal(name: str) -> str:
-    """As PyPI compares names (PEP 503)."""
+    """Normalise a name as PyPI does (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -207,9 +209,8 @@ def _obtain(feed: Path | None, cache: Path) -> Feed:
         if not kept.exists():
             raise Refusal(
                 "--feed",
-                expected="a VuXML feed, for none is kept from an earlier run",
-                found="none",
-                remedy=f"fetch {vuxml.PUBLISHED} and name it with --feed",
+                "no VuXML feed is given, and none is kept from an earlier run",
+                f"Fetch {vuxml.PUBLISHED} and name it with --feed",
             )
         return vuxml.parse(BytesIO(_read(kept, LARGEST_FEED)), str(kept))
     data = _read(feed, LARGEST_FEED)
@@ -224,7 +225,5 @@ def _read(path: Path, limit: int) -> bytes:
     with open_regular(path) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise Refusal(
-            path, expected=f"at most {limit} bytes", found="more", remedy="name another file"
-        )
+        raise Refusal(path, f"the file has more than {limit} bytes", "Name another file")
     return data

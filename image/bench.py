@@ -1,7 +1,7 @@
-"""Builds measured against the least that any build must do, in one run on one machine.
+"""Compares builds with the least that any build must do, on one machine in one run.
 
-The floor is what nobody can avoid: decompressing the sets to nowhere, and writing as many bytes
-as the finished image has. Ratios to it mean the same on a laptop and on a server.
+The floor is what no build can avoid: decompressing the sets, and writing as many bytes as the
+finished image has. Ratios to it are comparable between a laptop and a server.
 """
 
 import json
@@ -19,15 +19,15 @@ from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
 
 ROUNDS = 3
-"""Each figure is the best of so many: what disturbs a run only ever makes it longer."""
+"""Each figure is the best of this many, because disturbances only ever make a run longer."""
 
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Times in seconds, sizes in MiB. `floor_s` is xz alone plus `copy_s`; `synced_copy_s` is a
-    copy that, like a build, waits until the disk has it."""
+    """Times in seconds, sizes in MiB. `floor_s` is the time of xz alone plus `copy_s`.
+    `synced_copy_s` is a copy that waits, as a build does, until the disk has it."""
 
     cold_s: float
     warm_s: float
@@ -40,7 +40,7 @@ class Figures:
 
 
 def measure(root: Path, sets: Path | None, output: Path) -> None:
-    """Measure, print a table, write the figures as JSON to `output`."""
+    """Measure, print a table, and write the figures as JSON to `output`."""
     base = obtain(sets, root / "image" / "hardenedbsd.lock.yaml", cache_folder())
     files = [str(base.base.path), str(base.kernel.path)]
     folder = base.base.path.parent
@@ -87,17 +87,18 @@ def measure(root: Path, sets: Path | None, output: Path) -> None:
 
 
 def change(overlay: Path, text: object) -> None:
-    """An overlay with one file, whose content is `text`."""
+    """Make an overlay with one file that contains `text`."""
     (overlay / "files" / "etc").mkdir(parents=True, exist_ok=True)
     (overlay / "overlay.yaml").write_text("description: The file that is changed.\n")
     (overlay / "files" / "etc" / "changed").write_text(f"{text}\n")
 
 
 def build(root: Path, sets: Path, work: Path, image: Path) -> tuple[float, float]:
-    """Build as a user would, in a process of its own: seconds, and its peak memory in MiB.
+    """Build as a user does, in a separate process. Return the time in seconds and the peak memory
+    in MiB.
 
-    Variables for Python are left out: one of them, usual in containers, makes it compile every
-    module anew at each start.
+    Environment variables for Python are left out: PYTHONDONTWRITEBYTECODE, which is usual in
+    containers, would make it compile every module at each start.
     """
     plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     os.sync()
@@ -128,7 +129,7 @@ def timed(command: list[str]) -> float:
 
 
 def compressed_size(image: Path) -> int:
-    """Bytes of the image as it would be downloaded, with zstd at its usual level."""
+    """Return the bytes of the image compressed with zstd at its default level."""
     process = subprocess.Popen(["zstd", "--quiet", "--stdout", image], stdout=subprocess.PIPE)
     assert process.stdout
     total = 0

@@ -1,4 +1,5 @@
-"""The pipeline: base sets, packages and overlays in, a disk image out; a step a function."""
+"""The pipeline: base sets, packages and overlays go in, a disk image comes out. Each step is a
+function."""
 
 import hashlib
 import os
@@ -37,16 +38,16 @@ from image.store import Unpacked
 from image.tree import Tree
 
 NAMESPACE = uuid.UUID("0d5d0c5a-6a53-5c7e-9d0e-6f3f2b0f5a10")
-"""Under which the identifiers of disks are derived."""
+"""Identifiers of disks are derived in this namespace."""
 
 BESIDE = (".json", ".cdx.json")
-"""Ends of the names of what lies beside an image: its manifest, its bill of materials."""
+"""Ends of the names of the files beside an image: its manifest and its bill of materials."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build made: the image, its manifest, its bill of materials, and the disk size in MiB;
-    and of what packages."""
+    """The result of a build: the image, its manifest, its bill of materials, the disk size in MiB,
+    and the packages that went in."""
 
     image: Path
     manifest: Path
@@ -56,16 +57,16 @@ class Built:
 
 
 class Freezing(Enum):
-    """How a build may freeze the wizard itself."""
+    """How a build freezes the wizard itself."""
 
     PACKAGED = "with the Python that the package repository has"
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What an image is made of: the base system, the overlays in their order, where packages come
-    from (none without) and what of them was reviewed, and the wizard, if there is to be one; and
-    which release it is."""
+    """What an image is made of: the base system; overlays in the order in which they are applied;
+    where packages come from (None for none) and which of them were reviewed; the wizard, if there
+    is to be one; and the release."""
 
     sets: BaseSets
     overlays: list[Overlay]
@@ -88,12 +89,12 @@ def build(
     size_mib: int = layout.SMALLEST_MIB,
     time: int | None = None,
 ) -> Built:
-    """Make the image `output`, and beside it its manifest (`.json`) and its bill of materials
-    (`.cdx.json`, CycloneDX).
+    """Build the image `output`, with its manifest (`.json`) and its bill of materials (`.cdx.json`,
+    CycloneDX) beside it.
 
-    What goes in is explained at `Inputs`. `time`, in seconds since 1970, is the age of all that is
-    new in the image; None takes that of the youngest file of the sets. Same input, same bytes.
-    Raises Refusal, and then `output` is what it was.
+    `Inputs` explains what goes in. `time`, in seconds since 1970, is the modification time of all
+    new files; None takes that of the youngest file in the sets. The same input gives the same
+    bytes. Raises Refusal; an older `output` then stays.
     """
     places = [output, *(output.with_suffix(one) if output.name else output for one in BESIDE)]
     check_place(output, places[1:])
@@ -107,7 +108,7 @@ def build(
             sbom = thread.submit(render_sbom, inputs, made, output)
             try:
                 disk.write(parts[0], plan, made.tree, made.time)
-                made.settle_doubts()
+                made.check_contents()
                 facts = describe(inputs, made, plan) | listed.result()
                 parts[1].write_text(file_manifest.render(facts), encoding="utf-8")
                 parts[2].write_text(sbom.result(), encoding="utf-8")
@@ -125,9 +126,9 @@ def build(
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """The tree of a slot, and how old its new files are in seconds since 1970. `frozen_with` are
-    the packages that the wizard was made of. What is read to write the tree may turn out to be
-    damaged, of which `settle_doubts` raises the Refusal."""
+    """The tree of a slot, and the modification time of its new files in seconds since 1970.
+    `frozen_with` are the packages that the wizard was made of. The files that the tree is written
+    from may turn out to be damaged: `check_contents` then raises the Refusal."""
 
     tree: Tree
     time: int
@@ -135,37 +136,37 @@ class Assembled:
     obtained: Obtained
     wizard: Frozen | None
     frozen_with: tuple[VerifiedPackage, ...]
-    settle_doubts: Callable[[], object]
+    check_contents: Callable[[], object]
 
 
 @contextmanager
 def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assembled]:
-    """The tree that `inputs` make, while contents that come out of `cache` are verified."""
+    """Assemble the tree. Contents that come from the `cache` are verified meanwhile."""
     base, kernel = unpack(inputs.sets, inputs.overlays, cache)
-    with verifying(base, kernel) as settle_sets:
+    with verifying(base, kernel) as check_sets:
         if time is None:
             time = youngest(base, kernel)
         tree, accounts = root.plant_sets(base, kernel)
         facts = base_sets(inputs.sets, tree)
         obtained, wizard, frozen_with = provide(inputs, tree, cache)
         packages = unpack_all(obtained.packages, cache)
-        with verifying(*(one.unpacked for one in packages)) as settle_packages:
+        with verifying(*(one.unpacked for one in packages)) as check_packages:
             additions = Additions(packages, inputs.reviewed, wizard, inputs.release)
             root.finish(tree, accounts, inputs.overlays, time, additions)
             check_names(tree, inputs.overlays)
 
-            def settle_doubts() -> None:
-                settle_sets()
-                settle_packages()
+            def check_contents() -> None:
+                check_sets()
+                check_packages()
 
-            yield Assembled(tree, time, facts, obtained, wizard, frozen_with, settle_doubts)
+            yield Assembled(tree, time, facts, obtained, wizard, frozen_with, check_contents)
 
 
 def provide(
     inputs: Inputs, base: Tree, cache: Path
 ) -> tuple[Obtained, Frozen | None, tuple[VerifiedPackage, ...]]:
-    """The packages to install; the wizard, frozen if need be, and the packages that it was then
-    made of. `base` is the base's tree."""
+    """Return the packages to install, the wizard, and the packages that it was frozen with. `base`
+    is the tree of the base system."""
     place = cache / "packages"
     if inputs.wizard is not Freezing.PACKAGED:
         return obtain(inputs.packages, inputs.overlays, base, place), inputs.wizard, ()
@@ -178,18 +179,18 @@ def provide(
 
 
 def check_names(tree: Tree, overlays: list[Overlay]) -> None:
-    """Hold what the overlays name of the kernel against the one in `tree`; tell which settings of
-    HardenedBSD's it lacks. Raises Refusal for other names that it does not know."""
+    """Check the kernel's names in the overlays against the kernel in `tree`, and print which of
+    HardenedBSD's settings it does not have. Raises Refusal for other unknown names."""
     with step("Check the names of the kernel"):
         checked = lint(tree, overlays)
     lacking = [one.mention.name for one in checked if one.certainty is None]
     if lacking:
         names = ", ".join(lacking)
-        print(f"The kernel is not HardenedBSD's and takes no notice of {names}", file=sys.stderr)
+        print(f"The kernel is not HardenedBSD's and ignores {names}", file=sys.stderr)
 
 
 def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
-    """Stands for all that decides what an image is."""
+    """Return a text that changes whenever any input of the image changes."""
     reviewed = hashlib.sha256(repr(inputs.reviewed.value).encode()).hexdigest()
     parts = (
         inputs.sets.base.sha256,
@@ -206,29 +207,28 @@ def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
 
 
 def check_place(output: Path, beside: Sequence[Path]) -> None:
-    """Raises Refusal, before any long step, if the image or what goes `beside` it cannot be put
+    """Raises Refusal, before any long step, if the image or a file `beside` it cannot be written
     there."""
     with writing(output):
-        found = ""
+        problem = ""
         if not output.name or any(
             path.exists() and not path.is_file() for path in (output, *beside)
         ):
-            found = "something there that is no file"
+            problem = "something there is not a file"
         elif output in beside:
-            found = "the name that its manifest has"
-        if found:
+            problem = "its manifest has that name"
+        if problem:
             raise Refusal(
                 output,
-                expected="a name for the image, such as dist/exitisp.img",
-                found=found,
-                remedy="give another one",
+                f"the image cannot have this name: {problem}",
+                "Give another one, such as dist/exitisp.img",
             )
         output.parent.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment, so that what belongs together changes together."""
+    """Ignore Ctrl-C for a moment, so that files that belong together change together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -240,12 +240,13 @@ def uninterrupted() -> Iterator[None]:
 
 
 def youngest(*parts: Unpacked) -> int:
-    """When the youngest file of the sets was made, in seconds since 1970."""
+    """Return the time of the youngest file of the sets, in seconds since 1970."""
     return max((member.mtime for part in parts for member in part.members), default=0)
 
 
 def unpack(sets: BaseSets, overlays: list[Overlay], cache: Path) -> tuple[Unpacked, Unpacked]:
-    """Both sets, unpacked without what the overlays drop; at once, for xz is slow."""
+    """Unpack both sets without what the overlays drop. They are unpacked in parallel, because xz is
+    slow."""
     drop, drop_key = overlay.dropping(overlays)
     total = sets.base.size + sets.kernel.size
     given_up = threading.Event()
@@ -274,25 +275,28 @@ def unpack(sets: BaseSets, overlays: list[Overlay], cache: Path) -> tuple[Unpack
 
 @contextmanager
 def verifying(*parts: Unpacked) -> Iterator[Callable[[], object]]:
-    """Hash contents that come out of the cache while the image is made; yields what to call
-    before the image is used, which raises Refusal if they are damaged. Damage is also told in
-    place of whatever else goes wrong, which may have come of it."""
+    """Hash contents that come from the cache while the image is made.
+
+    Yields a function to call before the image is used, which raises Refusal if they are damaged. If
+    anything else goes wrong meanwhile, damage is reported instead, because it may be the cause.
+    """
     with ThreadPoolExecutor(1) as thread:
         checks = [thread.submit(part.verify) for part in parts if not part.fresh]
 
-        def settle_doubts() -> None:
+        def check_contents() -> None:
             for check in checks:
                 check.result()
 
         try:
-            yield settle_doubts
+            yield check_contents
         except (Refusal, OSError):
-            settle_doubts()
+            check_contents()
             raise
 
 
 def render_sbom(inputs: Inputs, made: Assembled, output: Path) -> str:
-    """The bill of materials. What writes it takes long to import, so that is done here."""
+    """Return the bill of materials. The module is imported here, because its libraries take long to
+    import."""
     from image.sbom import cyclonedx
 
     return cyclonedx.render(
@@ -310,7 +314,7 @@ def render_sbom(inputs: Inputs, made: Assembled, output: Path) -> str:
 
 
 def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
-    """The manifest but for its list of files: what the image was made of."""
+    """Return the manifest without its list of files: what the image was made of."""
     return {
         "time": made.time,
         "release": stamp_of(inputs.release, made.tree).facts,

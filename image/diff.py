@@ -1,4 +1,4 @@
-"""How two images differ: base, packages, settings, files. Read from their manifests."""
+"""Compares two images by their manifests: base, packages, settings, files."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,19 +10,19 @@ from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 
 LARGEST = 1 << 28
-"""Bytes of a manifest; one of 20,000 files is below 8 MB."""
+"""Bytes of a manifest. That of an image with 20,000 files has less than 8 MB."""
 
 IN_MEMORY = "/conf/base"
-"""Below it are copies of directories that are in memory when the system runs."""
+"""Below it are copies of the folders that are in memory on a running system."""
 
 Facts = Mapping[str, Any]
-"""Of one file, as `image.file_manifest` gives them."""
+"""The facts of one file, see `image.file_manifest`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is compared. Sets of the base have hashes, packages and modules of the wizard have
-    versions, settings are named with their file."""
+    """What is compared: hashes of the base sets, versions of packages and of the wizard's modules,
+    settings by file and name, and files."""
 
     base: Mapping[str, str]
     packages: Mapping[str, str]
@@ -32,9 +32,9 @@ class Contents:
 
 
 def show(old: Path, new: Path) -> None:
-    """Print how the image `new` differs from `old`; either may be the manifest itself.
+    """Print how the image `new` differs from `old`. Either may be a manifest.
 
-    Raises Refusal for what is no manifest, or one without a list of files.
+    Raises Refusal for anything else, and for a manifest without a list of files.
     """
     before, after = load(old), load(new)
     for line in difference(before, after) or ["no difference"]:
@@ -42,8 +42,8 @@ def show(old: Path, new: Path) -> None:
 
 
 def load(path: Path) -> Contents:
-    """What the manifest of the image at `path` says, which lies beside it, or is it. Raises
-    Refusal."""
+    """Return the contents of the image at `path`, from the manifest beside it. `path` may be the
+    manifest itself. Raises Refusal."""
     manifest = beside(path)
     try:
         with manifest.open("rb") as file:
@@ -51,33 +51,32 @@ def load(path: Path) -> Contents:
     except OSError as error:
         raise Refusal(
             manifest,
-            expected="the manifest of an image",
-            found=error.strerror or str(error),
-            remedy="name an image with its manifest beside it, or the manifest",
+            f"the manifest of the image cannot be read: {error.strerror or error}",
+            "Name an image that has its manifest beside it, or the manifest itself",
         ) from error
     try:
         if len(data) > LARGEST:
-            raise ValueError("it is too large")
+            raise ValueError(f"it has more than {LARGEST >> 20} MiB")
         return contents(json.loads(data))
     except (ValueError, RecursionError) as error:
         raise Refusal(
             manifest,
-            expected="the manifest of an image, with a list of its files",
-            found=f"something else ({error})",
-            remedy="build the image again",
+            f"this is not the manifest of an image with a list of its files ({error})",
+            "Build the image again",
         ) from error
 
 
 def beside(path: Path) -> Path:
-    """Where the manifest of the image `path` is: ``exitisp.img``, also compressed, has
-    ``exitisp.json``."""
+    """Return the path of the manifest of the image `path`: ``exitisp.json`` for ``exitisp.img``,
+    also if that is compressed."""
     if path.suffix in (".xz", ".zst"):
         path = path.with_suffix("")
     return path if path.suffix == ".json" or not path.name else path.with_suffix(".json")
 
 
 def difference(old: Contents, new: Contents) -> list[str]:
-    """Lines that tell how `new` differs from `old`: ``+`` what came, ``-`` what went."""
+    """Return lines that say how `new` differs from `old`: ``+`` for what was added, ``-`` for what
+    was removed."""
     lines: list[str] = []
     for title, before, after in (
         ("Base", old.base, new.base),
@@ -95,7 +94,8 @@ def difference(old: Contents, new: Contents) -> list[str]:
 
 
 def contents(manifest: Any) -> Contents:
-    """What of a manifest can be compared. Raises ValueError if it is none."""
+    """rn the parts of a manifest that are compared. Raises ValueError if it is not a
+    manifest."""
     facts = _mapping(manifest)
     if "files" not in facts:
         raise ValueError("no list of files")
@@ -118,15 +118,15 @@ def _mapping(value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r:.60} where facts should be")
+        raise ValueError(f"an object is expected where it has {value!r:.60}")
     return value
 
 
 def _named(value: Any, fact: str) -> dict[str, str]:
-    """`fact` of each of a list of things with names."""
+    """Return the value of `fact` for each named object of a list."""
     things = [] if value is None else value
     if not isinstance(things, list):
-        raise ValueError(f"{value!r:.60} where a list should be")
+        raise ValueError(f"a list is expected where it has {value!r:.60}")
     return {str(_mapping(one).get("name")): str(_mapping(one).get(fact)) for one in things}
 
 
@@ -141,8 +141,8 @@ def _changes(old: Facts, new: Facts) -> Iterator[str]:
 
 
 def _files(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> Iterator[str]:
-    """A line for each file; one for all of a directory that came or went as a whole, and none for
-    a copy below `IN_MEMORY` that only follows what it is a copy of."""
+    """Yield one line for each file, but only one for a whole folder that was added or removed, and
+    none for a copy below `IN_MEMORY` that changed in the same way as its original."""
     told: dict[str, tuple[str, str]] = {}
     whole = ""
     for path in sorted({*old, *new}, key=lambda path: path.split("/")):

@@ -1,8 +1,8 @@
-"""What is in an image, file by file: kind, owner, mode, flags, attributes, hash.
+"""The files of an image: kind, owner, mode, flags, attributes and hash of each.
 
-It is part of the image's manifest, as JSON: under `files` an object for each path, of which only
-what is not usual is there; under `settings` the values that files of configuration set. Times are
-left out, for they differ where nothing else does.
+They are part of the image's manifest, as JSON. `files` has an object for each path, with only the
+facts that are not the default. `settings` has the values that configuration files set. Times are
+left out, because they differ where nothing else does.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ SETTINGS = (
     "etc/rc.conf.d/*",
     "etc/sysctl.conf",
 )
-"""Files of lines NAME=VALUE: loader.conf(5), rc.conf(5), sysctl.conf(5)."""
+"""Files with lines NAME=VALUE: loader.conf(5), rc.conf(5), sysctl.conf(5)."""
 
 _SETTING = re.compile(
     r"""^[ \t]*([A-Za-z0-9_.%-]+)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|([^\s#]*))""", re.MULTILINE
@@ -36,14 +36,15 @@ _SETTING = re.compile(
 CHUNK = 1 << 20
 
 _FLAG_NAMES = tuple((bit, name) for name, bit in reversed(FLAGS.items()))
-"""Where a bit has several names, the first one of strtofflags(3) is the last here, and stays."""
+"""Of several names for one bit the first one of strtofflags(3) is the last here, and is the one
+that is used."""
 
 Facts = dict[str, Any]
 
 
 def describe(tree: Tree) -> Facts:
-    """`files` and `settings` of a root tree, for the manifest. Raises EOFError if the content of a
-    file is shorter than it was."""
+    """Return `files` and `settings` of a root tree. Raises EOFError if a file became shorter than
+    its entry says."""
     entries = {id(entry): entry for entry in tree.values() if entry.kind is Kind.FILE}
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         hashes = dict(zip(entries, threads.map(_digest, entries.values()), strict=True))
@@ -62,7 +63,7 @@ def describe(tree: Tree) -> Facts:
 
 
 def render(manifest: Mapping[str, Any]) -> str:
-    """`manifest` as JSON to be read by people too: a line for each of `files`."""
+    """Return `manifest` as JSON that people can read as well, with one line for each of `files`."""
     files = manifest.get("files", {})
     lines = ",\n".join(f"    {json.dumps(path)}: {json.dumps(files[path])}" for path in files)
     rest = {key: value for key, value in manifest.items() if key != "files"}
@@ -98,7 +99,7 @@ def _flags(flags: int) -> Iterator[str]:
 
 
 def _text(path: str) -> str:
-    """A path that may have bytes that are no UTF-8, as text that JSON can hold."""
+    """Return a path as text for JSON, even if some of its bytes are not UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -113,7 +114,7 @@ def _settings(tree: Tree) -> dict[str, dict[str, str]]:
 
 
 def parse_settings(text: str) -> dict[str, str]:
-    """The last value of each name that the lines of `text` set; other lines set nothing."""
+    """Return the last value of each name that the lines of `text` set. Other lines are ignored."""
     return {name: double or single or bare for name, double, single, bare in _SETTING.findall(text)}
 
 

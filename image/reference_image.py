@@ -1,5 +1,5 @@
-"""A stock installation of the base sets, as the installer leaves one, to compare with: nothing is
-laid over it, and only what a start on a serial console needs is added."""
+"""A stock installation of the base sets, as the installer makes one, to compare with. There are no
+overlays; only the settings for a serial console are added."""
 
 import tempfile
 import uuid
@@ -19,13 +19,13 @@ FILES = {
     "etc/fstab": "/dev/gpt/rootA\t/\tufs\trw\t1\t1\n",
     "etc/rc.conf": 'hostname="stock"\n',
 }
-"""boot.config(5), loader.conf(5), fstab(5), rc.conf(5)."""
+"""See boot.config(5), loader.conf(5), fstab(5), rc.conf(5)."""
 
 
 @contextmanager
 def made(folder: Path | None, lock: Path) -> Iterator[Path]:
-    """The image of a disk, for as long as the context lasts, from the sets in `folder` or from
-    those that `lock` pins. Raises Refusal."""
+    """Make a stock image from the sets in `folder`, or from those that `lock` pins, for as long as
+    the context lasts. Raises Refusal."""
     with tempfile.TemporaryDirectory(prefix="stock-") as work:
         image = Path(work) / "stock.img"
         write(obtain(folder, lock, cache_folder()), image, cache_folder().parent)
@@ -34,13 +34,13 @@ def made(folder: Path | None, lock: Path) -> Iterator[Path]:
 
 def write(sets: BaseSets, image: Path, cache: Path) -> None:
     base, kernel = build.unpack(sets, [], cache)
-    with build.verifying(base, kernel) as settle_doubts:
+    with build.verifying(base, kernel) as check_contents:
         tree, _ = root.plant_sets(base, kernel)
         time = build.youngest(base, kernel)
         add(tree, time)
         plan = layout.lay_out(layout.SMALLEST_MIB, uuid.uuid5(build.NAMESPACE, "stock"))
         disk.write(image, plan, tree, time)
-        settle_doubts()
+        check_contents()
 
 
 def add(tree: Tree, time: int) -> None:

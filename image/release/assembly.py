@@ -1,4 +1,4 @@
-"""All files of a release, from an image and its manifest."""
+"""Makes all files of a release from an image and its manifest."""
 
 import shutil
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from image.release.compression import Kind, compress
 from image.release_stamp import check_version
 
 UPGRADE = ".upgrade"
-"""The end of the name of what boxes take, see `firstboot.core.upgrade_file`."""
+"""End of the name of the file that boxes upgrade with, see `firstboot.core.upgrade_file`."""
 
 SBOM = ".cdx.json"
-"""The bill of materials beside an image, if there is one."""
+"""End of the name of an image's bill of materials."""
 
 
 def assemble(
@@ -28,11 +28,12 @@ def assemble(
     previous: tuple[str, Path] | None = None,
     changes: Sequence[str] = (),
 ) -> list[str]:
-    """Make the new folder `output` with the release `version` of `image`; the names of its files.
+    """Make the new folder `output` with the release `version` of `image`, and return the names of
+    its files.
 
-    `key` signs it, see `image.release.signature`. `previous` is the release before: its version,
-    and its image or manifest. `changes` are for the notes. Raises Refusal, and then there is no
-    such folder.
+    `key` signs it, see `image.release.signature`. `previous` is the previous release: its version,
+    and its image or manifest. `changes` go into the notes. Raises Refusal; then there is no such
+    folder.
     """
     check_version(version)
     check_output(output)
@@ -55,13 +56,12 @@ def assemble(
 
 
 def check_output(output: Path) -> None:
-    """Raises Refusal if there is something already where a release is to go."""
+    """Raises Refusal if something is already where the release is to go."""
     if output.exists():
         raise Refusal(
             output,
-            expected="a folder that is not there yet",
-            found="one",
-            remedy="remove it, or name another one",
+            "there is already something of that name",
+            "Remove it, or name another folder",
         )
 
 
@@ -94,5 +94,5 @@ def _fill(
 
 
 def named(base: Path, end: str) -> Path:
-    """`base`, whose version has dots in it, with `end` after it."""
+    """Return `base` with `end` appended. `base` contains dots, so Path.with_suffix would cut it."""
     return base.with_name(base.name + end)

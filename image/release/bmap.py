@@ -1,7 +1,7 @@
-"""The block map of an image, for programs that write the blocks that matter and no others.
+"""The block map of an image, for programs that write only the blocks that matter.
 
-Format: bmap 2.0, as bmaptool(1) reads it: XML, ranges of blocks of 4096 bytes, each with the
-SHA-256 of its bytes, and one of the whole text in which 64 zeros stand for itself.
+Format: bmap 2.0, as bmaptool(1) reads it. It is XML: ranges of blocks of 4096 bytes, each with the
+SHA-256 of its bytes, and the SHA-256 of the whole text with 64 zeros in place of itself.
 """
 
 import hashlib
@@ -32,29 +32,29 @@ TAIL = """\
 """
 
 
-def render(wanted: BlockMap, read: Read, tell: Advance = lambda _: None) -> str:
-    """The block map of the image that `read` reads.
+def render(block_map: BlockMap, read: Read, advance: Advance = lambda _: None) -> str:
+    """Return the block map of the image that `read` reads.
 
-    What has to read as zeros is among the blocks to be written: a disk may have been used before.
-    `tell` is told how many bytes were hashed.
+    Blocks that must read as zeros are included, because the disk may have been used before.
+    `advance` is called with the number of bytes that were hashed.
     """
-    spans = union([*wanted.data, *wanted.zero])
+    spans = union([*block_map.data, *block_map.zero])
     text = HEAD.format(
-        size=wanted.size,
+        size=block_map.size,
         block=BLOCK,
-        blocks=-(-wanted.size // BLOCK),
+        blocks=-(-block_map.size // BLOCK),
         mapped=-(-total(spans) // BLOCK),
         sum=NO_SUM,
     )
-    text += "".join(_ranges(spans, read, tell)) + TAIL
+    text += "".join(_ranges(spans, read, advance)) + TAIL
     return text.replace(NO_SUM, hashlib.sha256(text.encode()).hexdigest(), 1)
 
 
-def _ranges(spans: tuple[Span, ...], read: Read, tell: Advance) -> Iterator[str]:
+def _ranges(spans: tuple[Span, ...], read: Read, advance: Advance) -> Iterator[str]:
     for first, end in spans:
         state = hashlib.sha256()
         for at, length in chunks([(first, end)], CHUNK):
             state.update(read(at, length))
-            tell(length)
+            advance(length)
         blocks = f"{first // BLOCK}-{-(-end // BLOCK) - 1}"
         yield f'        <Range chksum="{state.hexdigest()}"> {blocks} </Range>\n'

@@ -1,7 +1,7 @@
-"""SHA256SUMS: the hashes of the files of a release, as sha256sum(1) writes and checks them.
+"""SHA256SUMS: the hashes of the files of a release, in the format of sha256sum(1).
 
-A line for each file: 64 hexadecimal digits, two spaces, the name. Names have neither a slash nor
-what acts on a terminal.
+One line for each file: 64 hexadecimal digits, two spaces, the name. Names contain neither a slash
+nor anything that could act on a terminal.
 """
 
 import hashlib
@@ -21,7 +21,8 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
 
 
 def write(folder: Path, names: list[str]) -> Path:
-    """Write the sums of the files `names` of `folder` beside them. Raises Refusal."""
+    """e the hashes of the files `names` in `folder` to SHA256SUMS beside them. Raises
+    Refusal."""
     lines = [f"{sum_}  {name}\n" for name, sum_ in sorted(_sums(folder, names).items())]
     path = folder / NAME
     replace(path, "".join(lines).encode())
@@ -29,7 +30,8 @@ def write(folder: Path, names: list[str]) -> Path:
 
 
 def parse(data: bytes, where: str) -> dict[str, str]:
-    """The sum of each name. Raises Refusal for a line that is none, and for a name twice."""
+    """Return the hash of each name. Raises Refusal for a malformed line or a name that is there
+    twice."""
     found: dict[str, str] = {}
     lines = data[:LARGEST].decode("ascii", "replace").split("\n")
     for number, line in enumerate(lines, start=1):
@@ -39,23 +41,21 @@ def parse(data: bytes, where: str) -> dict[str, str]:
         if matched is None or matched[2] in found:
             raise Refusal(
                 f"{where}:{number}",
-                expected="a SHA-256, two spaces, and a file's name that is not there yet",
-                found=f"'{line[:80]}'",
-                remedy="fetch it again",
+                f"this is not a SHA-256, two spaces and a new file name: '{line[:80]}'",
+                "Fetch the file again",
             )
         found[matched[2]] = matched[1]
     return found
 
 
 def verify(folder: Path, wanted: Mapping[str, str]) -> None:
-    """Raises Refusal unless every file of `wanted` is in `folder` with its sum."""
+    """Raises Refusal unless `folder` has every file of `wanted` with its hash."""
     for name, sum_ in _sums(folder, list(wanted)).items():
         if sum_ != wanted[name]:
             raise Refusal(
                 folder / name,
-                expected=f"SHA-256 {wanted[name]}",
-                found=sum_,
-                remedy="do not use it; fetch it again",
+                f"the file has the SHA-256 {sum_} and not {wanted[name]}",
+                "Do not use it. Fetch it again",
             )
 
 
@@ -64,9 +64,8 @@ def _sums(folder: Path, names: list[str]) -> dict[str, str]:
         if not _LINE.fullmatch(f"{hashlib.sha256().hexdigest()}  {name}"):
             raise Refusal(
                 repr(name),
-                expected="a plain file name, such as exitisp.img.xz",
-                found="another one",
-                remedy="rename it",
+                "this is not a plain file name, such as exitisp.img.xz",
+                "Rename the file",
             )
     with ExitStack() as stack:
         try:
@@ -77,8 +76,7 @@ def _sums(folder: Path, names: list[str]) -> dict[str, str]:
         except OSError as error:
             raise Refusal(
                 error.filename,
-                expected="a file of the release",
-                found=error.strerror or str(error),
-                remedy="make or fetch the release again",
+                f"a file of the release cannot be read: {error.strerror or error}",
+                "Make or fetch the release again",
             ) from error
         return {path.name: sum_ for path, sum_ in digest.sha256(files).items()} if files else {}

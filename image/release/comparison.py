@@ -1,4 +1,4 @@
-"""Whether two builds are the same to the bit; if not, where the first difference is."""
+"""Compares two builds bit by bit, and finds the first difference."""
 
 import json
 from collections.abc import Iterator
@@ -14,12 +14,11 @@ CHUNK = 1 << 20
 
 
 def compare(first: Path, second: Path) -> None:
-    """Raises Refusal unless the images `first` and `second`, and what lies beside them, are the
-    same. It names the first fact or file that the manifests tell differently, and the first
-    byte."""
+    """Raises Refusal unless two images and the files beside them are identical. It names the first
+    fact or file in which the manifests differ, and the first byte in which the images differ."""
     size = first.stat().st_size
-    with step("Compare the two images", size) as tell:
-        at = _difference(first, second, tell)
+    with step("Compare the two images", size) as advance:
+        at = _difference(first, second, advance)
     if at is not None:
         one, other = (
             json.loads(path.with_suffix(".json").read_bytes()) for path in (first, second)
@@ -31,8 +30,8 @@ def compare(first: Path, second: Path) -> None:
             raise _differ(first.with_suffix(end), f"byte {at}")
 
 
-def _difference(first: Path, second: Path, tell: Advance = lambda _: None) -> int | None:
-    """The first byte that is not in both files alike."""
+def _difference(first: Path, second: Path, advance: Advance = lambda _: None) -> int | None:
+    """Return the offset of the first byte that differs, or None."""
     at = 0
     with first.open("rb") as one, second.open("rb") as other:
         while True:
@@ -44,11 +43,11 @@ def _difference(first: Path, second: Path, tell: Advance = lambda _: None) -> in
             if not data:
                 return None
             at += len(data)
-            tell(len(data))
+            advance(len(data))
 
 
 def _fact(one: Any, other: Any) -> Iterator[str]:
-    """The keys that lead to the first thing that two manifests tell differently."""
+    """Yield the keys that lead to the first difference of two manifests."""
     if isinstance(one, list) and isinstance(other, list):
         one, other = dict(enumerate(one)), dict(enumerate(other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -60,7 +59,7 @@ def _fact(one: Any, other: Any) -> Iterator[str]:
 
 
 def _place(image: Path, at: int) -> str:
-    """Where byte `at` of an image is."""
+    """Return the partition that byte `at` of an image is in, and the offset there."""
     for one in gpt.read(image).partitions:
         offset = at - one.first_lba * gpt.BLOCK
         if 0 <= offset < one.blocks * gpt.BLOCK:
@@ -71,7 +70,6 @@ def _place(image: Path, at: int) -> str:
 def _differ(path: Path, where: str) -> Refusal:
     return Refusal(
         path.name,
-        expected="the same bytes from two builds in different places",
-        found=f"the first difference in {where}",
-        remedy="find what the build takes from its surroundings; nothing was released",
+        f"two builds in different places differ, first in {where}",
+        "Find what the build takes from its surroundings. Nothing was released",
     )

@@ -1,8 +1,8 @@
-"""An image compressed for those who fetch it: zstd, which is quick, and xz, which is small.
+"""An image compressed for downloads: with zstd, which is fast, and with xz, which is small.
 
-The same image gives the same bytes: no time, no name and no number of processors is in them. Both
-carry check sums of what they hold (RFC 8878, section 3.1.1; The .xz File Format 1.2, section 3.4).
-Both are slow, so pieces of the image are compressed at once, each a frame or a stream of its own.
+The same image gives the same bytes: they contain no time, no name and no number of processors. Both
+formats carry checksums of their content (RFC 8878, section 3.1.1; The .xz File Format 1.2, section
+3.4). Pieces of the image are compressed in parallel, each as a frame or stream of its own.
 """
 
 import itertools
@@ -21,24 +21,24 @@ from image.atomic_files import settle, writing
 from image.progress import step
 
 PIECE = 1 << 25
-"""Bytes of a frame or a stream: several times the dictionary of either."""
+"""Bytes of a frame or stream: several times the window of either format."""
 
 ZSTD_LEVEL = 12
 XZ_LEVEL = 6
-"""The higher ones take several times as long, or more memory to decompress, and gain little."""
+"""Higher levels take several times as long, or more memory to decompress, and save little."""
 
 
 class Kind(Enum):
-    """By the end of its name."""
+    """A compressed format, by the end of its file name."""
 
     ZSTD = ".zst"
     XZ = ".xz"
 
 
 def compress(image: Path, output: Path) -> None:
-    """Compress the file at `image` into `output`, as the end of that name says.
+    """Compress the file at `image` into `output`, in the format that the end of that name says.
 
-    Raises Refusal, and then what was there is as it was.
+    Raises Refusal; an older `output` then stays.
     """
     kind = Kind(output.suffix)
     part = output.with_name(f".{output.name}.{os.getpid()}")
@@ -47,32 +47,32 @@ def compress(image: Path, output: Path) -> None:
             with (
                 image.open("rb") as source,
                 part.open("xb") as into,
-                step(f"Compress {output.name}", os.fstat(source.fileno()).st_size) as tell,
+                step(f"Compress {output.name}", os.fstat(source.fileno()).st_size) as advance,
             ):
                 for length, data in _compressed(source, kind):
                     into.write(data)
-                    tell(length)
+                    advance(length)
             settle(part, output)
         finally:
             part.unlink(missing_ok=True)
 
 
 def _compressed(source: IO[bytes], kind: Kind) -> Iterator[tuple[int, bytes]]:
-    """How much was read, and what it became; pieces of zeros are compressed once."""
-    press = _PRESSES[kind]
+    """Yield how many bytes were read and what they became. A piece of zeros is compressed once."""
+    compressor = _COMPRESSORS[kind]
     zeros, processors, pieces = bytes(PIECE), os.cpu_count() or 1, _pieces(source)
-    nothing = cache(lambda: press(zeros))
+    zero_piece = cache(lambda: compressor(zeros))
 
-    def pressed(data: bytes) -> bytes:
-        return nothing() if data == zeros else press(data)
+    def compressed(data: bytes) -> bytes:
+        return zero_piece() if data == zeros else compressor(data)
 
     with ThreadPoolExecutor(processors) as threads:
         while some := list(itertools.islice(pieces, processors)):
-            yield from zip(map(len, some), threads.map(pressed, some), strict=True)
+            yield from zip(map(len, some), threads.map(compressed, some), strict=True)
 
 
 def _pieces(source: IO[bytes]) -> Iterator[bytes]:
-    """At least one."""
+    """Yield at least one piece, even of an empty file."""
     yield source.read(PIECE)
     while data := source.read(PIECE):
         yield data
@@ -89,4 +89,4 @@ def _xz(data: bytes) -> bytes:
     return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_SHA256, preset=XZ_LEVEL)
 
 
-_PRESSES = {Kind.ZSTD: _zstd, Kind.XZ: _xz}
+_COMPRESSORS = {Kind.ZSTD: _zstd, Kind.XZ: _xz}

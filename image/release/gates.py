@@ -1,4 +1,4 @@
-"""What must hold before an image may be called a release."""
+"""Conditions that an image must meet to be a release."""
 
 import json
 from pathlib import Path
@@ -9,41 +9,38 @@ from image.base.sets import Trust
 
 
 def check_lock(path: Path) -> None:
-    """Raises Refusal unless the lock file pins a base system that is signed, and packages."""
+    """Raises Refusal unless the lock file pins a signed base system, and packages."""
     locked = lock.load(path)
     pin = locked.base.pin
     if pin is None or locked.packages.pins is None:
         raise Refusal(
             path,
-            expected="a pinned base system and pinned packages",
-            found="no packages" if pin else "no base system",
-            remedy="pin what there is with ./exitisp lock --update, and commit it",
+            f"it pins {'no packages' if pin else 'no base system'}, and a release needs both",
+            "Pin what there is with ./exitisp lock --update, and commit the file",
         )
     for file, one in pin.sets.items():
         if not one.signed:
-            raise _unsigned(path, f"{file} without a signature")
+            raise _unsigned(path, f"{file} has no signature")
 
 
 def check_manifest(path: Path) -> None:
-    """Raises Refusal if the manifest at `path` says that its image is a rehearsal, or that
-    something in it was not signed."""
+    """Raises Refusal if the manifest at `path` is that of a rehearsal, or names a base set that was
+    not signed."""
     base = json.loads(path.read_bytes())["base"]
     if base.get("rehearsal"):
         raise Refusal(
             path,
-            expected="an image of HardenedBSD",
-            found="a rehearsal",
-            remedy="see that the build can reach the base sets that the lock file pins",
+            "a rehearsal cannot be a release",
+            "Check that the build can reach the base sets that the lock file pins",
         )
     for one in base["sets"]:
         if not one["trust"].startswith(Trust.SIGNED.value):
-            raise _unsigned(path, f"{one['name']} that is {one['trust']}")
+            raise _unsigned(path, f"{one['name']} is {one['trust']}")
 
 
-def _unsigned(path: Path, found: str) -> Refusal:
+def _unsigned(path: Path, problem: str) -> Refusal:
     return Refusal(
         path,
-        expected="base sets that their builder has signed",
-        found=found,
-        remedy="take a build that is signed: ./exitisp lock --update",
+        f"{problem}, and a release needs base sets signed by their builder",
+        "Take a signed build with ./exitisp lock --update",
     )

@@ -1,4 +1,4 @@
-"""The notes of a release, in Markdown: what it is made of, what changed, how it is verified."""
+"""The notes of a release, in Markdown: what it is made of, what changed, and how to verify it."""
 
 import html
 import json
@@ -15,10 +15,10 @@ def render(
     sums: Mapping[str, str],
     changes: Sequence[str],
 ) -> str:
-    """The notes of release `version`, which has the contents `new` and the files of `sums`.
+    """Return the notes of release `version`, with the contents `new` and the files in `sums`.
 
-    `old` is the release before, by its version; None for the first one. `changes` are what people
-    wrote about it, in Markdown, a paragraph each.
+    `old` is the previous release with its version; None for the first one. `changes` are paragraphs
+    of Markdown that people wrote.
     """
     parts = [f"# exitisp {version}", *changes, "## Made of", _table(new)]
     if old is not None:
@@ -59,7 +59,7 @@ def _plain(text: str) -> str:
 
 
 def _fenced(text: str) -> str:
-    """A block of code; its fence is longer than any run of backticks inside."""
+    """Return a code block whose fence is longer than any run of backticks inside."""
     runs = [0, *(len(run) for run in "".join(c if c == "`" else " " for c in text).split())]
     fence = "`" * max(3, max(runs) + 1)
     return f"{fence}\n{text}\n{fence}"

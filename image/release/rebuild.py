@@ -1,7 +1,7 @@
-"""Building twice, in two places that have as little in common as one machine allows.
+"""Builds twice, in two places that have as little in common as one machine allows.
 
-Each place has its own copy of the sources, home, cache, time zone, language, order of hashes and
-umask; both have the same Python, and what was downloaded and verified before.
+Each place has its own copy of the sources, home, cache, time zone, language, hash seed and umask.
+Both share Python, and files that were downloaded and verified before.
 """
 
 import os
@@ -22,12 +22,13 @@ INHERITED = (
     "PATH", "SOURCE_DATE_EPOCH", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY",
     "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "PIP_CONFIG_FILE",
 )  # fmt: skip
-"""Variables that say how to reach the world, or are meant to decide."""
+"""Environment variables that say how to reach the network, or that are meant to decide the
+result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`folder` is where, below the working folder."""
+    """One of the two places. `folder` is relative to the working folder."""
 
     name: str
     folder: str
@@ -52,8 +53,8 @@ PLACES = (
 
 
 def build_twice(root: Path, work: Path, arguments: Sequence[str]) -> Path:
-    """Run `./exitisp build ARGUMENTS` on the clean checkout `root` in two places below the empty
-    folder `work`; the first image, which is the same as the second. Raises Refusal."""
+    """Run `./exitisp build ARGUMENTS` for the clean checkout `root` in two places below the empty
+    folder `work`. Return the first image, which is identical to the second. Raises Refusal."""
     first, second = (_build(place, root, work / place.folder, arguments) for place in PLACES)
     comparison.compare(first, second)
     return first
@@ -74,13 +75,12 @@ def _build(place: Place, root: Path, folder: Path, arguments: Sequence[str]) -> 
         "PYTHONPATH": str(sources),
         "PYTHONUNBUFFERED": "1",
     }
-    said = _run(place, [*command, *arguments], folder, {**inherited, **own, **place.environment})
-    if said is not None:
+    problem = _run(place, [*command, *arguments], folder, {**inherited, **own, **place.environment})
+    if problem is not None:
         raise Refusal(
             f"the {place.name}",
-            expected="an image",
-            found=said,
-            remedy="correct that, and run the same command again",
+            f"it failed: {problem}",
+            "Correct that, and run the same command again",
         )
     return folder / IMAGE
 
@@ -88,7 +88,7 @@ def _build(place: Place, root: Path, folder: Path, arguments: Sequence[str]) -> 
 def _run(
     place: Place, command: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> str | None:
-    """Run it, and pass on what it says of its progress; its last words if it fails."""
+    """Run a command and print its progress. Return its last line if it fails, else None."""
     last = ""
     with subprocess.Popen(
         command,
@@ -118,8 +118,8 @@ def _run(
 
 
 def _share_downloads(cache: Path) -> None:
-    """Into the empty cache of a place what was downloaded already, and nothing that was made of
-    it: each build verifies it again."""
+    """Link downloaded files into the empty cache of a place, but nothing that was made of them.
+    Each build verifies them again."""
     shared = cache_folder().parent
     (cache / "freeze").mkdir(parents=True)
     for name in ("sets", "packages"):

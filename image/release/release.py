@@ -1,4 +1,4 @@
-"""A release, from a clean checkout to a folder that can be published."""
+"""Makes a release: from a clean checkout to a folder that can be published."""
 
 import re
 import shutil
@@ -25,12 +25,12 @@ def release(
     previous: Path | None = None,
     arguments: Sequence[str] = (),
 ) -> list[str]:
-    """Make the new folder `output` with the release `version` of the checkout `root`; the names of
-    its files.
+    """Make the new folder `output` with the release `version` of the checkout `root`, and return
+    the names of its files.
 
-    `key` signs it: a private key with its public one beside it, or the public one of a key in an
-    agent. `previous` is the manifest or image of the release before. `arguments` are for
-    `./exitisp build`. Raises Refusal, and then there is no such folder.
+    `key` signs it: a private key with its public key beside it, or the public key of a key in an
+    agent. `previous` is the manifest or image of the previous release. `arguments` are for
+    `./exitisp build`. Raises Refusal; then there is no such folder.
     """
     check_version(version)
     check_output(output)
@@ -55,13 +55,13 @@ def release(
 
 
 def version_of(previous: Path) -> str:
-    """The version in the name of a file of a release; for another file, its name."""
+    """Return the version in the name of a release's file, or the name of any other file."""
     found = re.fullmatch(r"exitisp-(.+?)(\.img(\.zst|\.xz)?|\.json)", previous.name)
     return found[1] if found else previous.name
 
 
 def changes_of(text: str, version: str) -> list[str]:
-    """What the section of `version` of a changelog says, if it has one."""
+    """Return what the section of `version` in a changelog says, if there is one."""
     section = re.search(rf"(?ms)^## {re.escape(version)}(?![\w.+-])[^\n]*\n(.*?)(?=^## |\Z)", text)
     said = section[1].strip() if section else ""
     return [said] if said else []

@@ -1,8 +1,8 @@
-"""The signature of a release: OpenSSH's, over SHA256SUMS, in a namespace of its own.
+"""The signature of a release: an OpenSSH signature of SHA256SUMS, in a namespace of its own.
 
-Made by ``ssh-keygen -Y sign`` with a key in a file, in an agent or on a token, verified as
-`image.ssh_signature` says. The namespace keeps a signature that the same key made of anything
-else from passing for one of a release.
+``ssh-keygen -Y sign`` makes it, with a key in a file, in an agent or on a token.
+`image.ssh_signature` says how it is verified. Because of the namespace, a signature of anything
+else by the same key is not accepted for a release.
 """
 
 import subprocess
@@ -20,9 +20,9 @@ LARGEST = 1 << 16
 
 
 def sign(path: Path, key: Path, namespace: str = NAMESPACE) -> Path:
-    """Sign the file at `path` with `key`: a private key, or the public one of a key in an agent.
+    """Sign the file at `path`. `key` is a private key, or the public key of a key in an agent.
 
-    The signature lies beside it. Raises Refusal.
+    Return the path of the signature, beside the file. Raises Refusal.
     """
     signature = path.with_name(path.name + SUFFIX)
     command = ["ssh-keygen", "-Y", "sign", "-q", "-f", str(key), "-n", namespace]
@@ -35,9 +35,8 @@ def sign(path: Path, key: Path, namespace: str = NAMESPACE) -> Path:
                 said = " ".join(done.stderr.decode(errors="replace").split())
                 raise Refusal(
                     key,
-                    expected="a key that ssh-keygen can sign with",
-                    found=f"'{said.rstrip('.')}'",
-                    remedy="name a private key, or the public one of a key in your agent",
+                    f"ssh-keygen cannot sign with this key: {said.rstrip('.')}",
+                    "Name a private key, or the public key of a key in your agent",
                 )
             settle(part, signature)
         except FileNotFoundError as error:
@@ -48,14 +47,14 @@ def sign(path: Path, key: Path, namespace: str = NAMESPACE) -> Path:
 
 
 def verify(folder: Path, key: PublicKey) -> dict[str, str]:
-    """The sums of the release in `folder`, if `key` signed them and its files have them.
+    """Return the hashes of the release in `folder`, if `key` signed them and the files have them.
 
-    Signature first, then the hashes. Raises Refusal.
+    The signature is verified before the hashes. Raises Refusal.
     """
     path = folder / checksums.NAME
     data = _read(path, checksums.LARGEST)
     signature = _read(path.with_name(path.name + SUFFIX), LARGEST)
-    signer = Signer(PRINCIPAL, key, NAMESPACE, "see who makes the releases, and with which key")
+    signer = Signer(PRINCIPAL, key, NAMESPACE, "check who makes the releases, and with which key")
     signer.verify(data, signature, str(path))
     sums = checksums.parse(data, str(path))
     checksums.verify(folder, sums)
@@ -63,29 +62,27 @@ def verify(folder: Path, key: PublicKey) -> dict[str, str]:
 
 
 def public_of(key: Path) -> PublicKey:
-    """The public key that is in the file `key`, or beside it. Raises Refusal."""
+    """Return the public key that is in the file `key`, or beside it. Raises Refusal."""
     path = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
     if not path.is_file():
         raise Refusal(
             path,
-            expected="the public key of the release's key",
-            found="no such file",
-            remedy=f"write it there: ssh-keygen -y -f {key} > {path}",
+            "the public key of the signing key is missing",
+            f"Write it there: ssh-keygen -y -f {key} > {path}",
         )
     return read_key(path)
 
 
 def read_key(path: Path) -> PublicKey:
-    """The public key in the file at `path`. Raises Refusal."""
+    """Return the public key in the file at `path`. Raises Refusal."""
     text = _read(path, LARGEST).decode("utf-8", "replace")
     try:
         return PublicKey.parse(text)
     except ValueError as error:
         raise Refusal(
             path,
-            expected=str(error),
-            found="none",
-            remedy="name the public key of the release, which ends in .pub",
+            f"this is not a public key of OpenSSH: {error}",
+            "Name the public key of the release, which ends in .pub",
         ) from error
 
 
@@ -96,16 +93,14 @@ def _read(path: Path, largest: int) -> bytes:
     except OSError as error:
         raise Refusal(
             path,
-            expected="a file of the release",
-            found=error.strerror or str(error),
-            remedy="fetch the release again, all files into one folder",
+            f"a file of the release cannot be read: {error.strerror or error}",
+            "Fetch the release again, with all files in one folder",
         ) from error
 
 
 def _no_program() -> Refusal:
     return Refusal(
         "ssh-keygen",
-        expected="OpenSSH's ssh-keygen in PATH, which signs",
-        found="none",
-        remedy="install it, on Debian and Ubuntu: sudo apt install openssh-client",
+        "the program, which signs, is missing",
+        "Install it, on Debian and Ubuntu with: sudo apt-get install openssh-client",
     )

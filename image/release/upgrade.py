@@ -1,7 +1,8 @@
-"""The upgrade of a release: the slot of its image, in the form of `firstboot.core.upgrade_file`.
+"""The upgrade file of a release: the slot of its image, in the format of
+`firstboot.core.upgrade_file`.
 
-What is free in the slot's file system is left out. The same image and the same key of a kind that
-signs deterministically, such as Ed25519, give the same bytes.
+Free blocks of the slot's file system are left out. The same image gives the same bytes if the key
+signs deterministically, as Ed25519 does.
 """
 
 import hashlib
@@ -31,9 +32,9 @@ CHUNK = 1 << 20
 
 
 def write(image: Path, output: Path, key: Path) -> None:
-    """Write the upgrade to what `image` holds, signed with `key` (see `image.release.signature`).
+    """Write the upgrade to `image`, signed with `key` (see `image.release.signature`), to `output`.
 
-    The image's manifest lies beside it. Raises Refusal, and then `output` is what it was.
+    The image's manifest must lie beside it. Raises Refusal; an older `output` then stays.
     """
     facts = _facts(image)
     work = output.with_name(f".{output.name}.{os.getpid()}")
@@ -54,7 +55,7 @@ def write(image: Path, output: Path, key: Path) -> None:
 
 
 def _facts(image: Path) -> tuple[Stamp, dict[str, str]]:
-    """What the image's manifest says of the release, and of its files."""
+    """Return the release and the files that the image's manifest names."""
     beside = diff.beside(image)
     try:
         told: Any = json.loads(beside.read_bytes())
@@ -65,9 +66,8 @@ def _facts(image: Path) -> tuple[Stamp, dict[str, str]]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise Refusal(
             beside,
-            expected="the manifest of an image, with its release and its files",
-            found=f"something else ({error})",
-            remedy="build the image again",
+            f"this is not the manifest of an image with its release and files ({error})",
+            "Build the image again",
         ) from error
 
 

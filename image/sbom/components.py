@@ -1,4 +1,4 @@
-"""What an image was made of, as its bill of materials names it."""
+"""The components of an image, as its bill of materials lists them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +11,8 @@ from image.tree import Tree
 
 
 class Part(Enum):
-    """What a component is of the image; the value is that of its property ``exitisp:part``."""
+    """The part of the image that a component belongs to; the value is that of its property
+    ``exitisp:part``."""
 
     BASE = "base"
     PACKAGE = "package"
@@ -23,8 +24,8 @@ class Part(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BaseSet:
-    """A set of the base system: `file` is ``base.txz``, `version` the system's own
-    (``15.0-RELEASE-p2``) or empty, `build` the number of HardenedBSD's build."""
+    """A set of the base system. `file` is ``base.txz``; `version` is the system's own
+    (``15.0-RELEASE-p2``) or empty; `build` is the number of HardenedBSD's build."""
 
     file: str
     version: str
@@ -35,7 +36,7 @@ class BaseSet:
 
 @dataclass(frozen=True, slots=True)
 class AppliedOverlay:
-    """An overlay, and the SHA-256 of all that it says and holds."""
+    """An overlay, and the SHA-256 of everything in it."""
 
     name: str
     sha256: str
@@ -43,8 +44,8 @@ class AppliedOverlay:
 
 @dataclass(frozen=True, slots=True)
 class Wizard:
-    """The frozen program: the SHA-256 of all of it, other people's modules in it, and the packages
-    that its interpreter and libraries were taken from, which are not installed for that."""
+    """The frozen program: the SHA-256 of all of it, third-party modules in it, and the packages
+    that its interpreter and libraries come from. Those are not installed."""
 
     sha256: str
     modules: tuple[Module, ...]
@@ -53,7 +54,8 @@ class Wizard:
 
 @dataclass(frozen=True, slots=True)
 class Sbom:
-    """What an image was made of. `time`, in seconds since 1970, is the age of what is new in it."""
+    """What an image was made of. `time`, in seconds since 1970, is the modification time of its new
+    files."""
 
     image: str
     time: int
@@ -64,7 +66,7 @@ class Sbom:
 
 
 def base_sets(sets: BaseSets, base: Tree) -> tuple[BaseSet, ...]:
-    """Both sets, as a bill has them. `base` is the tree of the base system."""
+    """Return both sets as components. `base` is the tree of the base system."""
     version = userland(base)
     return tuple(
         BaseSet(one.path.name, version, one.sha256, one.provenance, sets.build)

@@ -1,5 +1,5 @@
-"""The bill of materials of an image: CycloneDX 1.6 as JSON (ECMA-424), made anew to the byte from
-the same materials."""
+"""Writes a bill of materials as CycloneDX 1.6 in JSON (ECMA-424). The same components give the same
+bytes."""
 
 import json
 import re
@@ -31,16 +31,17 @@ from image.packages.repository import VerifiedPackage
 from image.sbom.components import AppliedOverlay, BaseSet, Part, Sbom, Wizard
 
 NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
-"""Under which serial numbers are derived from what a bill says."""
+"""Serial numbers are derived from the content, in this namespace."""
 
 TOOLS = ("exitisp", "cyclonedx-python-lib")
-"""Distributions that have a hand in it."""
+"""Distributions that make the file."""
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&'()*+,;=-]+")
 
 
 def render(sbom: Sbom) -> str:
-    """The sbom as JSON, ended by a newline. Its serial number follows from the rest of it."""
+    """Return the bill of materials as JSON with a final newline. Its serial number is derived from
+    the rest of it."""
     image = Component(
         name=sbom.image,
         type=ComponentType.FIRMWARE,
@@ -171,7 +172,7 @@ def _module(module: Module) -> Component:
 
 
 def _needs(package: Package, other: Package) -> bool:
-    """Whether `other` has something that `package` depends on."""
+    """Whether `package` depends on something that `other` has."""
     return package is not other and (
         other.name in {one.name for one in package.deps}
         or not set(other.provides).isdisjoint(package.requires)

@@ -1,4 +1,4 @@
-"""The bench measures what it says, away from the user's own cache."""
+"""The benchmark measures builds with a cache of its own."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Sets and overlays in, a disk out: the whole pipeline, judged by readers that are not ours."""
+"""Sets and overlays go in, a disk comes out: the whole pipeline, checked by independent readers."""
 
 import hashlib
 import json
@@ -156,7 +156,7 @@ class TestUefi:
 
 
 class TestSlot:
-    def test_it_is_read_back_as_the_tree_says(self, disk: Disk) -> None:
+    def test_it_reads_back_like_the_tree(self, disk: Disk) -> None:
         slot = disk.slot()
         nodes = {}
         for path in ["", *disk.tree]:
@@ -210,7 +210,7 @@ class TestSlot:
         "path", ["usr/bin/clang", "usr/bin/cc", "usr/lib/libc.a", "usr/tests", "etc/pwd.db",
                  "etc/spwd.db", "conf/base/etc/pwd.db", "conf/base/etc/spwd.db"]
     )  # fmt: skip
-    def test_what_an_appliance_does_without_is_not_there(self, disk: Disk, path: str) -> None:
+    def test_dropped_files_are_not_there(self, disk: Disk, path: str) -> None:
         folder, _, name = path.rpartition("/")
         assert name not in disk.slot().get(f"/{folder}").listdir()
         assert path not in disk.tree
@@ -230,7 +230,9 @@ class TestSlot:
         assert passwd == [b":".join([one[0], b"*", *one[2:4], *one[7:]]) for one in fields]
 
     @pytest.mark.parametrize(("name", "mib"), [("etc", 32), ("var", 256)])
-    def test_what_is_in_memory_is_filled_from_conf(self, disk: Disk, name: str, mib: int) -> None:
+    def test_memory_file_systems_are_filled_from_conf(
+        self, disk: Disk, name: str, mib: int
+    ) -> None:
         slot = disk.slot()
         copied = dict(walk(slot, f"/conf/base/{name}"))
         size = copied.pop("/md_size")
@@ -239,7 +241,7 @@ class TestSlot:
 
 
 def walk(slot: FFS, top: str, path: str = "") -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """The facts of everything from `top` on, whatever the inodes' numbers."""
+    """Yield the facts of everything from `top` on, without inode numbers."""
     node = slot.get(top + path)
     inode = node.inode
     facts = (inode.di_mode & 0o7777, inode.di_uid, inode.di_gid, inode.di_flags)
@@ -252,7 +254,7 @@ def walk(slot: FFS, top: str, path: str = "") -> Iterator[tuple[str, tuple[Any, 
         yield path, (*facts, node.link if node.is_symlink() else node.open().read())
 
 
-def test_the_manifest_says_what_the_image_is_made_of(disk: Disk) -> None:
+def test_the_manifest_names_what_the_image_is_made_of(disk: Disk) -> None:
     facts = json.loads(disk.path.with_suffix(".json").read_text())
     assert facts["time"] == TIME
     assert facts["overlays"] == [one.parent.name for one in sorted(OVERLAYS.glob("*/*.yaml"))]
@@ -289,8 +291,8 @@ def test_a_larger_disk_is_more_room_for_data(tmp_path: Path, overlays: list[Over
 
 
 class TestReproducibility:
-    def test_an_image_depends_on_its_inputs_alone(self, tmp_path: Path) -> None:
-        """Two users, two machines, two places, a cold and a warm cache: the same bytes."""
+    def test_an_image_depends_only_on_its_inputs(self, tmp_path: Path) -> None:
+        """Two users, machines and places, a cold and a warm cache: the same bytes."""
         ann, bob = tmp_path / "ann", tmp_path / "bob" / "far away"
         for home, where in ((ann, ann / "sets"), (bob, bob.parent / "other sets")):
             home.mkdir(parents=True)
@@ -318,7 +320,7 @@ class TestReproducibility:
         assert digest(ann / "dist/exitisp.img") == digest(bob / "x/y.img")
         assert (ann / "dist/exitisp.json").read_bytes() == (bob / "x/y.json").read_bytes()
 
-    def test_source_date_epoch_is_the_age_of_all_that_is_new(self, tmp_path: Path) -> None:
+    def test_source_date_epoch_is_the_time_of_all_new_files(self, tmp_path: Path) -> None:
         sets.write(tmp_path / "sets")
         arguments = (*BUILD, "--sets", "sets", "--output", "a.img")
         result = exitisp(*arguments, folder=tmp_path, SOURCE_DATE_EPOCH="1234567890")
@@ -329,8 +331,8 @@ class TestReproducibility:
         assert slot.get("/bin/sh").inode.di_mtime == 1_700_000_000
 
 
-def test_stale_passwords_go_without_being_told(tmp_path: Path) -> None:
-    """What the target would look users up in is made at its boot, from master.passwd."""
+def test_stale_password_databases_are_removed(tmp_path: Path) -> None:
+    """The databases that the target looks users up in are made at its boot, from master.passwd."""
     (tmp_path / "locks").mkdir()
     (tmp_path / "locks/overlay.yaml").write_text(
         "description: only this\nlock: [root]\nsetid: [{path: usr/bin/su, reason: nobody}]\n"
@@ -346,7 +348,7 @@ def test_an_account_without_a_password_is_refused(tmp_path: Path) -> None:
 
 
 class TestCache:
-    def test_damage_is_told_even_if_it_cannot_be_removed(
+    def test_damage_is_reported_even_if_it_cannot_be_removed(
         self, tmp_path: Path, overlays: list[Overlay], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         base = given(tmp_path / "sets")
@@ -359,7 +361,7 @@ class TestCache:
             make(tmp_path, base, overlays)
 
     @pytest.mark.parametrize("at", [0, -1])
-    def test_damage_is_told_removed_and_healed_by_the_next_build(
+    def test_damage_is_reported_removed_and_repaired_by_the_next_build(
         self, tmp_path: Path, overlays: list[Overlay], at: int
     ) -> None:
         base = given(tmp_path / "sets")
@@ -403,6 +405,22 @@ def test_disks_of_other_content_have_other_identifiers(
     more = [*overlays, overlay.load(ROOT / "examples/overlay")]
     assert make(tmp_path, base, more).layout.table.identifier != identifier
     assert make(tmp_path, base, overlays).layout.table.identifier == identifier
+
+
+def test_images_with_another_reviewed_list_have_other_identities(
+    tmp_path: Path, overlays: list[Overlay]
+) -> None:
+    """The list decides owners and files of packages, so disks that differ in it alone must not
+    share their partitions' identifiers."""
+    inputs = build.Inputs(given(tmp_path / "sets"), overlays)
+    nobody = reviewed.NOTHING
+    somebody = replace(nobody, value=reviewed.Reviewed(groups={"_tor": reviewed.Id(256)}))
+    with build.assembling(inputs, tmp_path / "cache", TIME) as made:
+        one, other = (
+            build.identity(replace(inputs, reviewed=listed), made, 1024)
+            for listed in (nobody, somebody)
+        )
+    assert one != other
 
 
 TOOL = Made(
@@ -510,7 +528,7 @@ class TestPackages:
             made.append(digest(built.image))
         assert made[0] == made[1] != made[2]
 
-    def test_a_script_that_nobody_read_leaves_no_image(
+    def test_an_unreviewed_script_leaves_no_image(
         self, tmp_path: Path, overlays: list[Overlay]
     ) -> None:
         bad = replace(BGP, full={"scripts": {"install": "true"}})
@@ -518,7 +536,7 @@ class TestPackages:
             self.build(tmp_path, self.given(tmp_path, (TOOL, bad)), overlays)
         assert not list((tmp_path / "dist").iterdir())
 
-    def test_damage_of_an_unpacked_package_is_told(
+    def test_damage_of_an_unpacked_package_is_reported(
         self, tmp_path: Path, overlays: list[Overlay], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         packages = self.given(tmp_path)

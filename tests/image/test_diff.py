@@ -1,4 +1,4 @@
-"""A listing says what is in an image; the difference of two says what changed, for people."""
+"""The list of an image's files, and the difference of two images."""
 
 import copy
 import hashlib
@@ -55,7 +55,7 @@ def changed(after: Tree, **more: Any) -> list[str]:
 
 
 class TestListing:
-    def test_only_what_is_not_usual_is_said_of_a_file(self) -> None:
+    def test_defaults_are_left_out(self) -> None:
         files = file_manifest.describe(tree())["files"]
         assert files["/"] == {"kind": "directory", "mode": "0755"}
         assert files["/bin/sh"] == {
@@ -89,7 +89,7 @@ class TestListing:
         later.amend("bin/sh", mtime=1_800_000_000)
         assert file_manifest.describe(later) == file_manifest.describe(tree())
 
-    def test_holes_and_parts_of_files_are_hashed_as_they_are_read(self, tmp_path: Path) -> None:
+    def test_holes_and_parts_of_files_are_hashed_like_their_content(self, tmp_path: Path) -> None:
         origin = tmp_path / "origin"
         origin.write_bytes(b"-" * 7 + b"x" * (file_manifest.CHUNK + 3))
         content = Content(
@@ -109,7 +109,7 @@ class TestListing:
         with pytest.raises(EOFError, match="origin is shorter"):
             file_manifest.describe(made)
 
-    def test_names_and_values_that_are_no_text_are_listed_all_the_same(self) -> None:
+    def test_names_and_values_that_are_not_utf8_are_listed(self) -> None:
         made = Tree()
         made["a\udcff"] = file(b"", attributes={"user.x": b"\xff\0"}, flags=1 << 30 | 1)
         (path, facts) = list(file_manifest.describe(made)["files"].items())[1]
@@ -125,7 +125,7 @@ class TestListing:
         values = {"b": "two words", "c": "3", "d": "4", "kern.ipc.x": "5", "load": ""}
         assert parse_settings(text) == values
 
-    def test_they_are_listed_by_their_files(self) -> None:
+    def test_settings_are_listed_by_file(self) -> None:
         settings = file_manifest.describe(tree())["settings"]
         assert settings == {
             "/etc/rc.conf": {"hostname": "exit"},
@@ -137,7 +137,7 @@ class TestDifference:
     def test_equal_images_have_none(self) -> None:
         assert changed(tree()) == []
 
-    def test_base_packages_and_modules_are_told_by_their_versions(self) -> None:
+    def test_changed_versions_of_base_packages_and_modules_are_reported(self) -> None:
         told = changed(
             tree(),
             base={"build": "8", "sets": [{"name": "base.txz", "sha256": "ab"}]},
@@ -155,7 +155,7 @@ class TestDifference:
             "  - jinja2: 3.1",
         ]
 
-    def test_a_setting_is_told_beside_its_file_and_its_copy_is_not(self) -> None:
+    def test_a_changed_setting_is_reported_without_its_copy(self) -> None:
         after = tree()
         for path in ("etc/sysctl.conf", "conf/base/etc/sysctl.conf"):
             after[path] = file(b"kern.randompid=0\nnet.new=1\n")
@@ -167,7 +167,7 @@ class TestDifference:
             "    /etc/sysctl.conf: content, 17 becomes 27 bytes",
         ]
 
-    def test_a_copy_that_differs_from_its_original_is_told(self) -> None:
+    def test_a_copy_that_differs_from_its_original_is_reported(self) -> None:
         after = tree()
         after["conf/base/etc/rc.conf"] = file(b'hostname="evil"\n')
         assert changed(after)[-1] == "    /conf/base/etc/rc.conf: content"
@@ -194,19 +194,19 @@ class TestDifference:
             ("sys", {"target": "src"}, "target usr/src/sys becomes src"),
         ],
     )
-    def test_every_fact_of_a_file_is_told(
+    def test_every_changed_fact_of_a_file_is_reported(
         self, path: str, facts: dict[str, Any], told: str
     ) -> None:
         after = tree()
         after.amend(path, **facts)
         assert changed(after) == ["Files", f"    /{path}: {told}"]
 
-    def test_a_link_that_became_a_file_of_its_own_is_told(self) -> None:
+    def test_a_hard_link_that_became_a_separate_file_is_reported(self) -> None:
         after = tree()
         after["bin/test"] = replace(after["bin/test"])
         assert changed(after)[1:] == ["    /bin/test: link /bin/[ becomes a file of its own"]
 
-    def test_what_came_and_went_is_told_with_its_facts(self) -> None:
+    def test_added_and_removed_files_are_reported_with_their_facts(self) -> None:
         after = tree()
         del after["bin/su"]
         after["bin/doas"] = file(b"12345", 0o4555, gid=5, flags=0x20000)
@@ -230,7 +230,7 @@ class TestDifference:
             "  + /usr.x: file 0644 0:0 0 bytes",
         ]
 
-    def test_what_becomes_something_else_is_told(self) -> None:
+    def test_a_changed_kind_is_reported(self) -> None:
         after = tree()
         del after["sys"]
         after["sys"] = directory()
@@ -241,7 +241,9 @@ class TestDifference:
         ]
 
     @given(st.data())
-    def test_there_is_a_difference_exactly_where_there_is_one(self, data: st.DataObject) -> None:
+    def test_differences_are_reported_exactly_where_there_are_any(
+        self, data: st.DataObject
+    ) -> None:
         before = tree()
         after = copy.copy(before)
         path = data.draw(st.sampled_from(sorted(before)))
@@ -280,15 +282,15 @@ class TestManifests:
             '{"files": {}, "wizard": 1}', '{"files": {}, "wizard": {"modules": 1}}',
         ],
     )  # fmt: skip
-    def test_what_is_none_is_refused(self, tmp_path: Path, text: str) -> None:
+    def test_another_file_than_a_manifest_is_refused(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "exitisp.json"
         path.write_bytes(text.encode("latin-1"))
-        with pytest.raises(Refusal, match="the manifest of an image, with a list of its files"):
+        with pytest.raises(Refusal, match="not the manifest of an image with a list of its files"):
             load(tmp_path / "exitisp.img")
 
-    def test_a_missing_one_is_refused(self, tmp_path: Path) -> None:
+    def test_a_missing_manifest_is_refused(self, tmp_path: Path) -> None:
         for path in (tmp_path / "exitisp.img", tmp_path):
-            with pytest.raises(Refusal, match="name an image with its manifest beside it"):
+            with pytest.raises(Refusal, match="Name an image that has its manifest beside it"):
                 load(path)
 
     @given(
@@ -328,4 +330,6 @@ class TestManifests:
         assert same.stdout == "no difference\n"
         missing = exitisp("compare", "old.json", "none.img", folder=tmp_path)
         assert missing.returncode == 1
-        assert missing.stderr.startswith("exitisp: none.json: expected the manifest")
+        assert missing.stderr.startswith(
+            "exitisp: none.json: the manifest of the image cannot be read"
+        )

@@ -1,4 +1,4 @@
-"""What images are compared with has the sets as they are, and no more than a start needs."""
+"""The stock image has the sets as they are, and only what a start needs."""
 
 from pathlib import Path
 

@@ -122,7 +122,7 @@ class TestContent:
         assert {"name": "exitisp:origin", "value": "security/tor"} in tor["properties"]
         assert {"name": "exitisp:provenance", "value": "pinned"} in tor["properties"]
 
-    def test_what_needs_what_is_told(self) -> None:
+    def test_dependencies_are_listed(self) -> None:
         needs = {one["ref"]: one.get("dependsOn", []) for one in read(SBOM)["dependencies"]}
         assert needs["package:tor-0.4.9.11_1"] == ["package:libevent-2.1.12,1", "package:zstd-1.5"]
         assert needs["wizard"] == ["module:jinja2", "module:pyinstaller", "module:python"]
@@ -163,7 +163,7 @@ class TestContent:
         base, _ = base_sets(BaseSets(one, kernel, 42), tree)
         assert base == BaseSet("base.txz", version, "01" * 32, "signed by x", 42)
 
-    def test_packages_that_the_wizard_was_frozen_with_are_its_own(self) -> None:
+    def test_packages_that_the_wizard_was_frozen_with_belong_to_the_wizard(self) -> None:
         python = verified(Package("python311", "3.11.2", "lang/python311"), "ef" * 32)
         assert SBOM.wizard
         wizard = replace(SBOM.wizard, packages=(python, verified(ZSTD)))
@@ -175,7 +175,7 @@ class TestContent:
         assert {"frozen:python311-3.11.2", "module:python"} <= set(needs["wizard"])
         assert "frozen:python311-3.11.2" not in needs["image"]
 
-    def test_time_and_tools_are_told(self) -> None:
+    def test_time_and_tools_are_listed(self) -> None:
         facts = read(SBOM)["metadata"]
         assert facts["timestamp"] == "2023-11-14T22:13:20+00:00"
         assert facts["component"]["name"] == "exitisp.img"
@@ -184,12 +184,12 @@ class TestContent:
             "cyclonedx-python-lib",
         }
 
-    def test_an_image_of_nothing_but_base_has_a_bill(self) -> None:
+    def test_an_image_of_only_the_base_has_one(self) -> None:
         assert len(read(replace(SBOM, packages=(), overlays=(), wizard=None))["components"]) == 2
 
 
 class TestReproducible:
-    def test_the_same_materials_give_the_same_bytes_in_any_order(self) -> None:
+    def test_the_same_components_give_the_same_bytes_in_any_order(self) -> None:
         turned = replace(
             SBOM, packages=SBOM.packages[::-1], base=SBOM.base[::-1], overlays=SBOM.overlays[::-1]
         )
@@ -204,7 +204,7 @@ class TestReproducible:
         ],
         ids=["time", "overlay", "package"],
     )
-    def test_other_materials_have_another_serial_number(self, other: Sbom) -> None:
+    def test_other_components_have_another_serial_number(self, other: Sbom) -> None:
         assert read(other)["serialNumber"] != read(SBOM)["serialNumber"]
 
     @settings(max_examples=25)
@@ -212,7 +212,7 @@ class TestReproducible:
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
         st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30),
     )
-    def test_whatever_a_package_says_the_bill_is_valid(self, comment: str, licence: str) -> None:
+    def test_it_is_valid_whatever_a_package_says(self, comment: str, licence: str) -> None:
         odd = replace(TOR, comment=comment, licenses=(licence,), www=comment)
         read(replace(SBOM, packages=(verified(odd),)))
 

@@ -292,6 +292,27 @@ def test_a_tree_that_does_not_fit_is_refused_with_what_is_missing() -> None:
         pass
 
 
+@pytest.mark.parametrize("files", [0, 300, 5000])
+def test_inode_blocks_are_counted_as_initialized_as_newfs_and_the_kernel_count_them(
+    files: int,
+) -> None:
+    """Whole blocks of inodes up to the last used one, at least two (newfs(8)) and at most all. A
+    smaller count lets the kernel zero inodes that are in use, a larger one makes it read blocks
+    that nobody wrote (ffs_nodealloccg)."""
+    tree = Tree()
+    for number in range(files):
+        tree[f"{number:04}"] = file(b"")
+    with written(tree, 64 * MIB) as path:
+        checker = Ufs2(path)
+        try:
+            block = checker.bsize // 256
+            for used, initialized in checker.inodes_by_group():
+                blocks = max(-(-used // block), 2)
+                assert initialized == min(blocks * block, checker.ipg)
+        finally:
+            checker.close()
+
+
 def test_what_is_zero_is_not_written() -> None:
     tree = Tree(directory(mtime=TIME))
     tree["f"] = file(b"x")

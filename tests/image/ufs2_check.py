@@ -72,6 +72,15 @@ class Ufs2:
         self._compare(maps, inodes, found)
         return found
 
+    def inodes_by_group(self) -> list[tuple[int, int]]:
+        """Of each cylinder group: the number after its last used inode, and `cg_initediblk`, the
+        number of inodes whose blocks on the disk are valid."""
+        found = []
+        for group in range(self.ncg):
+            used, _, initialized = self._group(group, [])
+            found.append((int.from_bytes(used, "little").bit_length(), initialized))
+        return found
+
     def _group(self, group: int, found: list[str]) -> tuple[bytes, bytes, int]:
         block = self.read((group * self.fpg + self.cblkno) * self.fsize, self.bsize)
         magic, index = struct.unpack_from("<i4xI", block, 4)

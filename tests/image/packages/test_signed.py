@@ -55,13 +55,19 @@ def test_a_signature_of_a_megabyte_is_refused() -> None:
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
-def test_what_inflates_without_end_is_refused(
+def test_an_archive_may_have_as_many_bytes_as_the_limit_and_not_one_record_more(
     packing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded_tar, "LARGEST", 1 << 20)
-    data = archive(["data"], bytes(2 << 20), packing)
-    with pytest.raises(Refusal, match="at most 1048576 bytes when decompressed, found more"):
-        signed.read(data, "data", "data.pkg")
+    """tar(5) reads and pads in records of 10,240 bytes."""
+    monkeypatch.setattr(bounded_tar, "LARGEST", 102 * 10_240)
+    content = 101 * 10_240
+    signed.read(archive(["data"], bytes(content), packing), "data", "data.pkg")
+    with pytest.raises(Refusal, match="decompress"):
+        signed.read(archive(["data"], bytes(content + 10_240), packing), "data", "data.pkg")
+
+
+def test_the_limit_is_a_gibibyte() -> None:
+    assert bounded_tar.LARGEST == 1 << 30
 
 
 def test_a_file_that_claims_to_be_sparse_is_no_data() -> None:

@@ -1,4 +1,4 @@
-"""A release is whole, is what was built, and can be verified and flashed by those who fetch it."""
+"""A release is complete, is what was built, and can be verified and flashed."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ def release(small: Small, keys: Keys, tmp_path_factory: pytest.TempPathFactory) 
     shutil.rmtree(folder)
 
 
-def test_it_is_whole_and_signed(release: Path, keys: Keys) -> None:
+def test_it_is_complete_and_signed(release: Path, keys: Keys) -> None:
     signed = {f"exitisp-2.0{end}" for end in ENDS}
     assert {path.name for path in release.iterdir()} == {*signed, "SHA256SUMS", "SHA256SUMS.sig"}
     assert set(signature.verify(release, keys.public)) == signed
@@ -96,13 +96,13 @@ def test_the_same_image_makes_the_same_files(
     assert (again / "SHA256SUMS").read_bytes() == (release / "SHA256SUMS").read_bytes()
 
 
-def test_what_cannot_be_signed_leaves_nothing(small: Small, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="a key that ssh-keygen can sign with"):
+def test_a_release_that_cannot_be_signed_leaves_nothing(small: Small, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="ssh-keygen cannot sign with this key"):
         assemble(small.path, "2.0", tmp_path / "release", tmp_path / "no key")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nor_does_an_image_without_a_list_of_its_files(keys: Keys, tmp_path: Path) -> None:
+def test_an_image_without_a_list_of_files_leaves_nothing(keys: Keys, tmp_path: Path) -> None:
     image = make(tmp_path / "bare.img")
     with pytest.raises(Refusal, match=r"bare\.json"):
         assemble(image.path, "2.0", tmp_path / "release", keys.private)
@@ -111,12 +111,12 @@ def test_nor_does_an_image_without_a_list_of_its_files(keys: Keys, tmp_path: Pat
 
 def test_a_release_is_never_changed(small: Small, keys: Keys, tmp_path: Path) -> None:
     (tmp_path / "release").mkdir()
-    with pytest.raises(Refusal, match="a folder that is not there yet"):
+    with pytest.raises(Refusal, match="already something of that name"):
         assemble(small.path, "2.0", tmp_path / "release", keys.private)
 
 
 @pytest.mark.parametrize("version", ["", "v1", "1/2", "..", "1 2", "1\n", "1" * 32, "-1"])
-def test_a_version_that_is_none_is_refused(
+def test_a_malformed_version_is_refused(
     small: Small, keys: Keys, tmp_path: Path, version: str
 ) -> None:
     with pytest.raises(Refusal, match="a digit, then letters"):

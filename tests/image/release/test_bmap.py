@@ -1,4 +1,4 @@
-"""The block map is judged by bmaptool, and by writing to a used stick what it names."""
+"""bmaptool checks the block map, and a used stick is written by it."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ def text(small: Small) -> str:
 
 
 def ranges(root: Element) -> Iterator[tuple[int, int, str]]:
-    """First byte, byte after the last, and sum of each range."""
+    """Yield first byte, byte after the last, and hash of each range."""
     size = number(root, "BlockSize")
     for one in root.iter("Range"):
         assert one.text is not None
@@ -59,7 +59,7 @@ def test_its_sums_are_those_of_the_image(small: Small, text: str) -> None:
     assert hashlib.sha256(text.replace(own, "0" * 64).encode()).hexdigest() == own
 
 
-def test_what_it_names_makes_a_used_stick_as_good_as_a_new_one(
+def test_a_used_stick_gets_the_whole_image_from_the_mapped_blocks(
     small: Small, text: str, tmp_path: Path
 ) -> None:
     stick = used_stick(tmp_path / "stick", 45 * MIB)
@@ -70,7 +70,7 @@ def test_what_it_names_makes_a_used_stick_as_good_as_a_new_one(
     judge(small, stick)
 
 
-def test_it_leaves_out_what_is_free(text: str) -> None:
+def test_free_blocks_are_left_out(text: str) -> None:
     root = ElementTree.fromstring(text)
     assert number(root, "MappedBlocksCount") < 0.8 * number(root, "BlocksCount")
 
@@ -82,7 +82,7 @@ def bmaptool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
 
-def test_bmaptool_takes_it(small: Small, text: str, tmp_path: Path) -> None:
+def test_bmaptool_accepts_it(small: Small, text: str, tmp_path: Path) -> None:
     path = tmp_path / "exitisp.bmap"
     path.write_text(text)
     done = bmaptool("copy", "--bmap", path, small.path, tmp_path / "copy")

@@ -1,4 +1,4 @@
-"""Two builds that are not the same are told by the first thing in which they differ."""
+"""Two builds that differ are refused, and the first difference is named."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ def pair(built: Small, tmp_path: Path) -> tuple[Path, Path]:
     return images
 
 
-def test_the_same_is_the_same(pair: tuple[Path, Path]) -> None:
+def test_equal_builds_are_accepted(pair: tuple[Path, Path]) -> None:
     compare(*pair)
 
 
@@ -39,13 +39,13 @@ def test_the_same_is_the_same(pair: tuple[Path, Path]) -> None:
 def test_the_partition_is_named(pair: tuple[Path, Path], label: str) -> None:
     (found,) = (one for one in gpt.read(pair[1]).partitions if one.label == label)
     flip(pair[1], found.first_lba * gpt.BLOCK + 4321)
-    with pytest.raises(Refusal, match=f"the first difference in partition {label}, byte 4321;"):
+    with pytest.raises(Refusal, match=rf"first in partition {label}, byte 4321\."):
         compare(*pair)
 
 
-def test_so_is_what_lies_outside_of_all(pair: tuple[Path, Path]) -> None:
+def test_a_difference_outside_of_all_partitions_is_named(pair: tuple[Path, Path]) -> None:
     flip(pair[1], 7)
-    with pytest.raises(Refusal, match="in byte 7, outside of all partitions"):
+    with pytest.raises(Refusal, match="byte 7, outside of all partitions"):
         compare(*pair)
 
 
@@ -53,7 +53,7 @@ def test_so_is_what_lies_outside_of_all(pair: tuple[Path, Path]) -> None:
 def test_a_length_is_a_difference(pair: tuple[Path, Path], change: str) -> None:
     size = pair[1].stat().st_size
     os.truncate(pair[1], size + 1 if change == "append" else size - 1)
-    with pytest.raises(Refusal, match="the first difference in byte "):
+    with pytest.raises(Refusal, match="first in byte "):
         compare(*pair)
 
 
@@ -63,23 +63,25 @@ def test_the_file_is_named_where_the_manifests_tell_it(pair: tuple[Path, Path]) 
     other = tree()
     other["etc/rc.conf"] = replace(other["etc/rc.conf"], uid=5)
     pair[1].with_suffix(".json").write_text(file_manifest.render(manifest(other)))
-    with pytest.raises(Refusal, match=r"in files, /etc/rc\.conf, owner, partition rootA, byte 99;"):
+    with pytest.raises(
+        Refusal, match=r"first in files, /etc/rc\.conf, owner, partition rootA, byte 99\."
+    ):
         compare(*pair)
 
 
-def test_so_is_a_fact_from_which_others_follow(pair: tuple[Path, Path]) -> None:
+def test_the_first_differing_fact_is_named(pair: tuple[Path, Path]) -> None:
     flip(pair[1], 528)
     wizard = {"sha256": "cc", "modules": [{"name": "jinja2", "version": "3.1"}]}
     other = file_manifest.render(manifest(tree(), wizard=wizard, disk={"identifier": "another"}))
     pair[1].with_suffix(".json").write_text(other)
-    with pytest.raises(Refusal, match=r"the first difference in wizard, sha256, byte 528"):
+    with pytest.raises(Refusal, match=r"first in wizard, sha256, byte 528"):
         compare(*pair)
 
 
 @pytest.mark.parametrize("end", [".json", ".cdx.json"])
-def test_what_lies_beside_the_images_counts(pair: tuple[Path, Path], end: str) -> None:
+def test_the_files_beside_the_images_are_compared(pair: tuple[Path, Path], end: str) -> None:
     flip(pair[1].with_suffix(end), 1)
-    with pytest.raises(Refusal, match=rf"exitisp\{end}: expected the same bytes .* in byte 1;"):
+    with pytest.raises(Refusal, match=rf"exitisp\{end}: two builds .* first in byte 1\."):
         compare(*pair)
 
 

@@ -1,4 +1,4 @@
-"""Release notes tell people what is in a release and what changed, and nothing breaks out."""
+"""Release notes say what is in a release and what changed, and their Markdown cannot be broken."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ OLD = replace(NEW, packages={"tor": "0.4.9.11"})
 SUMS = {"exitisp-2.img.xz": "1" * 64, "exitisp-2.bmap": "2" * 64}
 
 
-def test_the_first_release_is_told_by_what_it_is_made_of() -> None:
+def test_the_first_release_lists_what_it_is_made_of() -> None:
     text = notes.render("1", NEW, None, SUMS, ["It boots."])
     assert text.startswith("# exitisp 1\n\nIt boots.\n\n## Made of\n")
     assert "| package | tor | 0.4.9.12 |\n" in text
@@ -25,24 +25,24 @@ def test_the_first_release_is_told_by_what_it_is_made_of() -> None:
     assert text.endswith(f"```\n{'2' * 64}  exitisp-2.bmap\n{'1' * 64}  exitisp-2.img.xz\n```\n")
 
 
-def test_the_next_one_by_what_changed() -> None:
+def test_the_next_release_lists_what_changed() -> None:
     text = notes.render("2", NEW, ("1", OLD), SUMS, [])
     assert (
         "## What changed since 1\n\n```\nPackages\n    tor: 0.4.9.11 becomes 0.4.9.12\n```" in text
     )
 
 
-def test_one_in_which_nothing_changed_says_so() -> None:
+def test_a_release_without_changes_says_so() -> None:
     assert "Nothing that is in the image." in notes.render("2", NEW, ("1", NEW), SUMS, [])
 
 
-def test_how_it_is_verified_is_what_it_was_signed_with() -> None:
+def test_the_commands_to_verify_match_the_signature() -> None:
     text = notes.render("2", NEW, None, SUMS, [])
     assert f"-I {PRINCIPAL} -n {NAMESPACE}" in text
     assert "{" not in text
 
 
-def test_names_in_it_stay_where_they_are() -> None:
+def test_odd_names_do_not_break_the_table() -> None:
     evil = {"a|b<script>": "1|2", "c\x1b[2J\n# d": "3"}
     files = {"/bin/sh": {"kind": "file", "mode": "0555", "target": "````\n# e"}}
     text = notes.render("2", replace(NEW, packages=evil, files=files), ("1", NEW), SUMS, [])

@@ -1,4 +1,4 @@
-"""From a checkout to a folder that can be published, and to the next one; or a sentence why not."""
+"""From a checkout to a folder that can be published, and to the next release; or a refusal."""
 
 import json
 import os
@@ -34,7 +34,7 @@ CHANGES = "# Changelog\n\n## 2.0\n\nIt boots faster.\n\n## 1.0\n\nIt boots.\n"
 
 @dataclass(frozen=True)
 class Checkout:
-    """A repository like this one, whose lock pins base sets in miniature that are in the cache."""
+    """A repository like this one, whose lock pins miniature base sets that are in the cache."""
 
     root: Path
     key: Path
@@ -78,7 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture
 def checkout(made: Checkout) -> Iterator[Checkout]:
-    """It may be changed; afterwards it is as it was."""
+    """The test may change it; afterwards it is restored."""
     commit = made.git("rev-parse", "HEAD").strip()
     yield made
     made.git("reset", "--quiet", "--hard", commit)
@@ -105,7 +105,7 @@ def pinned(folder: Path) -> Lock:
 
 @pytest.fixture(scope="module")
 def two(made: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """A release, and the next one, before which a setting was changed."""
+    """A release, and the next one, with a changed setting."""
     folder = tmp_path_factory.mktemp("dist")
     first, second = folder / "exitisp-1.0", folder / "exitisp-2.0"
     with pytest.MonkeyPatch.context() as patch:
@@ -120,7 +120,7 @@ def two(made: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
 
 
 def verified(folder: Path, key: Path) -> bool:
-    """Whether the commands that the notes show find nothing wrong."""
+    """Whether the commands in the notes accept the release."""
     notes = next(folder.glob("*.md")).read_text()
     commands = re.search(r"(?s)```sh\n(.*?)```", notes)
     assert commands
@@ -177,7 +177,7 @@ def test_a_changed_file_is_found_by_the_commands_of_the_notes(
     assert not verified(folder, made.key)
 
 
-def test_so_is_a_file_cut_short_and_another_key(
+def test_a_truncated_file_and_another_key_are_detected(
     two: tuple[Path, Path], made: Checkout, tmp_path: Path
 ) -> None:
     folder = tmp_path / two[0].name
@@ -187,7 +187,7 @@ def test_so_is_a_file_cut_short_and_another_key(
     assert not verified(folder, made.key)
 
 
-def test_what_a_build_takes_from_its_surroundings_is_found_and_named(
+def test_a_build_that_depends_on_its_surroundings_is_refused(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     planted = checkout.root / "image/root.py"
@@ -200,31 +200,31 @@ def test_what_a_build_takes_from_its_surroundings_is_found_and_named(
         + '    tree["etc/timezone"] = file(os.environ["TZ"].encode())\n'
     )
     checkout.commit()
-    with pytest.raises(Refusal, match=r"the first difference in files, /etc/timezone, "):
+    with pytest.raises(Refusal, match=r"first in files, /etc/timezone, "):
         checkout.release("1.0", tmp_path / "exitisp-1.0")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_build_that_fails_is_told_in_its_own_words(checkout: Checkout, tmp_path: Path) -> None:
+def test_the_last_line_of_a_failed_build_is_reported(checkout: Checkout, tmp_path: Path) -> None:
     recipe = checkout.root / "overlays/pf/overlay.yaml"
     recipe.write_text(f"{recipe.read_text()}nonsense: 1\n")
     checkout.commit()
-    with pytest.raises(Refusal, match=r"the first build: expected an image, found .*nonsense"):
+    with pytest.raises(Refusal, match=r"the first build: it failed: .*nonsense"):
         checkout.release("1.0", tmp_path / "exitisp-1.0")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["overlays/pf/overlay.yaml", "overlays/pf/files/more", "README"])
-def test_what_is_not_committed_is_refused(checkout: Checkout, tmp_path: Path, name: str) -> None:
+def test_uncommitted_changes_are_refused(checkout: Checkout, tmp_path: Path, name: str) -> None:
     with (checkout.root / name).open("a") as file:
         file.write("# more\n")
-    with pytest.raises(Refusal, match=f"nothing that is not committed, found {name};"):
+    with pytest.raises(Refusal, match=rf"changes that are not committed: {name}\."):
         checkout.release("1.0", tmp_path / "exitisp-1.0")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_no_checkout_is_refused(made: Checkout, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="a checkout of a git repository"):
+    with pytest.raises(Refusal, match="git failed here"):
         release(tmp_path, "1.0", tmp_path / "out", made.key)
 
 
@@ -238,32 +238,32 @@ class TestLock:
     def test_no_base_pinned(self, checkout: Checkout, tmp_path: Path) -> None:
         known = lock.load(checkout.root / LOCK)
         without = replace(known, base=replace(known.base, pin=None))
-        self.refused(checkout, without, "found no base system", tmp_path)
+        self.refused(checkout, without, "it pins no base system", tmp_path)
 
     def test_no_packages_pinned(self, checkout: Checkout, tmp_path: Path) -> None:
         known = lock.load(checkout.root / LOCK)
         without = replace(known, packages=replace(known.packages, pins=None))
-        self.refused(checkout, without, "found no packages", tmp_path)
+        self.refused(checkout, without, "it pins no packages", tmp_path)
 
     def test_sets_that_nobody_signed(self, checkout: Checkout, tmp_path: Path) -> None:
         known = lock.load(checkout.root / LOCK)
         assert known.base.pin
         pin = replace(known.base.pin, kernel=replace(known.base.pin.kernel, signed=False))
         unsigned = replace(known, base=replace(known.base, pin=pin))
-        self.refused(checkout, unsigned, "found kernel.txz without a signature", tmp_path)
+        self.refused(checkout, unsigned, "kernel.txz has no signature", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("base", "why"),
     [
-        ({"rehearsal": True, "sets": []}, "an image of HardenedBSD, found a rehearsal"),
+        ({"rehearsal": True, "sets": []}, "a rehearsal cannot be a release"),
         (
             {"sets": [{"name": "base.txz", "trust": "unsigned, given with --sets"}]},
-            r"found base\.txz that is unsigned, given with --sets",
+            r"base\.txz is unsigned, given with --sets",
         ),
     ],
 )
-def test_an_image_that_is_no_release_is_refused(
+def test_an_image_that_cannot_be_a_release_is_refused(
     tmp_path: Path, base: Mapping[str, object], why: str
 ) -> None:
     (tmp_path / "exitisp.json").write_text(json.dumps({"base": base}))
@@ -274,7 +274,7 @@ def test_an_image_that_is_no_release_is_refused(
 def test_a_key_without_its_public_one_is_refused_before_any_build(
     checkout: Checkout, tmp_path: Path
 ) -> None:
-    with pytest.raises(Refusal, match="the public key of the release's key, found no such file"):
+    with pytest.raises(Refusal, match="the public key of the signing key is missing"):
         release(checkout.root, "1.0", tmp_path / "out", tmp_path / "key")
     assert list(tmp_path.iterdir()) == []
 

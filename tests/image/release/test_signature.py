@@ -1,4 +1,4 @@
-"""A release is believed only whole, as it was signed, by the key that is known."""
+"""A release is accepted only complete, as it was signed, and by the known key."""
 
 import subprocess
 from pathlib import Path
@@ -27,7 +27,7 @@ def strangers_keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 @pytest.fixture
 def release(tmp_path: Path, keys: Keys) -> Path:
-    """A folder with files, their sums, and the signature."""
+    """A folder with files, their hashes, and the signature."""
     folder = tmp_path / "release"
     folder.mkdir()
     for name, data in FILES.items():
@@ -61,20 +61,20 @@ def test_sums_come_in_the_order_of_the_names(release: Path) -> None:
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_an_altered_file_is_refused(release: Path, keys: Keys, name: str) -> None:
     (release / name).write_bytes(FILES[name] + b"x")
-    with pytest.raises(Refusal, match=f"{name}: expected SHA-256"):
+    with pytest.raises(Refusal, match=f"{name}: the file has the SHA-256"):
         signature.verify(release, keys.public)
 
 
 @pytest.mark.parametrize("name", [*sorted(FILES), "SHA256SUMS", "SHA256SUMS.sig"])
 def test_a_missing_file_is_refused(release: Path, keys: Keys, name: str) -> None:
     (release / name).unlink()
-    with pytest.raises(Refusal, match=f"{name}: expected a file of the release"):
+    with pytest.raises(Refusal, match=f"{name}: a file of the release cannot be read"):
         signature.verify(release, keys.public)
 
 
 @settings(max_examples=40)
 @given(at=st.integers(0, 250), bit=st.integers(0, 7))
-def test_any_bit_of_the_sums_counts(
+def test_every_bit_of_the_hashes_is_signed(
     tmp_path_factory: pytest.TempPathFactory, keys: Keys, at: int, bit: int
 ) -> None:
     folder = tmp_path_factory.mktemp("altered")
@@ -88,7 +88,7 @@ def test_any_bit_of_the_sums_counts(
         signature.verify(folder, keys.public)
 
 
-def test_a_line_more_is_refused(release: Path, keys: Keys) -> None:
+def test_an_added_line_is_refused(release: Path, keys: Keys) -> None:
     with (release / "SHA256SUMS").open("a") as file:
         file.write(f"{'0' * 64}  more\n")
     with pytest.raises(Refusal, match="something else"):
@@ -103,7 +103,7 @@ def test_another_key_is_refused(release: Path, keys: Keys, strangers_keys: Keys)
 
 
 def test_a_signature_of_another_kind_is_refused(release: Path, keys: Keys) -> None:
-    """What the same key signed as a mail, a commit or a base set is no release."""
+    """A mail, a commit or a base set signed by the same key is not a release."""
     data = (release / "SHA256SUMS").read_bytes()
     (release / "SHA256SUMS.sig").write_bytes(keys.sign(data, "file"))
     with pytest.raises(Refusal, match="something else"):
@@ -111,7 +111,7 @@ def test_a_signature_of_another_kind_is_refused(release: Path, keys: Keys) -> No
 
 
 @pytest.mark.parametrize("data", [b"", b"none", b"-----BEGIN SSH SIGNATURE-----\nAAAA\n"])
-def test_what_is_no_signature_is_refused(release: Path, keys: Keys, data: bytes) -> None:
+def test_other_bytes_than_a_signature_are_refused(release: Path, keys: Keys, data: bytes) -> None:
     (release / "SHA256SUMS.sig").write_bytes(data)
     with pytest.raises(Refusal, match="an OpenSSH signature"):
         signature.verify(release, keys.public)
@@ -129,31 +129,31 @@ def test_a_key_in_an_agent_signs(release: Path, keys: Keys, tmp_path: Path) -> N
     signature.verify(release, keys.public)
 
 
-def test_what_cannot_sign_is_told_and_leaves_the_signature_that_was(
+def test_a_key_that_cannot_sign_leaves_the_older_signature(
     release: Path, keys: Keys, tmp_path: Path
 ) -> None:
     before = (release / "SHA256SUMS.sig").read_bytes()
     wrong = tmp_path / "wrong"
     wrong.write_text("no key")
     for key in (wrong, tmp_path / "none"):
-        with pytest.raises(Refusal, match="a key that ssh-keygen can sign with"):
+        with pytest.raises(Refusal, match="ssh-keygen cannot sign with this key"):
             signature.sign(release / "SHA256SUMS", key)
     assert (release / "SHA256SUMS.sig").read_bytes() == before
     assert not list(release.glob(".*"))
 
 
-def test_no_ssh_keygen_is_told(
+def test_a_missing_ssh_keygen_is_refused(
     release: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Refusal, match="apt install openssh-client"):
+    with pytest.raises(Refusal, match="apt-get install openssh-client"):
         signature.sign(release / "SHA256SUMS", keys.private)
 
 
 def test_the_public_key_is_read(keys: Keys, tmp_path: Path) -> None:
     path = keys.private.with_name("release.pub")
     assert signature.read_key(path) == PublicKey.parse(path.read_text())
-    with pytest.raises(Refusal, match="an OpenSSH public key"):
+    with pytest.raises(Refusal, match="not a public key of OpenSSH"):
         signature.read_key(keys.private)
     with pytest.raises(Refusal):
         signature.read_key(tmp_path / "none")
@@ -169,7 +169,7 @@ class TestSums:
         ],
     )  # fmt: skip
     def test_a_line_of_another_kind_is_refused(self, line: str) -> None:
-        with pytest.raises(Refusal, match="SHA256SUMS:1: expected a SHA-256"):
+        with pytest.raises(Refusal, match="SHA256SUMS:1: this is not a SHA-256"):
             checksums.parse(f"{line}\n{'0' * 64}  good\n".encode(), "SHA256SUMS")
 
     def test_a_name_twice_is_refused(self) -> None:
@@ -178,7 +178,7 @@ class TestSums:
 
     @pytest.mark.parametrize("name", ["../a", "a/b", "a b", ".a", "a\n", ""])
     def test_a_name_that_no_line_can_hold_is_refused(self, tmp_path: Path, name: str) -> None:
-        with pytest.raises(Refusal, match="a plain file name"):
+        with pytest.raises(Refusal, match="not a plain file name"):
             checksums.write(tmp_path, [name])
 
     @given(st.binary(max_size=200))
