@@ -153,7 +153,7 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     Example: ./exitisp lock --update
     """
     from image.download.cache import cache_folder
-    from image.freeze.packaged import MINORS, asking
+    from image.freeze.packaged import MINORS, python_overlay
     from image.inputs.pin_base import update as pin_sets
     from image.inputs.pin_packages import update as pin_packages
     from image.lock import load, render
@@ -165,7 +165,7 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
         return
     cache = cache_folder()
     print(pin_sets(LOCK, cache, accept_key=accept_key or None))
-    print(pin_packages(LOCK, [*load_all(OVERLAYS), asking(MINORS)], cache.parent))
+    print(pin_packages(LOCK, [*load_all(OVERLAYS), python_overlay(MINORS)], cache.parent))
 
 
 @command(
