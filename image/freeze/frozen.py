@@ -10,13 +10,16 @@ from typing import NamedTuple
 from firstboot.core.refusal import Refusal
 from image.atomic_files import writing
 from image.freeze.artifact_cache import Files
-from image.freeze.recipe import PROGRAM
+from image.freeze.recipe import CONTENTS, PROGRAM
 from image.freeze.target import Target
 from image.tree import Content, Extent, Tree, directory, file, parent, symlink
 
 FOLDER = "usr/local/exitisp"
 COMMAND = "usr/local/bin/exitisp"
 """Where the program lies on the box, and the link to it in everybody's PATH."""
+
+RUN_PATH = f"/{FOLDER}/{CONTENTS}"
+"""Where its libraries lie on the box."""
 
 
 class Module(NamedTuple):

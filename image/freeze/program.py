@@ -15,8 +15,8 @@ SCRIPT = "firstboot/__main__.py"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The files of `firstboot`, and the templates, profiles and services of the overlays, by path in
-    the repository. `SCRIPT` is the one that is run."""
+    """The files of `firstboot`, and the templates, profiles and services of the overlays, by their
+    paths in the repository. `SCRIPT` is the one that is run."""
 
     files: Mapping[str, bytes]
 

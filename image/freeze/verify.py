@@ -1,7 +1,7 @@
 """Checks that the target can load all machine code of a frozen program.
 
-No file may be of another system, every library must be in the program or in the base, and every
-symbol must be defined there.
+No file may be of another system, every library must be in the program or in the base and where the
+run-time linker looks for it, and every symbol must be defined there.
 """
 
 import io
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.freeze import elf
+from image.freeze.frozen import RUN_PATH
 from image.freeze.recipe import CONTENTS, PROGRAM
 from image.tree import Kind, Tree
 
@@ -69,6 +70,13 @@ def verify(folder: Path, base: Base | None) -> None:
                     name,
                     f"it needs {needed}, which neither the program nor the base has",
                     "Use packages and a base that fit each other",
+                )
+            if not offers(base, needed) and facts.run_path != (RUN_PATH,):
+                raise Refusal(
+                    name,
+                    f"it needs {needed}, and its run path is not {RUN_PATH} but "
+                    f"{':'.join(facts.run_path) or 'empty'}",
+                    "Remove the cache's folder 'freeze' and run the same command again",
                 )
     if base is not None:
         resolve(machine_code, base)

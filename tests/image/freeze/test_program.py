@@ -13,13 +13,17 @@ from firstboot.core.refusal import Refusal
 from image.freeze import Frozen, Target, artifact_cache, elf, freeze, freezing
 from image.freeze.analysis import check_imports
 from image.freeze.program import Program
-from image.freeze.recipe import CONTENTS, Found
+from image.freeze.recipe import CONTENTS, PROGRAM, Found
 from image.freeze.third_party import origins
 from image.freeze.verify import Base, verify
 from tests.boot.conftest import full
 from tests.command import ROOT
 from tests.image.freeze import compiled, made
-from tests.image.freeze.made import frozen_for_freebsd, frozen_for_linux
+from tests.image.freeze.made import (
+    frozen_for_freebsd,
+    frozen_for_linux,
+    frozen_with_a_carried_library,
+)
 
 SITE = ROOT / "examples" / "one-port-of-each.yaml"
 HOOK = ROOT / "image" / "freeze" / "restore_environment.py"
@@ -165,6 +169,18 @@ def test_the_program_for_freebsd_has_no_other_machine_code(freebsd: Frozen) -> N
     assert code.keys() == {"exitisp", f"{CONTENTS}/libpython3.11.so.1.0"} or len(code) > 2
     assert all(facts.for_freebsd for facts in code.values())
     assert code["exitisp"].interpreter == elf.LINKER
+
+
+def test_every_library_has_the_absolute_run_path_of_the_box() -> None:
+    frozen = frozen_with_a_carried_library()
+    needs = {}
+    for path in frozen.files:
+        facts = elf.read((frozen.folder / path).read_bytes(), path)
+        if facts is not None and path != PROGRAM:
+            assert facts.run_path == ("/usr/local/exitisp/_internal",), path
+            needs[Path(path).name] = facts.needed
+    assert "libdeep.so.1" in needs["libnear.so.1"]
+    assert any("libnear.so.1" in needed for needed in needs.values())
 
 
 def test_a_file_for_this_host_in_it_is_detected(freebsd: Frozen, tmp_path: Path) -> None:
