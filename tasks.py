@@ -74,6 +74,11 @@ SITE_FILE = Option("the site file", "SITE", Path, operand=True)
     disk=Option("size of the image in MiB; default: the smallest that fits", "MIB", number),
     version=Option("the version of the release, such as 2026.11", "VERSION"),
     commit=Option("the commit that the image is made of, which the box tells", "HASH"),
+    accept_version=Option(
+        "build although this version has known holes, such as tor=0.4.9.11",
+        "NAME=VERSION",
+        repeated=True,
+    ),
     release_key=Option(
         "file with the public keys that may sign upgrades of this image; without it, the image "
         "takes no upgrades",
@@ -93,6 +98,7 @@ def build(
     disk: int = 0,
     version: str = "",
     commit: str = "",
+    accept_version: Sequence[str] = (),
     release_key: Path | None = None,
 ) -> None:
     """Build an image from a verified base system and packages.
@@ -113,6 +119,7 @@ def build(
         "--no-wizard": no_wizard,
         "--version": version,
         "--commit": commit,
+        "--accept-version": accept_version,
         "--release-key": release_key,
     }
     if base is Base.REHEARSAL:
@@ -134,6 +141,7 @@ def build(
             version,
             commit,
             release_key,
+            accept_version,
         )
     )
 

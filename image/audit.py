@@ -15,6 +15,7 @@ from image import atomic_files
 from image.lock import BASE_FILE
 from image.packages import vuxml
 from image.packages.vuxml import Feed, Range, Vulnerability
+from image.sbom import base_software
 from image.sbom.components import Part
 from image.verified_file import open_regular
 
@@ -29,7 +30,7 @@ HEADINGS = ("package", "installed", "fixed in", "VuXML", "references", "topic")
 LISTED_REFERENCES = 3
 """The table shows this many references of an entry."""
 
-COMPARED = (Part.BASE, Part.PACKAGE, Part.FROZEN, Part.MODULE)
+COMPARED = (Part.BASE, Part.BASE_SOFTWARE, Part.PACKAGE, Part.FROZEN, Part.MODULE)
 
 SYSTEM_NAMES = ("FreeBSD", "FreeBSD-kernel")
 """VuXML's names of the base system."""
@@ -43,8 +44,8 @@ _PORT_OF_MODULE = re.compile(r"py[0-9*]*t?-(?P<name>.+)")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Something in the image: the base system, a package, or something that the wizard was frozen
-    with."""
+    """Something in the image: the base system, software in it, a package, or something that the
+    wizard was frozen with."""
 
     part: Part
     name: str
@@ -78,6 +79,17 @@ def audit(sbom: Path, feed: Path | None, cache: Path) -> int:
                 f"{one.version or 'of unknown version'}",
                 file=sys.stderr,
             )
+    for one in installed:
+        if one.part is Part.BASE_SOFTWARE and not one.version:
+            print(
+                f"{one.name} of the base is not compared: its version is unknown", file=sys.stderr
+            )
+    if any(finding.installed.part is Part.BASE_SOFTWARE for finding in findings):
+        print(
+            "The base system may have fixes for its software without a new version: see its "
+            "security advisories.",
+            file=sys.stderr,
+        )
     concerned = len({finding.installed for finding in findings})
     print(
         f"known vulnerabilities: {len(findings)}, in {concerned} of {len(installed)} components "
@@ -151,17 +163,28 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 def _match(one: Installed, entry: Vulnerability) -> Range | None:
     """Return the range of `entry` that `one` is in, or None."""
-    version = system_version(one.version) if one.part is Part.BASE else one.version
-    if version is None:
+    version = _comparable_version(one)
+    if not version:
         return None
     for affected in entry.affected:
         if any(_is_called(one, name) for name in affected.names):
             for versions in affected.ranges or (Range(()),):
-                if one.part is Part.MODULE:
+                if one.part in (Part.MODULE, Part.BASE_SOFTWARE):
                     versions = versions.without_epochs()
                 if versions.has(version):
                     return versions
     return None
+
+
+def _comparable_version(one: Installed) -> str | None:
+    """Return the version as the feed counts it, or None where it cannot be compared."""
+    match one.part:
+        case Part.BASE:
+            return system_version(one.version)
+        case Part.BASE_SOFTWARE:
+            return base_software.port_version(one.name, one.version)
+        case _:
+            return one.version
 
 
 def _is_called(one: Installed, name: str) -> bool:
@@ -171,6 +194,8 @@ def _is_called(one: Installed, name: str) -> bool:
             return fnmatchcase(one.name, name)
         case Part.BASE:
             return name in SYSTEM_NAMES
+        case Part.BASE_SOFTWARE:
+            return any(fnmatchcase(name, port) for port in base_software.ports(one.name))
         case _:
             if _package_of(one):
                 return name == _package_of(one)

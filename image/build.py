@@ -17,7 +17,7 @@ from typing import Any
 
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
-from image import disk, file_manifest, layout, overlay, root, store
+from image import disk, file_manifest, layout, minimum_versions, overlay, root, store
 from image.atomic_files import settle, sync, writing
 from image.base.sets import BaseSets
 from image.freeze import Frozen, Target, freeze, packaged
@@ -25,6 +25,7 @@ from image.freeze.verify import base_libraries
 from image.inputs.packages import Given, Obtained, Pinned, obtain
 from image.kernel.lint import lint
 from image.layout import Layout, lay_out
+from image.minimum_versions import Installed
 from image.overlay import Overlay
 from image.packages.contents import unpack_all
 from image.packages.repository import VerifiedPackage
@@ -33,6 +34,8 @@ from image.packages.solver import base_shlibs
 from image.progress import step
 from image.release_stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
+from image.sbom import base_software
+from image.sbom.base_software import BaseSoftware
 from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
 from image.store import Unpacked
 from image.tree import Tree
@@ -74,6 +77,7 @@ class Inputs:
     reviewed: Document[Reviewed] = NOTHING
     wizard: Frozen | Freezing | None = None
     release: Release = UNRELEASED
+    accepted_versions: tuple[str, ...] = ()
 
 
 def build(
@@ -86,6 +90,7 @@ def build(
     reviewed: Document[Reviewed] = NOTHING,
     wizard: Frozen | Freezing | None = None,
     release: Release = UNRELEASED,
+    accepted_versions: tuple[str, ...] = (),
     size_mib: int = layout.SMALLEST_MIB,
     time: int | None = None,
 ) -> Built:
@@ -99,7 +104,7 @@ def build(
     places = [output, *(output.with_suffix(one) if output.name else output for one in BESIDE)]
     check_place(output, places[1:])
     layout.check_size(size_mib)
-    inputs = Inputs(sets, overlays, packages, reviewed, wizard, release)
+    inputs = Inputs(sets, overlays, packages, reviewed, wizard, release, accepted_versions)
     with assembling(inputs, cache, time) as made:
         plan = lay_out(size_mib, uuid.uuid5(NAMESPACE, identity(inputs, made, size_mib)))
         parts = [path.with_name(f".{path.name}.{os.getpid()}") for path in places]
@@ -133,6 +138,7 @@ class Assembled:
     tree: Tree
     time: int
     base: tuple[BaseSet, ...]
+    software: tuple[BaseSoftware, ...]
     obtained: Obtained
     wizard: Frozen | None
     frozen_with: tuple[VerifiedPackage, ...]
@@ -147,8 +153,9 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
         if time is None:
             time = youngest(base, kernel)
         tree, accounts = root.plant_sets(base, kernel)
-        facts = base_sets(inputs.sets, tree)
+        facts, software = base_sets(inputs.sets, tree), base_software.read(tree)
         obtained, wizard, frozen_with = provide(inputs, tree, cache)
+        check_versions(software, obtained.packages, inputs.accepted_versions)
         packages = unpack_all(obtained.packages, cache)
         with verifying(*(one.unpacked for one in packages)) as check_packages:
             additions = Additions(packages, inputs.reviewed, wizard, inputs.release)
@@ -159,7 +166,9 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
                 check_sets()
                 check_packages()
 
-            yield Assembled(tree, time, facts, obtained, wizard, frozen_with, check_contents)
+            yield Assembled(
+                tree, time, facts, software, obtained, wizard, frozen_with, check_contents
+            )
 
 
 def provide(
@@ -176,6 +185,25 @@ def provide(
     wizard = freeze(Target.FREEBSD, cache / "freeze", python=python, base=libraries)
     frozen_with = tuple(one for one in obtained.packages if one in python.archives)
     return replace(obtained, packages=installed), wizard, frozen_with
+
+
+def check_versions(
+    software: Sequence[BaseSoftware],
+    packages: Sequence[VerifiedPackage],
+    accepted: Sequence[str],
+) -> None:
+    """Print which software of the base does not tell its version. Raises Refusal for daemons that
+    are older than their minimum, unless these versions are `accepted`."""
+    for one in software:
+        if not one.version:
+            print(f"{one}: it is not compared with known vulnerabilities", file=sys.stderr)
+    minimum_versions.check(
+        [
+            *(Installed(one.listed.package.name, one.listed.package.version) for one in packages),
+            *(Installed(one.name, one.version, from_base=True) for one in software),
+        ],
+        accepted,
+    )
 
 
 def check_names(tree: Tree, overlays: list[Overlay]) -> None:
@@ -304,6 +332,7 @@ def render_sbom(inputs: Inputs, made: Assembled, output: Path) -> str:
             output.stem,
             made.time,
             made.base,
+            made.software,
             made.obtained.packages,
             tuple(AppliedOverlay(one.name, overlay.digest([one])) for one in inputs.overlays),
             Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with)
@@ -329,7 +358,12 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
                 }
                 for one in (inputs.sets.base, inputs.sets.kernel)
             ],
+            "software": [
+                {"name": one.name, "version": one.version, "file": f"/{one.path}"}
+                for one in made.software
+            ],
         },
+        "accepted_versions": list(inputs.accepted_versions),
         "packages": [
             {
                 "name": one.listed.package.name,

@@ -102,7 +102,7 @@ def contents(manifest: Any) -> Contents:
     base = _mapping(facts.get("base"))
     build = {} if base.get("build") is None else {"build": str(base["build"])}
     return Contents(
-        base=_named(base.get("sets"), "sha256") | build,
+        base=_named(base.get("sets"), "sha256") | _named(base.get("software"), "version") | build,
         packages=_named(facts.get("packages"), "version"),
         wizard=_named(_mapping(facts.get("wizard")).get("modules"), "version"),
         settings={

@@ -38,6 +38,7 @@ class Request:
     version: str = ""
     commit: str = ""
     release_key: Path | None = None
+    accepted_versions: Sequence[str] = ()
 
 
 def build_requested(request: Request) -> None:
@@ -66,6 +67,7 @@ def build_requested(request: Request) -> None:
         reviewed=load_reviewed(request.overlays / "packages.yaml"),
         wizard=Freezing.PACKAGED if request.wizard and packages else None,
         release=named,
+        accepted_versions=tuple(request.accepted_versions),
         size_mib=request.size_mib or layout.SMALLEST_MIB,
         time=time,
     )

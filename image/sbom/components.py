@@ -7,6 +7,7 @@ from image.base.sets import BaseSets
 from image.base.userland import userland
 from image.freeze.frozen import Module
 from image.packages.repository import VerifiedPackage
+from image.sbom.base_software import BaseSoftware
 from image.tree import Tree
 
 
@@ -15,6 +16,7 @@ class Part(Enum):
     ``exitisp:part``."""
 
     BASE = "base"
+    BASE_SOFTWARE = "base-software"
     PACKAGE = "package"
     OVERLAY = "overlay"
     WIZARD = "wizard"
@@ -60,6 +62,7 @@ class Sbom:
     image: str
     time: int
     base: tuple[BaseSet, ...]
+    software: tuple[BaseSoftware, ...] = ()
     packages: tuple[VerifiedPackage, ...] = ()
     overlays: tuple[AppliedOverlay, ...] = ()
     wizard: Wizard | None = None

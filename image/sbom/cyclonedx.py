@@ -26,8 +26,10 @@ from packageurl import PackageURL
 
 from image.freeze.frozen import Module
 from image.licences import spdx
+from image.lock import BASE_FILE
 from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
+from image.sbom.base_software import BaseSoftware
 from image.sbom.components import AppliedOverlay, BaseSet, Part, Sbom, Wizard
 
 NAMESPACE = uuid.UUID("5bb2a4a8-3a1c-5d0e-9f0f-0a6b5a1c7e42")
@@ -66,8 +68,10 @@ def render(sbom: Sbom) -> str:
         ),
     )
     packages = [(one.listed.package, _package(one, Part.PACKAGE)) for one in sbom.packages]
+    software = [_software(one) for one in sbom.software]
     parts = [
         *map(_set, sbom.base),
+        *software,
         *(component for _, component in packages),
         *map(_overlay, sbom.overlays),
     ]
@@ -82,6 +86,9 @@ def render(sbom: Sbom) -> str:
         parts.append(wizard)
     bom.components.update(parts)
     bom.register_dependency(image, parts)
+    for one in bom.components:
+        if one.name == BASE_FILE:
+            bom.register_dependency(one, software)
     for package, component in packages:
         bom.register_dependency(
             component, [other for needed, other in packages if _needs(package, needed)]
@@ -106,6 +113,18 @@ def _set(one: BaseSet) -> Component:
         version=one.version or None,
         hashes=[_sha256(one.sha256)],
         properties=[_part(Part.BASE), *_properties(properties)],
+    )
+
+
+def _software(one: BaseSoftware) -> Component:
+    return Component(
+        name=one.name,
+        type=ComponentType.APPLICATION,
+        bom_ref=f"base-software:{one.name}",
+        version=one.version or None,
+        hashes=[_sha256(one.sha256)],
+        purl=PackageURL("generic", None, one.name.lower(), one.version) if one.version else None,
+        properties=[_part(Part.BASE_SOFTWARE), *_properties({"file": f"/{one.path}"})],
     )
 
 

@@ -17,7 +17,7 @@ from image.packages import reviewed
 from image.release import upgrade
 from image.release_stamp import Release, read_keys, stamp_of
 from image.tree import Content, Extent, Tree, directory, file
-from tests.boot.conftest import LOCK, ROOT, added
+from tests.boot.conftest import ACCEPTED_VERSIONS, LOCK, ROOT, added
 
 OLD, NEW = "1.0", "1.1"
 
@@ -114,9 +114,10 @@ def make_releases(
         reviewed=read,
         wizard=wizard,
         release=Release(OLD, keys),
+        accepted_versions=ACCEPTED_VERSIONS,
     )
     release = Release(NEW, keys)
-    inputs = build.Inputs(verified, overlays, packages, read, wizard, release)
+    inputs = build.Inputs(verified, overlays, packages, read, wizard, release, ACCEPTED_VERSIONS)
     carried = []
     with build.assembling(inputs, cache, None) as made:
         for change in changes:

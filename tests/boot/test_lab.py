@@ -28,7 +28,7 @@ from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable
 from tests.base_sets import NONE, found
-from tests.boot.conftest import LOCK, PACKAGES, ROOT, full, name_of, transcripts
+from tests.boot.conftest import ACCEPTED_VERSIONS, LOCK, PACKAGES, ROOT, full, name_of, transcripts
 from tests.image.freeze.made import frozen_for_freebsd
 
 pytestmark = [pytest.mark.boot]
@@ -91,6 +91,7 @@ def image(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
         packages=PACKAGES,
         reviewed=reviewed.load(ROOT / "overlays" / "packages.yaml"),
         wizard=frozen_for_freebsd(),
+        accepted_versions=ACCEPTED_VERSIONS,
     )
     return made
 

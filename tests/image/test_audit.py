@@ -1,6 +1,7 @@
 """An image's bill of materials is compared with a feed of known vulnerabilities."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from image.packages.manifest import Package
 from image.packages.repository import VerifiedPackage
 from image.packages.vuxml import Affected, Feed, Range, Vulnerability
 from image.sbom import cyclonedx
+from image.sbom.base_software import BaseSoftware
 from image.sbom.components import AppliedOverlay, BaseSet, Part, Sbom, Wizard
 from image.verified_file import Identity
 from tests.command import exitisp
@@ -120,6 +122,29 @@ class TestBase:
         assert matches(Installed(Part.BASE, "base.txz", version), self.HOLE) == found
 
 
+class TestBaseSoftware:
+    @pytest.mark.parametrize(
+        ("name", "version", "hole"),
+        [
+            ("OpenSSL", "3.5.3", entry("openssl35", {"lt": "3.5.4"})),
+            ("OpenSSL", "3.5.3", entry("openssl", {"ge": "3.5.0,1", "lt": "3.5.4,1"})),
+            ("OpenSSH", "10.0p1", entry("openssh-portable", {"lt": "10.0.p2,1"})),
+            ("ntp", "4.2.8p17", entry("ntp", {"lt": "4.2.8p18"})),
+            ("xz", "5.6.1", entry("xz", {"ge": "5.6.0", "lt": "5.6.2"})),
+        ],
+    )
+    def test_it_is_compared_by_the_names_and_versions_of_its_ports(
+        self, name: str, version: str, hole: Vulnerability
+    ) -> None:
+        assert matches(Installed(Part.BASE_SOFTWARE, name, version), hole)
+        assert not matches(Installed(Part.BASE_SOFTWARE, name, ""), hole)
+
+    def test_a_version_without_the_hole_is_not_found(self) -> None:
+        hole = entry("openssh-portable", {"lt": "10.0.p2,1"})
+        assert not matches(Installed(Part.BASE_SOFTWARE, "OpenSSH", "10.0p2"), hole)
+        assert not matches(Installed(Part.BASE_SOFTWARE, "OpenSSL", "3.5.3"), hole)
+
+
 def verified(full_name: str) -> VerifiedPackage:
     one = package(full_name)
     listed = Listed(Package(one.name, one.version, f"misc/{one.name}"), "x", NOTHING, 7)
@@ -129,6 +154,7 @@ def verified(full_name: str) -> VerifiedPackage:
 def sbom(
     *packages: str,
     version: str = "15.0-RELEASE-p2",
+    software: Iterable[BaseSoftware] = (),
     modules: Iterable[Module] = (),
     frozen: str = "",
 ) -> str:
@@ -137,6 +163,7 @@ def sbom(
             "exitisp.img",
             1_700_000_000,
             tuple(BaseSet(f"{name}.txz", version, "01" * 32, "x") for name in ("base", "kernel")),
+            tuple(software),
             tuple(map(verified, packages)),
             (AppliedOverlay("base", "03" * 32),),
             Wizard("04" * 32, tuple(modules), tuple(map(verified, frozen.split()))),
@@ -226,6 +253,21 @@ def test_a_base_that_cannot_be_compared_is_reported(
     assert told.err.count("\n") == 1
     assert "base.txz is not compared" in told.err
     assert "15.1-STABLE-HBSD" in told.err
+
+
+def test_software_of_the_base_is_found_or_reported_as_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    software = [
+        BaseSoftware("Unbound", "1.20.0", "usr/sbin/local-unbound", "05" * 32),
+        BaseSoftware("OpenSSL", "", "lib/libcrypto.so.35", "06" * 32),
+    ]
+    feed = FEED.replace("<name>tor</name>", "<name>unbound</name>").replace("0.4.9.12", "1.25.1")
+    assert run(tmp_path, sbom(software=software), feed) == 1
+    told = capsys.readouterr()
+    assert re.search(r"^Unbound +1\.20\.0 +1\.25\.1 ", told.out, re.MULTILINE)
+    assert "OpenSSL of the base is not compared: its version is unknown" in told.err
+    assert "may have fixes for its software without a new version" in told.err
 
 
 def test_a_bad_feed_leaves_the_kept_one_alone(tmp_path: Path) -> None:

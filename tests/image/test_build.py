@@ -425,7 +425,7 @@ def test_images_with_another_reviewed_list_have_other_identities(
 
 TOOL = Made(
     "tor",
-    "0.4.9",
+    "0.4.9.12",
     items={
         "/usr/local/bin/tor": Packed(b"a program", 0o555),
         "/usr/local/etc/tor/torrc.sample": Packed(b"Nickname"),
@@ -458,7 +458,13 @@ class TestPackages:
         repository = make_repository(folder / "repository", packages)
         return Given(str(repository.folder), trust(folder / "keys", repository.signer))
 
-    def build(self, folder: Path, packages: Given, overlays: list[Overlay]) -> Built:
+    def build(
+        self,
+        folder: Path,
+        packages: Given,
+        overlays: list[Overlay],
+        accepted_versions: tuple[str, ...] = (),
+    ) -> Built:
         (folder / "packages.yaml").write_text(REVIEWED)
         return build.build(
             given(folder / "sets"),
@@ -467,6 +473,7 @@ class TestPackages:
             folder / "cache",
             packages=packages,
             reviewed=reviewed.load(folder / "packages.yaml"),
+            accepted_versions=accepted_versions,
             time=TIME,
         )
 
@@ -486,20 +493,20 @@ class TestPackages:
         ):
             assert slot.get(f"/conf/base/etc/{name}").open().read().endswith(line)
         versions = json.loads(slot.get("/usr/local/share/exitisp/packages.json").open().read())
-        assert versions == {"packages": {"openbgpd8": "8.8", "tor": "0.4.9"}}
+        assert versions == {"packages": {"openbgpd8": "8.8", "tor": "0.4.9.12"}}
         assert slot.get("/conf/base/var/db/pkg/local.sqlite").open().read(6) == b"SQLite"
 
         facts = json.loads(built.manifest.read_text())
         assert [(one["name"], one["version"]) for one in facts["packages"]] == [
             ("openbgpd8", "8.8"),
-            ("tor", "0.4.9"),
+            ("tor", "0.4.9.12"),
         ]
         sha256 = hashlib.sha256(TOOL.archive()).hexdigest()
         assert facts["packages"][1]["sha256"] == sha256
         assert facts["packages"][1]["trust"].startswith("given with --packages, listed in ")
         assert [one["names"] for one in facts["missing_packages"]] == [["pkg"], ["rpki-client"]]
         sbom = json.loads(built.sbom.read_text())
-        assert {"base:base.txz", "package:tor-0.4.9", "package:openbgpd8-8.8", "overlay:pf"} <= {
+        assert {"base:base.txz", "package:tor-0.4.9.12", "package:openbgpd8-8.8", "overlay:pf"} <= {
             one["bom-ref"] for one in sbom["components"]
         }
 
@@ -527,6 +534,22 @@ class TestPackages:
             built = self.build(folder, self.given(folder, packages), overlays)
             made.append(digest(built.image))
         assert made[0] == made[1] != made[2]
+
+    def test_a_daemon_with_known_holes_leaves_no_image_unless_it_is_accepted(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        old = (replace(TOOL, version="0.4.9.11"), BGP)
+        with pytest.raises(Refusal, match=r"CVE-2026-87724.*--accept-version tor=0\.4\.9\.11"):
+            self.build(tmp_path, self.given(tmp_path, old), overlays)
+        assert list((tmp_path / "dist").iterdir()) == []
+        built = self.build(
+            tmp_path,
+            Given(str(tmp_path / "repository"), tmp_path / "keys"),
+            overlays,
+            accepted_versions=("tor=0.4.9.11",),
+        )
+        manifest = json.loads(built.manifest.read_text())
+        assert manifest["accepted_versions"] == ["tor=0.4.9.11"]
 
     def test_an_unreviewed_script_leaves_no_image(
         self, tmp_path: Path, overlays: list[Overlay]

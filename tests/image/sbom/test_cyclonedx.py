@@ -19,6 +19,7 @@ from image.packages.checksum import Checksum, Kind
 from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
 from image.sbom import cyclonedx
+from image.sbom.base_software import BaseSoftware
 from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
 from image.tree import Tree, directory, file
 from image.verified_file import Identity
@@ -58,6 +59,10 @@ SBOM = Sbom(
     base=(
         BaseSet("base.txz", "15.0-RELEASE-p2", "01" * 32, "signed by SHA256:x", 42),
         BaseSet("kernel.txz", "", "02" * 32, "unsigned, given with --sets"),
+    ),
+    software=(
+        BaseSoftware("OpenSSL", "3.5.7", "lib/libcrypto.so.35", "06" * 32),
+        BaseSoftware("xz", "", "usr/lib/liblzma.so.5", "07" * 32),
     ),
     packages=tuple(map(verified, (LIBEVENT, ZSTD, TOR))),
     overlays=(AppliedOverlay("base", "03" * 32), AppliedOverlay("tor", "04" * 32)),
@@ -103,6 +108,8 @@ class TestContent:
         assert hashed == {
             "base:base.txz": "01" * 32,
             "base:kernel.txz": "02" * 32,
+            "base-software:OpenSSL": "06" * 32,
+            "base-software:xz": "07" * 32,
             "package:libevent-2.1.12,1": "ab" * 32,
             "package:zstd-1.5": "ab" * 32,
             "package:tor-0.4.9.11_1": "ab" * 32,
@@ -110,6 +117,15 @@ class TestContent:
             "overlay:tor": "04" * 32,
             "wizard": "05" * 32,
         }
+
+    def test_software_of_the_base_says_version_and_file(self) -> None:
+        facts = read(SBOM)
+        openssl, xz = component(facts, "OpenSSL"), component(facts, "xz")
+        assert (part(openssl), openssl["version"]) == ("base-software", "3.5.7")
+        assert {"name": "exitisp:file", "value": "/lib/libcrypto.so.35"} in openssl["properties"]
+        assert "version" not in xz
+        (needs,) = (one for one in facts["dependencies"] if one["ref"] == "base:base.txz")
+        assert set(needs["dependsOn"]) == {"base-software:OpenSSL", "base-software:xz"}
 
     def test_a_package_says_version_origin_and_why_it_is_trusted(self) -> None:
         tor = next(
@@ -185,13 +201,24 @@ class TestContent:
         }
 
     def test_an_image_of_only_the_base_has_one(self) -> None:
-        assert len(read(replace(SBOM, packages=(), overlays=(), wizard=None))["components"]) == 2
+        assert (
+            len(
+                read(replace(SBOM, software=(), packages=(), overlays=(), wizard=None))[
+                    "components"
+                ]
+            )
+            == 2
+        )
 
 
 class TestReproducible:
     def test_the_same_components_give_the_same_bytes_in_any_order(self) -> None:
         turned = replace(
-            SBOM, packages=SBOM.packages[::-1], base=SBOM.base[::-1], overlays=SBOM.overlays[::-1]
+            SBOM,
+            software=SBOM.software[::-1],
+            packages=SBOM.packages[::-1],
+            base=SBOM.base[::-1],
+            overlays=SBOM.overlays[::-1],
         )
         assert cyclonedx.render(turned) == cyclonedx.render(SBOM)
 
