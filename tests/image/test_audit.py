@@ -230,7 +230,7 @@ class TestCommand:
         (tmp_path / "dist" / "exitisp.img").touch()
         (tmp_path / "dist" / "exitisp.cdx.json").write_text(sbom("tor-0.4.9.12"))
         (tmp_path / "vuln.xml").write_text(FEED)
-        assert "--feed: expected" in exitisp("audit", folder=tmp_path).stderr
+        assert "--feed: no VuXML feed is given" in exitisp("audit", folder=tmp_path).stderr
         given = exitisp("audit", "--feed", "vuln.xml", folder=tmp_path)
         (tmp_path / "vuln.xml").unlink()
         kept = exitisp("audit", folder=tmp_path)
