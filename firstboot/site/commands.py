@@ -13,7 +13,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
-from firstboot.site.render import Box, Rendered, render
+from firstboot.site.render import Box, Rendered, notes, render
 from firstboot.site.verify.folder import read_folder
 from firstboot.site.verify.verify import ensure_flawless, verified, verify
 
@@ -42,7 +42,7 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
     files = verified(site, box, render(site, box, overlays), say)
     if output is not None:
         write(files, output)
-    say(table(files))
+    say("\n".join([*notes(site, box), table(files)]))
 
 
 def verify_folder(path: Path, folder: Path, box: Box) -> None:
@@ -98,9 +98,8 @@ def write(files: Iterable[Rendered], folder: Path) -> None:
         except OSError as error:
             raise Refusal(
                 path,
-                expected="a place to write to",
-                found=error.strerror or str(error),
-                remedy="name another folder with -o, or remove what is in the way",
+                f"the file cannot be written ({error.strerror or error})",
+                "Name another folder with -o, or remove what is in the way",
             ) from error
 
 
@@ -136,9 +135,9 @@ def parse_box(text: str) -> Box:
         else:
             raise Refusal(
                 "--box",
-                expected="cores or memory with a number, unbound, openbgpd or tor with a version",
-                found=quote(part),
-                remedy="write it as in --box cores=16,memory=65536,openbgpd=8.9",
+                f"{quote(part)} is neither cores or memory with a number, nor unbound, openbgpd or "
+                "tor with a version",
+                "Write it as in --box cores=16,memory=65536,openbgpd=8.9",
             )
     return Box(
         numbers["cores"],

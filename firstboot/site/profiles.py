@@ -132,9 +132,8 @@ def load_all(overlays: Path) -> dict[str, Document[Profile]]:
     if overlay.exists() and not paths:
         raise Refusal(
             overlay / "profiles",
-            expected="the profiles of hardware",
-            found="none",
-            remedy="use a program that was made with them",
+            "the profiles of hardware are missing",
+            "Use a program that was built with them",
         )
     return {path.stem: parse(document.read(path), str(path)) for path in paths}
 
@@ -150,9 +149,8 @@ def parse(data: bytes, name: str) -> Document[Profile]:
             except jinja2.TemplateError as error:
                 raise Refusal(
                     profile.where("settings", at, key),
-                    expected="an expression of Jinja",
-                    found=str(error),
-                    remedy="correct the expression",
+                    f"this is not an expression of Jinja: {error}",
+                    "Correct the expression",
                 ) from error
     return profile
 
@@ -175,9 +173,8 @@ def choose(site: Site, machine: Machine, overlays: Path) -> list[Choice]:
         if name not in made:
             raise Refusal(
                 "performance.settings",
-                expected="numbers that a profile sets on this machine",
-                found=document.quote(name),
-                remedy="name one of those in sysctl.conf below a profile, or remove it",
+                f"no profile sets {document.quote(name)} on this machine",
+                "Name a setting that sysctl.conf has below a profile, or remove it",
             )
     return [choice for choice in found if choice.settings]
 
@@ -198,9 +195,8 @@ def _matches(
         if name not in profiles or profiles[name].value.driver != driver:
             raise Refusal(
                 f"performance.profiles.{device}",
-                expected=f"'{NONE}' or the profile of its driver",
-                found=document.quote(name),
-                remedy="correct the name",
+                f"{document.quote(name)} is not the profile of its driver",
+                f"Write {NONE}, or remove the key for the profile of its driver",
             )
         yield name, profiles[name], device
 
@@ -297,8 +293,7 @@ def _evaluate(text: str, known: Mapping[str, Any], where: str) -> Any:
     except (jinja2.TemplateError, ArithmeticError, TypeError) as error:
         raise Refusal(
             where,
-            expected="an expression of " + ", ".join(known or ("numbers",)),
-            found=str(error),
-            remedy="correct the expression",
+            f"the expression cannot be evaluated: {error}",
+            "Correct it; it can use " + (", ".join(known) or "numbers"),
         ) from error
     return value

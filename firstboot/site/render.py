@@ -22,6 +22,9 @@ from firstboot.site.model import Site
 
 Version = tuple[int, ...]
 
+FAMILY_KEYS = (0, 4, 9)
+"""The first Tor with family keys ("happy families", proposal 321)."""
+
 
 class Each(Enum):
     """What a template is rendered once for."""
@@ -87,9 +90,9 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
     except ValueError as error:
         raise Refusal(
             "scopes",
-            expected="room for the addresses of router, resolver and relays",
-            found=str(error),
-            remedy="run fewer relays or name their addresses",
+            f"there is no room for the addresses of router, resolver and relays: {error}",
+            "Run fewer relays, or give their addresses in relays.or_addresses and "
+            "relays.exit_addresses",
         ) from error
     machine = profiles.Machine(box.cores, box.memory_mib, box.devices)
     tuning = profiles.choose(site, machine, overlays)
@@ -102,9 +105,8 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                 if path in files:
                     raise Refusal(
                         index,
-                        expected="every path from one template",
-                        found=f"/{path} from another one too",
-                        remedy="remove one of them",
+                        f"/{path} is made from two templates",
+                        "Remove one of them from the indexes",
                     )
                 context = {
                     "site": site,
@@ -120,6 +122,17 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     path, text, int(template.mode), template.owner, template.group
                 )
     return [files[path] for path in sorted(files)]
+
+
+def notes(site: Site, box: Box) -> list[str]:
+    """What of `site` has no effect on `box`, a sentence each."""
+    if site.relays.family.ids and box.tor < FAMILY_KEYS:
+        version = ".".join(map(str, box.tor))
+        return [
+            f"relays.family.ids: Tor {version} knows no family keys, so the ids have no effect. "
+            "Name the relays in relays.family.members, or use Tor 0.4.9 or newer."
+        ]
+    return []
 
 
 def _each(template: Template, plan: Plan) -> Iterator[tuple[dict[str, Any], str]]:
@@ -159,7 +172,6 @@ def _text(environment: jinja2.Environment, path: Path, context: dict[str, Any]) 
         line = getattr(error, "lineno", None)
         raise Refusal(
             f"{path}:{line}" if line else path,
-            expected="a template that fits the site",
-            found=str(error),
-            remedy="correct the template, or the value in the site",
+            f"the template cannot be rendered for this site: {error}",
+            "Correct the template, or the value in the site",
         ) from error

@@ -135,7 +135,7 @@ def _character(char: str) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 6)]
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 6, break_on_hyphens=False)]
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -39,7 +39,7 @@ OTHERS = "Others"
 def summary(answers: Tree, kind: str = "") -> str:
     """Return a table of `answers`, which may be incomplete. A `kind` of machine heads it."""
     head = [f"{kind}: not a release, and not for the Internet."] if kind else []
-    return "\n".join([*head, *_lines(answers)])
+    return "\n".join([*head, *lines(answers)])
 
 
 def ports(answers: Tree) -> list[str]:
@@ -52,7 +52,8 @@ def peers(answers: Tree) -> list[str]:
     return [_entry(peer, _peer(peer)) for peer in _parts(answers, "peers")]
 
 
-def _lines(answers: Tree, shape: Any = Site) -> Iterator[str]:
+def lines(answers: Tree, shape: Any = Site) -> Iterator[str]:
+    """Yield the table line by line; `shape` is the model that the answers belong to."""
     rows = list(_rows(answers, shape))
     for title in dict.fromkeys([*TITLES.values(), OTHERS, BY_HAND]):
         if title == "Relays":

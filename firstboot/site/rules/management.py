@@ -19,8 +19,13 @@ ADVISED_ADMINS = 2
 
 def check(site: Site) -> Iterator[Finding]:
     ports = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
-    if not ports:
-        yield _no_port(site)
+    if not ports and not waived(site, "no_management"):
+        yield error(
+            ("ports",),
+            "there is no management port, so whoever loses BGP loses the box with it",
+            "Add a port with the role management, or set the rule aside: waivers, no_management "
+            "and the reason",
+        )
     yield from _keys(site)
     for at, port in enumerate(site.ports):
         key: Key = ("ports", at)
@@ -34,21 +39,6 @@ def check(site: Site) -> Iterator[Finding]:
                 "Remove it",
             )
     yield from _networks(site, ports)
-
-
-def _no_port(site: Site) -> Finding:
-    reason = "there is no management port, so who loses BGP loses the box with it"
-    if waived(site, "no_management"):
-        return advice(
-            ("waivers", "no_management"),
-            reason + ", which this waiver accepts",
-            "Keep somebody near the box who can reach its console",
-        )
-    return error(
-        ("ports",),
-        reason,
-        "Add a port with the role management, or a waiver no_management that says why not",
-    )
 
 
 def _keys(site: Site) -> Iterator[Finding]:
@@ -69,14 +59,13 @@ def _keys(site: Site) -> Iterator[Finding]:
         other = seen.setdefault(found.blob, at)
         if other != at:
             yield error(key, f"it is the key of management.keys[{other}] again", "Remove one")
-    if not keys:
-        say = advice if waived(site, "no_management") else error
-        yield say(
+    if not keys and not waived(site, "no_management"):
+        yield error(
             ("management", "keys"),
-            "there is none, so nobody can log in but at the console",
-            "Add the public keys of two administrators at least",
+            "there is no key, so nobody can log in except at the console",
+            "Add the public keys of at least two administrators",
         )
-    elif len(seen) < ADVISED_ADMINS:
+    elif keys and len(seen) < ADVISED_ADMINS:
         yield advice(
             ("management", "keys"),
             "there is one administrator, and outages come when that one sleeps",

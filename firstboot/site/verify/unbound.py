@@ -201,8 +201,9 @@ def _sizes(context: Context) -> list[Wanted]:
     threads = Number(1, max(context.box.cores, 1))
     slabs = [f"{name}-cache-slabs" for name in ("msg", "rrset", "infra", "key")]
     return [
-        ("so-reuseport", "yes"),
-        ("unwanted-reply-threshold", "10000000"),
+        # CVE-2026-50252 and CVE-2026-109125: with these, older versions expose the cache.
+        ("so-reuseport", "yes" if context.box.unbound >= (1, 26) else "no"),
+        ("unwanted-reply-threshold", "10000000" if context.box.unbound >= (1, 26, 2) else "0"),
         ("ratelimit", "1000"),
         ("ratelimit-factor", "10"),
         ("num-threads", threads),

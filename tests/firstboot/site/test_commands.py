@@ -175,10 +175,10 @@ def test_a_secret_is_never_readable_by_others_while_it_is_written(
 
 def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "etc").write_text("in the way")
-    with pytest.raises(Refusal, match="expected a place to write to"):
+    with pytest.raises(Refusal, match="the file cannot be written"):
         write([rendered()], tmp_path)
     (tmp_path / "var" / "a").mkdir(parents=True)
-    with pytest.raises(Refusal, match="expected a place to write to"):
+    with pytest.raises(Refusal, match="the file cannot be written"):
         write([rendered("var/a")], tmp_path)
     assert [path.name for path in (tmp_path / "var").iterdir()] == ["a"]
 
@@ -235,7 +235,7 @@ def test_a_box_is_the_default_where_nothing_else_is_said() -> None:
     ["cores", "cores=0", "cores=-1", "cores=x", "discs=2", "tor=9", "tor=", "memory=1.5", "="],
 )
 def test_a_box_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(Refusal, match="--box: expected cores or memory"):
+    with pytest.raises(Refusal, match=r"--box: .* is neither cores or memory"):
         parse_box(text)
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Policy, Site
-from firstboot.site.render import Box
+from firstboot.site.render import Box, notes
 from tests.firstboot.site.daemons.conftest import version
 from tests.firstboot.site.daemons.shell import variables
 from tests.firstboot.site.daemons.sites import (
@@ -194,6 +194,9 @@ def test_family_keys_are_for_a_tor_that_knows_them_and_fingerprints_for_all() ->
     new, old = torrc(site, 1), torrc(site, 1, replace(BOX, tor=(0, 4, 8)))
     assert site.relays.family.ids
     assert values(new, "FamilyId") == ["*"]
+    assert notes(site, BOX) == []
+    assert "Tor 0.4.8 knows no family keys" in notes(site, replace(BOX, tor=(0, 4, 8)))[0]
+    assert "knows no family keys" in old
     assert values(new, "MyFamily") == values(old, "MyFamily") == list(site.relays.family.members)
     assert {name for name, _ in options(new)} - {name for name, _ in options(old)} == {
         "FamilyId",

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.model import PortRole, Site, Strictness
-from firstboot.site.render import Box
+from firstboot.site.render import Box, render
+from firstboot.site.verify.verify import verify
 from tests.firstboot.site.daemons.conftest import version
-from tests.firstboot.site.daemons.sites import BOX, EXAMPLES, boxes, example, files, varied
+from tests.firstboot.site.daemons.sites import BOX, EXAMPLES, ROOT, boxes, example, files, varied
 
 CONF = "var/unbound/unbound.conf"
 
@@ -177,6 +178,21 @@ def test_what_a_version_does_not_know_is_left_out() -> None:
     new = dict(settings_of(conf(site)))
     assert new.keys() - old.keys() == {"discard-timeout", "wait-limit", "wait-limit-netblock"}
     assert old.items() <= new.items()
+
+
+@pytest.mark.parametrize(
+    ("version", "reuseport", "threshold"),
+    [((1, 17), "no", "0"), ((1, 25, 1), "no", "0"), ((1, 26), "yes", "0"),
+     ((1, 26, 1), "yes", "0"), ((1, 26, 2), "yes", "10000000"), ((1, 27), "yes", "10000000")],
+)  # fmt: skip
+def test_settings_that_expose_the_cache_of_a_version_are_off_there(
+    version: tuple[int, ...], reuseport: str, threshold: str
+) -> None:
+    site, box = example("one-port-of-each"), replace(BOX, unbound=version)
+    text = conf(site, box)
+    assert values(text, "so-reuseport") == [reuseport]
+    assert values(text, "unwanted-reply-threshold") == [threshold]
+    assert verify(site, box, render(site, box, ROOT / "overlays")) == []
 
 
 def test_no_relay_waits_for_another_s_questions() -> None:
