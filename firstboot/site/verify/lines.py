@@ -3,6 +3,7 @@
 Sources: syslog.conf(5), newsyslog.conf(5), crontab(5), cron(8), ntp.conf(5), resolver(5).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,12 +14,12 @@ from firstboot.site.verify.context import Context, Flaw
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     """The lines that say something, in their order, against those that the site wants."""
-    wanted_lines, comment, effect = LINES[file.path]
+    wanted_lines, comments, effect = LINES[file.path]
     wanted = list(wanted_lines(context))
     found = []
     for number, line in enumerate(file.text.split("\n"), 1):
         said = " ".join(line.split())
-        if not said or (comment and said.startswith(comment)):
+        if not said or comments.match(said):
             continue
         found.append((number, said))
     left = Counter(wanted)
@@ -105,14 +106,21 @@ def _root_keys(context: Context) -> Iterable[str]:
     )
 
 
-LINES: dict[str, tuple[Callable[[Context], Iterable[str]], str, str]] = {
-    "etc/syslog.conf": (_syslog, "#", "what is written down, and where it goes"),
-    "etc/newsyslog.conf": (_newsyslog, "#", "how long it is kept, and who reads it"),
-    "etc/crontab": (_crontab, "#", "what runs by itself"),
-    "etc/cron.d/rpki-client": (_rpki, "#", "what runs by itself, and from which address it asks"),
-    "etc/ntp.conf": (_ntp, "#", "whom the clock asks, and from which address"),
-    "etc/resolv.conf": (_resolv, "#", "names are asked of the own resolver"),
-    "etc/local/tor/resolv.conf": (_relays_resolv, "#", "names are asked of the own resolver"),
-    "var/unbound/root.key": (_root_keys, ";", "what answers are validated with"),
+HASH = re.compile("#")
+SYSLOG_COMMENT = re.compile(r"#(?![!+:-])")
+"""syslogd takes #!PROGRAM, #+HOST and #:FILTER for the beginning of a block (syslog.conf(5))."""
+
+KEYS_COMMENT = re.compile(";(?!;)")
+"""Unbound keeps its state in such comments: ;;REVOKED turns validation off."""
+
+LINES: dict[str, tuple[Callable[[Context], Iterable[str]], re.Pattern[str], str]] = {
+    "etc/syslog.conf": (_syslog, SYSLOG_COMMENT, "what is written down, and where it goes"),
+    "etc/newsyslog.conf": (_newsyslog, HASH, "how long it is kept, and who reads it"),
+    "etc/crontab": (_crontab, HASH, "what runs by itself"),
+    "etc/cron.d/rpki-client": (_rpki, HASH, "what runs by itself, and from which address it asks"),
+    "etc/ntp.conf": (_ntp, HASH, "whom the clock asks, and from which address"),
+    "etc/resolv.conf": (_resolv, HASH, "names are asked of the own resolver"),
+    "etc/local/tor/resolv.conf": (_relays_resolv, HASH, "names are asked of the own resolver"),
+    "var/unbound/root.key": (_root_keys, KEYS_COMMENT, "what answers are validated with"),
 }
-"""Lines, what begins a comment, and what they are for."""
+"""Lines, how a comment begins, and what they are for."""

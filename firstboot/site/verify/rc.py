@@ -82,7 +82,10 @@ def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
 
 
 def _settled(value: str) -> str:
-    """Blanks single, empty lines away: what rc's scripts do not tell apart."""
+    """In a value of several lines: blanks single, empty lines away, which rc's scripts do not tell
+    apart. A value of one line is what it is: checkyesno takes "YES" and refuses "YES "."""
+    if "\n" not in value:
+        return value
     lines = (" ".join(line.split()) for line in value.split("\n"))
     return "\n".join(line for line in lines if line)
 

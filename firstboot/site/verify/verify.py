@@ -6,6 +6,7 @@ packet pass before the one that stops leaks. These checks read the finished file
 read them, and share nothing with the templates. What they cannot read is a flaw.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 
@@ -20,9 +21,11 @@ from firstboot.site.verify.pf import check as pf
 
 Check = Callable[[Rendered, Context], Iterator[Flaw]]
 
+NOTICE = "etc/local/tor/exit-notice.html"
+
 CHECKS: Mapping[str, Check] = {
     "etc/local/bgpd.conf": bgpd.check,
-    "etc/local/tor/exit-notice.html": notice.check,
+    NOTICE: notice.check,
     "etc/local/tor/torrc@relay*": tor.check,
     "etc/pf-fallback.conf": pf.check_fallback,
     "etc/pf.conf": pf.check,
@@ -51,15 +54,30 @@ def verify(site: Site, box: Box, files: Iterable[Rendered]) -> list[Flaw]:
     rendered = list(files)
     flaws: list[Flaw] = []
     for file in rendered:
-        check = check_of(file.path)
-        if check is not None:
-            flaws.extend(check(file, context))
-        elif not fnmatch(file.path, REHEARSAL):
-            flaws.append(Flaw(file.path, 1, "the site has no such file: what it does is not known"))
+        flaws.extend(judge(file, context))
     missing = _expected(context) - {file.path for file in rendered}
     flaws += [Flaw(path, 1, "is missing") for path in missing]
     flaws += exposed(site, rendered)
     return sorted(set(flaws), key=lambda flaw: (flaw.path, flaw.line, flaw.reason))
+
+
+def judge(file: Rendered, context: Context) -> Iterator[Flaw]:
+    """Everything wrong with one file."""
+    check = check_of(file.path)
+    if check is not None:
+        yield from check(file, context)
+        if file.path != NOTICE:
+            yield from _characters(file)
+    elif not fnmatch(file.path, REHEARSAL):
+        yield Flaw(file.path, 1, "the site has no such file: what it does is not known")
+
+
+def _characters(file: Rendered) -> Iterator[Flaw]:
+    """Control characters and all beyond ASCII: what is a blank or the end of a line to one program
+    is a letter to another."""
+    for number, line in enumerate(file.text.split("\n"), 1):
+        if strange := re.search(r"[^\t\x20-\x7e]", line):
+            yield Flaw(file.path, number, f"programs read the character {strange[0]!a} differently")
 
 
 def check_of(path: str) -> Check | None:

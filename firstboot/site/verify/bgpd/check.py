@@ -187,6 +187,12 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
             yield rule.line, "a rule that decides sets something too"
         elif "community" in rule.conditions:
             yield rule.line, "a community of others decides over routes"
+        elif rule.action == "allow" and rule.quick:
+            # Nothing behind a quick rule is looked at, and so no mark of others is removed.
+            yield rule.line, "it accepts before the rules that set something, and those that deny"
+        elif rule.action == "allow" and "AS" in rule.conditions:
+            # A path has many ASNs: one that is wanted says nothing of the others.
+            yield rule.line, "one ASN of a path accepts it, whatever the others are"
     for said in wanted:
         if have.count(said) != 1:
             yield 1, f"match {' '.join(filter(None, said[:2]))} set {said[2]} is not there once"

@@ -50,7 +50,8 @@ FRAMES = {0x0800: "IPv4", 0x0806: "ARP", 0x86DD: "IPv6"}
 """What an exchange takes (IEEE 802 numbers, IANA)."""
 
 OTHER_FRAMES = (0x88CC, 0x8809, 0x8863, 0x0000)
-"""LLDP, LACP, PPPoE, and spanning tree for every type below 0x0600."""
+"""LLDP, LACP, PPPoE, and spanning tree for every type below 0x0600. A rule names one type or all of
+them, so these and those that rules name stand for every type."""
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
@@ -205,10 +206,12 @@ def _frames(path: str, rules: RuleSet, site: Site) -> Iterator[Flaw]:
         for port in site.ports
         if port.role.outside and port.vlan is not None and port.device not in ports
     }
+    named = {rule.ethertype for rule in rules.frames if rule.ethertype is not None}
+    ethertypes = dict.fromkeys((*FRAMES, *OTHER_FRAMES, *sorted(named)))
     for interface in sorted({*ports, *below}):
         outside = interface in below or ports[interface].role.outside
         for direction in Direction:
-            for ethertype in (*FRAMES, *OTHER_FRAMES):
+            for ethertype in ethertypes:
                 passing = direction is Direction.IN or not outside or ethertype in FRAMES
                 if interface in below and direction is Direction.OUT:
                     passing = False

@@ -111,14 +111,19 @@ class _Words:
 
     def items(self, item: "Callable[[_Words], Item]") -> list[Item]:
         """One item, or a list in braces. Items are separated by blanks or commas."""
-        if not self.found("{"):
+        if self.next != "{":
             return [item(self)]
+        if not (found := self.block(item)):
+            raise _Unknown("the list is empty")
+        return found
+
+    def block(self, item: "Callable[[_Words], Item]") -> list[Item]:
+        """The items in braces; none is allowed."""
+        self.expect("{")
         found = []
         while not self.found("}"):
             found.append(item(self))
             self.found(",")
-        if not found:
-            raise _Unknown("the list is empty")
         return found
 
     def end(self) -> None:
@@ -162,9 +167,8 @@ class _Reader:
         if name in self.tables:
             raise _Unknown(f"the table {name} is there already, at line {self.tables[name].line}")
         constant = words.found("const")
-        if words.next != "{":
-            raise _Unknown("a table has its networks in braces")
-        networks = words.items(_network)
+        # A table may be empty, and then matches nothing; a list in a rule may not.
+        networks = words.block(_network)
         words.end()
         by_version = {version: of_networks(networks, version) for version in (4, 6)}
         self.tables[name] = Table(line, by_version, constant)

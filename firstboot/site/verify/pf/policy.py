@@ -17,7 +17,17 @@ from firstboot.site.verify.intervals import (
     subtract,
     union,
 )
-from firstboot.site.verify.packets import ADDRESSES, BYTES, PORTS, Kind, Region, Space, everything
+from firstboot.site.verify.packets import (
+    ADDRESSES,
+    BYTES,
+    PORTS,
+    Kind,
+    Region,
+    Space,
+    difference,
+    everything,
+    joined,
+)
 from firstboot.site.verify.pf.rules import Direction, State
 
 BGP, SSH, DNS, NTP, HTTP, HTTPS, RSYNC = 179, 22, 53, 123, 80, 443, 873
@@ -148,23 +158,27 @@ class _Outside:
             return udp, (source, reachable, PORTS, of_numbers((port,)))
 
         out = Direction.OUT
-        yield self._flow(
+        asking = self._flow(
             "the resolver's questions", out, opened(resolver, DNS), asked(resolver, DNS),
             state=State.FLOATING,
         )  # fmt: skip
-        yield self._flow("the router's clock", out, asked(router, NTP), state=State.FLOATING)
-        yield self._flow(
+        clock = self._flow("the router's clock", out, asked(router, NTP), state=State.FLOATING)
+        fetching = self._flow(
             "RPKI and releases for the router", out, opened(router, HTTPS, RSYNC),
             state=State.FLOATING,
         )  # fmt: skip
+        yield from (asking, clock, fetching)
         yield self._flow("the relays", out, (tcp, (relays, reachable, PORTS, PORTS, BYTES)))
         yield self._flow(
             "ICMP of the own addresses",
             out,
             (icmp, (subtract(own, resolver), reachable, REACHABILITY[version], BYTES)),
         )
-        lan = of_networks([one.network for one in self.lan], version)
-        yield self._flow("machines on a LAN", out, *_anything(version, lan, reachable))
+        # A LAN may have addresses of the plan in it: what these send with a state keeps it.
+        lan = subtract(of_networks([one.network for one in self.lan], version), resolver)
+        machines = region(_anything(version, lan, reachable))
+        with_states = joined(flow.packets for flow in (clock, fetching))
+        yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
 
     def _coming(self, version: int) -> Iterator[Flow]:
         own = of_networks(self.site.scopes, version)

@@ -1,8 +1,10 @@
 """Rendered files judged against the site: no flaw in good ones, one for each change that is bad."""
 
+import os
 import re
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from firstboot.site.commands import verify_folder, write
 from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
 from firstboot.site.verify.context import Context, Flaw
-from firstboot.site.verify.verify import check_of, verify
+from firstboot.site.verify.verify import check_of, judge, verify
+from tests.firstboot.site.verify.random_sites import sites
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -46,6 +49,15 @@ def test_every_rendered_file_has_a_table(path: Path) -> None:
     assert [file.path for file in files if check_of(file.path) is None] == []
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_nothing_is_wrong_with_random_valid_sites(seed: int) -> None:
+    """Ten sites a seed; with EXITISP_FULL, 500."""
+    many = 500 if "EXITISP_FULL" in os.environ else 10
+    for number, (site, box) in enumerate(islice(sites(seed), many)):
+        flaws = verify(site, box, render(site, box, ROOT / "overlays"))
+        assert not flaws, f"site {number} of seed {seed}: {flaws[0]}"
+
+
 @pytest.mark.parametrize("case", MUTATIONS, ids=lambda case: f"{case['file']}: {case['why']}")
 def test_a_change_to_a_rendered_file_is_a_flaw(case: dict[str, str]) -> None:
     site, files = rendered(LARGEST)
@@ -60,8 +72,6 @@ def test_a_change_to_a_rendered_file_is_a_flaw(case: dict[str, str]) -> None:
 
 
 def check(file: Rendered, site: Site) -> list[Flaw]:
-    judge = check_of(file.path)
-    assert judge is not None
     return list(judge(file, Context.of(site, BOX)))
 
 
