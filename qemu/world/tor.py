@@ -5,6 +5,7 @@ The client is a party of its own. `qemu/world/socks.py` runs in its namespace to
 
 import base64
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from firstboot.core.values import Address
-from qemu.world.net import Daemon, Failed, Party, environment, need
+from qemu.world.net import START, Daemon, Failed, Party, environment, need
 from qemu.world.resolver import resolve
 from qemu.world.services import ECHO
 from qemu.world.topology import Topology
@@ -104,12 +105,16 @@ class Stream:
             env=environment(),
         )
         if self._line() != "connected":
-            self._process.wait()
+            try:
+                self._process.wait(START)
+            except subprocess.TimeoutExpired:
+                raise Failed(f"no connection within {START:g} s") from None
             assert self._process.stderr is not None
             raise Failed(f"no connection: {self._process.stderr.read()}")
 
     def echo(self, text: str) -> str:
-        """Send a line and return the line that comes back, "" if the connection has ended."""
+        """Send a line and return the line that comes back. "" if the connection has ended, or if
+        nothing comes within START seconds."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{text}\n")
@@ -133,7 +138,10 @@ class Stream:
         self.close()
 
     def _line(self) -> str:
+        """The next line, or "" if the connection has ended or is silent for START seconds."""
         assert self._process.stdout is not None
+        if not select.select([self._process.stdout], [], [], START)[0]:
+            return ""
         return self._process.stdout.readline().rstrip("\n")
 
 
