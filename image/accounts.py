@@ -93,14 +93,18 @@ class Accounts:
         """The same accounts and `group`. Raises ValueError if its name or number is taken."""
         for other in self.groups.values():
             if other.name == group.name or other.gid == group.gid:
-                raise ValueError(f"the group {other.name} with the number {other.gid}")
+                raise ValueError(
+                    f"the group {other.name} has that name or number ({other.gid}) already"
+                )
         return replace(self, groups={**self.groups, group.name: group})
 
     def with_user(self, user: User) -> "Accounts":
         """The same accounts and `user`. Raises ValueError if the name or number is taken."""
         for other in self.users.values():
             if other.name == user.name or other.uid == user.uid:
-                raise ValueError(f"the user {other.name} with the number {other.uid}")
+                raise ValueError(
+                    f"the user {other.name} has that name or number ({other.uid}) already"
+                )
         return replace(self, users={**self.users, user.name: user})
 
     def without_password(self) -> list[str]:
@@ -140,9 +144,8 @@ def _lines(data: bytes, name: str, count: int) -> list[tuple[str, list[str]]]:
         if len(fields) != count:
             raise Refusal(
                 f"{name}:{number}",
-                expected=f"{count} fields separated by colons",
-                found=str(len(fields)),
-                remedy="correct the line or use another base set",
+                f"{len(fields)} fields instead of {count}, separated by colons",
+                "Correct the line or use another base set",
             )
         found.append((f"{name}:{number}", fields))
     return found
@@ -159,8 +162,7 @@ def _number(where: str, text: str) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) > LARGEST_ID:
         raise Refusal(
             where,
-            expected=f"a number from 0 to {LARGEST_ID}",
-            found=repr(text),
-            remedy="correct the line or use another base set",
+            f"{text!r} is not a number from 0 to {LARGEST_ID}",
+            "Correct the line or use another base set",
         )
     return int(text)

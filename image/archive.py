@@ -173,9 +173,8 @@ def _pass(
     except (*DAMAGE, EOFError, ValueError, OverflowError) as error:
         raise Refusal(
             source.path,
-            expected=form.value,
-            found=f"a damaged one ({error})",
-            remedy=f"fetch the {form.name.lower()} again",
+            f"not {form.value}, or damaged ({error})",
+            f"Fetch the {form.name.lower()} again",
         ) from error
     return members, frozenset(orphans)
 
@@ -199,9 +198,8 @@ def _member(
     else:
         raise Refusal(
             f"{archive_path}: {info.name!r}",
-            expected="a file, directory or link",
-            found=f"a tar entry of type {info.type!r}",
-            remedy=f"use a {form.name.lower()} made for this system",
+            f"a tar entry of type {info.type!r}, which is neither a file, a directory nor a link",
+            f"Use a {form.name.lower()} that was made for this system",
         )
     offset = 0
     if kind is Kind.FILE and info.size:
@@ -232,13 +230,11 @@ def _name(archive: Path, name: str, form: Form) -> str:
         absolute = name.startswith("/")
         raise Refusal(
             f"{archive}: {name!r}",
-            expected="entries that stay below the root"
-            + (", with absolute paths" if form is Form.PACKAGE else " of the archive"),
-            found=f"{'an absolute' if absolute else 'a relative'} path"
+            f"{'an absolute' if absolute else 'a relative'} path, as a {form.name.lower()} "
+            f"never has"
             if strange
-            else "a path that leaves it",
-            remedy=f"do not use this {form.name.lower()}; fetch it again from a source that you "
-            "trust",
+            else "the path leaves the root",
+            f"Do not use this {form.name.lower()}. Fetch it again from a source that you trust",
         )
     return "/".join(parts)
 
@@ -249,10 +245,7 @@ def parse_flags(text: str, subject: str) -> int:
     for name in filter(None, text.split(",")):
         if name not in FLAGS:
             raise Refusal(
-                subject,
-                expected="file flags of chflags(1)",
-                found=f"'{name}'",
-                remedy="correct the flag's name",
+                subject, f"'{name}' is no file flag of chflags(1)", "Correct the name of the flag"
             )
         flags |= FLAGS[name]
     return flags

@@ -18,11 +18,10 @@ def writing(path: Path) -> Iterator[None]:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise Refusal(
             path,
-            expected="room to write" if full else "a place to write",
-            found=error.strerror or str(error),
-            remedy="free some space there, or raise its limit, and run the same command again"
+            f"{'no room to write' if full else 'cannot be written'}: {error.strerror or error}",
+            "Free some space there, or raise its limit, and run the same command again"
             if full
-            else "correct the path or its permissions and run the same command again",
+            else "Correct the path or its permissions and run the same command again",
         ) from error
 
 

@@ -22,9 +22,8 @@ def write(path: Path, disk: Layout, tree: Tree, time: int) -> None:
         if len(boot) > disk.length("boot"):
             raise Refusal(
                 "/boot/gptboot",
-                expected=f"at most {disk.length('boot')} bytes",
-                found=str(len(boot)),
-                remedy="use the sets of a release that this version knows",
+                f"{len(boot)} bytes; its partition has {disk.length('boot')}",
+                "Use the sets of a release that this version knows",
             )
         place(descriptor, disk.offset("boot"), boot)
         empty = Tree(directory(mtime=time))
@@ -59,9 +58,8 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
     except EOFError as error:
         raise Refusal(
             "the root tree",
-            expected="files that stay as they are while the image is made",
-            found=str(error),
-            remedy="run the same command again",
+            f"a file changed while the image was made: {error}",
+            "Run the same command again",
         ) from error
 
 

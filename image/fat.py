@@ -159,10 +159,9 @@ def geometry(size: int) -> Geometry:
     if size % SECTOR or not SMALLEST < sectors <= CLUSTER_SIZES[-1][0]:
         raise Refusal(
             "FAT volume",
-            expected=f"a size in sectors of {SECTOR} bytes, more than {SMALLEST} of them"
-            f" and at most {CLUSTER_SIZES[-1][0]}",
-            found=f"{size} bytes",
-            remedy="give its partition another size",
+            f"{size} bytes is not a size for FAT: whole sectors of {SECTOR} bytes, more than "
+            f"{SMALLEST} and at most {CLUSTER_SIZES[-1][0]} of them",
+            "Give its partition another size",
         )
     bits, per_cluster = next(row[1:] for row in CLUSTER_SIZES if sectors <= row[0])
     bare = Geometry(bits, sectors, per_cluster, fat_sectors=0)
@@ -214,9 +213,9 @@ def _label(label: str) -> bytes:
     ):
         raise Refusal(
             f"FAT label {label!r}",
-            expected="1 to 11 capitals, digits, spaces or $%'-_@~`!(){}^#&",
-            found=f"{len(label)} characters, or one of another kind",
-            remedy="shorten it and write it in capitals",
+            f"a label is 1 to 11 capitals, digits, spaces or $%'-_@~`!(){{}}^#&, not these "
+            f"{len(label)} characters",
+            "Shorten it and write it in capitals",
         )
     return held.ljust(11)
 
@@ -229,10 +228,7 @@ def _listing(files: Mapping[str, bytes | Content]) -> Listing:
         for part in parents:
             if listing[above].setdefault(part, None) is not None:
                 raise Refusal(
-                    path,
-                    expected="directories on the way to it",
-                    found=f"a file {part!r}",
-                    remedy="rename one of them",
+                    path, f"{part!r} in this path is a file, not a directory", "Rename one of them"
                 )
             above = f"{above}/{part}" if above else part
             listing.setdefault(above, {})
@@ -241,9 +237,8 @@ def _listing(files: Mapping[str, bytes | Content]) -> Listing:
         if content.length > LARGEST_FILE:
             raise Refusal(
                 path,
-                expected=f"at most {LARGEST_FILE} bytes, the most a FAT file can have",
-                found=f"{content.length} bytes",
-                remedy="leave it out",
+                f"{content.length} bytes; a file of FAT has at most {LARGEST_FILE}",
+                "Leave it out",
             )
         listing[above][name] = content
     return {path: dict(sorted(listing[path].items())) for path in sorted(listing)}
@@ -258,9 +253,8 @@ def _aliases(directory: str, names: Mapping[str, object]) -> dict[str, bytes]:
         if same != name:
             raise Refusal(
                 _join(directory, name),
-                expected="names that differ in more than case",
-                found=f"{same!r} in the same directory",
-                remedy="rename one of them",
+                f"{same!r} in the same directory differs from it only in case",
+                "Rename one of them",
             )
     aliases = {name: short for name in names if (short := short_name(name))}
     taken = set(aliases.values())
@@ -292,10 +286,10 @@ def _check_name(directory: str, name: str) -> None:
     ):
         raise Refusal(
             repr(_join(directory, name)),
-            expected=f"a name of at most {LONGEST_NAME} UTF-16 units without control characters,"
-            ' "*/:<>?\\|, spaces around it or a period at its end',
-            found=f"{name!r}, which FAT cannot hold",
-            remedy="rename it",
+            f"FAT cannot hold the name {name!r}: it allows at most {LONGEST_NAME} UTF-16 "
+            f'units, no control characters, none of "*/:<>?\\|, no spaces around it and no '
+            f"period at its end",
+            "Rename it",
         )
 
 
@@ -361,9 +355,8 @@ def _allocate(
         if entries > most:
             raise Refusal(
                 f"FAT directory /{path}",
-                expected=f"at most {most} entries, of which a long name takes several",
-                found=f"{entries}",
-                remedy="put the files into subdirectories",
+                f"{entries} entries, of which a long name takes several; at most {most} fit",
+                "Put the files into subdirectories",
             )
         take(path, 0 if fixed else entries * ENTRY.size)
     for path, names in listing.items():
@@ -373,9 +366,9 @@ def _allocate(
     if free - FIRST_CLUSTER > shape.clusters:
         raise Refusal(
             "FAT volume",
-            expected=f"files of at most {shape.clusters} clusters of {shape.cluster_bytes} bytes",
-            found=f"{free - FIRST_CLUSTER} clusters",
-            remedy="make its partition larger or leave files out",
+            f"its files take {free - FIRST_CLUSTER} clusters of {shape.cluster_bytes} bytes; "
+            f"there are {shape.clusters}",
+            "Make its partition larger or leave files out",
         )
     return runs
 

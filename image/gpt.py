@@ -167,9 +167,8 @@ def _protective_mbr(blocks: int, boot_code: bytes) -> bytes:
     if len(boot_code) > BOOT_CODE:
         raise Refusal(
             "boot code",
-            expected=f"at most {BOOT_CODE} bytes, or a boot sector of {BLOCK} bytes",
-            found=f"{len(boot_code)} bytes",
-            remedy="take /boot/pmbr of the base system",
+            f"{len(boot_code)} bytes; it must be at most {BOOT_CODE}, or a boot sector of {BLOCK}",
+            "Take /boot/pmbr of the base system",
         )
     covered = min(blocks - 1, 0xFFFFFFFF)
     return MBR.pack(boot_code, 0, b"\x00\x02\x00", PROTECTIVE, b"\xff\xff\xff", 1, covered, MAGIC)
@@ -222,7 +221,7 @@ def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_
     try:
         return header, Table(blocks, header.identifier, tuple(_partitions(path, entries)))
     except Refusal as refusal:
-        raise _broken(f"{path}, {refusal.where}", refusal.expected, refusal.found) from None
+        raise Refusal(f"{path}, {refusal.where}", refusal.problem, refusal.remedy) from None
 
 
 def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:
@@ -274,7 +273,7 @@ def _partitions(path: Path, entries: bytes) -> Iterable[Partition]:
 
 def _broken(subject: object, expected: str, found: str) -> Refusal:
     return Refusal(
-        subject, expected=expected, found=found, remedy="write the image to the disk again"
+        subject, f"expected {expected}, found {found}", "Write the image to the disk again"
     )
 
 
@@ -283,9 +282,9 @@ def _check_room(blocks: int, partitions: tuple[Partition, ...]) -> None:
     if blocks < least or len(partitions) > ENTRIES:
         raise Refusal(
             "partition table",
-            expected=f"at most {ENTRIES} partitions on at least {least} blocks",
-            found=f"{len(partitions)} on {blocks}",
-            remedy="lay out fewer or enlarge the disk",
+            f"{len(partitions)} partitions on {blocks} blocks; a table has at most "
+            f"{ENTRIES}, and needs {least} blocks",
+            "Lay out fewer partitions or enlarge the disk",
         )
 
 
@@ -295,16 +294,14 @@ def _check_labels(partitions: tuple[Partition, ...]) -> None:
         if len(partition.label.encode("utf-16-le")) > 72 or "\0" in partition.label:
             raise Refusal(
                 f"partition {partition.label!r}",
-                expected="a label of at most 36 UTF-16 units",
-                found=f"one of {len(partition.label)} characters",
-                remedy="shorten it",
+                f"the label has {len(partition.label)} characters; at most 36 UTF-16 units fit",
+                "Shorten it",
             )
         if partition.label in seen:
             raise Refusal(
                 f"partition {partition.label!r}",
-                expected="a label of its own",
-                found="another partition of that label",
-                remedy="rename one of them",
+                "another partition has the same label",
+                "Rename one of them",
             )
         seen.add(partition.label)
 
@@ -315,15 +312,15 @@ def _check_places(partitions: tuple[Partition, ...], last_usable: int) -> None:
         if partition.blocks < 1 or partition.last_lba > last_usable:
             raise Refusal(
                 f"partition {partition.label!r}",
-                expected=f"at least one block, and none after {last_usable}",
-                found=f"blocks {partition.first_lba} to {partition.last_lba}",
-                remedy="make it smaller or the disk larger",
+                f"blocks {partition.first_lba} to {partition.last_lba}; it needs at least "
+                f"one block, and none after {last_usable}",
+                "Make it smaller or the disk larger",
             )
         if partition.first_lba < free_from:
             raise Refusal(
                 f"partition {partition.label!r}",
-                expected=f"to begin at block {free_from} or later, after {before}",
-                found=f"block {partition.first_lba}",
-                remedy="move it",
+                f"begins at block {partition.first_lba}, but {free_from} is the first free "
+                f"one after {before}",
+                "Move it",
             )
         free_from, before = partition.last_lba + 1, f"partition {partition.label!r}"

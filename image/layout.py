@@ -60,9 +60,8 @@ def check_size(size_mib: int) -> None:
     if size_mib < SMALLEST_MIB:
         raise Refusal(
             "the disk",
-            expected=f"at least {SMALLEST_MIB} MiB",
-            found=f"{size_mib} MiB",
-            remedy="use a larger one",
+            f"{size_mib} MiB; at least {SMALLEST_MIB} MiB are needed",
+            "Use a larger disk",
         )
 
 
@@ -89,7 +88,6 @@ def lay_out(size_mib: int, identifier: UUID) -> Layout:
 def too_large(found: str) -> Refusal:
     return Refusal(
         "the root tree",
-        expected=f"one that fits a slot of {SLOT_MIB} MiB",
-        found=found,
-        remedy="drop more of the base in an overlay.yaml",
+        f"does not fit a slot of {SLOT_MIB} MiB: {found}",
+        "Drop more of the base in an overlay.yaml",
     )

@@ -164,35 +164,30 @@ def load(path: Path) -> Lock:
     if base.pin and not base.key:
         raise Refusal(
             read.where("base", "pin"),
-            expected="the signer's key beside the pinned build",
-            found="none",
-            remedy="restore the file from the repository, or empty pin and run "
-            "./exitisp lock --update",
+            "the build is pinned, but the signer's key is missing",
+            "Restore the file from its repository, or empty pin and run ./exitisp lock --update",
         )
     if packages.pins and not packages.signer:
         raise Refusal(
             read.where("packages", "pins"),
-            expected="the fingerprint of the repository's key beside the pins, as signer",
-            found="none",
-            remedy="empty pins and run ./exitisp lock --update",
+            "packages are pinned, but the fingerprint of the repository's key (signer) is missing",
+            "Empty pins and run ./exitisp lock --update",
         )
     seen = set()
     for at, pin in enumerate(packages.pins or ()):
         if pin.name in seen:
             raise Refusal(
                 read.where("packages", "pins", at),
-                expected="every package once",
-                found=f"{pin.name} twice",
-                remedy="empty pins and run ./exitisp lock --update",
+                f"{pin.name} is pinned twice",
+                "Empty pins and run ./exitisp lock --update",
             )
         seen.add(pin.name)
     for at, pin in enumerate(packages.pins or ()):
         if lost := [name for name in pin.needs if name not in seen]:
             raise Refusal(
                 read.where("packages", "pins", at, "needs"),
-                expected=f"a pin of {lost[0]}, which {pin.name} needs",
-                found="none",
-                remedy="empty pins and run ./exitisp lock --update",
+                f"{pin.name} needs {lost[0]}, which is not pinned",
+                "Empty pins and run ./exitisp lock --update",
             )
     return read.value
 

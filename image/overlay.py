@@ -174,31 +174,32 @@ def load(folder: Path) -> Overlay:
             if rule.path in seen:
                 raise _refusal(
                     recipe.where(kind, at, "path"),
-                    f"every path once in '{kind}'",
-                    f"'{rule.path}' twice",
-                    "keep the one that is meant",
+                    f"'{rule.path}' is twice in '{kind}'",
+                    "Keep the one that is meant",
                 )
             seen.add(rule.path)
             try:
                 check_path(rule.path)
             except Refusal as refusal:
-                raise _refusal(
-                    recipe.where(kind, at, "path"), refusal.expected, refusal.found, rule.path
+                raise Refusal(
+                    recipe.where(kind, at, "path"),
+                    f"'{rule.path}': {refusal.problem}",
+                    refusal.remedy,
                 ) from None
     for at, wanted in enumerate(recipe.value.packages):
         if bool(wanted.name) == bool(wanted.any):
             raise _refusal(
                 recipe.where("packages", at),
-                "a package's 'name', or names that will do as 'any'",
-                "both" if wanted.name else "neither",
-                "say which package it is",
+                f"{'both' if wanted.name else 'neither'} of 'name' and 'any' given",
+                "Give the name of the package as 'name', or a list of names of which the "
+                "first that "
+                "is there will do as 'any'",
             )
         if wanted.optional and not wanted.reason:
             raise _refusal(
                 recipe.where("packages", at),
-                "a 'reason' why the box works without an optional package",
-                "none",
-                "say what it is then without",
+                "an optional package needs a 'reason'",
+                "Say what the box lacks without it",
             )
     declared = folder / services.FILE
     found = services.read(declared) if declared.exists() else NO_SERVICES
@@ -304,9 +305,7 @@ class _Layer:
 
     def _directory(self, rule: Directory, key: tuple[str, int]) -> None:
         if rule.path in self.tree and not self.tree.is_directory(rule.path):
-            raise _refusal(
-                self._where(*key, "path"), "a directory or nothing", "a file", f"/{rule.path}"
-            )
+            raise _refusal(self._where(*key, "path"), f"/{rule.path} is a file, not a directory")
         uid, gid = self._ids(rule.owner, rule.group, key)
         self.tree[rule.path] = Entry(Kind.DIRECTORY, rule.mode, uid, gid, mtime=self.time)
 
@@ -316,9 +315,8 @@ class _Layer:
             if path not in found:
                 raise _refusal(
                     self._where("files", at, "path"),
-                    f"a file at {self.overlay.files / path}",
-                    "none",
-                    "remove the rule or add the file",
+                    f"there is no file {self.overlay.files / path}",
+                    "Remove the rule or add the file",
                 )
         for path, source in found.items():
             at, rule = rules.get(path, (-1, File(path)))
@@ -328,9 +326,8 @@ class _Layer:
                 if at >= 0:
                     raise _refusal(
                         self._where(*key, "path"),
-                        "a file",
-                        f"a directory at {source}",
-                        "list it in 'directories'",
+                        f"{source} is a directory",
+                        "List it in 'directories'",
                     )
                 if path not in self.tree:
                     self.tree[path] = Entry(Kind.DIRECTORY, 0o755, mtime=self.time)
@@ -346,9 +343,8 @@ class _Layer:
             if not stat.S_ISREG(facts.st_mode) or not os.access(source, os.R_OK):
                 raise _refusal(
                     str(source),
-                    "a file that can be read, a directory or a symbolic link",
-                    "something else",
-                    "remove it, or correct its permissions",
+                    "neither a readable file, a directory nor a symbolic link",
+                    "Remove it, or correct its permissions",
                 )
             executable = facts.st_mode & stat.S_IXUSR
             extents = (Extent(0, facts.st_size, source),) if facts.st_size else ()
@@ -367,9 +363,8 @@ class _Layer:
         if rule.path not in self.tree:
             raise _refusal(
                 self._where(*key, "path"),
-                "something that the base has",
-                f"nothing at /{rule.path}",
-                "correct the path or remove the rule",
+                f"the base has no /{rule.path}",
+                "Correct the path or remove the rule",
             )
         entry = self.tree[rule.path]
         uid, gid = self._ids(rule.owner or str(entry.uid), rule.group or str(entry.gid), key)
@@ -390,37 +385,31 @@ class _Layer:
         if path in ACCOUNT_FILES:
             raise _refusal(
                 self._where(*key),
-                "the accounts of the base",
-                f"a file that would replace /{path}",
-                "change accounts by keys such as 'lock'",
+                f"the file would replace /{path}, the accounts of the base",
+                "Change accounts by keys such as 'lock'",
             )
         if path in self.owners:
             raise Refusal(
                 self._where(*key),
-                expected=f"/{path} in one overlay",
-                found=f"it in '{self.owners[path]}' and in '{self.overlay.name}'",
-                remedy="keep the one that is meant",
+                f"/{path} is in the overlay '{self.owners[path]}' and in '{self.overlay.name}'",
+                "Keep the one that is meant",
             )
         self.owners[path] = self.overlay.name
         if replaces and path not in self.tree:
             raise _refusal(
                 self._where(*key, "replaces"),
-                f"/{path} in the base",
-                "nothing to replace",
-                "remove the key 'replaces'",
+                f"the base has no /{path} to replace",
+                "Remove the key 'replaces'",
             )
         if path in self.tree:
             if self.tree[path].kind is Kind.DIRECTORY:
-                raise _refusal(
-                    self._where(*key), "a file in the base", f"a directory at /{path}", ""
-                )
+                raise _refusal(self._where(*key), f"/{path} is a directory of the base")
             if not replaces:
                 package = self.packaged.get(path)
                 raise _refusal(
                     self._where(*key),
-                    f"no /{path} in the base" if package is None else f"no package with /{path}",
-                    "one" if package is None else package,
-                    "list the file with 'replaces: yes' if it is meant",
+                    f"{'the base' if package is None else package} has /{path} too",
+                    "List the file with 'replaces: yes' if it is meant to replace that one",
                 )
 
     def _ids(self, owner: str, group: str, key: tuple[str | int, ...]) -> tuple[int, int]:
@@ -435,7 +424,7 @@ class _Layer:
 
     def _unknown(self, what: str, name: str, file: str, key: tuple[str | int, ...]) -> Refusal:
         return _refusal(
-            self._where(*key), f"a {what} of the base's {file}", f"'{name}'", "correct the name"
+            self._where(*key), f"the base's {file} has no {what} '{name}'", "Correct the name"
         )
 
     def _attributes(self, values: dict[str, str], key: tuple[str | int, ...]) -> dict[str, bytes]:
@@ -443,9 +432,8 @@ class _Layer:
             if not re.fullmatch(r"(system|user)\..{1,255}", name):
                 raise _refusal(
                     self._where(*key, name),
-                    "an attribute named system.NAME or user.NAME",
-                    f"'{name}'",
-                    "add the namespace",
+                    f"the attribute '{name}' has no namespace",
+                    "Name it system.NAME or user.NAME",
                 )
         return {name: value.encode() for name, value in values.items()}
 
@@ -455,5 +443,5 @@ def _walk(folder: Path) -> list[tuple[str, Path]]:
     return [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*"))]
 
 
-def _refusal(where: str, expected: str, found: str, remedy: str) -> Refusal:
-    return Refusal(where, expected=expected, found=found, remedy=remedy or "correct the path")
+def _refusal(where: str, problem: str, remedy: str = "Correct the path") -> Refusal:
+    return Refusal(where, problem, remedy)

@@ -23,9 +23,8 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
             if member.link not in tree or tree.is_directory(member.link):
                 raise Refusal(
                     f"{name}: /{path}",
-                    expected=f"a hard link to a file that came before, /{member.link}",
-                    found="none",
-                    remedy="fetch the set again",
+                    f"a hard link to /{member.link}, which does not come before it",
+                    "Fetch the set again",
                 )
             tree[path] = tree[member.link]
             continue
@@ -37,9 +36,9 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
         except KeyError as error:
             raise Refusal(
                 f"{name}: /{path}",
-                expected="an owner and group of the base's master.passwd and group",
-                found=f"{error.args[0]!r}",
-                remedy="use a kernel and a base of one build",
+                f"its owner or group {error.args[0]!r} is not in master.passwd and group of "
+                f"the base",
+                "Use a kernel and a base of one build",
             ) from error
         entry = entry_of(member, unpacked.contents, uids[member.owner], gids[member.group])
         if not path:
@@ -48,9 +47,8 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
         if path in tree and not (entry.kind is Kind.DIRECTORY and tree.is_directory(path)):
             raise Refusal(
                 f"{name}: /{path}",
-                expected="every file in one set only",
-                found="it in another one too",
-                remedy="use a kernel and a base of one build",
+                "the file is in another set too",
+                "Use a kernel and a base of one build",
             )
         tree[path] = entry
 
@@ -84,7 +82,6 @@ def incomplete(what: str, path: str) -> Refusal:
     """The refusal of a base in which /`path` is missing."""
     return Refusal(
         what,
-        expected=f"a base system with /{path}",
-        found="none",
-        remedy="use the base.txz and kernel.txz of one build",
+        f"/{path} is missing from the base system",
+        "Use the base.txz and kernel.txz of one build",
     )

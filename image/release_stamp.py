@@ -73,9 +73,8 @@ def read_keys(path: Path) -> tuple[PublicKey, ...]:
 def _no_keys(path: Path, found: str) -> Refusal:
     return Refusal(
         path,
-        expected="public keys of OpenSSH, one a line",
-        found=found,
-        remedy="name the .pub file of the key that signs the releases",
+        f"no OpenSSH public keys, one a line: {found}",
+        "Name the .pub file of the key that signs the releases",
     )
 
 
@@ -84,7 +83,6 @@ def check_version(version: str) -> None:
     if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
         raise Refusal(
             f"version {version!r}",
-            expected="a digit, then letters, digits and ._+-",
-            found="something else",
-            remedy="name it as in 2026.11",
+            "a version is a digit followed by at most 30 letters, digits and ._+-",
+            "Name it as in 2026.11",
         )

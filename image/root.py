@@ -131,10 +131,10 @@ def check_machine(tree: Tree, path: str) -> None:
     if not head.startswith(ELF_64_LITTLE_ENDIAN) or (abi, machine) != (FREEBSD_ABI, X86_64):
         raise Refusal(
             f"/{path}",
-            expected=f"a program for FreeBSD on amd64 (ELF, 64 bit, machine {X86_64}, "
-            f"ABI {FREEBSD_ABI})",
-            found=f"machine {machine}, ABI {abi}" if head[:4] == b"\x7fELF" else "no ELF file",
-            remedy="use the sets of the amd64 architecture",
+            f"not a program for FreeBSD on amd64 (ELF, 64 bit, machine {X86_64}, ABI "
+            f"{FREEBSD_ABI}): "
+            + (f"machine {machine}, ABI {abi}" if head[:4] == b"\x7fELF" else "no ELF file"),
+            "Use the sets of the amd64 architecture",
         )
 
 
@@ -160,16 +160,14 @@ def lock_accounts(tree: Tree, accounts: Accounts, overlays: list[Overlay], time:
             except KeyError:
                 raise Refusal(
                     one.recipe.where("lock", at),
-                    expected="a user of the base's etc/master.passwd",
-                    found=f"'{name}'",
-                    remedy="correct the name",
+                    f"the base's etc/master.passwd has no user '{name}'",
+                    "Correct the name",
                 ) from None
     if open_accounts := accounts.without_password():
         raise Refusal(
             "etc/master.passwd",
-            expected="no account without a password",
-            found=", ".join(open_accounts),
-            remedy="add them to 'lock' in an overlay.yaml",
+            f"accounts without a password: {', '.join(open_accounts)}",
+            "Add them to 'lock' in an overlay.yaml",
         )
     for path, data in (
         ("etc/master.passwd", accounts.master_passwd()),
@@ -193,9 +191,8 @@ def keep_in_memory(tree: Tree, overlays: list[Overlay], time: int) -> None:
             if "/" in path or path not in tree or not tree.is_directory(path):
                 raise Refusal(
                     one.recipe.where("memory", at, "path"),
-                    expected="a directory of the root, such as var",
-                    found=f"'{path}'",
-                    remedy="correct the path",
+                    f"'{path}' is not a directory of the root, such as var",
+                    "Correct the path",
                 )
             copies: dict[int, Entry] = {}
             for path in [memory.path, *tree.below(memory.path)]:

@@ -44,9 +44,8 @@ def listed(overlays: Iterable[Overlay]) -> dict[str, Listed]:
             if service.name in found:
                 raise Refusal(
                     where,
-                    expected=f"the service '{service.name}' in one list",
-                    found=f"it in {found[service.name].where} too",
-                    remedy="keep the one that is meant",
+                    f"the service '{service.name}' is listed in {found[service.name].where} too",
+                    "Keep the entry that is meant",
                 )
             found[service.name] = Listed(service, where)
     return found
@@ -70,9 +69,8 @@ def check(tree: Tree, overlays: Iterable[Overlay]) -> None:
         if name not in wanted:
             raise Refusal(
                 f"/{path}",
-                expected="a service that an overlay lists",
-                found="one that is in no list",
-                remedy="add it to the services.yaml of an overlay, with the reason",
+                "no overlay lists this service",
+                "Add it to the services.yaml of an overlay, with the reason",
             )
         one = wanted[name]
         script = _text(tree, path)
@@ -82,10 +80,9 @@ def check(tree: Tree, overlays: Iterable[Overlay]) -> None:
         if is_on(script, settings | own) is not (one.service.on is On.ALWAYS):
             raise Refusal(
                 one.where,
-                expected=f"{name}, which is '{one.service.on.value}' on here, to be "
-                f"{'on' if one.service.on is On.ALWAYS else 'off'} in the image",
-                found="the other, by rc.conf and its defaults",
-                remedy="correct the list, or etc/rc.conf of overlays/base",
+                f"{name} is '{one.service.on.value}' here, but rc.conf and its defaults have "
+                f"it {'off' if one.service.on is On.ALWAYS else 'on'} in the image",
+                "Correct the list, or etc/rc.conf of overlays/base",
             )
 
 

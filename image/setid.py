@@ -28,8 +28,8 @@ def settle(tree: Tree, overlays: Iterable[Overlay], reviewed: Iterable[str] = ()
         if path not in rules:
             raise Refusal(
                 f"/{path}",
-                expected="no program that runs as its owner or group and is in no list",
-                found=f"mode {entry.mode:04o}",
-                remedy="list it in 'setid' of an overlay.yaml, with the reason to keep or lose it",
+                f"the mode is {entry.mode:04o}: the program would run as its owner or group, "
+                "and no overlay lists it",
+                "List it in 'setid' of an overlay.yaml, with the reason to keep or lose it",
             )
         tree.amend(path, mode=tree[path].mode & ~SET_ID)

@@ -77,7 +77,7 @@ class Signer:
     principal: Principal
     key: PublicKey
     namespace: str = NAMESPACE
-    renewal: str = "if the signer has announced a new key, see ./exitisp lock --update --accept-key"
+    renewal: str = "If the signer has announced a new key, see ./exitisp lock --update --accept-key"
 
     def verify(self, message: bytes | FileIO, signature: bytes, subject: str) -> None:
         """Raise Refusal unless `signature` is this signer's, over `message`.
@@ -89,9 +89,8 @@ class Signer:
         if found != self.key.fingerprint:
             raise Refusal(
                 subject,
-                expected=f"a signature by {self.key.fingerprint} ({self.principal})",
-                found=f"one by {found}",
-                remedy=f"do not use it; {self.renewal}",
+                f"signed by {found} instead of {self.key.fingerprint} ({self.principal})",
+                f"Do not use it. {self.renewal}",
             )
         with tempfile.TemporaryDirectory(prefix="exitisp-") as folder:
             allowed = Path(folder, "allowed_signers")
@@ -105,10 +104,9 @@ class Signer:
             said = " ".join(done.stderr.decode(errors="replace").split()) or "no reason"
             raise Refusal(
                 subject,
-                expected=f"what {self.key.fingerprint} ({self.principal}) has signed",
-                found=f"something else: ssh-keygen says '{said.rstrip('.')}'",
-                remedy="fetch the file and its signature again; if that does not help, do not use "
-                "them",
+                f"the signature by {self.key.fingerprint} ({self.principal}) does not match "
+                f"the content; ssh-keygen says '{said.rstrip('.')}'",
+                "Fetch the file and its signature again. If that does not help, do not use them",
             )
 
 
@@ -126,9 +124,8 @@ def signed_by(signature: bytes, subject: str) -> str:
     if not blob:
         raise Refusal(
             f"{subject}.sig",
-            expected="an OpenSSH signature",
-            found=f"{len(signature)} bytes that are none",
-            remedy="fetch the signature again",
+            f"its {len(signature)} bytes are no OpenSSH signature",
+            "Fetch the signature again",
         )
     return _fingerprint(blob)
 
@@ -142,9 +139,8 @@ def _run(command: list[str], message: bytes | FileIO) -> subprocess.CompletedPro
     except FileNotFoundError as error:
         raise Refusal(
             "ssh-keygen",
-            expected="OpenSSH's ssh-keygen in PATH, which verifies signatures",
-            found="none",
-            remedy="install it, on Debian and Ubuntu: sudo apt install openssh-client",
+            "OpenSSH's ssh-keygen, which verifies signatures, is not in PATH",
+            "Install it; on Debian and Ubuntu: sudo apt install openssh-client",
         ) from error
 
 

@@ -57,9 +57,9 @@ class Unpacked:
             shutil.rmtree(self.contents.parent, ignore_errors=True)
             raise Refusal(
                 self.contents,
-                expected=f"the SHA-256 {self.digest[:16]}...",
-                found=f"{found[:16]}... (the cache was damaged, and that part of it is now gone)",
-                remedy="run the same command again",
+                f"the cache was damaged (SHA-256 {found[:16]}... instead of "
+                f"{self.digest[:16]}...); the damaged part is removed now",
+                "Run the same command again",
             )
 
 

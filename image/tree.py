@@ -133,18 +133,18 @@ class Tree(MutableMapping[str, Entry]):
             found = "nothing" if above not in self._entries else self._entries[above].kind.value
             raise Refusal(
                 f"/{path}",
-                expected=f"a directory /{above} to hold it",
-                found="none" if found == "nothing" else f"a {found} of that name",
-                remedy="add the directory before what is in it",
+                f"there is no directory /{above} to hold it"
+                if found == "nothing"
+                else f"/{above}, which should hold it, is a {found}",
+                "Add the directory before what is in it",
             )
         old = self._entries.get(path)
         covers = entry.kind is not Kind.DIRECTORY
         if covers and old and old.kind is Kind.DIRECTORY and self.below(path):
             raise Refusal(
                 f"/{path}",
-                expected="a directory, for there is something in it",
-                found=f"a {entry.kind.value} to take its place",
-                remedy="drop the directory first, or use another name",
+                f"a {entry.kind.value} would take the place of a directory that is not empty",
+                "Drop the directory first, or use another name",
             )
         self._entries[path] = entry
 
@@ -202,8 +202,7 @@ def check_path(path: str) -> str:
     if not path or any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
         raise Refusal(
             repr(path),
-            expected="a path below the root, such as etc/rc",
-            found="one that leaves the root, or has empty, '.' or '..' parts",
-            remedy="name the file by its plain path",
+            "the path leaves the root, or has empty, '.' or '..' parts",
+            "Give a path below the root, such as etc/rc",
         )
     return path

@@ -38,9 +38,8 @@ def reopen(path: Path, identity: Identity) -> FileIO:
         file.close()
         raise Refusal(
             path,
-            expected="the file that was verified a moment ago",
-            found="one that was changed or replaced since",
-            remedy="leave the file alone while the image is built, and start again",
+            "the file was changed or replaced after it had been verified",
+            "Leave the file alone while the image is built, and start again",
         )
     return file
 
@@ -55,9 +54,4 @@ def open_regular(path: Path) -> FileIO:
         found = "something that is no regular file"
     except OSError as error:
         found = error.strerror or str(error)
-    raise Refusal(
-        path,
-        expected="a readable file",
-        found=found,
-        remedy="check the path and its permissions",
-    )
+    raise Refusal(path, f"cannot be read: {found}", "Check the path and its permissions")

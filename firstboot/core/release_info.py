@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = "0.1"
-"""The version of this project; a release may give its image another one."""
-
 PLACE = "usr/local/share/exitisp/release.json"
 SIGNERS = "usr/local/share/exitisp/allowed_signers"
 """As ssh-keygen(1) has it, ALLOWED SIGNERS. An image without it takes no upgrades."""

@@ -43,9 +43,9 @@ class Manifest:
                 return listed
         raise Refusal(
             self.subject,
-            expected=f"a line for {file}",
-            found="lines for " + (", ".join(listed.file for listed in self.sets) or "nothing"),
-            remedy="take MANIFEST and sets from one build of the operating system",
+            f"no line for {file}, only for "
+            f"{', '.join(listed.file for listed in self.sets) or 'nothing'}",
+            "Take MANIFEST and the sets from one build of the operating system",
         )
 
 
@@ -95,7 +95,7 @@ def _parse_line(line: str, where: str) -> Listed:
 
 def _malformed(where: str, expected: str, found: str) -> Refusal:
     return Refusal(
-        where, expected=expected, found=found, remedy="fetch the MANIFEST of the build again"
+        where, f"expected {expected}, found {found}", "Fetch the MANIFEST of the build again"
     )
 
 

@@ -54,11 +54,11 @@ def read_key(client: Client, url: Url) -> PublicKey:
     except ValueError as error:
         raise Refusal(
             url,
-            expected=str(error),
-            found="no file (HTTP 404)"
+            "no such file (HTTP 404)"
             if data is None
-            else f"{len(lines)} lines in {len(data)} bytes that are none",
-            remedy="look up the signer's key at the mirror, and put its address into the lock file",
+            else f"expected {error}, found {len(lines)} lines in {len(data)} bytes",
+            "Look up where the mirror publishes the signer's key, and put that address into "
+            "the lock file",
         ) from error
 
 
@@ -72,11 +72,11 @@ def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
             return offer
     raise Refusal(
         location,
-        expected=f"a folder build-N with {manifest.NAME}, {' and '.join(SET_FILES)}",
-        found=f"{len(builds)} such folders, none of the newest complete"
+        f"{len(builds)} builds are there, but none of the newest {CANDIDATES} has {manifest.NAME}, "
+        f"{' and '.join(SET_FILES)}"
         if builds
-        else "a listing without any",
-        remedy="try again later, or put another mirror's address into the lock file",
+        else "the listing has no folder build-N",
+        "Try again later, or put the address of another mirror into the lock file",
     )
 
 
@@ -131,9 +131,8 @@ def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Off
         if not 0 < size <= LARGEST_SET:
             raise Refusal(
                 folder + file,
-                expected=f"a set of at most {LARGEST_SET} bytes",
-                found=f"{size}",
-                remedy="do not use it; try again later, or use another mirror",
+                f"the set has {size} bytes; at most {LARGEST_SET} are accepted",
+                "Do not use it. Try again later, or use another mirror",
             )
         signed = manifest.NAME in signatures or file in signatures
         pins[file] = SetPin(Sha256(listed[file].sha256), Natural(size), signed)
@@ -160,10 +159,9 @@ def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
                 forget(path)
                 raise Refusal(
                     url,
-                    expected=f"SHA-256 {pin.sha256}, as its {manifest.NAME} says",
-                    found=found,
-                    remedy="run the same command again, it downloads the file afresh; if that "
-                    "does not help, the mirror's copy is altered",
+                    f"its SHA-256 is {found}, but {manifest.NAME} says {pin.sha256}",
+                    "Run the same command again: it downloads the file afresh. If that does "
+                    "not help, the mirror's copy is altered",
                 )
         if file in offer.signatures:
             with path.open("rb", buffering=0) as opened:

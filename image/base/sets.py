@@ -81,9 +81,8 @@ def open_local(folder: Path, known: Base) -> BaseSets:
     if missing:
         raise Refusal(
             folder,
-            expected="a folder with " + ", ".join(names),
-            found="no " + " and no ".join(missing) if folder.is_dir() else "no folder",
-            remedy="take all three from one build of the operating system",
+            f"missing files: {', '.join(missing)}" if folder.is_dir() else "no such folder",
+            f"Put {', '.join(names)} of one build of the operating system there",
         )
     text = read_small(folder / manifest.NAME)
     listed = manifest.parse(text, str(folder / manifest.NAME))
@@ -109,10 +108,9 @@ def open_local(folder: Path, known: Base) -> BaseSets:
             if hashed.sha256 != expected[file].sha256:
                 raise Refusal(
                     path,
-                    expected=f"SHA-256 {expected[file].sha256}, as {manifest.NAME} beside it says",
-                    found=f"{hashed.sha256} ({hashed.identity.size} bytes)",
-                    remedy="copy or download it again: it is altered, or cut short, or of another "
-                    "build",
+                    f"its SHA-256 is {hashed.sha256} ({hashed.identity.size} bytes), but "
+                    f"{manifest.NAME} beside it says {expected[file].sha256}",
+                    "Copy or download it again: it is altered, cut short, or of another build",
                 )
             if known.signer and file in signatures:
                 known.signer.verify(hashed.file, signatures[file], str(path))
@@ -156,9 +154,8 @@ def read_small(path: Path) -> bytes:
     if len(data) > LARGEST_MANIFEST:
         raise Refusal(
             path,
-            expected=f"at most {LARGEST_MANIFEST} bytes",
-            found="more",
-            remedy="take the file from one build of the operating system",
+            f"larger than {LARGEST_MANIFEST} bytes",
+            "Take the file from one build of the operating system",
         )
     return data
 
@@ -182,9 +179,8 @@ def _hashed(folder: Path) -> Iterator[dict[str, _Hashed]]:
             if Identity.of(file) != before[path]:
                 raise Refusal(
                     path,
-                    expected="a file that stays as it is while it is verified",
-                    found="one that is being written",
-                    remedy="wait until it is complete, and start again",
+                    "the file changed while it was being verified",
+                    "Wait until it is completely written, and start again",
                 )
         yield {
             path.name: _Hashed(file, digests[path], before[path]) for path, file in files.items()

@@ -28,9 +28,8 @@ def alone_in(cache: Path) -> Iterator[None]:
         except BlockingIOError as error:
             raise Refusal(
                 cache,
-                expected="a folder that no other exitisp is writing to",
-                found="one that is in use",
-                remedy="wait until the other one has ended, and start again",
+                "another exitisp is writing to this folder",
+                "Wait until it has ended, and start again",
             ) from error
         yield
     finally:

@@ -87,9 +87,8 @@ class Client:
             if length is None:
                 raise Refusal(
                     url,
-                    expected="a server that tells the file's size",
-                    found="no Content-Length",
-                    remedy="ask the mirror's operators, or use another mirror",
+                    "the server does not tell the file's size (no Content-Length)",
+                    "Ask the operators of the mirror, or use another mirror",
                 )
             return length
 
@@ -130,9 +129,7 @@ class Client:
         headers = {"Range": f"bytes={have}-", "If-Range": validator} if have else {}
         with self._ask("GET", url, deadline, headers) as response:
             if response.status_code == http.HTTPStatus.NOT_FOUND:
-                raise Refusal(
-                    url, expected="a file", found="none (HTTP 404)", remedy="try again later"
-                )
+                raise Refusal(url, "no such file (HTTP 404)", "Try again later")
             have = _begin(response, url, part, size, have)
             at(have)
             with atomic_files.writing(part):
@@ -180,15 +177,13 @@ class Client:
         if known:
             return Refusal(
                 url,
-                expected="the file",
-                found=f"{found}, at the last of {len(self._patience.pauses) + 1} attempts",
-                remedy=f"try again later, what came so far is kept; or {self._instead}",
+                f"{found}, at the last of {len(self._patience.pauses) + 1} attempts",
+                f"Try again later, the part that came is kept; or {self._instead}",
             )
         return Unreachable(
             server,
-            expected=f"a server that this machine can reach within {self._patience.answer:g} s",
-            found=found,
-            remedy=f"check the way to the Internet (or the proxy in HTTPS_PROXY), or "
+            f"the server cannot be reached within {self._patience.answer:g} s ({found})",
+            "Check this machine's way to the Internet (or the proxy in HTTPS_PROXY), or "
             f"{self._instead}",
         )
 
@@ -210,17 +205,11 @@ class Client:
                 raise _Fault(f"HTTP {status}")
             if "Location" not in response.headers or not 300 <= status < 400:
                 raise Refusal(
-                    url,
-                    expected="a file",
-                    found=f"HTTP {status}",
-                    remedy="check the address in the lock file",
+                    url, f"the server answers HTTP {status}", "Check the address in the lock file"
                 )
             asked = _redirected(asked, response.headers["Location"])
         raise Refusal(
-            url,
-            expected=f"at most {REDIRECTS} redirections",
-            found="more",
-            remedy="check the address in the lock file",
+            url, f"more than {REDIRECTS} redirections", "Check the address in the lock file"
         )
 
     def _answer(
@@ -256,10 +245,9 @@ class Client:
         if "certificate verify failed" in cause.lower():
             raise Refusal(
                 url,
-                expected="a TLS certificate that this machine trusts",
-                found=cause,
-                remedy="check this machine's clock and certificates, and who answers for the "
-                "mirror here",
+                f"this machine does not trust the server's TLS certificate: {cause}",
+                "Check the clock and the certificates of this machine, and whether a proxy "
+                "answers in the mirror's place",
             ) from answer
         if isinstance(answer, requests.ConnectionError | requests.Timeout):
             raise _Fault(cause) from answer
@@ -267,9 +255,8 @@ class Client:
             raise answer
         raise Refusal(
             url,
-            expected="a file over HTTP",
-            found=cause,
-            remedy="check the address in the lock file, and the proxy in HTTPS_PROXY",
+            f"no HTTP answer: {cause}",
+            "Check the address in the lock file, and the proxy in HTTPS_PROXY",
         ) from answer
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
@@ -311,9 +298,8 @@ def _begin(response: requests.Response, url: Url, part: Path, size: int, have: i
         forget(part)
         raise Refusal(
             url,
-            expected=f"{size} bytes",
-            found=f"{offered}",
-            remedy="do not use it; try again later, the mirror may be in the middle of a change",
+            f"the server offers {offered} bytes instead of {size}",
+            "Do not use it. Try again later: the mirror may be in the middle of a change",
         )
     if response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
         return have
@@ -345,18 +331,16 @@ def _redirected(url: Url, location: str) -> Url:
         pass
     raise Refusal(
         url,
-        expected="a file, or a redirection within the server",
-        found=f"a redirection to {location[:100]!r}",
-        remedy="if the mirror has moved, put its new address into the lock file",
+        f"the server redirects to {location[:100]!r}, which is outside this server",
+        "If the mirror has moved, put its new address into the lock file",
     )
 
 
 def _too_long(url: Url, limit: int) -> Refusal:
     return Refusal(
         url,
-        expected=f"at most {limit} bytes",
-        found="more",
-        remedy="do not use it; try again later, the mirror may be in the middle of a change",
+        f"the file is larger than {limit} bytes",
+        "Do not use it. Try again later: the mirror may be in the middle of a change",
     )
 
 

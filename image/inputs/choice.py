@@ -28,9 +28,8 @@ def choose(
         if sets is not None:
             raise Refusal(
                 "--sets",
-                expected="none for a rehearsal, which is made of Debian's packages",
-                found=str(sets),
-                remedy="leave out --sets or --base rehearsal",
+                f"a rehearsal is made of Debian's packages and takes no sets, but {sets} is given",
+                "Leave out --sets or --base rehearsal",
             )
         return None
     try:

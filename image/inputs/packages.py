@@ -66,9 +66,9 @@ def source(packages: str, keys: str, lock_path: Path, *, first: bool) -> Given |
     if keys and packages in ("", NONE):
         raise Refusal(
             "--package-keys",
-            expected="--packages with a repository to trust the keys for",
-            found=f"--packages {NONE}" if packages else "none",
-            remedy="give both or neither: without --packages, the base's own keys count",
+            f"there is no repository to trust these keys for: --packages is "
+            f"{packages or 'not given'}",
+            "Give both options or neither. Without --packages, the keys of the base count",
         )
     if packages == NONE:
         return None
@@ -115,7 +115,7 @@ def _obtain_given(
         f"given with --packages, listed in a catalogue signed by {repository.signer} "
         f"({repository.signer_name}), which {truster} trusts",
         "the repository's catalogue",
-        "give a complete repository; one that is just being renewed is complete soon",
+        "Give a complete repository. One that is just being renewed is complete soon",
     )
     return Obtained(bring(repository.place, listed, word, cache), missing)
 
@@ -133,8 +133,8 @@ def _obtain_pinned(
     word = Word(
         f"pinned; the catalogue was signed by {locked.signer} when it was",
         "the lock file",
-        "mirrors of a rolling branch remove old packages: pin what there is now, ./exitisp lock "
-        "--update",
+        "Pin what the repository has now, for mirrors of a rolling branch remove old packages: "
+        "./exitisp lock --update",
     )
     pins = {str(pin.name): pin for pin in locked.pins or ()}
     with _among_pins(pinned.lock):
@@ -154,10 +154,9 @@ def _obtain_pinned(
 def _unpinned(path: Path) -> Refusal:
     return Refusal(
         path,
-        expected="pinned packages",
-        found="none",
-        remedy="pin the newest: ./exitisp lock --update; or name a repository: "
-        f"--packages DIR; or build without: --packages {NONE}",
+        "no packages are pinned",
+        f"Pin the newest with ./exitisp lock --update, or name a repository with --packages "
+        f"DIR, or build without packages: --packages {NONE}",
     )
 
 
@@ -173,9 +172,9 @@ def _described(package: VerifiedPackage) -> VerifiedPackage:
     if said.full_name != package.listed.package.full_name:
         raise Refusal(
             package.path,
-            expected=f"the package {package.listed.package.full_name}, as the lock file says",
-            found=said.full_name,
-            remedy="empty pins in the lock file, and run ./exitisp lock --update",
+            f"the file is the package {said.full_name}, but the lock file says "
+            f"{package.listed.package.full_name}",
+            "Empty pins in the lock file, and run ./exitisp lock --update",
         )
     return replace(package, listed=replace(package.listed, package=said))
 
@@ -188,7 +187,6 @@ def _among_pins(lock_path: Path) -> Iterator[None]:
     except Refusal as refusal:
         raise Refusal(
             refusal.where,
-            expected=refusal.expected,
-            found=f"{refusal.found}, of what {lock_path} pins",
-            remedy="pin anew: ./exitisp lock --update",
+            f"{refusal.problem}, among the packages that {lock_path} pins",
+            "Pin the newest packages: ./exitisp lock --update",
         ) from refusal

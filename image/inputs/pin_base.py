@@ -60,14 +60,13 @@ def download(base: Base, pin: Pin, lock_path: Path, cache: Path, patience: Patie
     if offer is None:
         raise Refusal(
             f"{base.location}build-{pin.build}/",
-            expected="the build that is pinned",
-            found="nothing, or not all of it: mirrors remove old builds",
-            remedy="pin the newest build: ./exitisp lock --update",
+            "the pinned build is gone or incomplete: mirrors remove old builds",
+            "Pin the newest build: ./exitisp lock --update",
         )
     _check_same(
         pin,
         offer,
-        f"do not use it; if upstream explains the change, empty `pin` in "
+        f"Do not use it. If upstream explains the change, empty `pin` in "
         f"{lock_path} and run ./exitisp lock --update",
     )
     mirror.fetch(client, offer, signer, cache)
@@ -77,30 +76,27 @@ def _check_key(base: Base, key: PublicKey, accepted: str | None) -> None:
     if accepted is not None and key.fingerprint != accepted:
         raise Refusal(
             base.key_location,
-            expected=f"the key {accepted}, as --accept-key says",
-            found=key.fingerprint,
-            remedy="compare both with what the signer has announced",
+            f"the key is {key.fingerprint}, but --accept-key says {accepted}",
+            "Compare both with what the signer has announced",
         )
     if accepted is None and base.key is not None and key != base.key:
         raise Refusal(
             base.key_location,
-            expected=f"the key {base.key.fingerprint}, as the lock file has it",
-            found=key.fingerprint,
-            remedy="do not go on unless the signer has announced that key; then: "
-            f"./exitisp lock --update --accept-key {key.fingerprint}",
+            f"the key is {key.fingerprint}, but the lock file has {base.key.fingerprint}",
+            f"Do not go on unless the signer has announced the new key. If so, run ./exitisp "
+            f"lock --update --accept-key {key.fingerprint}",
         )
 
 
 def _check_newer(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
     remedy = (
-        f"keep what is pinned; if upstream explains it, empty `pin` in {lock_path} and try again"
+        f"Keep what is pinned. If upstream explains it, empty `pin` in {lock_path} and try again"
     )
     if offer.build < pin.build:
         raise Refusal(
             offer.folder,
-            expected=f"build-{pin.build}, which is pinned, or a newer one",
-            found=f"build-{offer.build} as the newest",
-            remedy=remedy,
+            f"the newest build is build-{offer.build}, older than the pinned build-{pin.build}",
+            remedy,
         )
     if offer.build == pin.build:
         _check_same(pin, offer, remedy)
@@ -108,9 +104,8 @@ def _check_newer(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
         if pin.sets[file].signed and not offer.pin.sets[file].signed:
             raise Refusal(
                 f"{offer.folder}{file}",
-                expected="a signature, as the pinned build has one",
-                found="none, nor one of its MANIFEST",
-                remedy=remedy,
+                "neither the set nor its MANIFEST is signed, but the pinned build is",
+                remedy,
             )
 
 
@@ -125,9 +120,8 @@ def _check_same(pin: Pin, offer: mirror.Offer, remedy: str) -> None:
             if expected != found:
                 raise Refusal(
                     f"{offer.folder}{file}",
-                    expected=f"the {what} {expected}, as the lock file has it",
-                    found=f"{found}",
-                    remedy=remedy,
+                    f"the {what} is {found}, but the lock file has {expected}",
+                    remedy,
                 )
 
 

@@ -61,15 +61,15 @@ def pin_newest(
         if before and version.compare(one.package.version, before.version) < 0:
             raise Refusal(
                 there.where(one.path),
-                expected=f"{before.name} {before.version}, which is pinned, or a newer one",
-                found=one.package.version,
-                remedy=f"keep what is pinned; if upstream explains it, empty `pins` in {lock_path} "
-                "and try again",
+                f"{before.name} {one.package.version} is older than the pinned version "
+                f"{before.version}",
+                f"Keep what is pinned. If upstream explains it, empty `pins` in {lock_path} "
+                f"and try again",
             )
     word = Word(
         f"listed in a catalogue signed by {repository.signer}",
         "the repository's catalogue",
-        "try again later: the repository is just being renewed",
+        "Try again later: the repository is just being renewed",
     )
     needs = _needs(listed, base)
     pins = tuple(

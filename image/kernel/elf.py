@@ -187,9 +187,8 @@ class Object:
     def _damaged(self, found: str) -> Refusal:
         return Refusal(
             self.name,
-            expected="a kernel or a module for amd64, with its symbols",
-            found=found,
-            remedy="use the kernel.txz of a build that is whole",
+            f"not a whole kernel or module for amd64 with its symbols: {found}",
+            "Use the kernel.txz of a build that is complete",
         )
 
 

@@ -88,9 +88,8 @@ class _Judge:
         ):
             raise Refusal(
                 one.where,
-                expected=f"a device in the table of the driver '{one.value}'",
-                found=f"'{one.name}', which it does not take",
-                remedy="correct or remove it",
+                f"the driver '{one.value}' has no device '{one.name}' in its table",
+                "Correct or remove it",
             )
         return Certainty.DECLARED
 
@@ -102,9 +101,10 @@ class _Judge:
             if one.use is Use.SET and (oid.is_node or not oid.writable):
                 raise Refusal(
                     one.where,
-                    expected="a setting that can be changed while the kernel runs",
-                    found=f"'{one.name}', a node" if oid.is_node else f"'{one.name}'",
-                    remedy="set it in loader.conf.d" if oid.tunable else "remove it",
+                    f"'{one.name}' is a node, not a setting"
+                    if oid.is_node
+                    else f"'{one.name}' cannot be changed while the kernel runs",
+                    "Set it in loader.conf.d" if oid.tunable else "Remove it",
                 )
             _check_number(one, oid.is_number)
         return known.certainty
@@ -121,9 +121,8 @@ class _Judge:
             if not oid.tunable and not self.kernel.main.has_text(one.name):
                 raise Refusal(
                     one.where,
-                    expected="a setting that the loader can make",
-                    found=f"'{one.name}', which the kernel does not take from there",
-                    remedy="set it in sysctl.conf",
+                    f"the loader cannot set '{one.name}': the kernel does not take it from there",
+                    "Set it in sysctl.conf",
                 )
             _check_number(one, oid.is_number)
         return known.certainty
@@ -134,9 +133,8 @@ class _Judge:
         if elsewhere is not None:
             return Refusal(
                 one.where,
-                expected=expected,
-                found=f"'{one.name}', which is in {elsewhere}.ko alone",
-                remedy=f"load that module: {elsewhere}_load in loader.conf.d",
+                f"'{one.name}' is {expected} of {elsewhere}.ko, which is not loaded",
+                f"Load that module: {elsewhere}_load in loader.conf.d",
             )
         return _unknown(one, expected, candidates)
 
@@ -160,9 +158,8 @@ def _check_number(one: Mention, is_number: bool) -> None:
     except ValueError:
         raise Refusal(
             one.where,
-            expected=f"a number for '{one.name}'",
-            found=f"'{one.value}'",
-            remedy="correct the value",
+            f"'{one.value}' is not a number, which '{one.name}' needs",
+            "Correct the value",
         ) from None
 
 
@@ -170,7 +167,6 @@ def _unknown(one: Mention, expected: str, candidates: Iterable[str]) -> Refusal:
     close = difflib.get_close_matches(one.name, sorted(set(candidates)), 1, 0.75)
     return Refusal(
         one.where,
-        expected=f"{expected} ({KERNEL} and the modules that are loaded)",
-        found=f"'{one.name}', which is none",
-        remedy=f"did you mean '{close[0]}'?" if close else "remove or correct the name",
+        f"'{one.name}' is not {expected} ({KERNEL} and the modules that are loaded)",
+        f"Correct the name, perhaps to '{close[0]}'" if close else "Remove or correct the name",
     )

@@ -121,7 +121,6 @@ def _spell(
 def _unlike(name: str, found: str) -> Refusal:
     return Refusal(
         name,
-        expected="sysctls as FreeBSD 14 and 15 declare them",
-        found=found,
-        remedy="use the sets of a build of 15-STABLE",
+        f"its sysctls are not declared as FreeBSD 14 and 15 declare them: {found}",
+        "Use the sets of a build of 15-STABLE",
     )

@@ -86,7 +86,6 @@ def refusal(where: str, expected: str, found: str) -> Refusal:
     """Of something that is offered and cannot be right."""
     return Refusal(
         where,
-        expected=expected,
-        found=found,
-        remedy="fetch it again; if that does not help, do not use this repository",
+        f"expected {expected}, found {found}",
+        "Fetch it again. If that does not help, do not use this repository",
     )

@@ -221,7 +221,6 @@ def _checksum(kind: checksum.Kind, contents: IO[bytes], member: Member) -> Check
 def _refusal(where: str, expected: str, found: str) -> Refusal:
     return Refusal(
         where,
-        expected=expected,
-        found=found,
-        remedy="do not use this package; fetch it again from a source that you trust",
+        f"expected {expected}, found {found}",
+        "Do not use this package. Fetch it again from a source that you trust",
     )

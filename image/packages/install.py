@@ -74,9 +74,8 @@ def copy_samples(
         if source not in tree or tree[source].kind is not Kind.FILE:
             raise Refusal(
                 f"/{sample}",
-                expected="a file of the package whose script copies it",
-                found="none",
-                remedy="correct 'samples' of the script that was reviewed",
+                "the package whose script copies this sample does not have it",
+                "Correct 'samples' of the reviewed script",
             )
         if copy not in tree and copy not in later:
             tree[copy] = replace(tree[source], flags=0)
@@ -104,11 +103,7 @@ class _Installation:
             self._directory(path, member)
             return
         if path in self.tree:
-            raise self._refusal(
-                member,
-                "every file in one package only, and in none that base has",
-                f"it in {self.owners.get(path, 'base')} too",
-            )
+            raise self._refusal(member, f"{self.owners.get(path, 'the base')} has the same file")
         if member.link:
             self.tree[path] = self.tree[place(member.link, self.ways)]
         else:
@@ -125,20 +120,21 @@ class _Installation:
             if above not in self.tree:
                 self.tree[above] = directory(mtime=self.time)
             elif not self.tree.is_directory(above):
-                found = f"a {self.tree[above].kind.value} of {self.owners.get(above, 'base')}"
-                raise self._refusal(member, f"a directory /{above} to hold it", found)
+                what = f"a {self.tree[above].kind.value} of {self.owners.get(above, 'the base')}"
+                raise self._refusal(member, f"/{above}, which should hold it, is {what}")
 
     def _directory(self, path: str, member: Member) -> None:
         if path in self.tree and not self.tree.is_directory(path):
-            found = f"a {self.tree[path].kind.value} of {self.owners.get(path, 'base')}"
-            raise self._refusal(member, "a directory or nothing", found)
+            what = f"a {self.tree[path].kind.value} of {self.owners.get(path, 'the base')}"
+            raise self._refusal(member, f"a directory here, but {what} has the same path")
         if path in self.based:
             return
         entry = self._entry(member)
         other, first = self.described.setdefault(path, (self.contents.name, entry))
         if _facts(first) != _facts(entry):
-            expected = f"the mode, owner and group that {other} gives it"
-            raise self._refusal(member, expected, "others")
+            raise self._refusal(
+                member, f"{other} gives this directory another mode, owner or group"
+            )
         self.tree[path] = first
 
     def _entry(self, member: Member) -> Entry:
@@ -147,18 +143,15 @@ class _Installation:
         except KeyError as error:
             raise self._refusal(
                 member,
-                "an owner and group that base or the package itself brings",
-                f"{error.args[0]!r}",
-                "leave the package out; it names no such user or group",
+                f"neither the base nor the package brings its owner or group {error.args[0]!r}",
+                "Leave the package out",
             ) from error
         return entry_of(member, self.contents.unpacked.contents, uid, gid)
 
     def _refusal(
-        self, member: Member, expected: str, found: str, remedy: str = "leave one of the two out"
+        self, member: Member, problem: str, remedy: str = "Leave one of the two out"
     ) -> Refusal:
-        return Refusal(
-            f"{self.contents.name}: /{member.path}", expected=expected, found=found, remedy=remedy
-        )
+        return Refusal(f"{self.contents.name}: /{member.path}", problem, remedy)
 
 
 def _facts(entry: Entry) -> tuple[int, int, int, int]:

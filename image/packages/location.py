@@ -54,10 +54,7 @@ class Local:
             data = file.read(limit + 1)
         if len(data) > limit:
             raise Refusal(
-                self.folder / path,
-                expected=f"at most {limit} bytes",
-                found="more",
-                remedy="use another repository",
+                self.folder / path, f"larger than {limit} bytes", "Use another repository"
             )
         return data
 
@@ -103,9 +100,8 @@ def place(text: str, patience: Patience = PATIENCE) -> Local | Remote:
         if not folder.is_dir():
             raise Refusal(
                 text,
-                expected="the folder or the address of a package repository",
-                found="no folder" if not folder.exists() else "something that is no folder",
-                remedy="correct --packages",
+                "no such folder" if not folder.exists() else "not a folder",
+                "Give the folder or the address of a package repository with --packages",
             )
         return Local(folder)
     try:
@@ -113,7 +109,6 @@ def place(text: str, patience: Patience = PATIENCE) -> Local | Remote:
     except ValueError as error:
         raise Refusal(
             text,
-            expected=f"{error} (${{ABI}} in it stands for {ABI})",
-            found="something else",
-            remedy="correct --packages",
+            f"not an address of a package repository: expected {error}",
+            f"Correct --packages. ${{ABI}} in it stands for {ABI}",
         ) from error

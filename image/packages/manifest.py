@@ -220,9 +220,8 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
 def malformed(where: str, expected: str, found: str) -> Refusal:
     return Refusal(
         where,
-        expected=expected,
-        found=found,
-        remedy="fetch it again; if that does not help, the repository is broken",
+        f"expected {expected}, found {found}",
+        "Fetch it again. If that does not help, the repository is broken",
     )
 
 

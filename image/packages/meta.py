@@ -55,7 +55,6 @@ def parse(data: bytes, where: str) -> Meta:
 def _refusal(where: str, expected: str, found: str) -> Refusal:
     return Refusal(
         where,
-        expected=expected,
-        found=f"'{found[:60]}'",
-        remedy="use another repository, or a newer exitisp",
+        f"expected {expected}, found '{found[:60]}'",
+        "Use another repository, or a newer exitisp",
     )

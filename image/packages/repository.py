@@ -63,8 +63,8 @@ class VerifiedPackage:
 class Word:
     """On whose word packages are believed.
 
-    `whose` ends the sentence "... bytes, as" of a refusal; `gone` says what to do about a package
-    that the repository does not have.
+    `whose` is the subject of "... says" in a refusal. `gone` is the remedy for a package that the
+    repository does not have.
     """
 
     provenance: str
@@ -102,10 +102,9 @@ def open_repository(place: Local | Remote, keys: Keys) -> Repository:
                     return Repository(place, catalogue, signer, keys.trusted[signer])
         raise Refusal(
             place.where(""),
-            expected="a package repository: "
-            f"{facts.manifests_archive}.pkg or {facts.data_archive}.pkg",
-            found="neither",
-            remedy="correct --packages, or the repository's address in the lock file",
+            f"no package repository: neither {facts.manifests_archive}.pkg nor "
+            f"{facts.data_archive}.pkg is there",
+            "Correct --packages, or the repository's address in the lock file",
         )
 
 
@@ -116,9 +115,8 @@ def check_abi(packages: Sequence[Listed]) -> None:
         if not fnmatch.fnmatchcase(ABI.lower(), abi.lower()):
             raise Refusal(
                 one.package.full_name,
-                expected=f"a package for {ABI}",
-                found=f"one for '{abi}'",
-                remedy="use the repository of that system",
+                f"the package is for '{abi}', not for {ABI}",
+                "Use the repository of that system",
             )
 
 
@@ -180,20 +178,17 @@ class _GivenUp(Exception):
 
 def _in_folder(one: Listed, path: Path, word: Word, advance: Advance) -> VerifiedPackage:
     if not path.exists():
-        raise Refusal(
-            path, expected=f"the package {one.package.full_name}", found="none", remedy=word.gone
-        )
+        raise Refusal(path, f"no package {one.package.full_name}", word.gone)
     hashed = _hash(path, one)
-    for good, expected, found in (
-        (hashed.identity.size == one.size, f"{one.size} bytes", f"{hashed.identity.size}"),
-        (hashed.checksum == one.sum, f"the checksum {one.sum}", f"{hashed.checksum}"),
+    for fact, found, said in (
+        ("size in bytes", hashed.identity.size, one.size),
+        ("checksum", hashed.checksum, one.sum),
     ):
-        if not good:
+        if found != said:
             raise Refusal(
                 path,
-                expected=f"{expected}, as {word.whose} says",
-                found=found,
-                remedy="copy it again: it is altered, or cut short, or not of this repository",
+                f"its {fact} is {found}, but {word.whose} says {said}",
+                "Copy it again: it is altered, cut short, or not of this repository",
             )
     advance(one.size)
     return hashed.verified(one, path, word)
@@ -216,9 +211,7 @@ def _downloaded(
     """The package from the server, now in the cache under a name that has its SHA-256."""
     name, where = one.package.full_name, place.where(one.path)
     if place.size(one.path) is None:
-        raise Refusal(
-            where, expected=f"the package {name}", found="none (HTTP 404)", remedy=word.gone
-        )
+        raise Refusal(where, f"no package {name} (HTTP 404)", word.gone)
     part = cache / f".{name}~{one.sum.digest.hex()[:16]}.part"
     place.download(one.path, part, one.size, advance)
     hashed = _hash(part, one)
@@ -226,10 +219,9 @@ def _downloaded(
         forget(part)
         raise Refusal(
             where,
-            expected=f"the checksum {one.sum}, as {word.whose} says",
-            found=f"{hashed.checksum}",
-            remedy="run the same command again, it downloads the file afresh; if that does not "
-            "help, it is altered, or the repository is being renewed",
+            f"the checksum is {hashed.checksum}, but {word.whose} says {one.sum}",
+            "Run the same command again: it downloads the file afresh. If that does not "
+            "help, the file is altered, or the repository is being renewed",
         )
     path = cache / f"{name}~{hashed.sha256[:16]}.pkg"
     atomic_files.settle(part, path)
@@ -263,8 +255,7 @@ def _hash(path: Path, one: Listed) -> _Hashed:
         if Identity.of(file) != before:
             raise Refusal(
                 path,
-                expected="a file that stays as it is while it is verified",
-                found="one that is being written",
-                remedy="wait until it is complete, and start again",
+                "the file changed while it was being verified",
+                "Wait until it is completely written, and start again",
             )
     return _Hashed(sha256.hexdigest(), Checksum(one.sum.kind, listed.digest()), before)

@@ -141,9 +141,8 @@ def load(path: Path) -> Document[Reviewed]:
         if user.group not in reviewed.value.groups:
             raise Refusal(
                 reviewed.where("users", name, "group"),
-                expected="one of 'groups'",
-                found=f"'{user.group}'",
-                remedy="add the group with the number that the ports tree gives it",
+                f"the group '{user.group}' is not in 'groups'",
+                "Add the group with the number that the ports tree gives it",
             )
     return reviewed
 
@@ -202,9 +201,9 @@ def check_set_id(
     ):
         raise Refusal(
             where,
-            expected=f"a program that runs as who starts it, or one listed in {reviewed.name}",
-            found=f"the mode {mode:04o}",
-            remedy="list it under 'setuid' with the reason, or do without the package",
+            f"the mode is {mode:04o}: the program would run as its owner or group, and "
+            f"{reviewed.name} does not list it",
+            "List it under 'setuid' with the reason, or do without the package",
         )
 
 
@@ -252,19 +251,13 @@ def _add_user(reviewed: Document[Reviewed], name: str, accounts: Accounts) -> Ac
 def _unknown(reviewed: Document[Reviewed], package: str, what: str, name: str) -> Refusal:
     return Refusal(
         package,
-        expected=f"{what}s that base has or {reviewed.name} lists",
-        found=f"the {what} '{name}'",
-        remedy="list it with the number that the ports tree gives it",
+        f"the {what} '{name}' is neither in the base nor in {reviewed.name}",
+        "List it with the number that the ports tree gives it",
     )
 
 
 def _taken(where: str, error: ValueError) -> Refusal:
-    return Refusal(
-        where,
-        expected="a name and a number that base has not given to somebody else",
-        found=str(error),
-        remedy="take the numbers that the ports tree assigns",
-    )
+    return Refusal(where, str(error), "Take the numbers that the ports tree assigns")
 
 
 def _shown(line: str) -> str:

@@ -54,9 +54,8 @@ def choose(overlays: Iterable[Overlay], offered: Container[str]) -> Choice:
 def _lacking(overlay: Overlay, at: int, wanted: Wanted) -> Refusal:
     return Refusal(
         overlay.recipe.where("packages", at),
-        expected=f"a repository with the package {' or '.join(wanted.names)}",
-        found="one without",
-        remedy="give another repository, or leave the overlay out",
+        f"the repository has no package {' or '.join(wanted.names)}",
+        "Give a repository that has it with --packages, or leave the overlay out",
     )
 
 

@@ -221,15 +221,15 @@ class _Search:
             if not enemies:
                 objection = f"cannot be beside {self._version(choice[0], chosen)}"
             found.append(f"{self.offers.package(choice).full_name}, which {objection}")
+        unmet = f"nothing offers {need.what}"
+        if found:
+            unmet = f"{need.what} cannot be installed: {', and '.join(found)}"
         return Refusal(
             f"package {what.what}",
-            expected=f"{need.what}, because {' and '.join(chain)}"
+            f"{unmet}; {' and '.join(chain)}" if chain else unmet,
+            "Take another repository, or this one when its packages fit together again"
             if chain
-            else "it to go with the others that are asked for",
-            found=", and ".join(found) or "nothing that offers it",
-            remedy="take another repository, or this one when its packages fit together again"
-            if chain
-            else "ask for one of them only",
+            else "Ask for one of them only",
         )
 
     def _version(self, name: str, chosen: _Chosen) -> str:
@@ -240,9 +240,10 @@ def _unknown(name: str, offers: _Offers) -> Refusal:
     close = get_close_matches(name, offers.versions)
     return Refusal(
         f"package {name}",
-        expected="it in the repository",
-        found=f"none of that name, but {', '.join(close)}" if close else "none of that name",
-        remedy="correct the name in the overlay that asks for it, or take another repository",
+        f"not in the repository, which has {', '.join(close)}"
+        if close
+        else "not in the repository",
+        "Correct the name in the overlay that asks for it, or take another repository",
     )
 
 

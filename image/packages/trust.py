@@ -69,9 +69,9 @@ class Keys:
         except OSError as error:
             raise Refusal(
                 error.filename or folder,
-                expected="a folder of fingerprints, as /usr/share/keys/pkg is: trusted/, revoked/",
-                found=error.strerror or str(error),
-                remedy="correct --package-keys",
+                f"cannot be read as a folder of fingerprints with trusted/ and revoked/, "
+                f"such as /usr/share/keys/pkg: {error.strerror or error}",
+                "Correct --package-keys",
             ) from error
         return cls._of(files, str(folder))
 
@@ -90,10 +90,8 @@ class Keys:
         if not found["trusted"]:
             raise Refusal(
                 where,
-                expected="the fingerprint of at least one trusted key",
-                found="none",
-                remedy="name a folder of fingerprints with --package-keys, or build with "
-                "--packages none",
+                "no fingerprint of a trusted key is there",
+                "Name a folder of fingerprints with --package-keys, or build with --packages none",
             )
         return cls(found["trusted"], found["revoked"])
 
@@ -130,20 +128,20 @@ def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str)
         if one.fingerprint in keys.revoked:
             raise Refusal(
                 where,
-                expected="no signature by a key that is revoked",
-                found=f"one by {one.fingerprint} ({keys.revoked[one.fingerprint]})",
-                remedy="do not use this repository",
+                f"signed by {one.fingerprint} ({keys.revoked[one.fingerprint]}), a key that "
+                f"is revoked",
+                "Do not use this repository",
             )
     trusted = [one for one in signatures if one.fingerprint in keys.trusted]
     if not trusted:
         raise Refusal(
             where,
-            expected=f"a signature by a trusted key ({_listed(keys.trusted)})",
-            found=f"signatures by {_listed(one.fingerprint for one in signatures)}"
+            f"signed by {_listed(one.fingerprint for one in signatures)}, which is not "
+            f"trusted; trusted: {_listed(keys.trusted)}"
             if signatures
-            else "no signature",
-            remedy="do not use this repository, unless its key is known to you: then name a folder "
-            "with its fingerprint with --package-keys",
+            else f"not signed; trusted: {_listed(keys.trusted)}",
+            "Do not use this repository, unless you know its key: then name a folder with "
+            "its fingerprint with --package-keys",
         )
     fault = ""
     for one in trusted:
@@ -152,10 +150,9 @@ def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str)
             return one.fingerprint
     raise Refusal(
         where,
-        expected=f"what {trusted[-1].fingerprint} ({keys.trusted[trusted[-1].fingerprint]}) has "
-        "signed",
-        found=fault,
-        remedy="fetch it again; if that does not help, do not use this repository",
+        f"the signature of {trusted[-1].fingerprint} "
+        f"({keys.trusted[trusted[-1].fingerprint]}) is refused: {fault}",
+        "Fetch it again. If that does not help, do not use this repository",
     )
 
 
@@ -180,7 +177,7 @@ def _fault(data: bytes, signature: Signature) -> str:
         else:
             return f"a signature of the kind '{signature.kind}', which cannot be verified here"
     except InvalidSignature:
-        return "something else: the signature does not hold"
+        return "it does not hold for this data"
     except (ValueError, UnsupportedAlgorithm) as error:
         return f"a key or a signature that cannot be read ({error})"
     return ""
@@ -212,9 +209,9 @@ def _fingerprint(data: bytes, where: str) -> str:
     if facts.get("function") != "sha256" or not re.fullmatch(r"[0-9a-f]{64}", fingerprint):
         raise Refusal(
             where,
-            expected='function: "sha256" and a fingerprint of 64 hexadecimal digits',
-            found=f"'{' '.join(facts.values())[:80]}'",
-            remedy="correct or remove the file",
+            f'expected function: "sha256" and a fingerprint of 64 hexadecimal digits, '
+            f"found '{' '.join(facts.values())[:80]}'",
+            "Correct or remove the file",
         )
     return fingerprint
 

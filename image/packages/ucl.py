@@ -69,7 +69,6 @@ def _plain(text: str, where: str) -> str:
 def _malformed(where: str, text: str, at: int) -> Refusal:
     return Refusal(
         where,
-        expected="UCL, such as version = 2;",
-        found=f"'{text[at : at + 40]}'",
-        remedy="fetch it again; if that does not help, the repository is broken",
+        f"expected UCL such as version = 2;, found '{text[at : at + 40]}'",
+        "Fetch it again. If that does not help, the repository is broken",
     )

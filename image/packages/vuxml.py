@@ -211,4 +211,4 @@ def _text(element: Element) -> str:
 
 
 def _refusal(where: str, expected: str, found: str) -> Refusal:
-    return Refusal(where, expected=expected, found=found, remedy=f"fetch it again: {PUBLISHED}")
+    return Refusal(where, f"expected {expected}, found {found}", f"Fetch it again: {PUBLISHED}")

@@ -109,7 +109,7 @@ def test_flags_are_the_bits_of_their_names(read: Reader) -> None:
 
 
 def test_an_unknown_flag_is_refused(read: Reader) -> None:
-    with pytest.raises(Refusal, match=r"a\.txz: './a': expected file flags .* found 'shiny'"):
+    with pytest.raises(Refusal, match=r"a\.txz: './a': 'shiny' is no file flag of chflags\(1\)"):
         read(Item("./a", headers={"SCHILY.fflags": "schg,shiny"}))
 
 
@@ -191,19 +191,19 @@ def test_a_hard_link_to_a_dropped_name_that_never_was_is_refused(read: Reader) -
     "name", ["../a", "/etc/passwd", "./a/../../b", "a/..", "..", "./x/../y", "//a"]
 )
 def test_a_name_that_leaves_the_root_is_refused(read: Reader, name: str) -> None:
-    with pytest.raises(Refusal, match="entries that stay below the root"):
+    with pytest.raises(Refusal, match=r"(leaves the root|an absolute path)"):
         read(Item(name))
 
 
 @pytest.mark.parametrize("target", ["../a", "/etc/passwd", "./a/../../b"])
 def test_a_hard_link_that_leaves_the_root_is_refused(read: Reader, target: str) -> None:
-    with pytest.raises(Refusal, match="entries that stay below the root"):
+    with pytest.raises(Refusal, match=r"(leaves the root|an absolute path)"):
         read(Item("./b", type=tarfile.LNKTYPE, link=target))
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, b"Z"])
 def test_what_is_neither_file_nor_directory_nor_link_is_refused(read: Reader, kind: bytes) -> None:
-    with pytest.raises(Refusal, match="a file, directory or link, found a tar entry of type"):
+    with pytest.raises(Refusal, match=r"a tar entry of type .*, which is neither"):
         read(Item("./dev/null", type=kind))
 
 
@@ -251,7 +251,7 @@ SMALL_TAR = sets.tar(SMALL)
 
 @given(st.integers(0, len(SMALL_SET) - 1))
 def test_a_set_cut_short_anywhere_is_refused(length: int) -> None:
-    with TemporaryDirectory() as place, pytest.raises(Refusal, match="a damaged one"):
+    with TemporaryDirectory() as place, pytest.raises(Refusal, match="or damaged"):
         read_bytes(SMALL_SET[:length], Path(place, "a.txz"))
 
 
@@ -265,7 +265,7 @@ def test_a_set_with_any_byte_altered_is_refused(at: int, change: int) -> None:
 
 @pytest.mark.parametrize("length", range(0, len(SMALL_TAR.rstrip(b"\0")) + 1024, 512))
 def test_an_archive_cut_short_between_members_is_refused(length: int, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="a damaged one"):
+    with pytest.raises(Refusal, match="or damaged"):
         read_bytes(lzma.compress(SMALL_TAR[:length]), tmp_path / "a.txz")
 
 

@@ -164,24 +164,33 @@ def test_a_whole_boot_sector_gives_its_code_alone() -> None:
 
 @pytest.mark.parametrize("code", [bytes(441), bytes(512), bytes(1024)])
 def test_other_boot_code_is_refused(code: bytes) -> None:
-    with pytest.raises(Refusal, match="at most 440 bytes"):
+    with pytest.raises(Refusal, match="it must be at most 440"):
         gpt.encode(LAYOUT, code)
 
 
 @pytest.mark.parametrize(
     ("partitions", "told"),
     [
-        ([Partition("a", gpt.EFI, 33, 1)], "begin at block 34 or later, after the table"),
+        (
+            [Partition("a", gpt.EFI, 33, 1)],
+            "begins at block 33, but 34 is the first free one after the table",
+        ),
         ([Partition("a", gpt.EFI, 40, 0)], "at least one block"),
         ([Partition("a", gpt.EFI, 40, 928)], "none after 966"),
         (
             [Partition("a", gpt.EFI, 49, 1), Partition("b", gpt.EFI, 40, 10)],
-            "begin at block 50 or later, after partition 'b'",
+            "begins at block 49, but 50 is the first free one after partition 'b'",
         ),
-        ([Partition("a", gpt.EFI, 40, 1), Partition("a", gpt.EFI, 41, 1)], "label of its own"),
+        (
+            [Partition("a", gpt.EFI, 40, 1), Partition("a", gpt.EFI, 41, 1)],
+            "another partition has the same label",
+        ),
         ([Partition("a" * 37, gpt.EFI, 40, 1)], "at most 36 UTF-16 units"),
         ([Partition("\U0001f9c5" * 19, gpt.EFI, 40, 1)], "at most 36 UTF-16 units"),
-        ([Partition(str(n), gpt.EFI, 40 + n, 1) for n in range(129)], "at most 128 partitions"),
+        (
+            [Partition(str(n), gpt.EFI, 40 + n, 1) for n in range(129)],
+            "129 partitions on 1000 blocks; a table has at most 128, and needs 68 blocks",
+        ),
     ],
 )
 def test_impossible_layouts_are_refused(partitions: list[Partition], told: str) -> None:
@@ -191,7 +200,9 @@ def test_impossible_layouts_are_refused(partitions: list[Partition], told: str) 
 
 def test_a_disk_without_room_for_a_table_is_refused() -> None:
     Table(68, DISK, ())
-    with pytest.raises(Refusal, match="at least 68 blocks"):
+    with pytest.raises(
+        Refusal, match="0 partitions on 67 blocks; a table has at most 128, and needs 68 blocks"
+    ):
         Table(67, DISK, ())
 
 
@@ -267,7 +278,11 @@ def resealed(disk: Path, number: int, entry: bytes) -> None:
 def test_overlapping_partitions_are_refused_in_spite_of_good_checksums(disk: Path) -> None:
     stray = Table(BLOCKS, DISK, (Partition("stray", gpt.EFI, 2049, 1),))
     resealed(disk, 6, gpt.encode(stray)[0][1024 : 1024 + 128])
-    with pytest.raises(Refusal, match=r"disk, partition 'stray': expected to begin"):
+    with pytest.raises(
+        Refusal,
+        match="disk, partition 'stray': begins at block 2049, but 69632 is the first free one "
+        "after partition 'esp'",
+    ):
         gpt.read(disk)
 
 

@@ -49,7 +49,7 @@ def test_a_lock_that_cannot_be_written_stays_as_it_was(tmp_path: Path, keys: Key
     path = tmp_path / "lock.yaml"
     path.write_text("old")
     (tmp_path / ".lock.yaml.new").symlink_to("/dev/full")
-    with pytest.raises(Refusal, match="No space left on device; free some space"):
+    with pytest.raises(Refusal, match="no room to write: No space left on device"):
         lock.write(path, pinned(keys))
     assert path.read_text() == "old"
     assert [left.name for left in tmp_path.iterdir()] == ["lock.yaml"]
@@ -69,7 +69,7 @@ def test_a_lock_that_cannot_be_written_stays_as_it_was(tmp_path: Path, keys: Key
         ("size: 577000000", "size: -1", "a whole number from 1 on"),
         ("build: 12", "build: LATEST", "a whole number from 1 on"),
         ("0a0a", "0a0g", "SHA-256"),
-        ("key: ssh-ed25519", "key: #", "the signer's key beside the pinned build"),
+        ("key: ssh-ed25519", "key: #", "the build is pinned, but the signer's key is missing"),
         ("key: ssh-ed25519", "key: ssh-dss", "OpenSSH public key"),
         ("hbsd-os-build-01", '"*"', "signer's name"),
     ],

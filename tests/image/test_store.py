@@ -94,7 +94,9 @@ def test_altered_contents_are_refused_and_removed(unpack: Unpack, cache: Path, a
     data[at] ^= 1
     contents.write_bytes(data)
     damaged = unpack()
-    with pytest.raises(Refusal, match=r"the cache was damaged.*run the same command again"):
+    with pytest.raises(
+        Refusal, match=r"the cache was damaged \(SHA-256 \S+\.\.\. instead of \S+\.\.\.\); the"
+    ):
         damaged.verify()
     assert shelf(cache) == []
     assert unpack().fresh

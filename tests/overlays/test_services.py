@@ -63,12 +63,12 @@ def test_scripts_in_no_list_are_left_out(tree: Tree, tmp_path: Path) -> None:
 def test_one_that_is_on_where_the_list_says_off_stops_the_build(
     tree: Tree, tmp_path: Path, on: str
 ) -> None:
-    with pytest.raises(Refusal, match=r"services\.yaml:2: expected cron"):
+    with pytest.raises(Refusal, match=r"services\.yaml:2: cron is"):
         judge(tree, listing(tmp_path, cron=on))
 
 
 def test_one_that_is_off_where_the_list_says_on_stops_the_build(tree: Tree, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="expected sshd"):
+    with pytest.raises(Refusal, match="sshd is"):
         judge(tree, listing(tmp_path, sshd="always"))
 
 
@@ -82,7 +82,7 @@ def test_rc_conf_comes_after_the_defaults_and_rc_conf_d_last(tree: Tree, tmp_pat
 def test_a_site_may_turn_on_what_is_listed_for_one(tree: Tree, tmp_path: Path) -> None:
     tree["etc/rc.conf.d/sshd"] = file(b'sshd_enable="YES"\n')
     judge(tree, listing(tmp_path, "site", sshd="site"))
-    with pytest.raises(Refusal, match="expected sshd"):
+    with pytest.raises(Refusal, match="sshd is"):
         judge(tree, listing(tmp_path, "never", sshd="never"))
 
 
@@ -93,18 +93,20 @@ def test_a_default_in_the_script_counts_where_there_is_no_other(tree: Tree, tmp_
 
 def test_a_script_of_a_package_has_to_be_listed(tree: Tree, tmp_path: Path) -> None:
     tree["etc/local/rc.d/tor"] = file(TOR, 0o555)
-    with pytest.raises(Refusal, match=r"/etc/local/rc\.d/tor: expected a service"):
+    with pytest.raises(Refusal, match=r"/etc/local/rc\.d/tor: no overlay lists this service"):
         judge(tree, listing(tmp_path, cron="always"))
 
 
 def test_a_script_without_a_variable_is_always_on(tree: Tree, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="expected LOGIN"):
+    with pytest.raises(
+        Refusal, match=r"LOGIN is 'never' here, but rc\.conf and its defaults have it on in the"
+    ):
         judge(tree, listing(tmp_path, LOGIN="never"))
 
 
 def test_a_service_is_in_one_list(tree: Tree, tmp_path: Path) -> None:
     lists = [listing(tmp_path, name, cron="always") for name in ("one", "two")]
-    with pytest.raises(Refusal, match="'cron' in one list"):
+    with pytest.raises(Refusal, match=r"the service 'cron' is listed in \S+ too"):
         judge(tree, *lists)
 
 

@@ -20,9 +20,7 @@ def test_every_line_is_a_set() -> None:
 
 
 def test_a_set_that_is_not_listed_is_refused_with_what_is() -> None:
-    with pytest.raises(
-        Refusal, match=r"MANIFEST: expected a line for kernel.txz, found .*base.txz"
-    ):
+    with pytest.raises(Refusal, match=r"MANIFEST: no line for kernel\.txz, only for base\.txz"):
         _ = manifest.parse(LINE.encode(), "MANIFEST")["kernel.txz"]
 
 
@@ -54,7 +52,7 @@ def test_a_malformed_line_is_refused_with_its_number(old: str, new: str, found: 
     with pytest.raises(Refusal) as refused:
         manifest.parse(text.encode(), "MANIFEST")
     assert refused.value.where in ("MANIFEST:2", "MANIFEST:3")
-    assert refused.value.found.startswith(found)
+    assert f", found {found}" in refused.value.problem
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_line() -> None:

@@ -44,12 +44,12 @@ def test_local_sets_are_what_their_manifest_says(folder: Path) -> None:
 def test_all_missing_files_are_named_at_once(folder: Path) -> None:
     (folder / "MANIFEST").unlink()
     (folder / "kernel.txz").unlink()
-    with pytest.raises(Refusal, match=r"found no MANIFEST and no kernel\.txz"):
+    with pytest.raises(Refusal, match=r"missing files: MANIFEST, kernel\.txz"):
         open_local(folder, UNPINNED)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match=r"nowhere: .* found no folder"):
+    with pytest.raises(Refusal, match="nowhere: no such folder"):
         open_local(tmp_path / "nowhere", UNPINNED)
 
 
@@ -60,7 +60,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 )
 def test_a_truncated_or_altered_set_is_refused(spoiled: bytes, folder: Path) -> None:
     (folder / "base.txz").write_bytes(spoiled)
-    with pytest.raises(Refusal, match=rf"base\.txz: expected SHA-256 .* \({len(spoiled)} bytes\)"):
+    with pytest.raises(Refusal, match=rf"base\.txz: its SHA-256 is .* \({len(spoiled)} bytes\)"):
         open_local(folder, UNPINNED)
 
 
@@ -72,14 +72,14 @@ def test_a_manifest_that_leads_out_of_the_folder_is_refused(folder: Path) -> Non
 
 def test_a_manifest_without_the_kernel_is_refused(folder: Path) -> None:
     (folder / "MANIFEST").write_bytes(manifest_of({"base.txz": BASE}))
-    with pytest.raises(Refusal, match=r"expected a line for kernel\.txz"):
+    with pytest.raises(Refusal, match=r"no line for kernel\.txz, only for base\.txz"):
         open_local(folder, UNPINNED)
 
 
 def test_a_huge_manifest_is_not_read(folder: Path) -> None:
     with (folder / "MANIFEST").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(Refusal, match="expected at most 1048576 bytes"):
+    with pytest.raises(Refusal, match="larger than 1048576 bytes"):
         open_local(folder, UNPINNED)
 
 
@@ -87,7 +87,7 @@ def test_a_huge_manifest_is_not_read(folder: Path) -> None:
 def test_what_is_no_regular_file_is_refused(make: Callable[[Path], None], folder: Path) -> None:
     (folder / "base.txz").unlink()
     make(folder / "base.txz")
-    with pytest.raises(Refusal, match=r"base\.txz: expected a readable file"):
+    with pytest.raises(Refusal, match=r"base\.txz: cannot be read"):
         open_local(folder, UNPINNED)
 
 
@@ -108,15 +108,13 @@ def test_a_sets_own_signature_vouches_for_that_set_alone(folder: Path, keys: Key
 @pytest.mark.parametrize("name", ["MANIFEST", "base.txz", "kernel.txz"])
 def test_a_bad_signature_is_refused_whichever_it_is(name: str, folder: Path, keys: Keys) -> None:
     (folder / f"{name}.sig").write_bytes(keys.sign(b"something else"))
-    with pytest.raises(Refusal, match=rf"{name}: expected what SHA256:"):
+    with pytest.raises(Refusal, match=rf"{name}: the signature by SHA256:"):
         open_local(folder, keyed(keys))
 
 
 def test_a_strangers_signature_is_refused(folder: Path, keys: Keys, strangers_keys: Keys) -> None:
     (folder / "base.txz.sig").write_bytes(strangers_keys.sign(BASE))
-    with pytest.raises(
-        Refusal, match=re.escape(f"found one by {strangers_keys.public.fingerprint}")
-    ):
+    with pytest.raises(Refusal, match=re.escape(f"signed by {strangers_keys.public.fingerprint}")):
         open_local(folder, keyed(keys))
 
 
@@ -165,7 +163,9 @@ def test_a_set_that_was_replaced_after_it_was_verified_is_not_opened(folder: Pat
     sets = open_local(folder, UNPINNED)
     shutil.copy2(folder / "base.txz", folder / "other")
     (folder / "other").replace(folder / "base.txz")
-    with pytest.raises(Refusal, match="changed or replaced since"):
+    with pytest.raises(
+        Refusal, match="the file was changed or replaced after it had been verified"
+    ):
         sets.base.open()
 
 
@@ -175,7 +175,9 @@ def test_a_set_that_was_overwritten_after_it_was_verified_is_not_opened(folder: 
     sets = open_local(folder, UNPINNED)
     path.write_bytes(bytes(len(BASE)))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns - 1))
-    with pytest.raises(Refusal, match="changed or replaced since"):
+    with pytest.raises(
+        Refusal, match="the file was changed or replaced after it had been verified"
+    ):
         sets.base.open()
 
 
@@ -191,5 +193,5 @@ def test_a_set_that_changes_while_it_is_hashed_is_refused(
         return found
 
     monkeypatch.setattr(digest, "sha256", meddle)
-    with pytest.raises(Refusal, match="one that is being written"):
+    with pytest.raises(Refusal, match="the file changed while it was being verified"):
         open_local(folder, UNPINNED)

@@ -165,7 +165,7 @@ def test_a_file_that_became_shorter_is_refused(
         answer.status(416)
 
     upstream.misbehave(PATH, drop_after(1000), shorten)
-    with pytest.raises(Refusal, match=f"expected {len(SET)} bytes, found 500"):
+    with pytest.raises(Refusal, match=f"offers 500 bytes instead of {len(SET)}"):
         client.download(url, part, len(SET), ignore)
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_became_shorter_is_refused(
 def test_another_size_is_refused_before_a_byte_is_kept(
     size: int, client: Client, url: Url, part: Path
 ) -> None:
-    with pytest.raises(Refusal, match=f"expected {size} bytes, found {len(SET)}"):
+    with pytest.raises(Refusal, match=f"offers {len(SET)} bytes instead of {size}"):
         client.download(url, part, size, ignore)
     assert not part.exists()
 
@@ -182,7 +182,7 @@ def test_an_endless_file_is_cut_off_at_its_size(
     client: Client, url: Url, part: Path, upstream: Upstream
 ) -> None:
     upstream.misbehave(PATH, endless)
-    with pytest.raises(Refusal, match=f"expected at most {len(SET)} bytes, found more"):
+    with pytest.raises(Refusal, match=f"larger than {len(SET)} bytes"):
         client.download(url, part, len(SET), ignore)
     assert not part.exists()
 
@@ -191,7 +191,7 @@ def test_an_endless_document_is_cut_off_at_its_limit(
     client: Client, url: Url, upstream: Upstream
 ) -> None:
     upstream.misbehave(PATH, endless)
-    with pytest.raises(Refusal, match="expected at most 1000 bytes, found more"):
+    with pytest.raises(Refusal, match="the file is larger than 1000 bytes"):
         client.read(url, 1000)
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_stays_too_short_is_refused_and_kept(
     upstream.misbehave(PATH, *[drop_after(10)] * 4)
     with pytest.raises(Refusal, match=r"the connection|a broken connection") as refused:
         client.download(url, part, len(SET), ignore)
-    assert "what came so far is kept" in str(refused.value)
+    assert "the part that came is kept" in str(refused.value)
     assert part.stat().st_size == 40
 
 
@@ -253,7 +253,7 @@ def test_a_trickle_counts_as_silence(
 
     monkeypatch.setattr(module, "SLOWEST", 1 << 20)
     upstream.misbehave(PATH, trickle)
-    with pytest.raises(Refusal, match=r"found \d+ bytes in"):
+    with pytest.raises(Refusal, match="bytes in 1 s, at the last of 1 attempts"):
         Client("", replace(HASTY, silence=1.0, pauses=())).read(url, 1 << 20)
 
 
@@ -274,7 +274,7 @@ def test_a_file_that_vanished_before_it_came_is_refused(
 
 def test_a_forbidden_file_is_refused_at_once(client: Client, url: Url, upstream: Upstream) -> None:
     upstream.misbehave(PATH, status(403))
-    with pytest.raises(Refusal, match="found HTTP 403"):
+    with pytest.raises(Refusal, match="the server answers HTTP 403"):
         client.read(url, 1000)
 
 
@@ -300,7 +300,7 @@ def test_a_redirection_elsewhere_is_refused(
     there: str, client: Client, url: Url, upstream: Upstream
 ) -> None:
     upstream.misbehave(PATH, status(302, Location=there))
-    with pytest.raises(Refusal, match="found a redirection to"):
+    with pytest.raises(Refusal, match="the server redirects to"):
         client.read(url, 1000)
 
 
@@ -321,7 +321,7 @@ def test_the_body_of_a_redirection_is_not_read(
 
 def test_redirections_in_a_circle_are_refused(client: Client, url: Url, upstream: Upstream) -> None:
     upstream.misbehave(PATH, *[status(302, Location=PATH)] * 5)
-    with pytest.raises(Refusal, match="at most 5 redirections"):
+    with pytest.raises(Refusal, match="more than 5 redirections"):
         client.read(url, 1000)
 
 
@@ -353,7 +353,7 @@ def test_a_full_disk_is_told_and_what_came_is_kept(
         return Full(file) if mode == "ab" else file
 
     monkeypatch.setattr(Path, "open", open_full)
-    with pytest.raises(Refusal, match=r"\.set\.part: expected room to write.*free some space"):
+    with pytest.raises(Refusal, match=r"\.set\.part: no room to write.*Free some space"):
         client.download(url, part, len(SET), ignore)
     assert part.read_bytes() == SET[:1000]
 
@@ -362,7 +362,7 @@ def test_a_folder_that_cannot_be_written_is_refused(
     client: Client, url: Url, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Refusal, match="a place to write"):
+    with pytest.raises(Refusal, match="cannot be written: Not a directory"):
         client.download(url, tmp_path / "file" / "part", len(SET), ignore)
 
 
@@ -384,8 +384,8 @@ def test_a_server_that_never_answers_is_told_in_one_sentence() -> None:
         with pytest.raises(Refusal) as refused:
             client.read(Url(f"http://{server}/set"), 1000)
     assert str(refused.value) == (
-        f"{server}: expected a server that this machine can reach within 0.4 s, found no answer; "
-        "check the way to the Internet (or the proxy in HTTPS_PROXY), or use --sets."
+        f"{server}: the server cannot be reached within 0.4 s (no answer). Check this machine's "
+        "way to the Internet (or the proxy in HTTPS_PROXY), or use --sets."
     )
 
 
@@ -393,14 +393,16 @@ def test_a_server_that_takes_the_connection_and_says_nothing_is_given_up(
     url: Url, upstream: Upstream
 ) -> None:
     upstream.misbehave(PATH, *[stall] * 2)
-    with pytest.raises(Refusal, match=r"reach within 0\.3 s, found no answer"):
+    with pytest.raises(Refusal, match=r"the server cannot be reached within 0\.3 s \(no answer\)"):
         Client("", Patience(answer=0.3)).read(url, 1000)
 
 
 def test_a_port_where_nobody_listens_is_told_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(Refusal, match=r"found Connection refused; .* use --sets\."):
+    with pytest.raises(
+        Refusal, match=r"the server cannot be reached within 10 s \(Connection refused\)"
+    ):
         Client("use --sets", HASTY).read(Url(f"http://127.0.0.1:{port}/set"), 1000)
 
 
@@ -412,7 +414,7 @@ def test_name_resolution_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    with pytest.raises(Refusal, match=r"reach within 0\.3 s, found no answer"):
+    with pytest.raises(Refusal, match=r"the server cannot be reached within 0\.3 s \(no answer\)"):
         Client("", Patience(answer=0.3)).read(Url("https://mirror.example.org/set"), 1000)
     over.set()
 
@@ -422,7 +424,9 @@ def test_a_name_that_is_unknown_is_told(monkeypatch: pytest.MonkeyPatch) -> None
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(Refusal, match="found Name or service not known"):
+    with pytest.raises(
+        Refusal, match=r"the server cannot be reached within 10 s \(Name or service not known\)"
+    ):
         Client("", HASTY).read(Url("https://mirror.example.org/set"), 1000)
 
 
@@ -462,6 +466,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path: Path
         thread = threading.Thread(target=accept, args=(listener,))
         thread.start()
         url = Url(f"https://127.0.0.1:{listener.getsockname()[1]}/set")
-        with pytest.raises(Refusal, match="expected a TLS certificate that this machine trusts"):
+        with pytest.raises(
+            Refusal, match=r"this machine does not trust the server's TLS certificate: \[SSL:"
+        ):
             Client("", HASTY).read(url, 1000)
         thread.join()

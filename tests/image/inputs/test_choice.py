@@ -48,12 +48,14 @@ def test_without_sets_and_mirror_it_is_a_rehearsal_and_that_is_told(
 ) -> None:
     assert choose(None, None, unreachable, cache, patience=HASTY) is None
     told = capsys.readouterr().err
-    assert "expected a server that this machine can reach" in told
+    assert "the server cannot be reached" in told
     assert "THIS BUILDS A REHEARSAL" in told
 
 
 def test_who_wants_the_real_one_gets_no_other(unreachable: Path, cache: Path) -> None:
-    with pytest.raises(Refusal, match="a server that this machine can reach"):
+    with pytest.raises(
+        Refusal, match=r"the server cannot be reached within 10 s \(Connection refused\)"
+    ):
         choose(Base.HARDENEDBSD, None, unreachable, cache, patience=HASTY)
 
 
@@ -67,10 +69,13 @@ def test_a_mirror_with_a_strangers_signature_is_no_reason_for_a_rehearsal(
     lock_path: Path, cache: Path, upstream: Upstream, strangers_keys: Keys
 ) -> None:
     upstream.publish(3, by=strangers_keys)
-    with pytest.raises(Refusal, match="signature"):
+    with pytest.raises(Refusal, match=r"signed by \S+ instead of \S+ \(hbsd-os-build-01\)"):
         choose(None, None, lock_path, cache, patience=HASTY)
 
 
 def test_sets_for_a_rehearsal_are_refused(lock_path: Path, cache: Path, folder: Path) -> None:
-    with pytest.raises(Refusal, match="--sets: expected none for a rehearsal"):
+    with pytest.raises(
+        Refusal,
+        match=r"--sets: a rehearsal is made of Debian's packages and takes no sets, but \S+ is",
+    ):
         choose(Base.REHEARSAL, folder, lock_path, cache, patience=HASTY)

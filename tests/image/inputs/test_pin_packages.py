@@ -110,7 +110,7 @@ def test_pins_are_read_back_as_they_were_written(
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        (f"signer: {SIGNER}", "signer:", "the repository's key beside the pins"),
+        (f"signer: {SIGNER}", "signer:", "repository's key (signer) is missing"),
         ('name: "tor"', 'name: "../tor"', "a package's name"),
         ('version: "0.4.8_1,2"', 'version: "1/2"', "a package's version"),
         ("All/Hashed/", "../", "a path below the repository"),
@@ -136,7 +136,7 @@ def test_a_faulty_pin_is_refused_with_its_line(
 
 def test_a_package_that_is_pinned_twice_is_refused(tmp_path: Path) -> None:
     path = write_lock(tmp_path / "lock.yaml", "https://example.org/${ABI}/", (PIN, PIN), SIGNER)
-    with pytest.raises(Refusal, match="tor twice"):
+    with pytest.raises(Refusal, match="tor is pinned twice"):
         lock.load(path)
 
 
@@ -189,7 +189,7 @@ def test_other_bytes_under_a_pinned_name_are_refused(world: World) -> None:
         path.unlink()
     world.publish(replace(TOR, items={"/usr/local/bin/tor": Item(b"")}), LIBEVENT)
     size = len(TOR.archive())
-    with pytest.raises(Refusal, match=rf"expected ({size} bytes|the checksum .*the lock file)"):
+    with pytest.raises(Refusal, match=rf"(instead of {size}|the checksum is .*the lock file)"):
         world.obtain()
 
 
@@ -198,7 +198,8 @@ def test_a_pin_of_another_package_under_that_name_is_refused(world: World) -> No
     text = world.lock.read_text()
     world.lock.write_text(text.replace('version: "0.4.8_1,2"', 'version: "0.4.9"'))
     with pytest.raises(
-        Refusal, match=r"expected the package tor-0\.4\.9, .* found tor-0\.4\.8_1,2"
+        Refusal,
+        match=r"the file is the package tor-0\.4\.8_1,2, but the lock file says tor-0\.4\.9",
     ):
         world.obtain()
 
@@ -233,7 +234,7 @@ def test_an_update_never_goes_back_to_an_older_version(world: World) -> None:
     world.update()
     before = world.lock.read_text()
     world.publish(replace(TOR, version="0.4.9"), LIBEVENT)
-    with pytest.raises(Refusal, match=r"tor 0\.4\.8_1,2, which is pinned, or a newer one, found"):
+    with pytest.raises(Refusal, match=r"tor 0\.4\.9 is older than the pinned version 0\.4\.8_1,2"):
         world.update()
     assert world.lock.read_text() == before
 
@@ -242,7 +243,7 @@ def test_an_update_trusts_no_key_that_the_base_lacks(world: World) -> None:
     world.update()
     before = world.lock.read_text()
     world.publish(replace(TOR, version="0.5,2"), LIBEVENT, signers=[Signer.rsa()])
-    with pytest.raises(Refusal, match="a signature by a trusted key"):
+    with pytest.raises(Refusal, match=r"signed by \S+, which is not trusted; trusted: \S+"):
         world.update()
     assert world.lock.read_text() == before
 
@@ -282,7 +283,9 @@ def test_a_lock_without_pins_is_refused_by_a_build_that_may_not(world: World) ->
 def test_what_an_overlay_wants_and_nothing_pins_is_refused_with_what_to_do(world: World) -> None:
     world.update()
     world.overlays.append(asking(world.folder / "overlays" / "nyx", "{name: nyx}"))
-    with pytest.raises(Refusal, match=r"of what .*lock\.yaml pins; pin anew: \./exitisp lock"):
+    with pytest.raises(
+        Refusal, match=r"the repository has no package nyx, among the packages that \S+ pins"
+    ):
         world.obtain()
 
 
@@ -309,10 +312,12 @@ def test_a_pin_that_lacks_what_it_needs_is_refused(world: World) -> None:
     world.update()
     text = world.lock.read_text()
     world.lock.write_text(text.replace('needs: ["libevent"]', 'needs: ["libother"]'))
-    with pytest.raises(Refusal, match="expected a pin of libother, which tor needs"):
+    with pytest.raises(Refusal, match="tor needs libother, which is not pinned"):
         world.obtain()
     world.lock.write_text(text.replace(',\n       needs: ["libevent"]', ""))
-    with pytest.raises(Refusal, match=r"libevent.*of what .*lock\.yaml pins; pin anew"):
+    with pytest.raises(
+        Refusal, match=r"libevent, among the packages that .*lock\.yaml pins\. Pin the newest"
+    ):
         world.obtain()
 
 

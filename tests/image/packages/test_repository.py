@@ -114,7 +114,9 @@ def test_a_repository_without_meta_conf_has_pkgs_usual_names(
 
 
 def test_a_folder_that_is_no_repository_is_refused(tmp_path: Path, keys: Keys) -> None:
-    with pytest.raises(Refusal, match=r"packagesite\.pkg or data\.pkg, found neither"):
+    with pytest.raises(
+        Refusal, match=r"no package repository: neither packagesite\.pkg nor data\.pkg is there"
+    ):
         open_repository(Local(tmp_path), keys)
 
 
@@ -140,13 +142,13 @@ def test_a_damaged_catalogue_is_refused(repository: Repository, keys: Keys) -> N
 
 def test_a_catalogue_by_a_stranger_is_refused(tmp_path: Path, keys: Keys) -> None:
     made = make_repository(tmp_path / "r", [TOR], signers=[Signer.rsa()])
-    with pytest.raises(Refusal, match="a signature by a trusted key"):
+    with pytest.raises(Refusal, match=r"signed by \S+, which is not trusted; trusted: \S+"):
         open_repository(Local(made.folder), keys)
 
 
 def test_a_catalogue_that_nobody_signed_is_refused(tmp_path: Path, keys: Keys) -> None:
     made = make_repository(tmp_path / "r", [TOR], signers=[])
-    with pytest.raises(Refusal, match="found no signature"):
+    with pytest.raises(Refusal, match=r"not signed; trusted: \S+"):
         open_repository(Local(made.folder), keys)
 
 
@@ -172,7 +174,7 @@ def test_a_package_of_another_size_is_refused(
 ) -> None:
     path = repository.folder / TOR.path
     path.write_bytes(TOR.archive()[:-512] if not change else TOR.archive() + change)
-    with pytest.raises(Refusal, match=rf"expected {len(TOR.archive())} bytes, as the repository's"):
+    with pytest.raises(Refusal, match=rf"but the repository's catalogue says {len(TOR.archive())}"):
         bring_all(Local(repository.folder), keys, cache)
 
 
@@ -183,13 +185,13 @@ def test_an_altered_package_is_refused(
     data = bytearray(made.archive())
     data[len(data) // 2] ^= 1
     (repository.folder / made.path).write_bytes(data)
-    with pytest.raises(Refusal, match=r"the checksum .* as the repository's catalogue says"):
+    with pytest.raises(Refusal, match=r"its checksum is .*, but the repository's catalogue says"):
         bring_all(Local(repository.folder), keys, cache)
 
 
 def test_a_missing_package_is_refused(repository: Repository, keys: Keys, cache: Path) -> None:
     (repository.folder / TOR.path).unlink()
-    with pytest.raises(Refusal, match=r"expected the package tor-0.4.8,1, found none; try another"):
+    with pytest.raises(Refusal, match=r"no package tor-0\.4\.8,1"):
         bring_all(Local(repository.folder), keys, cache)
 
 
@@ -198,7 +200,9 @@ def test_a_package_that_changes_after_it_was_verified_is_refused(
 ) -> None:
     package, _ = bring_all(Local(repository.folder), keys, cache)
     package.path.write_bytes(package.path.read_bytes())
-    with pytest.raises(Refusal, match="verified a moment ago"):
+    with pytest.raises(
+        Refusal, match="the file was changed or replaced after it had been verified"
+    ):
         package.open()
 
 
@@ -210,7 +214,10 @@ def test_an_altered_download_is_refused_and_not_kept(
     data[-1] ^= 1
     server.misbehave(TOR.path, instead(bytes(data)))
     there = place(server.template, HASTY)
-    with pytest.raises(Refusal, match=r"tor-0.4.8,1\.pkg: expected the checksum"):
+    with pytest.raises(
+        Refusal,
+        match=r"tor-0.4.8,1\.pkg: the checksum is \S+, but the repository's catalogue says \S+",
+    ):
         bring_all(there, keys, cache)
     assert not [path for path in cache.iterdir() if "tor" in path.name]
     assert len(bring_all(there, keys, cache)) == 2
@@ -242,7 +249,7 @@ def test_what_came_before_a_failure_is_kept_for_the_next_time(
 ) -> None:
     server.offer(repository.folder)
     server.misbehave(TOR.path, drop_after(70_000), *[status(503)] * 8)
-    with pytest.raises(Refusal, match="what came so far is kept"):
+    with pytest.raises(Refusal, match="HTTP 503, at the last of 4 attempts"):
         bring_all(place(server.template, HASTY), keys, cache)
     server.mirror.quirks.clear()
     asked = len(server.requests(TOR.path))
@@ -256,7 +263,7 @@ def test_a_package_that_the_server_forgot_is_refused_with_what_to_do(
 ) -> None:
     server.offer(repository.folder)
     del server.mirror.files[server.path(TOR.path)]
-    with pytest.raises(Refusal, match=r"found none \(HTTP 404\); try another"):
+    with pytest.raises(Refusal, match=r"no package tor-0\.4\.8,1 \(HTTP 404\)"):
         bring_all(place(server.template, HASTY), keys, cache)
 
 
@@ -278,7 +285,7 @@ def test_two_builds_do_not_share_the_cache_at_once(
     repository: Repository, keys: Keys, cache: Path, server: Server
 ) -> None:
     server.offer(repository.folder)
-    with alone_in(cache), pytest.raises(Refusal, match="one that is in use"):
+    with alone_in(cache), pytest.raises(Refusal, match="another exitisp is writing to this folder"):
         bring_all(place(server.template, HASTY), keys, cache)
 
 
@@ -300,8 +307,8 @@ def test_a_catalogue_without_end_is_refused(
         ("pkg+https://mirror.example.org/${ABI}", "an address such as"),
         ("https://mirror.example.org/${VERSION}", "an address such as"),
         ("ftp://mirror.example.org/", "an address such as"),
-        ("/nowhere/at/all", "found no folder"),
-        ("/etc/passwd", "no folder"),
+        ("/nowhere/at/all", "no such folder"),
+        ("/etc/passwd", "not a folder"),
     ],
 )
 def test_a_place_that_is_none_is_refused(text: str, complaint: str) -> None:
@@ -325,7 +332,7 @@ def test_packages_for_the_target_are_taken(abi: str, tmp_path: Path, keys: Keys)
 @pytest.mark.parametrize("abi", ["FreeBSD:14:amd64", "FreeBSD:15:aarch64", "Linux:6:amd64", ""])
 def test_packages_for_another_system_are_refused(abi: str, tmp_path: Path, keys: Keys) -> None:
     made = make_repository(tmp_path / "r", [replace(TOR, facts={"abi": abi})])
-    with pytest.raises(Refusal, match="expected a package for FreeBSD:15:amd64"):
+    with pytest.raises(Refusal, match="not for FreeBSD:15:amd64"):
         check_abi(listed(Local(made.folder), keys))
 
 

@@ -61,7 +61,7 @@ def test_signatures_on_pkgs_curves_hold(curve: ec.EllipticCurve) -> None:
     assert curve.name in CURVES
     signer = Signer.ecdsa(curve)
     assert verify(DATA, [signature(signer)], keys(signer), "data") == signer.fingerprint
-    with pytest.raises(Refusal, match="the signature does not hold"):
+    with pytest.raises(Refusal, match="it does not hold for this data"):
         verify(DATA + b" ", [signature(signer)], keys(signer), "data")
 
 
@@ -69,7 +69,7 @@ def test_signatures_with_eddsa_hold() -> None:
     for _ in range(8):
         signer = Signer.eddsa()
         assert verify(DATA, [signature(signer)], keys(signer), "data") == signer.fingerprint
-        with pytest.raises(Refusal, match="the signature does not hold"):
+        with pytest.raises(Refusal, match="it does not hold for this data"):
             verify(DATA + b" ", [signature(signer)], keys(signer), "data")
 
 
@@ -98,7 +98,7 @@ def test_what_pkg_itself_has_signed_holds(kind: str, public: str, signed: str) -
     """Keys and signatures of DATA by `pkg key` 2.8.99.1."""
     signer = Signer(bytes.fromhex(public), lambda _: bytes.fromhex(signed), kind)
     assert verify(DATA, [signature(signer)], keys(signer), "data") == signer.fingerprint
-    with pytest.raises(Refusal, match="the signature does not hold"):
+    with pytest.raises(Refusal, match="it does not hold for this data"):
         verify(DATA + b" ", [signature(signer)], keys(signer), "data")
 
 
@@ -132,7 +132,7 @@ def test_altered_data_is_refused() -> None:
     signer = usual_signer()
     with pytest.raises(Refusal) as refused:
         verify(DATA + b"\n", [signature(signer)], keys(signer), "data")
-    assert f"expected what {signer.fingerprint} (trusted-key) has signed" in str(refused.value)
+    assert f"the signature of {signer.fingerprint} (trusted-key) is refused" in str(refused.value)
 
 
 @given(st.binary(max_size=600))
@@ -146,19 +146,19 @@ def test_no_other_bytes_are_a_signature(data: bytes) -> None:
 def test_a_stranger_is_refused_with_both_fingerprints(stranger: Signer) -> None:
     with pytest.raises(Refusal) as refused:
         verify(DATA, [signature(stranger)], keys(usual_signer()), "data")
-    assert usual_signer().fingerprint in refused.value.expected
-    assert stranger.fingerprint in refused.value.found
+    assert usual_signer().fingerprint in refused.value.problem
+    assert stranger.fingerprint in refused.value.problem
     assert "--package-keys" in refused.value.remedy
 
 
 def test_a_strangers_signature_under_a_trusted_key_is_refused(stranger: Signer) -> None:
     one = Signature.of("data", stranger.sign(DATA), usual_signer().public)
-    with pytest.raises(Refusal, match="the signature does not hold"):
+    with pytest.raises(Refusal, match="it does not hold for this data"):
         verify(DATA, [one], keys(usual_signer()), "data")
 
 
 def test_data_that_nobody_signed_is_refused() -> None:
-    with pytest.raises(Refusal, match="found no signature"):
+    with pytest.raises(Refusal, match=r"not signed; trusted: \S+"):
         verify(DATA, [], keys(usual_signer()), "data")
 
 
@@ -208,7 +208,7 @@ def test_what_the_base_has_revoked_is_revoked_whoever_trusts_it(
 
 
 def test_a_base_system_without_keys_is_refused() -> None:
-    with pytest.raises(Refusal, match="at least one trusted key"):
+    with pytest.raises(Refusal, match="no fingerprint of a trusted key is there"):
         Keys.of_tree(Tree())
 
 
