@@ -27,6 +27,7 @@ from image.kernel.lint import lint
 from image.layout import Layout, lay_out
 from image.minimum_versions import Installed
 from image.overlay import Overlay
+from image.packages import install
 from image.packages.contents import unpack_all
 from image.packages.repository import VerifiedPackage
 from image.packages.reviewed import NOTHING, Reviewed
@@ -133,7 +134,8 @@ def build(
 class Assembled:
     """The tree of a slot, and the modification time of its new files in seconds since 1970.
     `frozen_with` are the packages that the wizard was made of. The files that the tree is written
-    from may turn out to be damaged: `check_contents` then raises the Refusal."""
+    from may turn out to be damaged: `check_contents` then raises the Refusal. `left_out` are
+    services of packages that no overlay lists: package and name of each."""
 
     tree: Tree
     time: int
@@ -143,6 +145,7 @@ class Assembled:
     wizard: Frozen | None
     frozen_with: tuple[VerifiedPackage, ...]
     check_contents: Callable[[], object]
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @contextmanager
@@ -166,8 +169,9 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
                 check_sets()
                 check_packages()
 
+            absent = install.left_out(packages, tree, install.detours(inputs.overlays))
             yield Assembled(
-                tree, time, facts, software, obtained, wizard, frozen_with, check_contents
+                tree, time, facts, software, obtained, wizard, frozen_with, check_contents, absent
             )
 
 
@@ -377,6 +381,9 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
         "missing_packages": [
             {"names": one.names, "overlay": one.overlay, "reason": one.reason}
             for one in made.obtained.missing
+        ],
+        "services_left_out": [
+            {"package": package, "service": service} for package, service in made.left_out
         ],
         "wizard": made.wizard
         and {

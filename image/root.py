@@ -14,8 +14,9 @@ from image.layout import SLOT_MIB, too_large
 from image.overlay import Overlay
 from image.packages import registration
 from image.packages.contents import Contents
-from image.packages.install import copy_samples, detours, install
-from image.packages.reviewed import NOTHING, Reviewed, add_accounts, review
+from image.packages.install import copy_samples, detours, install, make_homes
+from image.packages.review import add_accounts, review
+from image.packages.reviewed import NOTHING, Reviewed
 from image.populate import incomplete, plant, read_accounts
 from image.release_stamp import UNRELEASED, Release
 from image.store import Unpacked
@@ -75,17 +76,17 @@ def finish(
     """`tree`, which has the base system, with all else in it."""
     reviewed = additions.reviewed
     manifests = [one.manifest for one in additions.packages]
-    scripts = review(reviewed, additions.packages)
-    accounts = add_accounts(reviewed, manifests, accounts)
+    outcome = review(reviewed, additions.packages)
+    accounts = add_accounts(reviewed, manifests, accounts, outcome)
     ways = detours(overlays)
     texts = {text: tree.get(text) for text in DATABASES}
     packaged = install(tree, additions.packages, reviewed, accounts, ways, time)
     if additions.wizard:
         frozen.plant(tree, additions.wizard, time)
     overlay.apply(overlays, tree, accounts, time, packaged)
-    if samples := [sample for script in scripts for sample in script.samples]:
-        copy_samples(tree, samples, ways, overlay.rendered(overlays))
-    services.leave_out(tree, overlays)
+    make_homes(tree, outcome.homes, accounts, ways, time)
+    copy_samples(tree, outcome.samples, ways, overlay.rendered(overlays))
+    services.leave_out(tree, overlays, packaged)
     services.check(tree, overlays)
     register(tree, additions.packages, overlays, time)
     release_stamp.plant(tree, additions.release, time)

@@ -1,13 +1,13 @@
 """Scripts of rc(8): the image has those that an overlay lists in `services`, and each is on or off
 as the list says.
 
-A script of the base in no list is left out, so it cannot run, and costs no time at a start. One
-that an overlay or a package brings has to be listed. Sources: rc.subr(8) for `rcvar` and
+A script of the base or of a package that no overlay lists is left out, so it cannot run, and costs
+no time at a start. One that an overlay brings has to be listed. Sources: rc.subr(8) for `rcvar` and
 `checkyesno`, rc.conf(5) for where its value comes from.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from firstboot.core.refusal import Refusal
@@ -51,11 +51,14 @@ def listed(overlays: Iterable[Overlay]) -> dict[str, Listed]:
     return found
 
 
-def leave_out(tree: Tree, overlays: Iterable[Overlay]) -> None:
-    """Remove the scripts of the base that no overlay lists. Raises Refusal."""
+def leave_out(tree: Tree, overlays: Iterable[Overlay], packaged: Container[str] = ()) -> None:
+    """Remove the scripts of the base, and of packages, that no overlay lists.
+
+    `packaged` has the paths that packages brought. Raises Refusal.
+    """
     wanted = listed(overlays)
-    for path in _scripts(tree, (BASE,)):
-        if path.rpartition("/")[2] not in wanted:
+    for path in _scripts(tree, FOLDERS):
+        if (parent(path) == BASE or path in packaged) and path.rpartition("/")[2] not in wanted:
             del tree[path]
 
 

@@ -14,9 +14,14 @@ from image.accounts import Accounts
 from image.archive import Member
 from image.overlay import Overlay
 from image.packages.contents import Contents
-from image.packages.reviewed import Reviewed, Sample, check_set_id
+from image.packages.review import Sample
+from image.packages.reviewed import Reviewed, check_set_id
+from image.packages.scripts.effects import MakeHome
 from image.populate import entry_of
 from image.tree import Entry, Kind, Tree, directory, parent, parents
+
+RC = "usr/local/etc/rc.d"
+"""Where packages have their scripts of rc(8)."""
 
 
 def detours(overlays: Iterable[Overlay]) -> dict[str, str]:
@@ -66,19 +71,50 @@ def install(
 def copy_samples(
     tree: Tree, samples: Iterable[Sample], ways: Mapping[str, str], rendered: Iterable[str]
 ) -> None:
-    """Copy each of `samples` to its name without `.sample`, unless the tree has that file, or it
-    is one of those that are `rendered` on the box. Raises Refusal if a sample is missing."""
+    """Copy each of `samples`, unless the tree has the copy, or it is one of the files that are
+    `rendered` on the box. Raises Refusal if a sample is missing."""
     later = set(rendered)
     for sample in samples:
-        source, copy = place(sample, ways), place(sample.copy, ways)
+        source, copy = place(sample.source, ways), place(sample.copy, ways)
         if source not in tree or tree[source].kind is not Kind.FILE:
             raise Refusal(
-                f"/{sample}",
+                f"/{sample.source}",
                 "the package whose script copies this sample does not have it",
                 "Correct 'samples' of the reviewed script",
             )
         if copy not in tree and copy not in later:
             tree[copy] = replace(tree[source], flags=0)
+
+
+def left_out(
+    packages: Iterable[Contents], tree: Tree, ways: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """The scripts of rc(8) that packages have and `tree` has not: package and name of each."""
+    return tuple(
+        (contents.name, member.path.removeprefix(f"{RC}/"))
+        for contents in packages
+        for member in contents.members
+        if parent(member.path) == RC and place(member.path, ways) not in tree
+    )
+
+
+def make_homes(
+    tree: Tree,
+    homes: Iterable[MakeHome],
+    accounts: Accounts,
+    ways: Mapping[str, str],
+    time: int,
+) -> None:
+    """Make the homes of users that neither a package nor an overlay brings."""
+    for home in homes:
+        path = place(home.path.strip("/"), ways)
+        if path in tree:
+            continue
+        for above in parents(path):
+            if above not in tree:
+                tree[above] = directory(mtime=time)
+        uid, gid = accounts.uid(home.owner), accounts.gid(home.group)
+        tree[path] = directory(uid=uid, gid=gid, mtime=time)
 
 
 @dataclass(frozen=True)

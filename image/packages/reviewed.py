@@ -1,15 +1,12 @@
-"""What somebody has read before packages may have it: ``overlays/packages.yaml``.
+"""What somebody has reviewed of packages: ``overlays/packages.yaml``.
 
-No script of a package ever runs, neither here nor on the box. Each is listed, by its hash, with
-what it does and what the build or an overlay does instead. Users, groups and programs that change
-their user are listed too: numbers of users are the same in every image, and no package brings
-powers of its own.
+No script of a package ever runs, neither here nor on the box. Most are understood by what they do
+(see `image.packages.scripts`). The others are listed by their hash, with what they do and what the
+build or an overlay does instead. The list also fixes the numbers of users and groups, and names
+the programs that may run as their owner or group.
 """
 
-import hashlib
 import re
-import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -18,16 +15,13 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
-from image.accounts import LARGEST_ID, LOCKED, Accounts, Group, User
-from image.packages.contents import Contents
-from image.packages.manifest import Manifest
+from image.accounts import LARGEST_ID
 
 SET_ID = 0o6000
 """The mode bits with which a program runs as its owner or group."""
 
 
-TRIGGER = re.compile(r"usr/(?:local/)?share/pkg/triggers/([^/]+\.ucl)")
-"""Where packages have what pkg is to run after it installed any package (pkg-triggers(8))."""
+NOLOGIN = "/usr/sbin/nologin"
 
 
 class Id(int):
@@ -73,16 +67,17 @@ class ReviewedUser:
     group: str
     gecos: Words
     home: Words = Words("/nonexistent")  # noqa: RUF009
-    shell: Words = Words("/usr/sbin/nologin")  # noqa: RUF009
+    shell: Words = Words(NOLOGIN)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
 class ReviewedScript:
-    """A script that was read. `script` is its phase and language, ``post-install.sh``, or the
-    name of a trigger, ``gschemas.ucl``.
+    """A script that somebody has read; the review holds for every package with the same text.
 
-    `sha256` is that of its text as pkg would run it. `samples` are the files that it copies to
-    their names without `.sample`, which the build does too, unless an overlay has that file.
+    `package` and `script` say where it was read: `script` is its phase and language,
+    ``post-install.sh``, or the name of a trigger, ``gschemas.ucl``. `sha256` is that of its text as
+    pkg would run it. `samples` are the files that it copies to their names without `.sample`, which
+    the build does too, unless an overlay has that file.
     """
 
     package: str
@@ -116,24 +111,6 @@ class Reviewed:
 NOTHING = Document("packages.yaml", Reviewed(), {})
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A script of a package, `name` as in `ReviewedScript`."""
-
-    package: str
-    name: str
-    text: str
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.text.encode("utf-8", "surrogateescape")).hexdigest()
-
-    def __str__(self) -> str:
-        """For a terminal: whole, and nothing in it acts."""
-        lines = (_shown(line) for line in self.text.split("\n"))
-        return "".join(f"    {line}\n" for line in lines)
-
-
 def load(path: Path) -> Document[Reviewed]:
     """Read the file at `path`. Raises Refusal."""
     reviewed = document.load(path, Reviewed)
@@ -145,51 +122,6 @@ def load(path: Path) -> Document[Reviewed]:
                 "Add the group with the number that the ports tree gives it",
             )
     return reviewed
-
-
-def scripts(contents: Contents) -> Iterator[Script]:
-    """All scripts of a package, in the order in which pkg would run them: its triggers, which are
-    files that pkg finds when it has installed all packages, last."""
-    manifest = contents.manifest
-    name = manifest.package.name
-    for phase, text in manifest.scripts.items():
-        yield Script(name, f"{phase}.sh", text)
-    for phase, texts in manifest.lua_scripts.items():
-        for text in texts:
-            yield Script(name, f"{phase}.lua", text)
-    for file in manifest.files:
-        if trigger := TRIGGER.fullmatch(file.path):
-            yield Script(
-                name, trigger[1], contents.read(file.path).decode(errors="surrogateescape")
-            )
-
-
-def review(
-    reviewed: Document[Reviewed], packages: Iterable[Contents]
-) -> tuple[ReviewedScript, ...]:
-    """What was said of each script of the packages. Raises Refusal if one was not reviewed, and
-    then all of those are printed on standard error."""
-    known = {(one.package, one.script, one.sha256): one for one in reviewed.value.scripts}
-    found, unread = [], []
-    for contents in packages:
-        for script in scripts(contents):
-            said = known.get((script.package, script.name, script.sha256))
-            if said is None:
-                unread.append((contents.name, script))
-            else:
-                found.append(said)
-    for package, script in unread:
-        print(f"{package}: {script.name}, SHA-256 {script.sha256}:\n{script}", file=sys.stderr)
-    if unread:
-        package, script = unread[0]
-        more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-        raise Refusal(
-            f"{package}: {script.name}",
-            expected=f"a script that is listed in {reviewed.name}",
-            found=f"one with the SHA-256 {script.sha256}, printed above{more}",
-            remedy="read it, do what it does in an overlay, and list it",
-        )
-    return tuple(found)
 
 
 def check_set_id(
@@ -205,65 +137,3 @@ def check_set_id(
             f"{reviewed.name} does not list it",
             "List it under 'setuid' with the reason, or do without the package",
         )
-
-
-def add_accounts(
-    reviewed: Document[Reviewed], manifests: Iterable[Manifest], accounts: Accounts
-) -> Accounts:
-    """`accounts` with the users and groups of the packages, locked. Those that base has stay as
-    they are. Raises Refusal for one that was not reviewed, and for a number that is taken."""
-    for manifest in manifests:
-        package = manifest.package
-        users = [name for name in package.users if name not in accounts.users]
-        for name in users:
-            if name not in reviewed.value.users:
-                raise _unknown(reviewed, package.full_name, "user", name)
-        primary = [reviewed.value.users[name].group for name in users]
-        for name in dict.fromkeys((*package.groups, *primary)):
-            if name not in accounts.groups:
-                accounts = _add_group(reviewed, package.full_name, name, accounts)
-        for name in users:
-            accounts = _add_user(reviewed, name, accounts)
-    return accounts
-
-
-def _add_group(
-    reviewed: Document[Reviewed], package: str, name: str, accounts: Accounts
-) -> Accounts:
-    if name not in reviewed.value.groups:
-        raise _unknown(reviewed, package, "group", name)
-    try:
-        return accounts.with_group(Group(name, LOCKED, reviewed.value.groups[name], ()))
-    except ValueError as error:
-        raise _taken(reviewed.where("groups", name), error) from None
-
-
-def _add_user(reviewed: Document[Reviewed], name: str, accounts: Accounts) -> Accounts:
-    said = reviewed.value.users[name]
-    gid = accounts.gid(said.group)
-    user = User(name, LOCKED, said.uid, gid, "", 0, 0, said.gecos, said.home, said.shell)
-    try:
-        return accounts.with_user(user)
-    except ValueError as error:
-        raise _taken(reviewed.where("users", name), error) from None
-
-
-def _unknown(reviewed: Document[Reviewed], package: str, what: str, name: str) -> Refusal:
-    return Refusal(
-        package,
-        f"the {what} '{name}' is neither in the base nor in {reviewed.name}",
-        "List it with the number that the ports tree gives it",
-    )
-
-
-def _taken(where: str, error: ValueError) -> Refusal:
-    return Refusal(where, str(error), "Take the numbers that the ports tree assigns")
-
-
-def _shown(line: str) -> str:
-    return "".join(
-        char
-        if char.isprintable()
-        else "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))
-        for char in line.expandtabs()
-    )

@@ -12,7 +12,8 @@ from image import overlay
 from image.accounts import Accounts
 from image.packages.contents import Contents, unpack
 from image.packages.install import copy_samples, detours, install, place
-from image.packages.reviewed import Reviewed, Sample, SetId
+from image.packages.review import Sample
+from image.packages.reviewed import Reviewed, SetId
 from image.tree import Kind, Tree, directory, file, symlink
 from tests import sets
 from tests.command import ROOT
@@ -191,7 +192,7 @@ class TestSamples:
         "tool",
         items={"/usr/local/etc/tool.conf.sample": Item(b"x = 1", 0o640, "daemon", flags="uchg")},
     )
-    SAMPLE = Sample("usr/local/etc/tool.conf.sample")
+    SAMPLE = Sample("usr/local/etc/tool.conf.sample", "usr/local/etc/tool.conf")
 
     def test_they_are_copied_with_their_owners_and_modes(self, tmp_path: Path) -> None:
         tree, _ = installed(tmp_path, self.MADE)

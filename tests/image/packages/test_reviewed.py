@@ -1,6 +1,7 @@
 """What nobody has read stops the build."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,27 @@ from image.accounts import Accounts
 from image.packages import reviewed
 from image.packages.contents import unpack
 from image.packages.manifest import Manifest, parse_manifest
-from image.packages.reviewed import Reviewed, Script, add_accounts, check_set_id, review
+from image.packages.review import NOTHING_DONE, Sample, add_accounts, review
+from image.packages.reviewed import Reviewed, check_set_id
+from image.packages.scripts.script import Script
 from tests import sets
 from tests.command import ROOT
 from tests.image.packages.fixtures import FIXTURE_NAMES, FIXTURES, needs_fixtures
 from tests.image.packages.given import fixture, unpacked
 from tests.image.packages.repository import Item, Made, compact
+from tests.image.packages.scripts.framework import (
+    PORTS,
+    Account,
+    Port,
+    Time,
+    escaped,
+    package,
+    users_and_groups,
+)
 
 BASE = Accounts.parse(sets.MASTER_PASSWD, sets.GROUP)
 SHELL = "#!/bin/sh\nrm -rf /\n"
+SAMPLE = Sample("usr/local/etc/tool.conf.sample", "usr/local/etc/tool.conf")
 LUA = "os.remove('/etc')"
 
 PACKAGES = f"""\
@@ -59,19 +72,32 @@ class TestScripts:
     def test_those_that_were_read_pass(self, tmp_path: Path) -> None:
         facts = {"scripts": {"post-install": SHELL}, "lua_scripts": {"pre-install": [LUA]}}
         found = review(parse(tmp_path), [unpacked(tmp_path, Made("tool", full=facts))])
-        assert [said.reviewed for said in found] == ["Removes everything.", "Removes a part."]
-        assert [str(sample.copy) for said in found for sample in said.samples] == [
-            "usr/local/etc/tool.conf"
-        ]
+        assert found.samples == (
+            Sample("usr/local/etc/tool.conf.sample", "usr/local/etc/tool.conf"),
+        )
+
+    @pytest.mark.parametrize("name", ["tool", "other"])
+    @pytest.mark.parametrize("phase", ["pre-install", "install", "post-install"])
+    def test_a_review_holds_for_every_package_with_the_same_text(
+        self, tmp_path: Path, name: str, phase: str
+    ) -> None:
+        made = Made(name, full={"scripts": {phase: SHELL}})
+        assert review(parse(tmp_path), [unpacked(tmp_path, made)]) == NOTHING_DONE
+
+    @pytest.mark.parametrize("phase", ["pre-deinstall", "deinstall", "post-deinstall"])
+    def test_what_runs_when_a_package_is_removed_needs_no_review(
+        self, tmp_path: Path, phase: str
+    ) -> None:
+        facts = {"scripts": {phase: "rm -rf /"}, "lua_scripts": {phase: ["os.remove('/')"]}}
+        made = Made("tool", full=facts)
+        assert review(reviewed.NOTHING, [unpacked(tmp_path, made)]) == NOTHING_DONE
 
     @pytest.mark.parametrize(
         ("facts", "name"),
         [
             ({"scripts": {"post-install": SHELL + "\n"}}, "post-install.sh"),
-            ({"scripts": {"pre-install": SHELL}}, "pre-install.sh"),
-            ({"scripts": {"post-deinstall": "exit"}}, "post-deinstall.sh"),
-            ({"lua_scripts": {"pre-install": [LUA, SHELL]}}, "pre-install.lua"),
-            ({"lua_scripts": {"post-install": [SHELL]}}, "post-install.lua"),
+            ({"lua_scripts": {"pre-install": [LUA, SHELL + LUA]}}, "pre-install.lua"),
+            ({"lua_scripts": {"post-install": ["x()"]}}, "post-install.lua"),
         ],
     )
     def test_any_other_stops_the_build_and_is_printed(
@@ -81,38 +107,135 @@ class TestScripts:
         facts: dict[str, object],
         name: str,
     ) -> None:
-        with pytest.raises(Refusal, match=rf"tool-1\.0: {name}: expected a script that is listed"):
+        with pytest.raises(
+            Refusal, match=rf"packages.yaml: 1 package scripts that nobody .*: tool-1\.0: {name}\."
+        ):
             review(parse(tmp_path), [unpacked(tmp_path, Made("tool", full=facts))])
-        assert f"tool-1.0: {name}, SHA-256 " in capsys.readouterr().err
-
-    def test_that_of_another_package_does_not_count(self, tmp_path: Path) -> None:
-        other = Made("other", full={"scripts": {"post-install": SHELL}})
-        with pytest.raises(Refusal, match=r"other-1\.0: post-install\.sh"):
-            review(parse(tmp_path), [unpacked(tmp_path, other)])
+        assert f"tool-1.0: {name} " in capsys.readouterr().err
 
     @pytest.mark.parametrize("folder", ["/usr/local/share/pkg/triggers", "/usr/share/pkg/triggers"])
     def test_a_trigger_is_a_script(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
     ) -> None:
         items = {f"{folder}/tool.ucl": Item(b"exec: {script: x}"), f"{folder}/a": Item(b"")}
-        with pytest.raises(Refusal, match=r"tool-1\.0: tool\.ucl: expected a script"):
+        with pytest.raises(Refusal, match=r"tool-1\.0: tool\.ucl\."):
             review(parse(tmp_path), [unpacked(tmp_path, Made("tool", items=items))])
         assert "    exec: {script: x}\n" in capsys.readouterr().err
 
-    def test_all_that_were_not_read_are_printed(
+    def test_all_that_were_not_read_are_printed_once_with_entries_to_paste(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        facts = {"scripts": {"install": "echo%09a", "deinstall": "echo b%1b[2J%ff"}}
-        one = unpacked(tmp_path, Made("tool", full=facts))
-        with pytest.raises(Refusal, match=r"printed above \(and 1 more\)"):
-            review(parse(tmp_path), [one])
+        same = {"scripts": {"install": "run%09a", "post-install": "run b%1b[2J%ff"}}
+        packages = [unpacked(tmp_path, Made(name, full=same)) for name in ("tool", "other")]
+        with pytest.raises(Refusal) as refused:
+            review(parse(tmp_path), packages)
+        for name in ("tool", "other"):
+            assert f"{name}-1.0: install.sh; {name}-1.0: post-install.sh" in str(refused.value)
         told = capsys.readouterr().err
-        assert "    echo    a\n" in told
-        assert "    echo b\\x1b[2J\\xff\n" in told
+        assert told.count("    run     a\n") == 1
+        assert "tool-1.0: install.sh (also in other-1.0) runs" in told
+        assert "    run b\\x1b[2J\\xff\n" in told
+        entries = told.partition("Entries for 'scripts'")[2].partition("\n")[2]
+        listed = parse(
+            tmp_path,
+            "scripts:\n"
+            + entries.replace("reviewed:", "reviewed: x").replace("instead:", "instead: y"),
+        )
+        assert review(listed, packages) == NOTHING_DONE
 
     @given(st.text())
     def test_nothing_in_a_printed_script_acts_on_a_terminal(self, text: str) -> None:
         assert all(char.isprintable() or char == "\n" for char in str(Script("a", "b", text)))
+
+
+class TestEffects:
+    """Scripts that are understood are held against the manifest and the reviewed list."""
+
+    @pytest.mark.parametrize("port", PORTS, ids=lambda port: port.name)
+    @pytest.mark.parametrize("time", Time, ids=lambda time: time.name)
+    def test_packages_as_the_framework_makes_them_need_no_review(
+        self, tmp_path: Path, port: Port, time: Time
+    ) -> None:
+        listed = reviewed.load(ROOT / "overlays" / "packages.yaml")
+        contents = unpacked(tmp_path, package(port, time))
+        found = review(replace(listed, value=replace(listed.value, scripts=())), [contents])
+        assert [one.source for one in found.samples] == [
+            f"usr/local/{path}" for path in port.samples
+        ]
+        accounts = add_accounts(listed, [contents.manifest], BASE, found)
+        for one in port.accounts:
+            user, group = accounts.users[one.name], accounts.groups[one.name]
+            assert (user.uid, group.gid, user.password) == (one.number, one.number, "*")
+            assert user.shell == "/usr/sbin/nologin"
+
+    @pytest.mark.parametrize(
+        ("account", "named", "message"),
+        [
+            (Account("_more", 600, ""), [], "adds the group '_more', which the manifest does not"),
+            (Account("_more", 600, ""), ["_more"], ""),
+            (
+                Account("_more", 49, ""),
+                ["_more"],
+                "the number 49; the ports tree assigns 50 to",
+            ),
+            (Account("_more", 1000, ""), ["_more"], "the number 1000; the ports tree"),
+            (Account("_tool", 901, ""), ["_tool"], "the number 901; the reviewed one is 900"),
+        ],
+    )
+    def test_accounts_that_come_along(
+        self, tmp_path: Path, account: Account, named: list[str], message: str
+    ) -> None:
+        facts = {"users": named, "groups": named}
+        full = {"scripts": {"pre-install": escaped(users_and_groups([account], Time.NOW))}}
+        contents = unpacked(tmp_path, Made("tool", facts=facts, full=full))
+        if message:
+            with pytest.raises(Refusal, match=message):
+                review(parse(tmp_path), [contents])
+        else:
+            found = review(parse(tmp_path), [contents])
+            accounts = add_accounts(parse(tmp_path), [contents.manifest], BASE, found)
+            assert accounts.uid("_more") == accounts.gid("_more") == 600
+
+    def test_a_number_that_somebody_else_has_is_refused(self, tmp_path: Path) -> None:
+        account = Account("_more", 59, "")
+        full = {"scripts": {"pre-install": escaped(users_and_groups([account], Time.NOW))}}
+        facts = {"users": ["_more"], "groups": ["_more"]}
+        contents = unpacked(tmp_path, Made("tool", facts=facts, full=full))
+        found = review(parse(tmp_path), [contents])
+        with pytest.raises(Refusal, match="user '_more' cannot be added: the user unbound has"):
+            add_accounts(parse(tmp_path), [contents.manifest], BASE, found)
+
+    @pytest.mark.parametrize(
+        ("script", "message"),
+        [
+            (
+                "cp -p /etc/master.passwd /usr/local/x",
+                "copies /etc/master.passwd, which is no",
+            ),
+            ("cp -p /usr/local/a.sample /etc/rc", "copies a sample to /etc/rc, outside"),
+            ("cp -p /usr/local/a.sample /usr/local/../../etc/rc", "outside of /usr/local"),
+            ("install -d -g wheel -o root /var/x", "makes /var/x for 'root', no user of"),
+            ("pw groupmod wheel -m _tool", "makes the user '_tool' a member of the group 'wheel'"),
+        ],
+    )
+    def test_effects_that_are_not_allowed(self, tmp_path: Path, script: str, message: str) -> None:
+        items = {"/usr/local/a.sample": Item(b"")}
+        made = Made("tool", items=items, full={"scripts": {"post-install": script}})
+        with pytest.raises(Refusal, match=message):
+            review(parse(tmp_path), [unpacked(tmp_path, made)])
+
+    def test_all_findings_are_told_at_once(self, tmp_path: Path) -> None:
+        scripts = {
+            "pre-install": "cp -p /etc/a /usr/local/a\npw groupadd other -g 5",
+            "post-install": "something unknown",
+        }
+        made = Made("tool", full={"scripts": scripts})
+        with pytest.raises(Refusal) as refused:
+            review(parse(tmp_path), [unpacked(tmp_path, made)])
+        told = str(refused.value)
+        assert "copies /etc/a" in told
+        assert "the group 'other'" in told
+        assert "post-install.sh" in told
 
 
 class TestAccounts:
@@ -135,14 +258,8 @@ class TestAccounts:
     @pytest.mark.parametrize(
         ("facts", "message"),
         [
-            (
-                {"users": ["_other"]},
-                r"tool-1.0: the user '_other' is neither in the base nor in \S+",
-            ),
-            (
-                {"groups": ["_other"]},
-                r"tool-1.0: the group '_other' is neither in the base nor in \S+",
-            ),
+            ({"users": ["_other"]}, "tool-1.0: the user '_other' has no number"),
+            ({"groups": ["_other"]}, "tool-1.0: the group '_other' has no number"),
         ],
     )
     def test_unknown_ones_are_refused(
@@ -157,12 +274,12 @@ class TestAccounts:
             (
                 "uid: 900",
                 "uid: 59",
-                "packages.yaml:3: the user unbound has that name or number: 59",
+                "the user '_tool' cannot be added: the user unbound has that name or number .59.",
             ),
             (
                 "_tool: 900",
                 "_tool: 5",
-                "packages.yaml:1: the group operator has that name or number: 5",
+                "the group '_tool' cannot be added: the group operator has that name or number .5.",
             ),
         ],
     )
@@ -222,11 +339,11 @@ def test_the_project_s_own_file_is_well_formed() -> None:
 def test_the_shared_packages_were_read(tmp_path: Path, name: str) -> None:
     read = reviewed.load(ROOT / "overlays" / "packages.yaml")
     contents = unpack(fixture(FIXTURES / "All" / f"{name}.pkg"), tmp_path)
-    review(read, [contents])
-    accounts = add_accounts(read, [contents.manifest], BASE)
+    found = review(read, [contents])
+    accounts = add_accounts(read, [contents.manifest], BASE, found)
     users = contents.manifest.package.users
     assert [accounts.users[user].password for user in users] == ["*"] * len(users)
 
 
 def test_a_made_package_has_no_scripts(tmp_path: Path) -> None:
-    assert review(reviewed.NOTHING, [unpacked(tmp_path, Made("tool"))]) == ()
+    assert review(reviewed.NOTHING, [unpacked(tmp_path, Made("tool"))]) == NOTHING_DONE

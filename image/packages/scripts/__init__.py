@@ -1,0 +1,1 @@
+"""What the scripts of packages do, found by reading them; none of them ever runs."""
