@@ -29,7 +29,7 @@ QUESTION = 300.0
 APPLIED = 1200.0
 """Seconds until the whole network and all daemons are up."""
 
-COMMAND = 240.0
+COMMAND = 480.0
 
 UP = "The transit and exchange ports are up."
 

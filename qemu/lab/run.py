@@ -101,7 +101,8 @@ def attempt(check: Probe, lab: Lab) -> Verdict:
 
 
 def _failed(name: str, failure: Exception) -> Verdict:
-    return Verdict(name, False, str(failure).strip().splitlines()[0])
+    first = str(failure).strip().splitlines()[0]
+    return Verdict(name, False, first.removesuffix("; the last lines were"))
 
 
 def origin(image: Path, system: System, began: datetime) -> Origin:
@@ -133,7 +134,7 @@ def parties(lab: Lab) -> str:
     """What a person is told before the console is theirs: how to leave it, and commands to paste
     into another terminal that reach everybody in the simulated Internet."""
     names = sorted(lab.internet.parties)
-    router = next(name for name in names if name in lab.internet.routers)
+    router = lab.internet.topology.peers[0].name
     birdc = ("birdc", "-s", f"/run/bird.{router}", "show", "protocols")
     lines = [
         "Now comes the appliance's console, where root is logged in. Ctrl-] ends the lab.",
