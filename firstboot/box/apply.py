@@ -1,8 +1,7 @@
-"""A site becomes what the box does: rendered, judged, kept, switched to, brought up.
+"""Makes a site what the box runs: render, check, keep, switch to, and bring up.
 
-Until it is switched to, the box runs as before and nothing of it has changed. A service that does
-not come up stops it there: the ports towards strangers are down or go down, and the earlier
-generation is a `exitisp rollback` away.
+Until the switch, nothing on the box changes. If a service does not come up after it, the transit
+and exchange ports go down, and `exitisp rollback` leads back to the earlier generation.
 """
 
 import time
@@ -29,15 +28,15 @@ from firstboot.site.verify.verify import verified
 from firstboot.site.writer import compose
 
 READY = 300.0
-"""Seconds that a service has to answer, once it was started."""
+"""Seconds that a service may take to answer after its start."""
 
 PAUSE = 1.0
-"""Seconds between two looks at one that does not answer yet."""
+"""Seconds between two looks at a service that does not answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of it: the generation, and whether the box has to be restarted to run it."""
+    """A generation that was switched to, and whether it takes a restart of the box to run it."""
 
     generation: Generation
     restart: bool
@@ -46,10 +45,10 @@ class Applied:
 def apply_site(
     site: Document[Site], machine: Machine, say: Say, *, data: bytes | None = None
 ) -> Applied:
-    """Make `site` what this box runs, now and after every boot. `data` is the file it was read
-    from, kept as it is; without it, one is composed.
+    """Make `site` what this box runs, now and after every boot.
 
-    Raises Refusal. If that is because of the site, nothing has changed.
+    `data` is the site file that `site` was read from, and is kept as it is. Without it, one is
+    written from `site`. Raises Refusal; if the site is the reason, nothing has changed.
     """
     with machine.alone():
         generation = prepare(site, machine, say, data=data)
@@ -59,8 +58,10 @@ def apply_site(
 def prepare(
     site: Document[Site], machine: Machine, say: Say, *, data: bytes | None = None
 ) -> Generation:
-    """A new generation of `site`, judged and complete, that nothing leads to yet. Raises
-    Refusal."""
+    """Write a new generation of `site` that every check has passed, without switching to it.
+
+    Raises Refusal.
+    """
     check_devices(site, machine)
     box = machine.box()
     files = verified(site.value, box, render(site.value, box, overlays()), say)
@@ -85,7 +86,7 @@ def check_devices(site: Document[Site], machine: Machine) -> None:
 
 
 def take_on(generation: Generation, machine: Machine, say: Say) -> Applied:
-    """Switch to `generation` and bring up what it changes. Raises Refusal."""
+    """Switch to `generation`, and have the services take on what it changes. Raises Refusal."""
     old = machine.running()
     before = old.read() if old is not None and old.sound else None
     after = generation.read()
@@ -109,21 +110,19 @@ def take_on(generation: Generation, machine: Machine, say: Say) -> Applied:
 
 
 def gate(machine: Machine, say: Say) -> None:
-    """Raise the ports if the preflight lets them. Raises Refusal if not; they are down then."""
+    """Raise the transit and exchange ports if the preflight passes.
+
+    Raises Refusal if it does not; the ports are down then.
+    """
     site = site_of_running(machine)
     raise_ports(site.value, machine, say)
 
 
 def site_of_running(machine: Machine) -> Document[Site]:
-    """The site that this box runs. Raises Refusal if there is none."""
+    """The site that this box runs. Raises Refusal if the box is not configured."""
     running = machine.running()
     if running is None:
-        raise Refusal(
-            "this box",
-            expected="a configuration",
-            found="none",
-            remedy="answer the questions of exitisp setup",
-        )
+        raise Refusal("this box", "it is not configured", "Answer the questions of exitisp setup")
     return whole(examine_text(site_of(running), f"{running.folder}/site.yaml"))
 
 
@@ -131,12 +130,8 @@ def whole(examined: Examined) -> Document[Site]:
     """The site, whatever its findings are. Raises Refusal if it has not the form of one."""
     if examined.site is None:
         first = examined.findings[0]
-        raise Refusal(
-            f"{examined.name}:{first.line}",
-            expected="a site file",
-            found=first.reason,
-            remedy=first.remedy,
-        )
+        remedy = f"{first.remedy[:1].upper()}{first.remedy[1:]}"
+        raise Refusal(f"{examined.name}:{first.line}", first.reason, remedy)
     return examined.site
 
 
@@ -155,8 +150,7 @@ def _lay(
 
 
 def _needs_restart(before: Content, after: Content) -> bool:
-    """Whether something changes that a running box cannot take on: its ports and scopes, and with
-    them routes and addresses other than those of the plan."""
+    """Whether ports or scopes change. Their routes and addresses cannot change while a box runs."""
     old, new = _site(before), _site(after)
     return old is None or new is None or (old.ports, old.scopes) != (new.ports, new.scopes)
 
@@ -172,8 +166,11 @@ def _addresses(content: Content) -> tuple[Address, ...]:
 
 
 def _add_addresses(machine: Machine, before: Content, after: Content) -> None:
-    """Those that nobody has any more stay until the next boot: OpenBGPD ends on FreeBSD when an
-    IPv6 address is removed (openbgpd-portable issue 108)."""
+    """Give the box the addresses that are new in its plan.
+
+    Addresses that the plan no longer has stay until the next boot: OpenBGPD exits on FreeBSD when
+    an IPv6 address is removed (openbgpd-portable issue 108).
+    """
     old = _addresses(before)
     for address in _addresses(after):
         if address not in old:
@@ -187,7 +184,10 @@ def _bring_up_all(machine: Machine, say: Say) -> None:
 
 
 def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Say) -> None:
-    """Every service takes on what changed of its own, and what was not `up` is started."""
+    """Have every service take on its changed files, and start those that were not `up`.
+
+    A service is stopped only if its files changed and the site no longer runs it.
+    """
     for service in machine.system.services:
         touched = service.rereads(changed) or service.restarts(changed)
         if not (touched or service.ready):
@@ -205,7 +205,7 @@ def _bring_up_changed(machine: Machine, changed: set[str], up: set[str], say: Sa
 
 
 def _start(machine: Machine, service: Service, say: Say) -> None:
-    """Start it anew if it runs: the log does before a box is configured."""
+    """Start a service. If it runs, stop it first: the log runs before a box is configured."""
     say(f"Starting: {service.label}.")
     if service.ready and _is_up(machine, service):
         machine.run(*service.stop)
@@ -241,13 +241,12 @@ def _await(machine: Machine, service: Service) -> None:
 
 
 def _down(machine: Machine, service: Service, text: str) -> Refusal:
-    """What is said of a service that does not come up. The ports are lowered first."""
+    """Lower the ports, and return the refusal for a service that does not come up."""
     lower(machine)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return Refusal(
-        f"service {service.name}",
-        expected=f"a running {service.label}",
-        found=" / ".join(lines[-3:]) or "no answer",
-        remedy="the ports stay down; look at exitisp status and /var/log/messages, correct it with "
-        "exitisp reconfigure, or go back with exitisp rollback",
+        f"service {service.name} ({service.label})",
+        f"it does not come up: {' / '.join(lines[-3:]) or 'no answer'}",
+        "The transit and exchange ports stay down. Look at exitisp status and /var/log/messages, "
+        "then correct the site with exitisp reconfigure or go back with exitisp rollback",
     )

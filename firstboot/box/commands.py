@@ -1,5 +1,4 @@
-"""What an administrator asks a configured box: show, diff, status, rollback, and what a boot after
-an upgrade does."""
+"""The commands of a configured box: show, diff, rollback, apply, status, and boot for rc(8)."""
 
 from pathlib import Path
 
@@ -20,14 +19,14 @@ from firstboot.site.writer import compose
 
 
 def show(machine: Machine, say: Say) -> None:
-    """Print the site that the box runs, its secrets masked. Raises Refusal if it runs none."""
+    """Print the site that the box runs, with its secrets masked. Raises Refusal."""
     site = site_of_running(machine).value
     say(masked(compose(site), site).rstrip("\n"))
 
 
 def diff(other: str, machine: Machine, say: Say) -> None:
-    """Print what differs between what the box runs and `other`: a generation's number, a site file,
-    or "" for the generation before. Raises Refusal."""
+    """Print the differences between what the box runs and `other`: the number of a generation, the
+    path of a site file, or "" for the generation before. Raises Refusal."""
     running = _running(machine)
     now = running.read()
     site = site_of_running(machine).value
@@ -44,8 +43,10 @@ def diff(other: str, machine: Machine, say: Say) -> None:
 
 
 def rollback(number: int | None, machine: Machine, say: Say) -> Applied:
-    """Run generation `number`, or the one before the running one. What another image rendered is
-    rendered anew. Raises Refusal."""
+    """Run generation `number`, or without one the generation before the running one.
+
+    A generation that another image rendered is rendered anew. Raises Refusal.
+    """
     with machine.alone():
         running = _running(machine)
         found = machine.generations.find(number) if number else _before(machine, running)
@@ -66,16 +67,15 @@ def apply_file(path: Path, machine: Machine, say: Say) -> Applied:
 
 
 def renew(machine: Machine, say: Say) -> None:
-    """At boot: render the site anew with this image and for this machine, as a new generation that
-    is then the current one. Raises Refusal, and then the old one is."""
+    """Render the site of the current generation anew, with this image and for this machine, and
+    make that the current generation. Raises Refusal; the old one is current then."""
     with machine.alone():
         found = machine.generations.chosen()
         if found is None:
             raise Refusal(
                 "/cfg/generations",
-                expected="a generation to render anew",
-                found="none that is not damaged",
-                remedy="answer the wizard",
+                "there is no generation that is not damaged",
+                "Answer the questions of exitisp setup",
             )
         data = site_of(found)
         site = whole(examine_text(data, f"generation {found.number}"))
@@ -85,7 +85,7 @@ def renew(machine: Machine, say: Say) -> None:
 
 
 def status(machine: Machine, say: Say) -> bool:
-    """Print how the box is; whether everything is as it has to be."""
+    """Print how the box is, and return whether everything is as it has to be."""
     if machine.system.notice:
         say(machine.system.notice)
     for lacking in machine.system.lacks:
@@ -119,7 +119,7 @@ def status(machine: Machine, say: Say) -> bool:
 
 
 def sound(examined: Examined, say: Say) -> Site:
-    """The site, after its findings are told. Raises Refusal if there are errors among them."""
+    """Print the findings and return the site. Raises Refusal if there are errors."""
     say(report(examined))
     if examined.site is None or examined.errors:
         raise refused(examined, "Correct them; nothing has changed")
@@ -146,9 +146,8 @@ def _before(machine: Machine, running: Generation) -> Generation:
     if before is None:
         raise Refusal(
             f"generation {running.number}",
-            expected="one before it",
-            found="none",
-            remedy="name a generation or a site file",
+            "there is no generation before it",
+            "Name a generation or a site file",
         )
     return before
 

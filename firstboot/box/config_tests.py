@@ -1,7 +1,7 @@
-"""Rendered files judged by the daemons' own checkers, before anything is replaced by them.
+"""Has the daemons check rendered files before anything is replaced by them.
 
-The files are laid below a folder of their own, in memory and for root alone. Where one names
-another, or a folder that the checker has to find, the name is that of the copy; line numbers stay.
+The daemons read copies in a folder of their own, which is in memory and for root alone. Where a
+file names another file or folder, the copy names the copy of that. Line numbers stay the same.
 """
 
 import re
@@ -21,19 +21,22 @@ from firstboot.site.render import Rendered
 from firstboot.site.services import Checker
 
 LONGEST = 300
-"""Characters of what a checker says that a message repeats."""
+"""Characters of a checker's output that a message repeats."""
 
 
 COPIES = {"/usr/local/etc": "etc/local"}
-"""Where the rendered path differs from the one that programs know: a symbolic link of the image."""
+"""Rendered paths of folders that programs know by another path, a symbolic link in the image."""
 
 
 def judge(
     site: Document[Site], files: Sequence[Rendered], machine: Machine, say: Callable[[str], None]
 ) -> None:
-    """Let every checker that is installed look at its files. Raises Refusal for the first that says
-    no, naming the line of the file and the answer that it came from."""
-    with tempfile.TemporaryDirectory(prefix="trial-") as name:
+    """Run every installed checker on its files.
+
+    Raises Refusal for the first file that one refuses, with the line of the file and the key of the
+    site that it came from.
+    """
+    with tempfile.TemporaryDirectory(prefix="check-") as name:
         folder = Path(name)
         _lay(files, folder)
         _host_key(machine, folder)
@@ -80,7 +83,7 @@ def _copied(place: str) -> str:
 
 
 def _host_key(machine: Machine, folder: Path) -> None:
-    """One that sshd can look at: the box makes its own when it starts sshd for the first time."""
+    """Make a host key for sshd's check: the box makes its own at the first start of sshd."""
     key = folder / "cfg/ssh/ssh_host_ed25519_key"
     key.parent.mkdir(parents=True, exist_ok=True)
     machine.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key))
@@ -92,17 +95,19 @@ def _refused(
     told = said.text.replace(str(folder), "").strip()
     line = _line(told, file)
     came = origin(site, file.text, line) if line else ""
+    reason = masked(" / ".join(_telling(told)), site.value)[:LONGEST] or f"status {said.status}"
     return Refusal(
         f"/{file.path}:{line}" if line else f"/{file.path}",
-        expected=f"a file that {checker.name} accepts",
-        found=masked(" / ".join(_telling(told)), site.value)[:LONGEST] or f"status {said.status}",
-        remedy=f"correct {came}" if came else "correct the site; nothing has changed",
+        f"{checker.name} refuses it: {reason}",
+        f"Correct {came}" if came else "Correct the site. Nothing has changed",
     )
 
 
 def _telling(text: str) -> list[str]:
-    """The lines that say what is wrong, if they can be told from those that do not; without the
-    time, which Tor begins them with."""
+    """The lines of a checker's output that name an error, or all if none can be told to.
+
+    The time with which Tor begins its lines is cut off.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     plain = [re.sub(r"^\w+ \d+ [\d:.]+ \[\w+\] ", "", line) for line in lines]
     wrong = [line for line in plain if re.search(r"Failed to|error|:\d+:|line \d+", line)]
@@ -110,7 +115,7 @@ def _telling(text: str) -> list[str]:
 
 
 def _line(told: str, file: Rendered) -> int | None:
-    """The line that a checker means. Tor names the option and its value instead of a line."""
+    """The line of `file` that a checker names. Tor names the option and its value instead."""
     match = re.search(
         rf"{re.escape(file.path.rpartition('/')[2])}\"?(?::| line | line: )(\d+)", told
     )

@@ -1,9 +1,9 @@
-"""A neighbour is drained before anybody works on its link: traffic goes another way first, in both
-directions, and nothing that is open breaks (graceful shutdown, RFC 8326).
+"""Moves traffic away from a peer before work on its link, without breaking connections.
 
-What is announced to it has the community GRACEFUL_SHUTDOWN, so that it prefers every other way to
-here, and its own routes are the last choice. The sessions stay. bgpd.conf includes `RULES`, which
-is in memory: after a restart of the box nobody is drained.
+This is graceful shutdown (RFC 8326): routes announced to the peer carry the community
+GRACEFUL_SHUTDOWN, so that the peer prefers every other way to this box, and its own routes are this
+box's last choice. Sessions stay up. bgpd.conf includes `RULES`, which is in memory: after a restart
+of the box no peer is drained.
 """
 
 import re
@@ -17,13 +17,13 @@ from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import Session, allot
 
 RULES = "var/db/exitisp/drained"
-"""Filter rules of bgpd.conf(5), two for each address of a drained neighbour."""
+"""The path of filter rules in the form of bgpd.conf(5): two for each address of a drained peer."""
 
-NOBODY = "# Nobody is drained.\n"
+NOBODY = "# No peer is drained.\n"
 
 
 def drain(name: str, machine: Machine, say: Say) -> None:
-    """Let traffic go around the peer `name`. Raises Refusal."""
+    """Drain the peer `name`. Raises Refusal."""
     with machine.alone():
         sessions = _sessions(name, machine)
         names = dict.fromkeys((*drained(machine), name))
@@ -34,7 +34,7 @@ def drain(name: str, machine: Machine, say: Say) -> None:
 
 
 def undrain(name: str, machine: Machine, say: Say) -> None:
-    """Let traffic come back to the peer `name`. Raises Refusal."""
+    """End the drain of the peer `name`. Raises Refusal."""
     with machine.alone():
         _sessions(name, machine)
         _follow([one for one in drained(machine) if one != name], machine)
@@ -42,12 +42,12 @@ def undrain(name: str, machine: Machine, say: Say) -> None:
 
 
 def drain_all(machine: Machine) -> None:
-    """Let traffic go around this box. Raises Refusal."""
+    """Drain all peers, so that traffic goes around this box. Raises Refusal."""
     _follow((one.peer.name for one in allot(site_of_running(machine).value).sessions), machine)
 
 
 def drained(machine: Machine) -> list[str]:
-    """The names of the peers that are drained. Raises Refusal if the box runs no site."""
+    """The names of the drained peers. Raises Refusal if the box is not configured."""
     text = (machine.root / RULES).read_text() if (machine.root / RULES).exists() else ""
     remotes = set(re.findall(r"^match to (\S+) ", text, re.MULTILINE))
     sessions = allot(site_of_running(machine).value).sessions
@@ -55,7 +55,7 @@ def drained(machine: Machine) -> list[str]:
 
 
 def rules(sessions: Iterable[Session]) -> str:
-    """What bgpd.conf includes while the peers of `sessions` are drained."""
+    """The filter rules that drain the peers of `sessions`."""
     return (
         "".join(
             f"match to {one.remote} set community GRACEFUL_SHUTDOWN\n"
@@ -72,15 +72,14 @@ def _sessions(name: str, machine: Machine) -> list[Session]:
     if not found:
         raise Refusal(
             name,
-            expected="the name of a peer",
-            found="none of that name",
-            remedy="name one of " + ", ".join(dict.fromkeys(one.peer.name for one in sessions)),
+            "no peer has this name",
+            f"Name one of {', '.join(dict.fromkeys(one.peer.name for one in sessions))}",
         )
     return found
 
 
 def _follow(names: Iterable[str], machine: Machine) -> None:
-    """Have bgpd drain these peers and no others. Raises Refusal, and then it is as before."""
+    """Have bgpd drain these peers and no others. Raises Refusal; the rules are as before then."""
     wanted = set(names)
     sessions = allot(site_of_running(machine).value).sessions
     path = machine.root / RULES
@@ -90,9 +89,9 @@ def _follow(names: Iterable[str], machine: Machine) -> None:
     ran = machine.run("bgpctl", "reload")
     if ran.status != 0:
         keep(path, before, 0o644)
+        lines = ran.text.strip().splitlines()
         raise Refusal(
             "bgpd",
-            expected="one that takes on other rules",
-            found=ran.text.strip().splitlines()[-1] if ran.text.strip() else "no answer",
-            remedy="look at exitisp status and /var/log/messages",
+            f"it does not take on other filter rules: {lines[-1] if lines else 'no answer'}",
+            "Look at exitisp status and /var/log/messages",
         )

@@ -1,15 +1,15 @@
-"""Generations of the configuration on /cfg: whole or not there, and never changed afterwards.
+"""Generations of the configuration on /cfg. Each is written as a whole and never changed.
 
     /cfg/generations/0007/site.yaml     the site it was rendered from
     /cfg/generations/0007/files/...     what was rendered, by its path on the box
     /cfg/generations/0007/index         what there is, see below
     /cfg/generations/0007/seal          SHA-256 of the index, in hexadecimal
-    /cfg/current                        symbolic link to the one that is to run
+    /cfg/current                        symbolic link to the one that runs from the next boot on
 
-The index is text, for rc.d/exitisp_site reads it with sh. The first line is `exitisp 1 IDENTITY`,
-where the identity stands for the image and the machine that it was rendered for. Every other line
-is a file: its SHA-256, mode in octal, owner, group, and its path in the generation, which has no
-spaces.
+The index is text, because rc.d/exitisp_site reads it with sh. The first line is
+`exitisp 1 IDENTITY`, where the identity stands for the image and the machine that the files were
+rendered for. Every other line is a file: SHA-256, mode in octal, owner, group, and its path in the
+generation, which has no spaces.
 """
 
 import hashlib
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
     from firstboot.site.render import Rendered
 
 KEPT = 10
-"""Generations; older ones are removed."""
+"""How many generations are kept; the oldest are removed."""
 
 PLAIN = re.compile(r"[A-Za-z0-9@._/-]+")
-"""Paths and names that sh splits as they were joined."""
+"""Paths and names that sh reads back as they were written."""
 
 MAGIC = ("exitisp", "1")
 SITE = "site.yaml"
 
 
 class Damaged(Exception):
-    """A generation that is not as it was written. The message says what is wrong."""
+    """A generation is not as it was written. The message says in what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is in a generation."""
+    """The content of a generation."""
 
     identity: str
     site: bytes
@@ -52,13 +52,13 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One of them; `number` counts from 1 on."""
+    """A folder of a generation; `number` counts from 1 on."""
 
     number: int
     folder: Path
 
     def read(self) -> Content:
-        """All of it. Raises Damaged if a byte of it is not as it was written."""
+        """Read the content. Raises Damaged if a byte of it is not as it was written."""
         from firstboot.site.render import Rendered
 
         try:
@@ -98,7 +98,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Generations:
-    """Those below `cfg`."""
+    """The generations in the folder `cfg`."""
 
     cfg: Path
 
@@ -107,7 +107,7 @@ class Generations:
         return self.cfg / "generations"
 
     def all(self) -> list[Generation]:
-        """All, damaged or not, the oldest first."""
+        """All generations, damaged ones too, the oldest first."""
         if not self.folder.is_dir():
             return []
         found = (
@@ -118,7 +118,7 @@ class Generations:
         return sorted(found, key=lambda generation: generation.number)
 
     def current(self) -> int | None:
-        """The number that `current` leads to, whatever is there."""
+        """The number of the current generation, or None. The generation itself may be missing."""
         try:
             name = (self.cfg / "current").readlink().name
         except OSError:
@@ -126,8 +126,8 @@ class Generations:
         return int(name) if re.fullmatch("[0-9]{4,9}", name) else None
 
     def candidates(self) -> Iterator[Generation]:
-        """In the order in which a boot tries them: the current one, those before it, those after
-        it; the newest of each first."""
+        """All generations in the order in which a boot tries them: the current one, older ones from
+        the newest on, then newer ones from the newest on."""
         every = self.all()[::-1]
         current = self.current()
         if current is None:
@@ -137,30 +137,32 @@ class Generations:
             yield from (one for one in every if keep(one.number, current))
 
     def chosen(self) -> Generation | None:
-        """The one that a boot runs: the first candidate that is not damaged."""
+        """The generation that a boot runs: the first candidate that is not damaged, or None."""
         return next((one for one in self.candidates() if one.sound), None)
 
     def before(self, number: int) -> Generation | None:
-        """The newest sound one that is older than `number`."""
+        """The newest undamaged generation that is older than `number`, or None."""
         older = (one for one in self.all()[::-1] if one.number < number)
         return next((one for one in older if one.sound), None)
 
     def find(self, number: int) -> Generation:
-        """Raises Refusal if there is none of that number, or if it is damaged."""
+        """The generation of that number. Raises Refusal if it does not exist or is damaged."""
         found = next((one for one in self.all() if one.number == number), None)
         if found is None or not found.sound:
             there = ", ".join(str(one.number) for one in self.all() if one.sound)
             raise Refusal(
                 f"generation {number}",
-                expected=f"one of {there}" if there else "a generation",
-                found="none" if found is None else "a damaged one",
-                remedy="name another one",
+                ("it is damaged" if found else "there is no such generation")
+                + (f"; sound ones are {there}" if there else ""),
+                "Name another one",
             )
         return found
 
     def write(self, content: Content) -> Generation:
-        """A new generation, complete on the disk; `current` stays. Raises Refusal if it cannot be
-        written, and then nothing has changed."""
+        """Write a new generation to the disk, without switching to it.
+
+        Raises Refusal if it cannot be written; nothing has changed then.
+        """
         number = max((one.number for one in self.all()), default=0) + 1
         place = self.folder / f"{number:04d}"
         part = self.folder / f".{number:04d}.new"
@@ -175,7 +177,8 @@ class Generations:
         return Generation(number, place)
 
     def switch(self, generation: Generation) -> None:
-        """Make it the current one, at once. Raises Refusal, and then the old one is current."""
+        """Make `generation` the current one, in one step. Raises Refusal; the old one is current
+        then."""
         link, part = self.cfg / "current", self.cfg / ".current.new"
         try:
             part.unlink(missing_ok=True)
@@ -186,8 +189,8 @@ class Generations:
             raise _unwritten(link, error) from error
 
     def _make_room(self) -> None:
-        """Remove what a power cut left, and the oldest; never the current one, nor the last one
-        that is sound."""
+        """Remove leftovers of a power cut and the oldest generations, but never the current one nor
+        the one that a boot would run."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.folder.glob(".*"):
             shutil.rmtree(left)
@@ -207,9 +210,9 @@ def _write_all(folder: Path, content: Content) -> None:
         if not all(PLAIN.fullmatch(word) for word in words) or ".." in file.path.split("/"):
             raise Refusal(
                 f"/{file.path}",
-                expected="a path, an owner and a group of letters, digits and @ . _ - /",
-                found=" ".join(words),
-                remedy="correct the template's index.yaml",
+                f"path, owner and group are '{' '.join(words)}', and can have nothing but letters, "
+                "digits and @ . _ - /",
+                "Correct the template's index.yaml",
             )
         path = f"files/{file.path}"
         files.append((path, file.text.encode(), file.mode, file.owner, file.group))
@@ -233,7 +236,6 @@ def _folders(folder: Path, paths: Iterable[str]) -> set[Path]:
 def _unwritten(path: Path, error: OSError) -> Refusal:
     return Refusal(
         path,
-        expected="room on /cfg",
-        found=error.strerror or str(error),
-        remedy="remove what does not belong there, or check the disk",
+        f"it cannot be written: {error.strerror or error}",
+        "Remove what does not belong on /cfg, or check the disk",
     )

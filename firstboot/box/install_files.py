@@ -1,4 +1,4 @@
-"""Files of a generation laid onto the running box, each replaced as a whole."""
+"""Installs the files of a generation on the running box, each replaced as a whole."""
 
 import os
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from firstboot.site.render import Rendered
 
 
 def changes(before: Iterable[Rendered], after: Iterable[Rendered]) -> set[str]:
-    """Paths that are not the same in both: new, gone, or with other content, mode or owner."""
+    """The paths of files that are new, gone, or have another content, mode or owner."""
     return {file.path for file in set(before) ^ set(after)}
 
 
 def plant(machine: Machine, files: Iterable[Rendered], gone: Iterable[str]) -> None:
-    """Lay `files`, and remove the paths `gone`. Raises Refusal."""
+    """Write `files` and remove the paths `gone`. Raises Refusal."""
     for file in files:
         path = machine.root / file.path
         try:
@@ -44,7 +44,6 @@ def _replace(machine: Machine, path: Path, file: Rendered) -> None:
 def _unplanted(path: Path, error: OSError) -> Refusal:
     return Refusal(
         path,
-        expected="a place for a file of the configuration",
-        found=error.strerror or str(error),
-        remedy="restart the box, which lays all of them anew",
+        f"the file cannot be replaced: {error.strerror or error}",
+        "Restart the box, which writes all files of its configuration anew",
     )

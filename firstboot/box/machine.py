@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from firstboot.site.render import Box, Rendered, Version
 
 PAUSE = 0.2
-"""Seconds between two looks at whether another exitisp has ended."""
+"""Seconds between two attempts to take the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Machine(Host):
 
     @property
     def state(self) -> Path:
-        """What is forgotten at a reboot."""
+        """The folder of what a restart of the box forgets."""
         return self.root / "var/run/exitisp"
 
     def verdicts(self, site: "Site", files: "Iterable[Rendered]") -> tuple[Verdict, ...]:
@@ -50,8 +50,8 @@ class Machine(Host):
         return Generations(self.cfg)
 
     def box(self) -> "Box":
-        """What the templates have to know. What is not installed counts as the version that
-        templates are written for."""
+        """The facts that templates depend on. A program that is not installed counts as the version
+        that the templates are written for."""
         from firstboot.site.commands import BOX
         from firstboot.site.profiles import parse_devices
         from firstboot.site.render import Box
@@ -74,7 +74,7 @@ class Machine(Host):
         )
 
     def _packages(self) -> "dict[str, Version]":
-        """Versions of the packages in the image, which the build wrote down."""
+        """Versions of the packages in the image, as the build recorded them."""
         try:
             told = json.loads((self.root / "usr/local/share/exitisp/packages.json").read_text())
             return {
@@ -85,7 +85,7 @@ class Machine(Host):
             return {}
 
     def identity(self) -> str:
-        """What stands for this image and this machine: see libexec/exitisp/site."""
+        """The identity of this image on this machine, which libexec/exitisp/site computes."""
         script = self.root / "usr/local/libexec/exitisp/site"
         command = ["/bin/sh", str(script), *self._beside(), "identity"]
         said = self.run(*command)
@@ -95,7 +95,7 @@ class Machine(Host):
         return [] if self.root == Path("/") else ["-r", str(self.root)]
 
     def running(self) -> Generation | None:
-        """The generation that was laid into memory, if any."""
+        """The generation that was written to memory, or None if the box is not configured."""
         try:
             number = int((self.state / "generation").read_text())
         except (OSError, ValueError):
@@ -103,7 +103,7 @@ class Machine(Host):
         return next((one for one in self.generations.all() if one.number == number), None)
 
     def owner(self, user: str, group: str) -> tuple[int, int]:
-        """The ids of a user and a group of the box. Raises Refusal."""
+        """The numbers of a user and a group of the box. Raises Refusal."""
         return self._id("etc/passwd", "user", user), self._id("etc/group", "group", group)
 
     def _id(self, file: str, what: str, name: str) -> int:
@@ -114,15 +114,16 @@ class Machine(Host):
                     return int(fields[2])
         raise Refusal(
             f"/{file}",
-            expected=f"the {what} {name}",
-            found="none",
-            remedy="use an image that has the package it belongs to",
+            f"there is no {what} {name}",
+            "Use an image that has the package it belongs to",
         )
 
     @contextlib.contextmanager
     def alone(self, patience: float = 0.0) -> Iterator[None]:
-        """Nobody else changes the box meanwhile. Who does already has so many seconds to end.
-        Raises Refusal."""
+        """Hold the lock under which the box is changed.
+
+        Waits up to `patience` seconds for the process that holds it. Raises Refusal after that.
+        """
         self.state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -141,23 +142,21 @@ def _lock(descriptor: int, patience: float) -> None:
             if time.monotonic() >= end:
                 raise Refusal(
                     "the configuration",
-                    expected="nobody else who changes it",
-                    found="another exitisp at work",
-                    remedy="wait until it is done, and look at the other consoles",
+                    "another exitisp is changing it",
+                    "Wait until it is done, and look at the other consoles",
                 ) from None
             time.sleep(PAUSE)
 
 
 def site_of(generation: Generation) -> bytes:
-    """The site file of a generation. Raises Refusal."""
+    """The site file of `generation`. Raises Refusal if the generation is damaged."""
     try:
         return generation.read().site
     except Damaged as damage:
         raise Refusal(
             generation.folder,
-            expected="a generation as it was written",
-            found=str(damage),
-            remedy="go back to another one with exitisp rollback",
+            f"this generation is damaged: {damage}",
+            "Run another one with exitisp rollback",
         ) from damage
 
 

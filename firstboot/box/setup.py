@@ -1,7 +1,7 @@
-"""The wizard on a console of the box, from the first question to a box that runs what was said.
+"""Runs the wizard on a console of the box, and applies the answers.
 
-What takes long to load is loaded once somebody is there: both consoles of a slow processor greet
-as soon as they can.
+Imports inside functions are those that take long on a slow processor: both consoles greet before
+anything of that is loaded.
 """
 
 import os
@@ -28,7 +28,7 @@ DRAFT = "draft.yaml"
 
 
 def setup(machine: Machine) -> int:
-    """Ask, on the first of the consoles that comes, until the box is configured."""
+    """Ask on the console where somebody answers first, until the box is configured."""
     if machine.running() is not None:
         return 0
     path = machine.cfg / DRAFT
@@ -50,9 +50,8 @@ def restore(file: Path, machine: Machine) -> int:
     if machine.running() is not None:
         raise Refusal(
             "this box",
-            expected="one that is not configured",
-            found="a configuration",
-            remedy="restore on a freshly flashed one; exitisp apply takes another site",
+            "it is configured already",
+            "Restore on a freshly flashed box; exitisp apply takes another site",
         )
     path = machine.cfg / DRAFT
 
@@ -64,7 +63,7 @@ def restore(file: Path, machine: Machine) -> int:
 
 
 def reconfigure(machine: Machine) -> int:
-    """Ask with the present site as the answers. Raises Refusal if the box is not configured."""
+    """Ask again, starting with the present site. Raises Refusal if the box is not configured."""
     from firstboot.box.apply import site_of_running
     from firstboot.wizard.draft import Draft
     from firstboot.wizard.unfinished import go_on_or_drop
@@ -113,7 +112,7 @@ def _until_applied(
     stick: Path | None,
     running: "Draft | None",
 ) -> int:
-    """Converse and apply; what the daemons refuse is asked again."""
+    """Ask and apply, until the daemons accept the answers or the person leaves."""
     from firstboot.wizard.conversation import Abandoned, converse
 
     while True:
@@ -137,8 +136,11 @@ def _until_applied(
 
 
 def _apply(machine: Machine, saved: "Saved") -> None:
-    """The password is kept once the daemons have accepted the site, and before it runs: what is
-    refused has changed nothing, and a box that is configured lets its operator in."""
+    """Apply what was saved.
+
+    The password is kept after the daemons have accepted the site and before it runs. So a refused
+    site has changed nothing, and a configured box lets its operator in.
+    """
     from firstboot.box.apply import prepare, take_on
 
     with machine.alone():
@@ -148,7 +150,8 @@ def _apply(machine: Machine, saved: "Saved") -> None:
 
 
 def keep_password(machine: Machine, hashed: str) -> None:
-    """Root's password, now and after every boot; `hashed` as in master.passwd. Raises Refusal."""
+    """Set root's password, now and at every boot. `hashed` is as in master.passwd(5). Raises
+    Refusal."""
     folder = machine.cfg / "accounts"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -156,9 +159,8 @@ def keep_password(machine: Machine, hashed: str) -> None:
     except OSError as error:
         raise Refusal(
             folder,
-            expected="a place to keep root's password",
-            found=error.strerror or str(error),
-            remedy="look at the file system of the configuration",
+            f"root's password cannot be kept there: {error.strerror or error}",
+            "Look at the file system /cfg",
         ) from error
     machine.run(*machine.system.password(machine), given=f"{hashed}\n")
 

@@ -1,9 +1,9 @@
-"""A site file on the FAT partition, taken without questions at the first boot.
+"""Takes a site file from the FAT partition at the first boot, without questions.
 
-It is removed once the box has it: it may have secrets in it, and anybody can read it. /cfg/taken
-says that it has to be, from before the box is configured until it is done, so that a power cut in
-between leaves no copy. What was there is overwritten first, which a flash drive may not do in
-place.
+The file is removed once the box has its content, because it may have secrets and anybody can read
+it. From before the box is configured until the file is removed, /cfg/taken says that it has to be,
+so that a power cut leaves no copy. The file is overwritten with zeros first, which a flash drive
+may not do in place.
 """
 
 import os
@@ -20,14 +20,14 @@ from firstboot.wizard.draft import Draft
 
 SITE = "site.yaml"
 FINDINGS = "site-findings.txt"
-"""Beside the site file, with the line ends that every editor shows."""
+"""The findings, written beside the site file with line ends that every editor shows (CR LF)."""
 
 
 def take(stick: Path, machine: Machine, say: Say) -> None:
-    """Check the site file in the folder `stick`; keep and switch to its configuration if it has no
-    errors. What was found is said, and written beside it.
+    """Check the site file in the folder `stick`, and switch to its configuration.
 
-    Raises Refusal if it is not taken; the wizard then starts with what can be used of it.
+    The findings are told, and written beside the file. Raises Refusal if the file is not taken; the
+    wizard then starts with what can be used of it.
     """
     path = _find(stick)
     with path.open("rb") as file:
@@ -57,7 +57,7 @@ def take(stick: Path, machine: Machine, say: Say) -> None:
 
 
 def finish(stick: Path, machine: Machine, say: Say) -> None:
-    """Remove the site file from the stick, once the box has taken it."""
+    """Remove the site file that the box has taken from the folder `stick`."""
     try:
         _erase(_find(stick))
     except OSError as error:
@@ -70,15 +70,15 @@ def finish(stick: Path, machine: Machine, say: Say) -> None:
 
 
 def _find(stick: Path) -> Path:
-    """The site file, whatever case its name has there. Raises Refusal."""
+    """The site file, with its name in any case. Raises Refusal if there is none."""
     names = sorted(path for path in stick.iterdir() if path.name.lower() == SITE)
     if not names:
-        raise Refusal(stick, expected=f"a file {SITE}", found="none", remedy="put it there")
+        raise Refusal(stick, f"there is no file {SITE}", "Put it there")
     return names[0]
 
 
 def _draft(machine: Machine, data: bytes, say: Say) -> None:
-    """Let the wizard begin with what can be used, unless somebody is answering it already."""
+    """Let the wizard start with what can be used, unless it has answers already."""
     path = machine.cfg / "draft.yaml"
     if path.exists() and path.stat().st_size:
         return

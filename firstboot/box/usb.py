@@ -1,4 +1,4 @@
-"""The FAT partition that a person can write to: of the box's own disk, or of a stick in it."""
+"""Mounts the FAT partition that a person can write to, on the box's own disk or a USB stick."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,15 +9,17 @@ from firstboot.box.machine import Machine
 OWN = "/dev/gpt/efi"
 PLUGGED_IN = "/dev/msdosfs/EXITISP"
 DEVICES = (OWN, PLUGGED_IN)
-"""By the label of the partition, or of the file system on it. rc.d/exitisp_site has them too."""
+"""Device nodes by the label of the partition or file system. rc.d/exitisp_site has them too."""
 
 
 @contextlib.contextmanager
 def mounted(
     machine: Machine, devices: tuple[str, ...] = DEVICES, how: str = "ro"
 ) -> Iterator[Path | None]:
-    """The folder in which the first of `devices` that is there can be read, or None. With `how`
-    "sync" it can be written to."""
+    """Mount the first of `devices` that exists, and yield its folder; None if none of them exists.
+
+    With "sync" as `how`, files can be written.
+    """
     folder = machine.state / "stick"
     folder.mkdir(parents=True, exist_ok=True)
     for device in devices:

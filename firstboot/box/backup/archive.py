@@ -1,8 +1,8 @@
-"""What makes a box this one, in an archive: its site, root's password, host keys, relays' keys.
+"""The archive in a backup: the site, root's password, host keys and relays' keys.
 
-The archive is a tar (POSIX.1-1988, ustar) of plain files. The first is the manifest: a line
-`exitisp-backup 1`, then for each file its SHA-256, its mode in octal and its name. Names are of a
-known few forms; nothing else is taken out of an archive, nor put into one.
+It is a tar archive (POSIX.1-1988, ustar) of regular files. The first file is the manifest: a line
+`exitisp-backup 1`, then for each file its SHA-256, its mode in octal and its name. Names have one
+of a few known forms; files with other names are neither packed nor unpacked.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MAGIC = "exitisp-backup 1"
 SITE = "site.yaml"
 PASSWORD = "accounts/root"  # noqa: S105
 LARGEST = 1 << 20
-"""Bytes of a file; the largest is the site."""
+"""The largest file, in bytes. The site is by far the largest."""
 
 _NAME = re.compile(
     r"site\.yaml|accounts/root|ssh/ssh_host_ed25519_key(\.pub)?"
@@ -42,14 +42,13 @@ class Kept:
 
 
 def gather(machine: Machine) -> tuple[Kept, ...]:
-    """What there is to keep of the box. Raises Refusal if it is not configured."""
+    """The files of this box to back up. Raises Refusal if it is not configured."""
     running = machine.running()
     if running is None:
         raise Refusal(
             "this box",
-            expected="a configuration to keep",
-            found="none",
-            remedy="answer the questions of exitisp setup",
+            "it is not configured, so there is nothing to keep",
+            "Answer the questions of exitisp setup",
         )
     found = [Kept(SITE, 0o600, site_of(running))]
     for top in (machine.cfg, machine.root / "data"):
@@ -61,8 +60,8 @@ def gather(machine: Machine) -> tuple[Kept, ...]:
 
 
 def _files(top: Path) -> Iterator[Path]:
-    """Plain files of `accounts`, `ssh` and `tor` in `top`. Links are not followed: relays own
-    their folders."""
+    """Regular files in the folders `accounts`, `ssh` and `tor` of `top`. Symbolic links are not
+    followed, because relays own their folders."""
     for name in ("accounts", "ssh", "tor"):
         for path in sorted((top / name).rglob("*")):
             inside = (one for one in (path, *path.parents) if one.is_relative_to(top))
@@ -78,14 +77,13 @@ def _read(path: Path, name: str) -> Kept:
     except OSError as error:
         raise Refusal(
             path,
-            expected="a file that can be kept",
-            found=error.strerror or str(error),
-            remedy="look at the file systems /cfg and /data",
+            f"the file cannot be read: {error.strerror or error}",
+            "Look at the file systems /cfg and /data",
         ) from error
 
 
 def pack(files: Iterable[Kept]) -> bytes:
-    """The archive of `files`."""
+    """Pack `files` into an archive."""
     files = tuple(files)
     lines = [MAGIC]
     for one in files:
@@ -102,30 +100,27 @@ def pack(files: Iterable[Kept]) -> bytes:
 
 
 def unpack(data: bytes, where: str) -> tuple[Kept, ...]:
-    """The files of an archive, the site first. Raises Refusal if it is not as `pack` made it."""
+    """The files of an archive, the site first. Raises Refusal if `pack` did not make it."""
     try:
         found = list(_members(data))
         manifest = found.pop(0)
         magic, *lines = manifest.data.decode("ascii").splitlines()
         if manifest.name != MANIFEST or magic != MAGIC:
-            raise ValueError(f"no manifest that begins with {MAGIC}")
+            raise ValueError(f"its manifest does not begin with {MAGIC}")
         told = [line.split(" ") for line in lines]
         names = [one.name for one in found]
         if [name for _, _, name in told] != names or len(set(names)) != len(names):
-            raise ValueError("other files than its manifest says")
+            raise ValueError("it has other files than its manifest says")
         if names[:1] != [SITE]:
-            raise ValueError("no site")
+            raise ValueError("it has no site")
         for (digest, mode, name), one in zip(told, found, strict=True):
             if not _NAME.fullmatch(name):
-                raise ValueError(f"{name}, which is no part of a box")
+                raise ValueError(f"{name} is not a file of a box")
             if (digest, int(mode, 8)) != (hashlib.sha256(one.data).hexdigest(), one.mode):
-                raise ValueError(f"{name}, which is not what was kept")
+                raise ValueError(f"{name} is not as it was packed")
     except (ValueError, LookupError, tarfile.TarError) as error:
         raise Refusal(
-            where,
-            expected="a backup of a box",
-            found=str(error) or "something else",
-            remedy="take one that exitisp backup wrote",
+            where, f"this is not a backup of a box: {error}", "Take one that exitisp backup wrote"
         ) from error
     return tuple(found)
 
@@ -135,21 +130,23 @@ def _members(data: bytes) -> Iterator[Kept]:
         for member in archive:
             content = archive.extractfile(member) if member.type == tarfile.REGTYPE else None
             if content is None or member.mode & ~0o777 or member.size > LARGEST:
-                raise ValueError(f"{member.name}, which is no plain file")
+                raise ValueError(f"{member.name} is not a regular file")
             yield Kept(member.name, member.mode, content.read())
 
 
 def lay(files: Iterable[Kept], machine: Machine) -> None:
-    """Put all but the site and the password where the box has them. Raises Refusal, and then
-    nothing has changed, if something else is there already, or if a disk does not take it."""
+    """Write all files but the site and the password to where the box has them.
+
+    Raises Refusal if other files are there, in which case nothing has changed, or if a file cannot
+    be written.
+    """
     places = [(_place(one.name, machine), one) for one in files if one.name not in (SITE, PASSWORD)]
     for path, one in places:
         if path.exists() and path.read_bytes() != one.data:
             raise Refusal(
                 path,
-                expected="a box without keys of its own, or with those of the backup",
-                found="another key",
-                remedy="take a freshly flashed box, or remove the key if nobody needs it any more",
+                "this box has another key there than the backup",
+                "Take a freshly flashed box, or remove the key if nobody needs it any more",
             )
     try:
         for path, one in places:
@@ -163,14 +160,13 @@ def lay(files: Iterable[Kept], machine: Machine) -> None:
     except OSError as error:
         raise Refusal(
             error.filename or machine.cfg,
-            expected="room for what was kept",
-            found=error.strerror or str(error),
-            remedy="look at the file systems /cfg and /data",
+            f"the file of the backup cannot be written: {error.strerror or error}",
+            "Look at the file systems /cfg and /data",
         ) from error
 
 
 def _made(folder: Path) -> list[Path]:
-    """The folders that were made so that `folder` is there."""
+    """Make `folder`, and return it with those above it that were missing, from the inside out."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return missing

@@ -1,4 +1,4 @@
-"""`exitisp backup`: a passphrase is asked for, and what was sealed is put where it is to be."""
+"""`exitisp backup`: asks for a passphrase and writes the encrypted archive."""
 
 import itertools
 import os
@@ -16,15 +16,17 @@ from firstboot.wizard.line_editor import LineLost, hidden
 from firstboot.wizard.terminal import Terminal, console
 
 STICK = "stick"
-"""What stands for the FAT file system labelled EXITISP of a stick that is plugged in."""
+"""The word for the FAT file system labelled EXITISP on a USB stick."""
 
 ENDING = ".backup"
 
 
 def store(target: str, machine: Machine) -> None:
-    """Write a backup of the box to `target`: the path of a file, ``-`` for standard output, or
-    `STICK`. The passphrase is typed twice, or is the first line of a standard input that is no
-    terminal. Raises Refusal."""
+    """Write a backup of the box to `target`: a path, ``-`` for standard output, or `STICK`.
+
+    The passphrase is typed twice, or is the first line of a standard input that is not a terminal.
+    Raises Refusal.
+    """
     archive = pack(gather(machine))
     with console(0, 2) as terminal:
         passphrase = _chosen(terminal, typed=os.isatty(0))
@@ -39,7 +41,7 @@ def store(target: str, machine: Machine) -> None:
 
 
 def _chosen(terminal: Terminal, *, typed: bool) -> str:
-    """A new passphrase. Raises Refusal for one that guessers try, Interrupted."""
+    """Ask for a new passphrase. Raises Refusal for a weak one, and Interrupted."""
     try:
         if typed:
             terminal.say("Whoever has the backup and its passphrase has the relays' identities.")
@@ -51,22 +53,20 @@ def _chosen(terminal: Terminal, *, typed: bool) -> str:
     if passphrase != same or weak:
         raise Refusal(
             "the passphrase",
-            expected="one that nobody guesses, typed twice alike" if typed else "one to seal with",
-            found=f"one of which is to be said: {weak}" if weak else "two that differ",
-            remedy="take five random words, and write them down where the backup is not",
+            weak or "the two passphrases differ",
+            "Take five random words, and write them down where the backup is not",
         )
     return passphrase
 
 
 def _on_stick(sealed: bytes, machine: Machine) -> str:
-    """Put it on the stick under a name that is free, for none is overwritten."""
+    """Write to the stick under a name that is free, and return the name."""
     with mounted(machine, (PLUGGED_IN,), "sync") as folder:
         if folder is None:
             raise Refusal(
                 PLUGGED_IN,
-                expected="a stick with a FAT file system labelled EXITISP",
-                found="none",
-                remedy="plug one in; newfs_msdos -L EXITISP, or any computer, makes one",
+                "there is no USB stick with a FAT file system of this label",
+                "Plug one in; newfs_msdos -L EXITISP, or any computer, makes one",
             )
         there = {path.name.lower() for path in folder.iterdir()}
         names = (f"exitisp-{number}{ENDING}" for number in itertools.count(1))
@@ -81,7 +81,6 @@ def _keep(path: Path, sealed: bytes) -> None:
     except OSError as error:
         raise Refusal(
             path,
-            expected="a place for the backup",
-            found=error.strerror or str(error),
-            remedy="name another one",
+            f"the backup cannot be written there: {error.strerror or error}",
+            "Name another place",
         ) from error

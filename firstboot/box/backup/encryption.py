@@ -1,14 +1,14 @@
-"""Bytes sealed with a passphrase by OpenSSL, and opened again whole or not at all.
+"""Encrypts and authenticates bytes with a passphrase, by OpenSSL.
 
-What is sealed is text: a private key made for the occasion, encrypted with the passphrase (PKCS #8,
-RFC 5958; scrypt, RFC 7914), and a message for that key, encrypted and authenticated with
-AES-256-GCM (CMS AuthEnvelopedData, RFC 5083 and 5084). The public key is in neither and is kept
-nowhere, so nobody without the passphrase can make another message for it. OpenSSL opens it without
-this program:
+The result is text in two parts: a private key made for this purpose alone, encrypted with the
+passphrase (PKCS #8, RFC 5958; scrypt, RFC 7914), and a message to that key, encrypted and
+authenticated with AES-256-GCM (CMS AuthEnvelopedData, RFC 5083 and 5084). The public key is kept
+nowhere, so that nobody without the passphrase can make another message to it. OpenSSL decrypts it
+without this program:
 
     openssl cms -decrypt -binary -inform PEM -in FILE -inkey FILE -out OPENED
 
-A passphrase goes through a pipe; what is not encrypted is in memory alone (/var).
+A passphrase goes through a pipe. What is not encrypted is in memory alone (/var).
 """
 
 import base64
@@ -23,24 +23,24 @@ from firstboot.box.machine import Machine
 from firstboot.core.refusal import Refusal
 
 LARGEST = 1 << 24
-"""Bytes of what is sealed."""
+"""The largest encrypted backup, in bytes."""
 
 KEY, MESSAGE = "ENCRYPTED PRIVATE KEY", "CMS"
 """Labels of the two parts (RFC 7468)."""
 
 AUTHENTICATED = bytes.fromhex("060b2a864886f70d0109100117")
-"""The object identifier of AuthEnvelopedData. Without it, the same bytes could be passed off as a
-message that is not authenticated (RFC 9709, section 1)."""
+"""The object identifier of AuthEnvelopedData. Without a check for it, an attacker could turn the
+message into one that is not authenticated (RFC 9709, section 1)."""
 
 _PART = r"-----BEGIN {0}-----\n([A-Za-z0-9+/=\n]+)-----END {0}-----\n"
 _SEALED = re.compile(_PART.format(KEY) + _PART.format(MESSAGE))
 
 _SCRYPT = ("-scrypt", "-scrypt_N", "16384", "-scrypt_r", "8", "-scrypt_p", "10")
-"""As much memory as OpenSSL allows whoever opens it, and ten times the work."""
+"""Options of scrypt: as much memory as OpenSSL allows for decryption, and ten times the work."""
 
 
 def seal(data: bytes, passphrase: str, machine: Machine) -> bytes:
-    """`data`, sealed. Raises Refusal."""
+    """Encrypt `data`. Raises Refusal."""
     with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
         key, public = f"{work}/key", f"{work}/public"
         curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
@@ -55,14 +55,15 @@ def seal(data: bytes, passphrase: str, machine: Machine) -> bytes:
 
 
 def unseal(sealed: bytes, passphrase: str, machine: Machine, name: str) -> bytes:
-    """What was sealed, if not a bit of it was changed. Raises Refusal; `name` is told as the place
-    that it is from."""
+    """Decrypt what `seal` made. Raises Refusal for a wrong passphrase and for a changed bit.
+
+    `name` names the input in messages.
+    """
     if not _well_formed(sealed):
         raise Refusal(
             name,
-            expected="a whole backup, as exitisp backup writes it",
-            found="something else",
-            remedy="take another copy of it",
+            "this is not a whole backup, as exitisp backup writes it",
+            "Take another copy of it",
         )
     with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
         key = f"{work}/key"
@@ -70,25 +71,19 @@ def unseal(sealed: bytes, passphrase: str, machine: Machine, name: str) -> bytes
         if ran.returncode:
             raise Refusal(
                 name,
-                expected="the passphrase that it was sealed with",
-                found="another one",
-                remedy="type it again; if it is right, take another copy of the backup",
+                "the passphrase does not open it",
+                "Type it again. If it is right, take another copy of the backup",
             )
         Path(key).write_bytes(ran.stdout)
         how = ("-binary", "-inform", "PEM", "-inkey", key)
         ran = _openssl(machine, "cms", "-decrypt", *how, given=sealed)
     if ran.returncode:
-        raise Refusal(
-            name,
-            expected="a backup as it was written",
-            found="one that was changed or damaged",
-            remedy="do not use it; take another copy",
-        )
+        raise Refusal(name, "it was changed or damaged", "Do not use it; take another copy")
     return ran.stdout
 
 
 def _well_formed(sealed: bytes) -> bool:
-    """Whether it is the two parts and nothing else, the second one authenticated."""
+    """Whether it is the two parts and nothing else, and the second is authenticated."""
     if len(sealed) > LARGEST:
         return False
     parts = _SEALED.fullmatch(sealed.decode("ascii", "replace").replace("\r\n", "\n"))
@@ -111,9 +106,9 @@ def _done(machine: Machine, *command: str, given: bytes = b"", passphrase: str =
     if ran.returncode:
         raise Refusal(
             f"openssl {command[0]}",
-            expected="it to succeed",
-            found=" ".join(ran.stderr.decode(errors="replace").split())[-200:] or "a failure",
-            remedy="see that the image has OpenSSL 3",
+            " ".join(ran.stderr.decode(errors="replace").split())[-200:]
+            or f"status {ran.returncode}",
+            "See that the image has OpenSSL 3",
         )
     return ran.stdout
 
@@ -121,7 +116,7 @@ def _done(machine: Machine, *command: str, given: bytes = b"", passphrase: str =
 def _openssl(
     machine: Machine, *command: str, given: bytes = b"", passphrase: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run it with `given` as its standard input, and the passphrase, if any, in a pipe."""
+    """Run openssl(1) with `given` as its standard input, and with the passphrase in a pipe."""
     options: list[str] = []
     pipe: list[int] = []
     if passphrase:

@@ -1,5 +1,5 @@
-"""A new box becomes the one that a backup is of. Its cards may be others: a person says which port
-is which; all else is as it was kept."""
+"""Makes a new box the one that a backup is of. A person says which network card each port is on;
+everything else is as in the backup."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +25,11 @@ NEVER_BOTH = (
 
 
 def offer(terminal: Terminal, machine: Machine, path: Path, view: MachineView) -> Draft | None:
-    """If a backup is on a stick, offer to make this box the one that it is of. The answers that it
-    leads to, kept at `path`; None if nobody wants that. Raises Interrupted, LineLost."""
+    """If a backup is on a stick, offer to restore it.
+
+    Returns the answers, which are kept at `path`, or None if nobody wants that. Raises Interrupted
+    and LineLost.
+    """
     for name, sealed in _on_sticks(machine):
         terminal.say(f"A backup of a box is on the stick: {name}.")
         wanted = terminal.ask("Make this box the one that was kept (yes or no) [yes]:")
@@ -41,7 +44,7 @@ def offer(terminal: Terminal, machine: Machine, path: Path, view: MachineView) -
 
 
 def opened(terminal: Terminal, machine: Machine, name: str, sealed: bytes) -> tuple[Kept, ...]:
-    """What is in a backup, after its passphrase was asked for. Raises Refusal, Interrupted."""
+    """Ask for the passphrase, and return the files of a backup. Raises Refusal and Interrupted."""
     passphrase = terminal.ask("Passphrase of the backup:", hidden)
     return unpack(unseal(sealed, passphrase, machine, name), name)
 
@@ -49,8 +52,10 @@ def opened(terminal: Terminal, machine: Machine, name: str, sealed: bytes) -> tu
 def take_over(
     terminal: Terminal, machine: Machine, files: tuple[Kept, ...], path: Path, view: MachineView
 ) -> Draft:
-    """Put the kept keys where they belong, and ask for the cards. The answers are kept at `path`:
-    whatever happens to the power from then on, the conversation goes on. Raises Refusal."""
+    """Write the keys to where they belong, and ask for the cards.
+
+    The answers are kept at `path`, so that a power cut loses none of them. Raises Refusal.
+    """
     data = {one.name: one.data for one in files}
     draft = Draft.from_text(path, data[SITE], SITE)
     lay(files, machine)
@@ -69,14 +74,13 @@ def read(path: Path) -> bytes:
     except OSError as error:
         raise Refusal(
             path,
-            expected="a backup",
-            found=error.strerror or str(error),
-            remedy="name the file that exitisp backup wrote",
+            f"the backup cannot be read: {error.strerror or error}",
+            "Name the file that exitisp backup wrote",
         ) from error
 
 
 def _on_sticks(machine: Machine) -> list[tuple[str, bytes]]:
-    """Name and content of each backup on the box's own FAT partition and on a stick's."""
+    """The name and content of each backup on the box's own FAT partition and on a USB stick."""
     found = []
     for device in DEVICES:
         with mounted(machine, (device,)) as folder:
@@ -87,7 +91,7 @@ def _on_sticks(machine: Machine) -> list[tuple[str, bytes]]:
 
 
 def _ask_for_cards(terminal: Terminal, draft: Draft, view: MachineView) -> None:
-    """Ask for the card of each port; the one that it had is offered, if it is there."""
+    """Ask for the card of each port. The default is the one that it had, if the box has that."""
     before = [draft.get(("ports", at, "device")) for at in range(draft.count("ports"))]
     draft.drop(*(("ports", at, "device") for at in range(len(before))))
     at = 0
@@ -100,7 +104,8 @@ def _ask_for_cards(terminal: Terminal, draft: Draft, view: MachineView) -> None:
 
 
 def _offered(situation: Situation, before: list[Plain], at: int) -> Plain:
-    """The card of another port that was on the same one, or the same card, or the next."""
+    """The default: the card of an earlier port that shared the card, else the same card, else the
+    next free one."""
     for earlier in range(at):
         if before[earlier] == before[at]:
             return situation.site("ports", earlier, "device")

@@ -1,7 +1,7 @@
-"""Whether a box does what it did: signs of it, before another slot is tried and again in that one.
+"""What works on a box, told before a switch of slots and again after it.
 
-A slot is as good as the one before it if every sign that was there is there again. What did not
-work before is no reason to go back.
+A slot is as good as the one before it if everything works that worked there. What did not work
+before is no reason to go back.
 """
 
 import json
@@ -15,21 +15,21 @@ from firstboot.core.durable import keep
 from firstboot.site.model import Site
 
 CONFIGURED = "it is configured"
-"""Without it, nothing but the boot itself is to be looked at."""
+"""Without this sign, the boot itself is all that can be judged."""
 
 RESOLVES = "names of the Internet are resolved"
 
 OPENED = re.compile(
     r'^tor_relay_connections\{(?=[^}]*type="OR")[^}]*state="opened"[^}]*\} ([0-9]+)', re.MULTILINE
 )
-"""Connections to other relays, among what a relay's MetricsPort has."""
+"""The number of open connections to other relays, on a relay's MetricsPort (tor(1))."""
 
 PATIENCE = 20.0
-"""Seconds for one question."""
+"""Seconds that a program may take to answer."""
 
 
 def signs(machine: Machine) -> frozenset[str]:
-    """What works now, in words for people. Raises Refusal if the site cannot be read."""
+    """What works now, as sentences for people. Raises Refusal if the site cannot be read."""
     running = machine.running()
     if running is None:
         return frozenset()
@@ -57,7 +57,7 @@ def _services(machine: Machine) -> Iterator[str]:
 
 
 def _ports(site: Site, machine: Machine) -> Iterator[str]:
-    """A port has a link, unless its driver cannot tell."""
+    """Ports that are up and have a link. A driver that cannot tell counts as one with a link."""
     for port in site.ports:
         told = machine.run("ifconfig", port.interface).text
         if re.search(r"flags=[0-9a-f]+<UP[,>]", told) and "status: no carrier" not in told:
@@ -65,14 +65,14 @@ def _ports(site: Site, machine: Machine) -> Iterator[str]:
 
 
 def _names(machine: Machine) -> Iterator[str]:
-    """Asked is for what the root's authorities know, which takes the root's key too."""
+    """Whether the name servers of org. are found, which takes the root's key too."""
     told = machine.run("drill", "org.", "NS", "@127.0.0.1", patience=PATIENCE).text
     if re.search(r"^org\.\s.*\sIN\s+NS\s", told, re.MULTILINE):
         yield RESOLVES
 
 
 def _relays(site: Site, machine: Machine) -> Iterator[str]:
-    """A relay that is connected to others has bootstrapped (see MetricsPort in tor(1))."""
+    """Relays that are connected to others, so they have bootstrapped."""
     for number in range(1, site.relays.count + 1):
         address = f"http://127.0.0.2:{9100 + number}/metrics"
         told = machine.run("fetch", "-q", "-T", "10", "-o", "-", address, patience=PATIENCE).text
@@ -81,7 +81,7 @@ def _relays(site: Site, machine: Machine) -> Iterator[str]:
 
 
 def _sessions(machine: Machine) -> Iterator[str]:
-    """In `bgpctl show summary`, a session that is established has no state, but its routes."""
+    """Established sessions: `bgpctl show summary` has their routes in the place of a state."""
     for line in machine.run("bgpctl", "show", "summary", patience=PATIENCE).text.splitlines():
         words = line.split()
         if len(words) >= 7 and re.fullmatch(r"[0-9]+(/[0-9]+)?", words[-1]):
@@ -89,13 +89,13 @@ def _sessions(machine: Machine) -> Iterator[str]:
 
 
 def remember(found: frozenset[str], machine: Machine) -> None:
-    """Keep them over the restart. Raises OSError."""
+    """Keep the signs `found` over the restart. Raises OSError."""
     _place(machine).parent.mkdir(parents=True, exist_ok=True)
     keep(_place(machine), (json.dumps(sorted(found)) + "\n").encode())
 
 
 def remembered(machine: Machine) -> frozenset[str]:
-    """Those kept last; none if nobody kept any."""
+    """The signs that were kept last; none if nobody kept any."""
     try:
         told = json.loads(_place(machine).read_text())
     except (OSError, ValueError):

@@ -1,9 +1,9 @@
-"""Another system into the idle slot, verified before and after, and tried once.
+"""Installs another system into the idle slot, and verifies it before and after writing.
 
-In this order: the signature, with the key in the running image; the hash of all that is compressed;
-what the release says of itself; then the blocks go into the slot, whose superblock is missing until
-their hash is right; then fsck_ffs(8) and every file of it, read through the kernel. Until all of
-that is done nothing starts the slot, and the box runs as before.
+The order is: the signature, by the key in the running image; the hash of the compressed content;
+whether the release is for this box; then the blocks are written, without the superblock until their
+hash is right; then fsck_ffs(8); then the hash of every file, read through the kernel. Until all of
+that is done, nothing can start the slot, and the box runs as before.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from firstboot.box.apply import site_of_running
+from firstboot.box.host import Ran
 from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
 from firstboot.box.upgrade.slots import Slot, forget, mount, slots, unmount
@@ -30,18 +31,18 @@ from firstboot.site.check import schema_of
 
 CHUNK = 1 << 20
 FETCHING = 4 * 3600.0
-"""Seconds for a download; one that is cut off is taken up again."""
+"""Seconds for a download. One that is cut off goes on at the next try."""
 
 CHECKING = 1800.0
-"""Seconds for fsck_ffs(8) on a slow disk."""
+"""Seconds for fsck_ffs(8), on a slow disk."""
 
 FETCHED = "upgrade"
-"""Folder on /data for what is downloaded."""
+"""The folder on /data that downloads go to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """An upgrade whose signature and hash are right. `file` stands where its content begins."""
+    """An upgrade whose signature and hash are right. `file` is positioned at its content."""
 
     name: str
     file: IO[bytes]
@@ -49,8 +50,10 @@ class Verified:
 
 
 def install(source: str, machine: Machine, say: Say) -> None:
-    """Put the upgrade `source`, a file or an https address, into the idle slot. Raises Refusal, and
-    then the box starts what it started before."""
+    """Install the upgrade `source`, a file or an https address, into the idle slot.
+
+    Raises Refusal; the box starts the same system as before then.
+    """
     idle = slots(machine).idle
     ensure_keys(machine)
     path = fetch(source, machine, say) if "://" in source else Path(source)
@@ -72,21 +75,19 @@ def ensure_keys(machine: Machine) -> None:
     if not (machine.root / release_info.SIGNERS).is_file():
         raise Refusal(
             f"/{release_info.SIGNERS}",
-            expected="the key that signs releases",
-            found="none: this image was built without one",
-            remedy="flash a release, or an image built with --release-key",
+            "this image has no key that signs releases, so it takes no upgrades",
+            "Flash a release, or an image built with --release-key",
         )
 
 
 def fetch(address: str, machine: Machine, say: Say) -> Path:
-    """Download it to /data, on from where an earlier try ended. Raises Refusal."""
+    """Download `address` to /data, from where an earlier try ended. Raises Refusal."""
     name = address.rpartition("/")[2]
     if not address.startswith("https://") or not name or name.startswith("."):
         raise Refusal(
             address,
-            expected="https:// and the name of a file",
-            found="something else",
-            remedy="correct the address, or copy the file to /data and name it",
+            "this is not https:// and the name of a file",
+            "Correct the address, or copy the file to /data and name that",
         )
     folder = machine.root / "data" / FETCHED
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -100,15 +101,14 @@ def fetch(address: str, machine: Machine, say: Say) -> Path:
     if done.status != 0:
         raise Refusal(
             address,
-            expected="a file to download",
-            found=" ".join(done.text.split()) or f"status {done.status}",
-            remedy="run the same command again, which goes on from there",
+            f"it cannot be downloaded: {_said(done) or f'status {done.status} of fetch'}",
+            "Run the same command again, which goes on where this one ended",
         )
     return path
 
 
 def _from(machine: Machine) -> tuple[str, ...]:
-    """The address that downloads leave from, which is the router's (see pf.conf)."""
+    """The variable that makes fetch(3) send from the router's address, as pf.conf wants."""
     if machine.running() is None:
         return ()
     router = allot(site_of_running(machine).value).router
@@ -117,33 +117,30 @@ def _from(machine: Machine) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def verified(path: Path, machine: Machine, say: Say) -> Iterator[Verified]:
-    """The upgrade at `path`. Raises Refusal unless its signature and its hash are right."""
+    """Open the upgrade at `path`. Raises Refusal unless its signature and its hash are right."""
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:
         raise Refusal(
             path,
-            expected="an upgrade, exitisp-VERSION.upgrade of a release",
-            found=error.strerror or str(error),
-            remedy="name another file",
+            f"the upgrade cannot be read: {error.strerror or error}",
+            "Name exitisp-VERSION.upgrade of a release",
         ) from error
     with file:
         head = upgrade_file.read_head(_read(file, LONGEST_HEAD))
         if head is None:
-            raise _no_upgrade(path, "an upgrade", "another file")
+            raise _unusable(path, "it is not an upgrade")
         if head.form != FORM:
-            raise _no_upgrade(
-                path, f"an upgrade of form {FORM}, which this image knows", f"form {head.form}"
-            )
+            raise _unusable(path, f"it has form {head.form}, and this image knows form {FORM}")
         file.seek(head.length)
         data, signature = _read(file, head.manifest), _read(file, head.signature)
         if len(data) != head.manifest or len(signature) != head.signature:
-            raise _no_upgrade(path, "a whole file", "one that ends early")
+            raise _unusable(path, "the file ends early")
         _verify(path, data, signature, machine)
         try:
             manifest = upgrade_file.parse(data)
         except (ValueError, RecursionError) as error:
-            raise _no_upgrade(path, "a manifest that this image knows", str(error)) from error
+            raise _unusable(path, f"its manifest cannot be read: {error}") from error
         say(f"{path.name}: signed, version {manifest.stamp.version}, {manifest.stamp.base}.")
         start = file.tell()
         _hash(path, file, manifest)
@@ -151,8 +148,12 @@ def verified(path: Path, machine: Machine, say: Say) -> Iterator[Verified]:
         yield Verified(path.name, file, manifest)
 
 
+def _said(ran: Ran) -> str:
+    return " ".join(ran.text.split())
+
+
 def _read(file: IO[bytes], length: int) -> bytes:
-    """`length` bytes, or as many as there are."""
+    """Read `length` bytes, or as many as there are."""
     data = b""
     while len(data) < length and (more := file.read(length - len(data))):
         data += more
@@ -181,9 +182,8 @@ def _verify(path: Path, data: bytes, signature: bytes, machine: Machine) -> None
     if done.status != 0:
         raise Refusal(
             path,
-            expected="a signature by the key in this image",
-            found=" ".join(done.text.split()).rstrip(".") or "none",
-            remedy="do not use it; fetch it again, and see with which key releases are signed",
+            f"no key of this image has signed it: {_said(done).rstrip('.') or 'no signature'}",
+            "Do not use it. Fetch it again, and see with which key releases are signed",
         )
 
 
@@ -193,13 +193,14 @@ def _hash(path: Path, file: IO[bytes], manifest: Manifest) -> None:
         state.update(chunk)
         size += len(chunk)
     if size != manifest.packed.size:
-        raise _no_upgrade(path, f"{manifest.packed.size} bytes of content", f"{size}")
+        raise _unusable(path, f"it has {size} bytes of content, not {manifest.packed.size}")
     if state.hexdigest() != manifest.packed.sha256:
-        raise _no_upgrade(path, f"SHA-256 {manifest.packed.sha256}", state.hexdigest())
+        digest = state.hexdigest()
+        raise _unusable(path, f"its content has SHA-256 {digest}, not {manifest.packed.sha256}")
 
 
-def _no_upgrade(path: Path, expected: str, found: str) -> Refusal:
-    return Refusal(path, expected=expected, found=found, remedy="fetch it again, or another one")
+def _unusable(path: Path, problem: str) -> Refusal:
+    return Refusal(path, problem, "Fetch it again, or another one")
 
 
 def judge(upgrade: Verified, machine: Machine) -> None:
@@ -209,23 +210,20 @@ def judge(upgrade: Verified, machine: Machine) -> None:
     if now is None:
         raise Refusal(
             f"/{release_info.PLACE}",
-            expected="the version of this image",
-            found="none",
-            remedy="flash a release",
+            "the image does not say which version it is",
+            "Flash a release",
         )
     if new.system != now.system:
         raise Refusal(
             upgrade.name,
-            expected=f"a release with {now.system}, as on this box",
-            found=new.base,
-            remedy="fetch the one for this base",
+            f"it is a release with {new.base}, and this box runs {now.system}",
+            "Fetch the one for this base",
         )
     if new.order < now.order:
         raise Refusal(
             upgrade.name,
-            expected=f"version {now.version} or a later one",
-            found=new.version,
-            remedy="the way back is exitisp rollback --slot; else flash the older image",
+            f"version {new.version} is older than this one, {now.version}",
+            "Go back with exitisp rollback --slot, or flash the older image",
         )
     ensure_knows(new, upgrade.name, machine)
 
@@ -237,14 +235,13 @@ def ensure_knows(system: release_info.Stamp, name: str, machine: Machine) -> Non
     if schema is not None and schema > system.schema:
         raise Refusal(
             name,
-            expected=f"a system that knows site files of version {schema}, as this box has one",
-            found=f"one that knows those up to version {system.schema}",
-            remedy="take a later one",
+            f"it knows site files up to version {system.schema}, and this box has version {schema}",
+            "Take a later release",
         )
 
 
 def write(upgrade: Verified, slot: Slot, machine: Machine) -> None:
-    """Write the slot, its superblock last. Raises Refusal, and then the slot holds no system."""
+    """Write the slot, its superblock last. Raises Refusal; the slot holds no system then."""
     device = machine.root / slot.device.lstrip("/")
     manifest = upgrade.manifest
     try:
@@ -256,9 +253,8 @@ def write(upgrade: Verified, slot: Slot, machine: Machine) -> None:
         if size != manifest.slot:
             raise Refusal(
                 upgrade.name,
-                expected=f"a system for a slot of {size} bytes, as on this disk",
-                found=f"one for {manifest.slot}",
-                remedy="flash the image; this disk was partitioned by another version",
+                f"it is for slots of {manifest.slot} bytes, and this disk has slots of {size}",
+                "Flash the image: this disk was partitioned by another version",
             )
         first, end = SUPERBLOCK
         _place(target, first, bytes(end - first))
@@ -274,7 +270,7 @@ def write(upgrade: Verified, slot: Slot, machine: Machine) -> None:
 
 
 DIOCGMEDIASIZE = 0x40086481
-"""_IOR('d', 129, off_t) in sys/disk.h: how many bytes a disk has, which seeking does not tell."""
+"""_IOR('d', 129, off_t) in sys/disk.h: the size of a disk in bytes, which seeking does not tell."""
 
 
 def _media_size(target: int) -> int:
@@ -282,7 +278,8 @@ def _media_size(target: int) -> int:
 
 
 def _fill(target: int, upgrade: Verified, machine: Machine) -> bytes:
-    """Write all but the superblock, which is returned once all was as it had to be."""
+    """Write all but the superblock, and return that. Raises Refusal for content that is not as
+    signed."""
     manifest, state, kept = upgrade.manifest, hashlib.sha256(), bytearray()
     command = ["zstd", "-d", "-c", "-q"]
     with subprocess.Popen(
@@ -300,15 +297,14 @@ def _fill(target: int, upgrade: Verified, machine: Machine) -> bytes:
     if unpacking.returncode != 0 or more or state.hexdigest() != manifest.content.sha256:
         raise Refusal(
             upgrade.name,
-            expected=f"what is compressed to have SHA-256 {manifest.content.sha256}",
-            found=state.hexdigest(),
-            remedy="check the memory and the disk of this box, then try again",
+            f"unpacked, its content has SHA-256 {state.hexdigest()}, not {manifest.content.sha256}",
+            "Check the memory and the disk of this box, then try again",
         )
     return bytes(kept)
 
 
 def pieces(spans: tuple[Span, ...]) -> Iterator[Span]:
-    """The same, none longer than a chunk, and the superblock as one of them."""
+    """`spans` in pieces of at most `CHUNK` bytes, with the superblock as a piece of its own."""
     for first, end in spans:
         cuts = sorted({first, *(cut for cut in SUPERBLOCK if first < cut < end), end})
         for low, high in itertools.pairwise(cuts):
@@ -323,7 +319,7 @@ def _place(target: int, offset: int, data: bytes) -> None:
 
 
 def _settle(target: int) -> None:
-    # FreeBSD writes to a disk at once; whatever its cache holds is written down by flush().
+    # FreeBSD writes to a disk at once, and flush() empties the cache of the disk.
     with contextlib.suppress(OSError):
         os.fsync(target)
     flush()
@@ -332,15 +328,13 @@ def _settle(target: int) -> None:
 def _unwritten(slot: Slot, found: str) -> Refusal:
     return Refusal(
         slot.device,
-        expected="a slot that can be written",
-        found=found,
-        remedy="check the disk; the running system is as it was",
+        f"the slot cannot be written: {found}",
+        "Check the disk. The running system is as it was",
     )
 
 
 def check(manifest: Manifest, slot: Slot, machine: Machine) -> None:
-    """Hold what the disk has against the manifest. Raises Refusal, and then the slot holds no
-    system."""
+    """Compare the slot with the manifest. Raises Refusal; the slot holds no system then."""
     try:
         _check_structure(slot, machine)
         _check_files(manifest, slot, machine)
@@ -351,7 +345,7 @@ def check(manifest: Manifest, slot: Slot, machine: Machine) -> None:
 
 
 def void(slot: Slot, machine: Machine) -> None:
-    """Make the slot one that nothing can start."""
+    """Erase the superblock, so that nothing can start the slot."""
     target = os.open(machine.root / slot.device.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
     try:
         _place(target, SUPERBLOCK[0], bytes(SUPERBLOCK[1] - SUPERBLOCK[0]))
@@ -374,7 +368,7 @@ def _check_structure(slot: Slot, machine: Machine) -> None:
 def _check_files(manifest: Manifest, slot: Slot, machine: Machine) -> None:
     folder = machine.state / "slot"
     if not mount(slot, folder, machine):
-        raise _damaged(slot, "no file system that can be mounted")
+        raise _damaged(slot, "it cannot be mounted")
     try:
         found = dict(_digests(folder))
     except OSError as error:
@@ -383,7 +377,7 @@ def _check_files(manifest: Manifest, slot: Slot, machine: Machine) -> None:
         unmount(folder, machine)
     for path in sorted({*found, *manifest.files}):
         if found.get(path) != manifest.files.get(path):
-            raise _damaged(slot, f"{path} that is {'other' if path in found else 'missing'}")
+            raise _damaged(slot, f"{path} {'differs' if path in found else 'is missing'}")
 
 
 def _digests(folder: Path) -> Iterator[tuple[str, str]]:
@@ -401,7 +395,6 @@ def _digests(folder: Path) -> Iterator[tuple[str, str]]:
 def _damaged(slot: Slot, found: str) -> Refusal:
     return Refusal(
         f"what was written to {slot.label}",
-        expected="the system that the upgrade holds",
-        found=found,
-        remedy="check the disk; the running system is as it was",
+        f"it is not what the upgrade holds: {found}",
+        "Check the disk. The running system is as it was",
     )

@@ -1,9 +1,9 @@
-"""The two systems of a box: which one runs, which one the next start tries.
+"""The two slots of a box, which hold a system each: which one runs, and which one starts next.
 
-gptboot(8) and gptboot.efi start the first partition marked `bootme`. One that is marked `bootonce`
-as well comes before all others, and loses its `bootme` before it is started: if it still has
-`bootonce` alone at the next start, it becomes `bootfailed`, and the other one is started. So a slot
-that runs without `bootme` is on trial.
+gptboot(8) and gptboot.efi start the first partition marked `bootme`. A partition marked `bootonce`
+as well comes before all others, and loses `bootme` before it is started. If it still has `bootonce`
+at the next start, it becomes `bootfailed`, and the other one is started. So a slot that runs
+without `bootme` is on trial.
 """
 
 import re
@@ -23,7 +23,7 @@ _LINE = re.compile(r"\s*[0-9]+\s+[0-9]+\s+(\S+)p([0-9]+)\s+(root[AB])\s+(?:\[([a
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A partition for a system: the `index`th of `disk`, with its attributes."""
+    """A partition for a system: number `index` of `disk`, with its attributes `marks`."""
 
     label: str
     disk: str
@@ -37,7 +37,7 @@ class Slot:
 
     @property
     def trying(self) -> bool:
-        """Whether it runs, and was not confirmed."""
+        """Whether it runs and is not confirmed yet."""
         return self.running and "bootme" not in self.marks
 
 
@@ -48,7 +48,7 @@ class Slots:
 
 
 def slots(machine: Machine) -> Slots:
-    """Both. Raises Refusal on a system that came from neither."""
+    """Both slots. Raises Refusal on a system that was started from neither."""
     label = machine.run("kenv", "-q", "exitisp.slot").text.strip()
     found: dict[str, Slot] = {}
     for line in machine.run("gpart", "show", "-lp").text.splitlines():
@@ -59,17 +59,19 @@ def slots(machine: Machine) -> Slots:
     if set(found) != set(LABELS) or label not in found:
         raise Refusal(
             "this box",
-            expected=f"a system that was started from {' or '.join(LABELS)} of its disk",
-            found=f"'{label}', and a disk with {', '.join(sorted(found)) or 'neither'}",
-            remedy="flash an image that ./exitisp build made",
+            f"its system was started from '{label}', and its disk has "
+            f"{', '.join(sorted(found)) or 'no slots'}; slots are {' and '.join(LABELS)}",
+            "Flash an image that ./exitisp build made",
         )
     (idle,) = (one for one in found.values() if not one.running)
     return Slots(found[label], idle)
 
 
 def try_once(slot: Slot, machine: Machine) -> None:
-    """Have the next start try it, and every later one take the running slot unless it is confirmed
-    first. Raises Refusal."""
+    """Have the next start try `slot`. Unless it is confirmed, later starts take the running slot.
+
+    Raises Refusal.
+    """
     for mark in ("bootfailed", "bootme", "bootonce"):
         if mark in slot.marks:
             _mark(machine, "unset", mark, slot)
@@ -77,15 +79,15 @@ def try_once(slot: Slot, machine: Machine) -> None:
 
 
 def forget(slot: Slot, machine: Machine) -> None:
-    """Have no start try it, and none take it. Raises Refusal."""
+    """Have no start take `slot`. Raises Refusal."""
     for mark in ("bootonce", "bootme", "bootfailed"):
         if mark in slot.marks:
             _mark(machine, "unset", mark, slot)
 
 
 def confirm(both: Slots, machine: Machine) -> None:
-    """Have every start take the running slot. After each of the steps, a power cut leaves a box
-    that starts one of the two. Raises Refusal."""
+    """Have every start take the running slot. A power cut between the steps leaves a box that
+    starts one of the two. Raises Refusal."""
     _mark(machine, "set", "bootme", both.running)
     if "bootme" in both.idle.marks:
         _mark(machine, "unset", "bootme", both.idle)
@@ -98,16 +100,15 @@ def _mark(machine: Machine, verb: str, mark: str, slot: Slot) -> None:
     if done.status != 0:
         raise Refusal(
             f"{slot.disk}p{slot.index} ({slot.label})",
-            expected=f"a partition table in which {mark} can be {verb}",
-            found=" ".join(done.text.split()) or f"status {done.status}",
-            remedy="look at gpart show, and at what the kernel says of the disk",
+            f"gpart cannot {verb} {mark}: {' '.join(done.text.split()) or f'status {done.status}'}",
+            "Look at gpart show, and at what the kernel says of the disk",
         )
     flush()
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is in a slot, and what a start does with it."""
+    """The system in a slot, and what a start does with it."""
 
     slot: Slot
     stamp: Stamp | None
@@ -128,7 +129,7 @@ def held(machine: Machine) -> tuple[Held, ...]:
 
 
 def look(slot: Slot, machine: Machine) -> Stamp | None:
-    """The stamp of the system in a slot that does not run; None if it holds no whole one."""
+    """The release identity of the system in a slot that does not run; None if it holds none."""
     folder = machine.state / "slot"
     if not mount(slot, folder, machine):
         return None
@@ -139,7 +140,7 @@ def look(slot: Slot, machine: Machine) -> Stamp | None:
 
 
 def mount(slot: Slot, folder: Path, machine: Machine) -> bool:
-    """Mount it read-only; whether that went well."""
+    """Mount `slot` read-only, and return whether that worked."""
     folder.mkdir(parents=True, exist_ok=True)
     options = "ro,noexec,nosuid"
     return machine.run("mount", "-t", "ufs", "-o", options, slot.device, str(folder)).status == 0
@@ -162,7 +163,7 @@ def _state(slot: Slot, stamp: Stamp | None) -> str:
 
 
 def table(rows: tuple[Held, ...]) -> str:
-    """For people: slot, version, base, state."""
+    """A table for people: slot, version, base, state."""
     cells = [("SLOT", "VERSION", "BASE", "STATE")]
     for row in rows:
         version, base = (row.stamp.version, row.stamp.base) if row.stamp else ("-", "-")

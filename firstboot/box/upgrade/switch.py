@@ -1,8 +1,7 @@
-"""From one slot to the other: tried once, and kept if it does what the one before it did.
+"""Switches from one slot to the other: tries it once, and keeps it if all works that did before.
 
-A slot that is tried has rc.d/exitisp_guard as its watch, which starts the box anew if nobody
-confirms it in time, and a watchdog timer behind that. The slot before it is what gptboot(8) starts
-then.
+While a slot is on trial, rc.d/exitisp_guard restarts the box if nobody confirms the slot in time,
+and a watchdog timer does if that hangs. gptboot(8) then starts the slot before.
 """
 
 import time
@@ -16,18 +15,19 @@ from firstboot.box.upgrade.slots import Slots, confirm, look, slots, try_once
 from firstboot.core.refusal import Refusal
 
 PAUSE = 5.0
-"""Seconds between two looks at a box that does not do everything yet."""
+"""Seconds between two looks at a box on which not everything works yet."""
 
 WIND_DOWN = 40.0
-"""Seconds; relays take no new circuits for 30 of them (ShutdownWaitLength in tor(1))."""
+"""Seconds for relays to end. For 30 of them they take no new circuits (ShutdownWaitLength in
+tor(1))."""
 
 CONFIRMED = "confirmed"
-"""A file that tells the guard to end, in the state that a restart forgets."""
+"""A file in the state folder that tells the guard to end."""
 
 
 def upgrade(source: str, machine: Machine, say: Say) -> None:
-    """Install the upgrade `source` and restart into it. Raises Refusal, and then the box runs as
-    before."""
+    """Install the upgrade `source` and restart into it. Raises Refusal; the box runs as before
+    then."""
     with machine.alone():
         ensure_confirmed(slots(machine))
         install(source, machine, say)
@@ -46,36 +46,33 @@ def back(machine: Machine, say: Say) -> None:
         if found is None:
             raise Refusal(
                 both.idle.label,
-                expected="a system to go back to",
-                found="none",
-                remedy="exitisp upgrade puts one there",
+                "it holds no system to go back to",
+                "exitisp upgrade puts one there",
             )
         ensure_knows(found, f"{both.idle.label}, version {found.version}", machine)
         change(machine, say)
 
 
 def ensure_confirmed(both: Slots) -> None:
-    """Raises Refusal while the other slot is what a failure leads back to."""
+    """Raises Refusal while the running slot is on trial: a failure leads back to the other one."""
     if both.running.trying:
         raise Refusal(
             f"the running system ({both.running.label})",
-            expected="one that is confirmed",
-            found=f"one on trial, which needs {both.idle.label} to go back to",
-            remedy="wait until exitisp slots says that it is confirmed",
+            f"it is on trial and needs {both.idle.label} to go back to",
+            "Wait until exitisp slots says that it is confirmed",
         )
 
 
 def change(machine: Machine, say: Say) -> None:
-    """Have the idle slot tried, and restart. Raises Refusal."""
+    """Have the next start try the idle slot, and restart. Raises Refusal."""
     signs = health.signs(machine)
     try:
         health.remember(signs, machine)
     except OSError as error:
         raise Refusal(
             "/cfg/state",
-            expected="room to keep what works now",
-            found=error.strerror or str(error),
-            remedy="look at what fills /cfg",
+            f"what works now cannot be kept there: {error.strerror or error}",
+            "Look at what fills /cfg",
         ) from error
     idle = slots(machine).idle
     try_once(idle, machine)
@@ -86,14 +83,14 @@ def change(machine: Machine, say: Say) -> None:
 
 
 def restart(machine: Machine, say: Say) -> None:
-    """Wind down, then start anew."""
+    """Wind down, then restart the box."""
     wind_down(machine, say)
     say("Restarting.")
     machine.run("shutdown", "-r", "now")
 
 
 def wind_down(machine: Machine, say: Say) -> None:
-    """Have the neighbours send their traffic elsewhere, while relays end their circuits."""
+    """Drain all peers, and have the relays end their circuits."""
     if machine.running() is None:
         return
     say("Winding down.")
@@ -108,8 +105,10 @@ def wind_down(machine: Machine, say: Say) -> None:
 
 
 def stand(machine: Machine, say: Say) -> None:
-    """Confirm the running slot as soon as everything that worked before it does again; until then,
-    the guard may end the trial. Raises Refusal if the disk cannot be marked."""
+    """Confirm the running slot as soon as everything works that worked before the switch.
+
+    Until then, the guard may end the trial. Raises Refusal if the disk cannot be marked.
+    """
     both = slots(machine)
     if both.running.trying:
         wanted = health.remembered(machine)

@@ -1,6 +1,7 @@
 """From a site to a box that runs it: in order, stopping at the first no, gently the next time."""
 
 import itertools
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
 from tests.firstboot.box import box as boxes
-from tests.firstboot.box.box import Box, changed, example
+from tests.firstboot.box.box import EXAMPLE, Box, changed, example
 from tests.firstboot.box.cut import at_every_step
 
 PEER = ("asn: 65536", "asn: 65538")
@@ -126,7 +127,9 @@ def test_what_a_daemon_refuses_is_told_with_line_and_answer(
     box.fail(program, says.replace("{}", "/tmp/x").replace("LINE", str(line)))
     with pytest.raises(Refusal) as refused:
         apply_site(changed(PEER), box.machine, Told())
-    assert str(refused.value).startswith(f"/{path}:{line}: expected a file that ")
+    assert str(refused.value).startswith(
+        f"/{path}:{line}: {program.split()[0].rpartition('/')[2]} refuses it: "
+    )
     assert answer in str(refused.value)
     assert "FzD6" not in str(refused.value)
     assert box.files() == before
@@ -159,7 +162,7 @@ def test_a_service_that_does_not_come_up_stops_it_there_with_the_ports_down(
     box: Box, service: str
 ) -> None:
     box.fail(f"service {service} start", "it does not work")
-    with pytest.raises(Refusal, match=f"service {service}: .*it does not work.*rollback"):
+    with pytest.raises(Refusal, match=rf"service {service} \(.*: it does not work.*rollback"):
         apply_site(example(), box.machine, Told())
     assert box.started()[-1] == service
     assert box.calls[-1] == "service exitisp_ports stop"
@@ -190,7 +193,7 @@ def test_a_service_that_starts_and_does_not_answer_is_one_that_is_not_up(
 ) -> None:
     ready = next(" ".join(one.ready) for one in SYSTEM.services if one.name == service)
     box.fail(ready, "not running")
-    with pytest.raises(Refusal, match=f"service {service}: .*not running"):
+    with pytest.raises(Refusal, match=rf"service {service} \(.*not running"):
         apply_site(example(), box.machine, Told())
     assert "service exitisp_ports raise" not in box.calls
 
@@ -242,6 +245,25 @@ def test_nothing_is_touched_if_nothing_changed(box: Box) -> None:
     assert not any("start" in call or "stop" in call or "reload" in call for call in box.calls)
 
 
+def test_a_service_that_is_off_is_not_stopped_by_what_does_not_concern_it(box: Box) -> None:
+    """The site has SSH off, and a new peer changes no file of SSH."""
+    configured(box)
+    box.fail("service sshd enabled")
+    box.programs.up.discard("sshd")
+    applied(box, PEER)
+    assert not [call for call in box.calls if re.fullmatch(r"service \S+ stop", call)]
+
+
+def test_a_service_that_the_site_turns_off_is_stopped(box: Box) -> None:
+    configured(box)
+    box.fail("service sshd enabled")
+    keys = re.search(r"  keys:\n(    - ssh.*\n)+", EXAMPLE.read_text())
+    assert keys
+    applied(box, (keys[0], "  keys: []\n"))
+    stopped = [call for call in box.calls if re.fullmatch(r"service \S+ stop", call)]
+    assert stopped == ["service sshd stop"]
+
+
 def test_more_relays_get_their_addresses_first(box: Box) -> None:
     configured(box)
     applied(box, ("count: 16", "count: 17"))
@@ -281,7 +303,7 @@ def test_what_is_not_installed_is_told_and_left_out(box: Box) -> None:
 
 
 def test_two_do_not_change_a_box_at_once(box: Box) -> None:
-    with box.machine.alone(), pytest.raises(Refusal, match="another exitisp at work"):
+    with box.machine.alone(), pytest.raises(Refusal, match="another exitisp is changing it"):
         apply_site(example(), box.machine, Told())
 
 

@@ -149,11 +149,14 @@ def test_a_refusal_is_one_line_and_status_1(
     for command in ("apply", "check"):
         assert cli.main([command, str(path)]) == 1
         told = capsys.readouterr()
-        assert "asn: expected an ASN" in told.out
+        assert "asn: 'none' is not an AS number" in told.out
         assert told.err.count("\n") == 1
         assert told.err.startswith(f"exitisp: {path}: the site has ")
     assert cli.main(["raise"]) == 1
-    assert "exitisp: this box: expected a configuration" in capsys.readouterr().err
+    assert (
+        "exitisp: this box: it is not configured. Answer the questions of exitisp setup."
+        in capsys.readouterr().err
+    )
 
 
 def test_ports_are_raised_again_by_hand(box: Box, capsys: pytest.CaptureFixture[str]) -> None:

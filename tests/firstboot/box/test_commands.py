@@ -23,7 +23,7 @@ def test_the_site_is_shown_without_its_secrets(box: Box) -> None:
 
 def test_a_box_that_is_not_configured_says_so(box: Box) -> None:
     told = Told()
-    unknown = "this box: expected a configuration.*exitisp setup"
+    unknown = "this box: it is not configured.*exitisp setup"
     with pytest.raises(Refusal, match=unknown):
         commands.show(box.machine, told)
     with pytest.raises(Refusal, match=unknown):
@@ -34,7 +34,7 @@ def test_a_box_that_is_not_configured_says_so(box: Box) -> None:
 
 def test_the_difference_from_the_generation_before(box: Box) -> None:
     configured(box)
-    with pytest.raises(Refusal, match="expected one before it, found none"):
+    with pytest.raises(Refusal, match="there is no generation before it"):
         commands.diff("", box.machine, Told())
     applied(box, PEER, SECRET)
     told = Told()
@@ -75,7 +75,9 @@ def test_going_back_runs_the_one_before_and_forward_again(box: Box) -> None:
     assert "bgpctl reload" in box.calls
     commands.rollback(2, box.machine, Told())
     assert box.files() == after
-    with pytest.raises(Refusal, match="generation 7: expected one of 1, 2, found none"):
+    with pytest.raises(
+        Refusal, match="generation 7: there is no such generation; sound ones are 1, 2"
+    ):
         commands.rollback(7, box.machine, Told())
 
 

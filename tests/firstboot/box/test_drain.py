@@ -52,7 +52,7 @@ def test_status_tells_who_is_drained(box: Box) -> None:
 
 def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(box: Box) -> None:
     configured(box)
-    with pytest.raises(Refusal, match="name one of upstream-a, upstream-b, route-server-1"):
+    with pytest.raises(Refusal, match="Name one of upstream-a, upstream-b, route-server-1"):
         drain.drain("upstream-c", box.machine, Told())
     assert not (box.root / drain.RULES).exists()
 
@@ -61,7 +61,7 @@ def test_a_bgpd_that_refuses_keeps_the_rules_it_had(box: Box) -> None:
     configured(box)
     drain.drain("upstream-a", box.machine, Told())
     box.fail("bgpctl reload", "no bgpd there")
-    with pytest.raises(Refusal, match="found no bgpd there"):
+    with pytest.raises(Refusal, match="filter rules: no bgpd there"):
         drain.drain("upstream-b", box.machine, Told())
     assert rules(box) == RULES
     with pytest.raises(Refusal):

@@ -89,7 +89,7 @@ def test_a_service_that_does_not_come_up_leaves_a_configured_box(box: Box, sit: 
     box.fail("service exitisp_relays start", "no tor")
     person = sit(whole(SITE))
     assert setup.setup(box.machine) == 1
-    assert "service exitisp_relays: expected a running relays, found no tor" in person.screen
+    assert "service exitisp_relays (relays): it does not come up: no tor" in person.screen
     assert box.machine.running() is not None
     assert matches(PASSWORD, (box.machine.cfg / "accounts/root").read_text().strip())
     assert "service exitisp_ports raise" not in box.calls

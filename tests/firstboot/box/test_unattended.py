@@ -123,7 +123,7 @@ def test_what_a_daemon_refuses_is_a_finding_too(
 
 def test_a_site_for_another_machine_is_refused(box: Box, stick: Path) -> None:
     put(stick, altered(("device: ix2", "device: vtnet7")))
-    with pytest.raises(Refusal, match=r"network device of this box \(ix0, ix1, ix2, igb0\)"):
+    with pytest.raises(Refusal, match=r"it has ix0, ix1, ix2, igb0"):
         unattended.take(stick, box.machine, Told())
 
 
@@ -140,7 +140,7 @@ def test_answers_that_were_given_already_are_not_lost(box: Box, stick: Path) -> 
 def test_the_power_may_go_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The box is configured or not; once it is, no copy of the file stays on the stick."""
     monkeypatch.setattr(apply, "judge", lambda *_: None)
-    monkeypatch.setattr(apply, "judged", lambda _, files, __: files)
+    monkeypatch.setattr(apply, "verified", lambda _, __, files, ___: files)
     monkeypatch.setattr(apply, "render", lambda *_: list(FILES))
     empty = boxes.make(tmp_path / "empty", example().value)
     places = (tmp_path / str(number) for number in itertools.count())

@@ -96,7 +96,7 @@ def test_a_trial_can_be_ended_by_hand(box: Disk, new: Made) -> None:
 
 
 def test_there_is_nothing_to_go_back_to(box: Disk) -> None:
-    with pytest.raises(Refusal, match="rootB: expected a system to go back to"):
+    with pytest.raises(Refusal, match="rootB: it holds no system to go back to"):
         switch.back(box.machine, quiet)
     assert box.start() == "rootA"
 
@@ -104,7 +104,7 @@ def test_there_is_nothing_to_go_back_to(box: Disk) -> None:
 def test_a_slot_on_trial_needs_the_other_one(box: Disk, new: Made) -> None:
     do(box, new.upgrade)
     box.start()
-    with pytest.raises(Refusal, match="one that is confirmed"):
+    with pytest.raises(Refusal, match="it is on trial and needs rootA"):
         do(box, new.upgrade)
     assert box.start() == "rootA"
 
@@ -125,7 +125,7 @@ def test_the_table_says_what_each_slot_holds(box: Disk, new: Made) -> None:
 
 def test_a_system_that_came_from_no_slot_is_left_alone(box: Disk, new: Made) -> None:
     box.answers["kenv"] = Ran("", 1)
-    with pytest.raises(Refusal, match="started from rootA or rootB"):
+    with pytest.raises(Refusal, match="slots are rootA and rootB"):
         do(box, new.upgrade)
 
 
@@ -149,7 +149,7 @@ def untouched(disk: Disk, path: Path, reason: str) -> None:
 
 
 def test_an_older_version_is_refused(box: Disk, release: Releases) -> None:
-    untouched(box, release("0.9").upgrade, "expected version 1.0 or a later one, found 0.9")
+    untouched(box, release("0.9").upgrade, "version 0.9 is older than this one, 1.0")
 
 
 def test_the_same_version_may_be_installed_again(box: Disk, old: Made) -> None:
@@ -159,17 +159,17 @@ def test_the_same_version_may_be_installed_again(box: Disk, old: Made) -> None:
 
 def test_another_base_is_refused(box: Disk, release: Releases) -> None:
     other = release("1.1", base="HardenedBSD 15-STABLE")
-    untouched(box, other.upgrade, "a release with FreeBSD, as on this box")
+    untouched(box, other.upgrade, "a release with .*, and this box runs FreeBSD")
 
 
 def test_an_image_without_a_key_says_so(box: Disk, new: Made) -> None:
     (box.root / "usr/local/share/exitisp/allowed_signers").unlink()
-    untouched(box, new.upgrade, "built without one")
+    untouched(box, new.upgrade, "no key that signs releases")
 
 
 def test_another_key_is_refused(box: Disk, release: Releases, tmp_path: Path) -> None:
     other = Keys.make(tmp_path / "other")
-    untouched(box, release("1.1", other.private).upgrade, "a signature by the key in this image")
+    untouched(box, release("1.1", other.private).upgrade, "no key of this image has signed it")
 
 
 def test_a_signature_of_something_else_is_refused(
@@ -178,13 +178,13 @@ def test_a_signature_of_something_else_is_refused(
     manifest = render(new.manifest)
     path = tmp_path / "exitisp-1.1.upgrade"
     path.write_bytes(begin(manifest, keys.sign(manifest, "exitisp-release")))
-    untouched(box, path, "a signature by the key in this image")
+    untouched(box, path, "no key of this image has signed it")
 
 
 def test_a_later_form_is_refused(box: Disk, new: Made, tmp_path: Path) -> None:
     path = tmp_path / "new"
     path.write_bytes(new.upgrade.read_bytes().replace(b"upgrade 1 ", b"upgrade 2 ", 1))
-    untouched(box, path, "an upgrade of form 1, which this image knows, found form 2")
+    untouched(box, path, "it has form 2, and this image knows form 1")
 
 
 def test_a_site_file_of_a_later_version_is_refused(
@@ -194,7 +194,7 @@ def test_a_site_file_of_a_later_version_is_refused(
     folder.mkdir(parents=True)
     monkeypatch.setattr(install, "site_of", lambda _: b"schema: 2\n")
     monkeypatch.setattr(type(box.machine), "running", lambda _: object())
-    with pytest.raises(Refusal, match="knows site files of version 2, as this box has one"):
+    with pytest.raises(Refusal, match="up to version 1, and this box has version 2"):
         do(box, new.upgrade)
     assert box.steps == 0
 
@@ -203,7 +203,7 @@ def test_a_site_file_of_a_later_version_is_refused(
 def test_what_is_no_upgrade_is_refused(box: Disk, tmp_path: Path, name: str) -> None:
     (tmp_path / "other").write_bytes(bytes(100))
     path = Path(name) if name.startswith("/") else tmp_path / (name or "missing")
-    untouched(box, path, "expected an upgrade")
+    untouched(box, path, "upgrade")
 
 
 def test_a_cut_off_file_is_refused(box: Disk, new: Made, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_cut_off_file_is_refused(box: Disk, new: Made, tmp_path: Path) -> None
     for length in (0, 5, head.length, head.length + 9, content - 1, content, len(data) - 1):
         path = tmp_path / "short"
         path.write_bytes(data[:length])
-        untouched(box, path, "expected")
+        untouched(box, path, "Fetch it again|no key")
 
 
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
@@ -227,7 +227,7 @@ def test_a_changed_byte_is_refused(
     at = data.draw(st.integers(0, len(changed) - 1))
     changed[at] ^= data.draw(st.integers(1, 255))
     (folder / "changed").write_bytes(changed)
-    untouched(running(old, folder / "box"), folder / "changed", "expected")
+    untouched(running(old, folder / "box"), folder / "changed", "Fetch it again|no key")
     shutil.rmtree(folder)
 
 
@@ -239,7 +239,7 @@ def test_more_at_the_end_is_refused(box: Disk, new: Made, tmp_path: Path) -> Non
 
 def test_another_size_of_slot_is_refused(box: Disk, new: Made) -> None:
     box.part("rootB").write_bytes(bytes(4096 * 100))
-    refused(box, new.upgrade, "a slot of 409600 bytes, as on this disk")
+    refused(box, new.upgrade, "this disk has slots of 409600")
 
 
 # What the disk makes of it.
@@ -259,7 +259,7 @@ def test_a_disk_that_loses_bytes_is_found_out(
 
 def test_what_fsck_finds_ends_it(box: Disk, new: Made) -> None:
     box.answers["fsck_ffs"] = Ran("** /dev/gpt/rootB\nUNREF FILE I=7\n", 0)
-    refused(box, new.upgrade, "found UNREF FILE I=7")
+    refused(box, new.upgrade, "not what the upgrade holds: UNREF FILE I=7")
 
 
 def test_a_disk_that_takes_nothing_ends_it(
@@ -269,14 +269,14 @@ def test_a_disk_that_takes_nothing_ends_it(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(install, "_place", full)
-    with pytest.raises(Refusal, match="a slot that can be written, found Input/output error"):
+    with pytest.raises(Refusal, match="the slot cannot be written: Input/output error"):
         do(box, new.upgrade)
     assert box.start() == "rootA"
 
 
 def test_a_table_that_cannot_be_changed_ends_it(box: Disk, new: Made) -> None:
     box.answers["gpart set"] = Ran("gpart: Operation not permitted", 1)
-    with pytest.raises(Refusal, match="bootonce can be set, found gpart: Operation not permitted"):
+    with pytest.raises(Refusal, match="gpart cannot set bootonce: gpart: Operation not permitted"):
         do(box, new.upgrade)
     assert "shutdown -r now" not in box.calls
     assert box.start() == "rootA"
@@ -412,7 +412,7 @@ def test_a_slot_that_lacks_something_is_never_confirmed(
 
 def test_signs_that_cannot_be_kept_end_it(box: Disk, new: Made) -> None:
     (box.root / "cfg/state").write_text("in the way")
-    with pytest.raises(Refusal, match="room to keep what works now"):
+    with pytest.raises(Refusal, match="what works now cannot be kept there"):
         do(box, new.upgrade)
     assert box.start() == "rootA"
 
@@ -437,7 +437,7 @@ def test_an_address_is_fetched_and_removed_afterwards(box: Disk, new: Made) -> N
 def test_a_download_that_is_damaged_is_not_gone_on_with(box: Disk) -> None:
     path = box.root / "data/upgrade/exitisp-1.1.upgrade"
     box.on_fetch = lambda _: path.write_bytes(b"<html>not found")
-    with pytest.raises(Refusal, match="expected an upgrade, found another file"):
+    with pytest.raises(Refusal, match="it is not an upgrade"):
         switch.upgrade("https://releases.example.net/exitisp-1.1.upgrade", box.machine, quiet)
     assert not path.exists()
 
@@ -448,7 +448,9 @@ def test_a_download_that_ends_early_can_go_on(box: Disk, reason: str) -> None:
     path.parent.mkdir()
     path.write_bytes(b"exitisp-up")
     box.answers["env fetch"] = Ran(f"fetch: {reason}", 1)
-    with pytest.raises(Refusal, match=f"found fetch: {reason}; run the same command again"):
+    with pytest.raises(
+        Refusal, match=f"cannot be downloaded: fetch: {reason}. Run the same command again"
+    ):
         switch.upgrade("https://releases.example.net/exitisp-1.1.upgrade", box.machine, quiet)
     assert path.exists()
 
@@ -457,7 +459,7 @@ def test_a_download_that_ends_early_can_go_on(box: Disk, reason: str) -> None:
     "address", ["http://example.net/a", "https://example.net/", "ftp://x/y", "https://x/.."]
 )
 def test_other_addresses_are_refused(box: Disk, address: str) -> None:
-    with pytest.raises(Refusal, match="https:// and the name of a file"):
+    with pytest.raises(Refusal, match="not https:// and the name of a file"):
         switch.upgrade(address, box.machine, quiet)
 
 
