@@ -14,7 +14,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -108,34 +108,16 @@ def read(
     advance: Callable[[int], None] = lambda _: None,
     form: Form = Form.SET,
 ) -> list[Member]:
-    """All members of the archive `source` but the dropped ones, in the archive's order.
+    """Return all members of the archive `source` but the dropped files, in the archive's order.
 
-    The root directory itself has the path "". A hard link whose first name is dropped becomes the
-    file itself. `advance` is told the compressed bytes that were read. Raises Refusal for an
-    archive that is damaged, or holds what does not belong into a root tree.
+    A file is dropped if `drop` says so of any of its names; its other names, which are hard links,
+    and symbolic links to it are dropped with it. So a compiler does not stay under another name.
+    The root directory itself has the path "". `advance` is called with the number of compressed
+    bytes that were read, which in the end is the size of the file. Raises Refusal for an archive
+    that is damaged, or has something that does not belong into a root tree.
     """
-    wanted: frozenset[str] = frozenset()
-    while True:
-        members, orphans = _pass(source, drop, wanted, store, advance, form)
-        if not orphans:
-            return members
-        wanted |= orphans
-
-
-def _pass(
-    source: Source,
-    drop: Callable[[str], bool],
-    wanted: frozenset[str],
-    store: Store,
-    advance: Callable[[int], None],
-    form: Form,
-) -> tuple[list[Member], frozenset[str]]:
-    """One pass; contents of `wanted` files are kept for their hard links although they are
-    dropped. Also returns those that should have been wanted."""
     members: list[Member] = []
-    orphans = set()
-    spare: dict[str, Member] = {}
-    heirs: dict[str, str] = {}
+    dropped: set[str] = set()
     try:
         with (
             _decompressed(source, advance, form) as stream,
@@ -151,23 +133,14 @@ def _pass(
                 if info.size < 0:
                     raise EOFError(f"{info.name!r} has a size of {info.size}")
                 name = _name(source.path, info.name, form)
-                dropped = drop(name)
-                if dropped and name not in wanted:
+                if drop(name):
+                    dropped.add(name)
+                    if info.islnk():
+                        dropped.add(_name(source.path, info.linkname, form))
                     continue
                 member = _member(source.path, name, info, archive, store, form)
-                if dropped:
-                    spare[name] = member
-                    continue
-                if member.link and drop(member.link):
-                    if member.link in heirs:
-                        member = Member(name, Kind.FILE, link=heirs[member.link])
-                    elif member.link in spare:
-                        heirs[member.link] = name
-                        member = replace(spare[member.link], path=name)
-                    elif member.link in wanted:
-                        raise EOFError(f"{name} is a hard link to nothing")
-                    else:
-                        orphans.add(member.link)
+                if member.link and drop(member.link) and member.link not in dropped:
+                    raise EOFError(f"{name} is a hard link to nothing")
                 members.append(member)
             stream.finish()
     except (*DAMAGE, EOFError, ValueError, OverflowError) as error:
@@ -176,7 +149,36 @@ def _pass(
             f"not {form.value}, or damaged ({error})",
             f"Fetch the {form.name.lower()} again",
         ) from error
-    return members, frozenset(orphans)
+    return _without(members, dropped)
+
+
+def _without(members: list[Member], dropped: set[str]) -> list[Member]:
+    """Leave out the other names of `dropped` files, and symbolic links that lead to one.
+
+    A hard link may name another hard link, and a symbolic link another symbolic link, before or
+    after it in the archive.
+    """
+    gone = set(dropped)
+    links = {one.path: one.link for one in members if one.link}
+    links |= {one.path: target(one) for one in members if one.kind is Kind.SYMLINK}
+    files = {one.path: one.link for one in members if one.link}
+    before = -1
+    while before != len(gone):
+        before = len(gone)
+        gone |= {path for path, to in links.items() if to in gone}
+        gone |= {to for path, to in files.items() if path in gone}
+    return [one for one in members if one.path not in gone]
+
+
+def target(link: Member) -> str:
+    """Return the path that a symbolic link leads to, without the links that are on the way."""
+    parts: list[str] = [] if link.target.startswith("/") else link.path.split("/")[:-1]
+    for part in link.target.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
 
 
 def _member(

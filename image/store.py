@@ -21,7 +21,7 @@ from image import archive
 from image.archive import Form, Member, Source
 from image.tree import Kind
 
-FORMAT = 1
+FORMAT = 2
 """Part of every name; raised when `Member` or the reading of archives changes."""
 
 UNUSED_DAYS = 14

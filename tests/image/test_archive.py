@@ -163,23 +163,50 @@ def test_dropped_entries_leave_nothing(read: Reader) -> None:
     assert list(members) == ["b"]
 
 
-def test_a_hard_link_outlives_its_first_name(read: Reader) -> None:
-    members, contents = read(
-        Item("./a", b"data", 0o555),
+@pytest.mark.parametrize("dropped", ["a", "b", "c"])
+def test_all_names_of_a_dropped_file_go(read: Reader, dropped: str) -> None:
+    members, _ = read(
+        Item("./a", b"a compiler", 0o555),
         Item("./b", type=tarfile.LNKTYPE, link="./a"),
-        drop=("a",),
+        Item("./c", type=tarfile.LNKTYPE, link="./a"),
+        Item("./d", b"something else"),
+        drop=(dropped,),
     )
-    assert (members["b"].mode, members["b"].link, contents["b"]) == (0o555, "", b"data")
+    assert list(members) == ["d"]
 
 
-def test_the_heirs_of_a_dropped_name_stay_links_of_one_file(read: Reader) -> None:
-    members, contents = read(
-        Item("./a", b"data"),
-        *(Item(f"./{name}", type=tarfile.LNKTYPE, link="./a") for name in "bcde"),
-        drop=("a", "b"),
+@pytest.mark.parametrize(
+    "target", ["clang", "./clang", "../bin/clang", "/bin/clang", "../../../bin/clang", "/bin/cc"]
+)
+def test_symbolic_links_to_a_dropped_file_go(read: Reader, target: str) -> None:
+    members, _ = read(
+        folder("./bin"),
+        Item("./bin/c++", type=tarfile.SYMTYPE, link=target),
+        Item("./bin/clang", b"a compiler"),
+        Item("./bin/cc", type=tarfile.LNKTYPE, link="./bin/clang"),
+        Item("./bin/gone", type=tarfile.SYMTYPE, link="nothing"),
+        Item("./bin/sh", b"a shell"),
+        Item("./bin/shell", type=tarfile.SYMTYPE, link="sh"),
+        drop=("bin/clang",),
     )
-    assert contents["c"] == b"data"
-    assert [members[name].link for name in "cde"] == ["", "c", "c"]
+    assert list(members) == ["bin", "bin/gone", "bin/sh", "bin/shell"]
+
+
+def test_progress_ends_at_the_size_of_the_file_also_where_names_are_dropped(tmp_path: Path) -> None:
+    items = [
+        Item("./a", b"a" * 100_000),
+        *(Item(f"./{name}", type=tarfile.LNKTYPE, link="./a") for name in "bcd"),
+    ]
+    place = tmp_path / "a.txz"
+    place.write_bytes(sets.archive(items))
+    read = 0
+
+    def advance(amount: int) -> None:
+        nonlocal read
+        read += amount
+
+    archive.read(Source(place), {"a", "b"}.__contains__, Kept(), advance)
+    assert read == place.stat().st_size
 
 
 def test_a_hard_link_to_a_dropped_name_that_never_was_is_refused(read: Reader) -> None:
