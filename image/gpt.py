@@ -141,11 +141,11 @@ def read(path: Path) -> Table:
         size = disk.seek(0, os.SEEK_END)
         mbr = os.pread(disk.fileno(), BLOCK, 0)
         if len(mbr) < BLOCK or mbr[-2:] != MAGIC or PROTECTIVE not in mbr[450:510:16]:
-            raise _broken(path, "a protective MBR in its first block", "none")
+            raise _broken(path, "its first block is not a protective MBR")
         primary, table = _read_copy(disk.fileno(), path, "primary", 1, size)
         backup, again = _read_copy(disk.fileno(), path, "backup", primary.other, size)
     if backup.other != 1 or table != again:
-        raise _broken(path, "two equal copies of the partition table", "copies that differ")
+        raise _broken(path, "the two copies of its partition table differ")
     return table
 
 
@@ -212,12 +212,10 @@ def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_
     header = _read_header(disk, path, copy, lba)
     blocks = max(header.own, header.other) + 1
     if blocks * BLOCK > size:
-        raise _broken(path, f"a disk of at least {blocks} blocks", f"{size // BLOCK} blocks")
+        raise _broken(path, f"it has {size // BLOCK} blocks, and its table is for {blocks}")
     entries = os.pread(disk, ENTRIES * ENTRY.size, header.entries_lba * BLOCK)
     if zlib.crc32(entries) != header.entries_crc:
-        raise _broken(
-            path, f"{copy} entries with the checksum their header names", "a different one"
-        )
+        raise _broken(path, f"the {copy} entries do not have the checksum in their header")
     try:
         return header, Table(blocks, header.identifier, tuple(_partitions(path, entries)))
     except Refusal as refusal:
@@ -227,7 +225,7 @@ def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_
 def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:
     block = os.pread(disk, BLOCK, lba * BLOCK)
     if len(block) < BLOCK or not block.startswith(SIGNATURE):
-        raise _broken(path, f"the {copy} header of a partition table in block {lba}", "none")
+        raise _broken(path, f"block {lba} is not the {copy} header of a partition table")
     _, revision, length, crc, _, own, other, first, last, identifier, entries_lba, *shape = (
         HEADER.unpack_from(block)
     )
@@ -235,7 +233,7 @@ def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:
     unsigned = bytearray(block[: HEADER.size])
     unsigned[HEADER_CRC_AT : HEADER_CRC_AT + 4] = bytes(4)
     if length != HEADER.size or zlib.crc32(unsigned) != crc:
-        raise _broken(path, f"a {copy} header with the checksum it names", "a different one")
+        raise _broken(path, f"the {copy} header does not have the checksum that it names")
     disk_last = max(own, other)
     if (
         revision != REVISION
@@ -246,8 +244,8 @@ def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:
     ):
         raise _broken(
             path,
-            f"a {copy} header of revision 1.0 for {ENTRIES} entries next to it",
-            f"one of another shape ({entries} entries of {entry_size} bytes)",
+            f"the {copy} header is not of revision 1.0 with {ENTRIES} entries next to it "
+            f"({entries} entries of {entry_size} bytes)",
         )
     return _Header(own, other, UUID(bytes_le=identifier), entries_lba, entries_crc)
 
@@ -260,7 +258,7 @@ def _partitions(path: Path, entries: bytes) -> Iterable[Partition]:
             gap = gap or number
             continue
         if gap:
-            raise _broken(path, "partitions numbered without gaps", f"{number} but no {gap}")
+            raise _broken(path, f"there is a partition {number}, but no partition {gap}")
         yield Partition(
             label.decode("utf-16-le", "replace").partition("\0")[0],
             UUID(bytes_le=kind),
@@ -271,10 +269,8 @@ def _partitions(path: Path, entries: bytes) -> Iterable[Partition]:
         )
 
 
-def _broken(subject: object, expected: str, found: str) -> Refusal:
-    return Refusal(
-        subject, f"expected {expected}, found {found}", "Write the image to the disk again"
-    )
+def _broken(subject: object, problem: str) -> Refusal:
+    return Refusal(subject, problem, "Write the image to the disk again")
 
 
 def _check_room(blocks: int, partitions: tuple[Partition, ...]) -> None:

@@ -56,17 +56,17 @@ def parse(data: bytes, subject: str) -> Manifest:
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise _malformed(
-            f"{subject}:{number}", "UTF-8 text", f"the byte 0x{data[error.start]:02x}"
+            f"{subject}:{number}", f"this is not UTF-8 text (the byte 0x{data[error.start]:02x})"
         ) from error
     if lines[-1] == "":
         lines.pop()
     if not lines:
-        raise _malformed(subject, "a line a set", "an empty file")
+        raise _malformed(subject, "the file is empty")
     sets: dict[str, Listed] = {}
     for number, line in enumerate(lines, start=1):
         listed = _parse_line(line, f"{subject}:{number}")
         if listed.file in sets:
-            raise _malformed(f"{subject}:{number}", "every set once", f"{listed.file} twice")
+            raise _malformed(f"{subject}:{number}", f"{listed.file} is listed twice")
         sets[listed.file] = listed
     return Manifest(subject, tuple(sets.values()))
 
@@ -75,7 +75,7 @@ def _parse_line(line: str, where: str) -> Listed:
     fields = line.split("\t")
     if len(fields) != 6:
         raise _malformed(
-            where, "six fields with a tab between them", f"{len(fields)} in {_show(line)}"
+            where, f"a line has six fields with tabs between them, not {len(fields)}: {_show(line)}"
         )
     file, sha256, entries, name, description, chosen = fields
     quoted = len(description) >= 2 and description[0] == description[-1] == '"'
@@ -87,16 +87,14 @@ def _parse_line(line: str, where: str) -> Listed:
         (quoted and description.isprintable(), "a description in double quotes", description),
         (chosen in ("on", "off"), "on or off", chosen),
     )
-    for good, expected, found in checks:
+    for good, what, text in checks:
         if not good:
-            raise _malformed(where, expected, _show(found))
+            raise _malformed(where, f"{_show(text)} is not {what}")
     return Listed(file, sha256, int(entries), name, description[1:-1], chosen == "on")
 
 
-def _malformed(where: str, expected: str, found: str) -> Refusal:
-    return Refusal(
-        where, f"expected {expected}, found {found}", "Fetch the MANIFEST of the build again"
-    )
+def _malformed(where: str, problem: str) -> Refusal:
+    return Refusal(where, problem, "Fetch the MANIFEST of the build again")
 
 
 def _show(text: str) -> str:

@@ -56,7 +56,7 @@ def read_key(client: Client, url: Url) -> PublicKey:
             url,
             "no such file (HTTP 404)"
             if data is None
-            else f"expected {error}, found {len(lines)} lines in {len(data)} bytes",
+            else f"this is not {error}: {len(lines)} lines in {len(data)} bytes",
             "Look up where the mirror publishes the signer's key, and put that address into "
             "the lock file",
         ) from error

@@ -133,7 +133,7 @@ class _Judge:
         if elsewhere is not None:
             return Refusal(
                 one.where,
-                f"'{one.name}' is {expected} of {elsewhere}.ko, which is not loaded",
+                f"only {elsewhere}.ko has '{one.name}', and nothing loads that module",
                 f"Load that module: {elsewhere}_load in loader.conf.d",
             )
         return _unknown(one, expected, candidates)

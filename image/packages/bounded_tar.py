@@ -37,7 +37,7 @@ def members(raw: IO[bytes], where: str) -> Iterator[Iterator[tuple[str, int, IO[
             yield _regular(tar)
     except (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError) as error:
         raise refusal(
-            where, "a whole tar archive (zstd, xz or plain)", f"a damaged one ({error})"
+            where, f"this is not a whole tar archive (zstd, xz or plain): {error}"
         ) from error
 
 
@@ -61,9 +61,7 @@ def _decompressed(raw: IO[bytes], where: str) -> IO[bytes]:
         return cast(IO[bytes], lzma.LZMAFile(raw))
     if head[257:262] == _TAR:
         return raw
-    raise refusal(
-        where, "a tar archive, compressed with zstd or xz or not at all", "something else"
-    )
+    raise refusal(where, "this is not a tar archive, compressed with zstd or xz or not at all")
 
 
 class _Bounded:
@@ -78,14 +76,14 @@ class _Bounded:
         data = self._raw.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise refusal(self._where, f"at most {LARGEST} bytes when decompressed", "more")
+            raise refusal(self._where, f"it has more than {LARGEST} bytes when decompressed")
         return data
 
 
-def refusal(where: str, expected: str, found: str) -> Refusal:
-    """Of something that is offered and cannot be right."""
+def refusal(where: str, problem: str) -> Refusal:
+    """Refuse what a repository offers and cannot be right."""
     return Refusal(
         where,
-        f"expected {expected}, found {found}",
+        problem,
         "Fetch it again. If that does not help, do not use this repository",
     )

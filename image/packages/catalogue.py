@@ -62,7 +62,7 @@ def parse_data(data: bytes, where: str) -> Catalogue:
     """Read ``data``: a JSON object with the list ``packages``. Raises Refusal."""
     packages = parse_object(data, where).get("packages")
     if not isinstance(packages, list):
-        raise malformed(where, "a list of packages", quote(packages))
+        raise malformed(where, f"packages is {quote(packages)}, not a list")
     return _catalogue(
         (one, f"{where}: package {number}") for number, one in enumerate(packages, start=1)
     )
@@ -74,17 +74,21 @@ def _catalogue(entries: Iterable[tuple[Any, str]]) -> Catalogue:
 
 def _listed(entry: Any, where: str) -> Listed:
     if not isinstance(entry, dict):
-        raise malformed(where, "a package as a JSON object", quote(entry))
+        raise malformed(where, f"{quote(entry)} is not a JSON object")
     package = parse_package(entry, where)
     where = f"{where} ({package.full_name})"
     path = entry.get("path") or entry.get("repopath")
     if not isinstance(path, str) or not PATH.fullmatch(path):
-        raise malformed(where, "a path below the repository such as All/tor-0.4.8.pkg", quote(path))
+        raise malformed(
+            where, f"{quote(path)} is not a path below the repository such as All/tor-0.4.8.pkg"
+        )
     size = entry.get("pkgsize")
     if type(size) is not int or not 0 < size <= LARGEST_PACKAGE:
-        raise malformed(where, f"a pkgsize of 1 to {LARGEST_PACKAGE} bytes", quote(size))
+        raise malformed(
+            where, f"pkgsize is {quote(size)}, not a number of bytes from 1 to {LARGEST_PACKAGE}"
+        )
     try:
         checksum = Checksum.parse(str(entry.get("sum")))
     except ValueError as error:
-        raise malformed(where, str(error), quote(entry.get("sum"))) from error
+        raise malformed(where, f"{quote(entry.get('sum'))} is not {error}") from error
     return Listed(package, path, checksum, size)

@@ -27,5 +27,7 @@ def read_package(source: Source) -> Package:
     with source.open() as raw, bounded_tar.members(raw, where) as members:
         name, size, content = next(members, ("nothing", 0, raw))
         if name != NAME or size > LARGEST:
-            raise bounded_tar.refusal(where, f"{NAME} of at most {LARGEST} bytes first", name)
+            raise bounded_tar.refusal(
+                where, f"its first member is {name}, not {NAME} of at most {LARGEST} bytes"
+            )
         return parse_package(parse_object(content.read(size), f"{where}: {NAME}"), where)

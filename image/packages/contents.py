@@ -127,10 +127,13 @@ def read_manifest(package: Verified, unpacked: Unpacked) -> Manifest:
     try:
         manifest = parse_manifest(unpacked.read(MANIFEST), where)
     except KeyError:
-        raise _refusal(where, "a manifest", "none") from None
+        raise _refusal(where, "the package has no manifest") from None
     listed = package.listed.package
     if (manifest.package.name, manifest.package.version) != (listed.name, listed.version):
-        raise _refusal(where, f"{listed.full_name}, as it is listed", manifest.package.full_name)
+        raise _refusal(
+            where,
+            f"the manifest is of {manifest.package.full_name}, and {listed.full_name} is listed",
+        )
     return manifest
 
 
@@ -155,18 +158,26 @@ def verify(package: Verified, unpacked: Unpacked) -> None:
     for member in unpacked.members:
         where = f"{package.path.name}: /{member.path}"
         if member.path in members or not member.path:
-            raise _refusal(where, "every path once", "the root" if not member.path else "it twice")
+            raise _refusal(
+                where, "the path is there twice" if member.path else "this is the root itself"
+            )
         for attribute in member.attributes:
             if not ATTRIBUTES.fullmatch(attribute):
-                expected = "extended attributes of the user, or PaX exceptions"
-                raise _refusal(where, expected, f"'{attribute}'")
+                raise _refusal(
+                    where,
+                    f"the extended attribute '{attribute}' is neither one of the user's nor a PaX "
+                    "exception",
+                )
         members[member.path] = member
     del members[MANIFEST]
     folders = {one.path for one in manifest.directories}
     _same(package, {one.path for one in manifest.files} | folders, members)
     for path in folders:
         if members[path].kind is not Kind.DIRECTORY:
-            raise _refusal(f"{package.path.name}: /{path}", "a directory", "something else")
+            raise _refusal(
+                f"{package.path.name}: /{path}",
+                "the manifest says that it is a directory, but it is not",
+            )
     with unpacked.contents.open("rb") as contents:
         for file in manifest.files:
             _verify_file(f"{package.path.name}: /{file.path}", file, members, contents)
@@ -177,8 +188,9 @@ def _same(package: Verified, listed: set[str], found: Iterable[str]) -> None:
     if missing or unlisted:
         raise _refusal(
             package.path.name,
-            "the files that its manifest lists",
-            f"no /{missing[0]}" if missing else f"/{unlisted[0]}, which is not listed",
+            f"/{missing[0]}, which its manifest lists, is missing"
+            if missing
+            else f"its manifest does not list /{unlisted[0]}",
         )
 
 
@@ -189,23 +201,28 @@ def _verify_file(
     if member.link:
         first = members.get(member.link)
         if first is None or first.kind is not Kind.FILE or first.link:
-            expected = "a hard link to a file of the same package"
-            raise _refusal(where, expected, f"one to /{member.link}")
+            raise _refusal(
+                where, f"it is a hard link to /{member.link}, which is not a file of the package"
+            )
         member = first
     if file.sum is None or member.kind is Kind.DIRECTORY:
         raise _refusal(
             where,
-            "a file with a checksum",
-            "a directory" if member.kind is Kind.DIRECTORY else "none in the manifest",
+            "the manifest says that it is a file, but it is a directory"
+            if member.kind is Kind.DIRECTORY
+            else "the manifest has no checksum for it",
         )
     if member.kind is Kind.SYMLINK:
         found = Checksum.of_link(file.sum.kind, member.target)
         if file.target not in (None, member.target):
-            raise _refusal(where, f"a link to '{file.target}'", f"one to '{member.target}'")
+            raise _refusal(where, f"it is a link to '{member.target}', not to '{file.target}'")
     else:
         found = _checksum(file.sum.kind, contents, member)
     if found != file.sum:
-        raise _refusal(where, f"the checksum {str(file.sum)[:18]}...", f"{str(found)[:18]}...")
+        raise _refusal(
+            where,
+            f"the checksum is {str(found)[:18]}..., but the manifest says {str(file.sum)[:18]}...",
+        )
 
 
 def _checksum(kind: checksum.Kind, contents: IO[bytes], member: Member) -> Checksum:
@@ -218,9 +235,9 @@ def _checksum(kind: checksum.Kind, contents: IO[bytes], member: Member) -> Check
     return Checksum(kind, hashed.digest())
 
 
-def _refusal(where: str, expected: str, found: str) -> Refusal:
+def _refusal(where: str, problem: str) -> Refusal:
     return Refusal(
         where,
-        f"expected {expected}, found {found}",
+        problem,
         "Do not use this package. Fetch it again from a source that you trust",
     )

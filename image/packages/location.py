@@ -109,6 +109,6 @@ def place(text: str, patience: Patience = PATIENCE) -> Local | Remote:
     except ValueError as error:
         raise Refusal(
             text,
-            f"not an address of a package repository: expected {error}",
+            f"this is not {error}",
             f"Correct --packages. ${{ABI}} in it stands for {ABI}",
         ) from error

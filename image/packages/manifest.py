@@ -172,7 +172,7 @@ def parse_package(data: Mapping[str, Any], where: str) -> Package:
     read = _Reader(data, where)
     logic = read.string("licenselogic", "single")
     if logic not in _LOGICS:
-        raise malformed(where, f"licenselogic as one of {', '.join(_LOGICS)}", quote(logic))
+        raise malformed(where, f"licenselogic is {quote(logic)}, not one of {', '.join(_LOGICS)}")
     return Package(
         name=read.word("name", NAME, "a package's name such as tor"),
         version=read.word("version", VERSION, "a version such as 0.4.8.14_1"),
@@ -211,16 +211,16 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once, strict=False)
     except (ValueError, RecursionError) as error:
-        raise malformed(where, "JSON", f"something else ({error})") from error
+        raise malformed(where, f"this is not JSON ({error})") from error
     if not isinstance(value, dict):
-        raise malformed(where, "a JSON object", f"a {type(value).__name__}")
+        raise malformed(where, f"this is a {type(value).__name__}, not a JSON object")
     return value
 
 
-def malformed(where: str, expected: str, found: str) -> Refusal:
+def malformed(where: str, problem: str) -> Refusal:
     return Refusal(
         where,
-        f"expected {expected}, found {found}",
+        problem,
         "Fetch it again. If that does not help, the repository is broken",
     )
 
@@ -248,7 +248,9 @@ def _path(text: str, where: str) -> str:
     """A percent-encoded absolute path as one relative to the root."""
     path = _decoded(text).removeprefix("/").removesuffix("/")
     if not text.startswith("/") or "\0" in path or {"", ".", ".."} & set(path.split("/")):
-        raise malformed(where, "absolute paths without empty, '.' or '..' parts", quote(text))
+        raise malformed(
+            where, f"{quote(text)} is not an absolute path without empty, '.' or '..' parts"
+        )
     return path
 
 
@@ -275,7 +277,7 @@ def _sum(text: str, where: str) -> Checksum | None:
     try:
         return Checksum.parse(text)
     except ValueError as error:
-        raise malformed(where, str(error), quote(text)) from error
+        raise malformed(where, f"{quote(text)} is not {error}") from error
 
 
 def _directories(read: "_Reader", where: str) -> tuple[PackagedDirectory, ...]:
@@ -299,7 +301,7 @@ def _dependencies(read: "_Reader", where: str) -> tuple[Dependency, ...]:
     for name, value in read.mapping("deps").items():
         facts = _Reader(value, f"{where}: the dependency on {name}")
         if not NAME.fullmatch(name):
-            raise malformed(where, "dependencies on packages", quote(name))
+            raise malformed(where, f"{quote(name)} cannot be the name of a package")
         found.append(Dependency(name, facts.string("origin"), facts.string("version")))
     return tuple(found)
 
@@ -309,7 +311,9 @@ def _phases(read: "_Reader", key: str, kind: type) -> list[tuple[str, Any]]:
     for phase, value in found:
         if phase not in PHASES or not isinstance(value, kind):
             raise malformed(
-                read.where, f"{key} for the phases {', '.join(PHASES)}", f"one for {quote(phase)}"
+                read.where,
+                f"{quote(phase)} in {key} is not a script for one of the phases "
+                f"{', '.join(PHASES)}",
             )
     return found
 
@@ -319,7 +323,7 @@ def _messages(read: "_Reader") -> tuple[Message, ...]:
     if isinstance(found, str):
         return (Message(found),)
     if not isinstance(found, list):
-        raise malformed(read.where, "messages as a list", quote(found))
+        raise malformed(read.where, f"messages is {quote(found)}, not a list")
     parts = (_Reader(one, f"{read.where}: messages") for one in found)
     return tuple(Message(part.string("message"), part.string("type")) for part in parts)
 
@@ -329,7 +333,7 @@ class _Reader:
 
     def __init__(self, facts: Any, where: str) -> None:
         if not isinstance(facts, Mapping):
-            raise malformed(where, "a JSON object", quote(facts))
+            raise malformed(where, f"{quote(facts)} is not a JSON object")
         self.facts: Mapping[str, Any] = facts
         self.where = where
 
@@ -339,39 +343,41 @@ class _Reader:
         if isinstance(value, str):
             return value
         if not isinstance(value, int) or isinstance(value, bool):
-            raise malformed(self.where, f"text as {key}", quote(value))
+            raise malformed(self.where, f"{key} is {quote(value)}, not a text")
         return str(value)
 
-    def word(self, key: str, form: re.Pattern[str], expected: str) -> str:
+    def word(self, key: str, form: re.Pattern[str], what: str) -> str:
         value = self.string(key)
         if not form.fullmatch(value):
-            raise malformed(self.where, expected, quote(value) if value else "none")
+            raise malformed(
+                self.where, f"{quote(value)} is not {what}" if value else f"{key} is missing"
+            )
         return value
 
     def number(self, key: str, default: int) -> int:
         value = self.facts.get(key, default)
         text = str(value)
         if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,15}", text):
-            raise malformed(self.where, f"a whole number as {key}", quote(value))
+            raise malformed(self.where, f"{key} is {quote(value)}, not a whole number")
         return int(text)
 
     def mode(self) -> int | None:
         """Permission bits; None if they are not said, for which pkg also writes 0."""
         text = self.string("perm", "0")
         if not _MODE.fullmatch(text) or int(text, 8) > 0o7777:
-            raise malformed(self.where, "a mode in octal as perm", quote(text))
+            raise malformed(self.where, f"perm is {quote(text)}, not a mode in octal")
         return int(text, 8) or None
 
     def strings(self, key: str) -> tuple[str, ...]:
         value = self.facts.get(key, [])
         if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            raise malformed(self.where, f"a list of texts as {key}", quote(value))
+            raise malformed(self.where, f"{key} is {quote(value)}, not a list of texts")
         return tuple(value)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         value = self.facts.get(key, {})
         if not isinstance(value, Mapping):
-            raise malformed(self.where, f"a JSON object as {key}", quote(value))
+            raise malformed(self.where, f"{key} is {quote(value)}, not a JSON object")
         return value
 
     def texts(self, key: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from firstboot.core.refusal import Refusal
 from image.packages import ucl
+from image.packages.manifest import quote
 
 NAME = "meta.conf"
 
@@ -35,13 +36,15 @@ def parse(data: bytes, where: str) -> Meta:
     facts = ucl.parse(data, where)
     version = facts.get("version", "none")
     if version not in ("1", "2"):
-        raise _refusal(where, "version 1 or 2", version)
+        raise _refusal(where, f"version is {quote(version)}, not 1 or 2")
     packing = facts.get("packing_format", Meta().packing)
     if packing not in _PACKINGS:
-        raise _refusal(where, f"packing_format as one of {', '.join(_PACKINGS)}", packing)
+        raise _refusal(
+            where, f"packing_format is {quote(packing)}, not one of {', '.join(_PACKINGS)}"
+        )
     for key in ("manifests", "manifests_archive", "data", "data_archive"):
         if key in facts and not _FILE.fullmatch(facts[key]):
-            raise _refusal(where, f"a file's name as {key}", facts[key])
+            raise _refusal(where, f"{key} is {quote(facts[key])}, not the name of a file")
     usual = Meta()
     return Meta(
         packing,
@@ -52,9 +55,9 @@ def parse(data: bytes, where: str) -> Meta:
     )
 
 
-def _refusal(where: str, expected: str, found: str) -> Refusal:
+def _refusal(where: str, problem: str) -> Refusal:
     return Refusal(
         where,
-        f"expected {expected}, found '{found[:60]}'",
+        problem,
         "Use another repository, or a newer exitisp",
     )

@@ -35,26 +35,27 @@ def read(archive: bytes, member: str, where: str) -> Signed:
             stem, _, ending = name.rpartition(".")
             if name == member:
                 if data is not None:
-                    raise bounded_tar.refusal(where, f"one {member}", "two")
+                    raise bounded_tar.refusal(where, f"there are two members {member}")
                 data = content.read(size)
             elif ending in ("sig", "pub"):
                 if size > LARGEST_SIGNATURE:
                     raise bounded_tar.refusal(
-                        f"{where}: {name}", f"at most {LARGEST_SIGNATURE} bytes", f"{size}"
+                        f"{where}: {name}",
+                        f"a signature or key of {size} bytes is larger than {LARGEST_SIGNATURE}",
                     )
                 parts[stem, ending] = content.read(size)
                 if len(parts) > MOST_SIGNATURES:
                     raise bounded_tar.refusal(
-                        where, f"at most {MOST_SIGNATURES} signatures and keys", "more"
+                        where, f"there are more than {MOST_SIGNATURES} signatures and keys"
                     )
     if data is None:
-        raise bounded_tar.refusal(where, f"a member {member}", "none")
+        raise bounded_tar.refusal(where, f"there is no member {member}")
     stems = dict.fromkeys(stem for stem, _ in parts)
     for stem in stems:
         for ending in ("sig", "pub"):
             if (stem, ending) not in parts:
                 raise bounded_tar.refusal(
-                    where, f"{stem}.{ending} beside the other of the two", "none"
+                    where, f"of {stem}.sig and {stem}.pub, {stem}.{ending} is missing"
                 )
     return Signed(
         data,

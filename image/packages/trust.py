@@ -209,8 +209,8 @@ def _fingerprint(data: bytes, where: str) -> str:
     if facts.get("function") != "sha256" or not re.fullmatch(r"[0-9a-f]{64}", fingerprint):
         raise Refusal(
             where,
-            f'expected function: "sha256" and a fingerprint of 64 hexadecimal digits, '
-            f"found '{' '.join(facts.values())[:80]}'",
+            f"'{' '.join(facts.values())[:80]}' is not"
+            ' function: "sha256" and a fingerprint of 64 hexadecimal digits',
             "Correct or remove the file",
         )
     return fingerprint

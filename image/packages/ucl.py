@@ -69,6 +69,6 @@ def _plain(text: str, where: str) -> str:
 def _malformed(where: str, text: str, at: int) -> Refusal:
     return Refusal(
         where,
-        f"expected UCL such as version = 2;, found '{text[at : at + 40]}'",
+        f"'{text[at : at + 40]}' is not UCL, such as version = 2;",
         "Fetch it again. If that does not help, the repository is broken",
     )

@@ -101,19 +101,17 @@ def parse(raw: IO[bytes], where: str) -> Feed:
         while data := stream.read(CHUNK):
             left -= len(data)
             if left < 0:
-                raise _refusal(where, f"at most {LARGEST} bytes when decompressed", "more")
+                raise _refusal(where, f"it has more than {LARGEST} bytes when decompressed")
             parser.feed(data)
         root = parser.close()
     except DefusedXmlException as error:
-        raise _refusal(
-            where, "XML without entities", "some (" + type(error).__name__ + ")"
-        ) from None
+        raise _refusal(where, f"the XML has entities ({type(error).__name__})") from None
     except (ParseError, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        raise _refusal(where, "a whole VuXML document", f"a damaged one ({error})") from None
+        raise _refusal(where, f"this is not a whole VuXML document ({error})") from None
     if root.tag != f"{NAMESPACE}vuxml":
-        raise _refusal(where, "VuXML", f"XML of another kind ({root.tag})")
+        raise _refusal(where, f"this is XML, but not VuXML ({root.tag})")
     if builder.bad:
-        raise _refusal(where, "entries as VuXML 1.1 has them", builder.bad)
+        raise _refusal(where, builder.bad)
     return Feed(tuple(builder.found), builder.newest)
 
 
@@ -169,7 +167,7 @@ class _Builder(TreeBuilder):
         identifier = element.get("vid", "")
         topic = element.find(f"{NAMESPACE}topic")
         if not re.fullmatch(r"[0-9A-Za-z.-]{1,64}", identifier) or topic is None:
-            self.bad = f"one without vid or topic ('{identifier[:64]}')"
+            self.bad = f"an entry has no vid or no topic ('{identifier[:64]}')"
             return
         self.found.append(
             Vulnerability(
@@ -210,5 +208,5 @@ def _text(element: Element) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def _refusal(where: str, expected: str, found: str) -> Refusal:
-    return Refusal(where, f"expected {expected}, found {found}", f"Fetch it again: {PUBLISHED}")
+def _refusal(where: str, problem: str) -> Refusal:
+    return Refusal(where, problem, f"Fetch it again: {PUBLISHED}")

@@ -27,8 +27,8 @@ def test_a_set_that_is_not_listed_is_refused_with_what_is() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("\tbase\t", " base ", "4 in"),
-        ("\ton", "\ton\tmore", "7 in"),
+        ("\tbase\t", " base ", "not 4: "),
+        ("\ton", "\ton\tmore", "not 7: "),
         ("base.txz", "../base.txz", "'../base.txz'"),
         ("base.txz", "/etc/base.txz", "'/etc/base.txz'"),
         ("base.txz", ".txz", "'.txz'"),
@@ -42,8 +42,8 @@ def test_a_set_that_is_not_listed_is_refused_with_what_is() -> None:
         ("system", "sys\x1b[2Jtem", "'\"Base sys?[2Jtem"),
         ("\ton", "\ton\r", "'on?'"),
         ("\ton", "\to", "'o'"),
-        (LINE, LINE + "\n" + LINE, "base.txz twice"),
-        (LINE, LINE + "\n", "1 in ''"),
+        (LINE, LINE + "\n" + LINE, "base.txz is listed twice"),
+        (LINE, LINE + "\n", "not 1: ''"),
     ],
 )
 def test_a_malformed_line_is_refused_with_its_number(old: str, new: str, found: str) -> None:
@@ -52,16 +52,16 @@ def test_a_malformed_line_is_refused_with_its_number(old: str, new: str, found: 
     with pytest.raises(Refusal) as refused:
         manifest.parse(text.encode(), "MANIFEST")
     assert refused.value.where in ("MANIFEST:2", "MANIFEST:3")
-    assert f", found {found}" in refused.value.problem
+    assert found in refused.value.problem
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_line() -> None:
-    with pytest.raises(Refusal, match=r"MANIFEST:2: expected UTF-8 text, found the byte 0xff"):
+    with pytest.raises(Refusal, match=r"MANIFEST:2: this is not UTF-8 text \(the byte 0xff\)"):
         manifest.parse(LINE.encode() + b"\n\xff", "MANIFEST")
 
 
 def test_an_empty_manifest_is_refused() -> None:
-    with pytest.raises(Refusal, match="an empty file"):
+    with pytest.raises(Refusal, match="the file is empty"):
         manifest.parse(b"", "MANIFEST")
 
 

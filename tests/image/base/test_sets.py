@@ -66,7 +66,7 @@ def test_a_truncated_or_altered_set_is_refused(spoiled: bytes, folder: Path) -> 
 
 def test_a_manifest_that_leads_out_of_the_folder_is_refused(folder: Path) -> None:
     (folder / "MANIFEST").write_bytes(manifest_of({"../base.txz": BASE, "kernel.txz": KERNEL}))
-    with pytest.raises(Refusal, match=r"MANIFEST:1: expected a file name such as base\.txz"):
+    with pytest.raises(Refusal, match=r"MANIFEST:1: .* is not a file name such as base\.txz"):
         open_local(folder, UNPINNED)
 
 

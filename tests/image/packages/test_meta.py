@@ -40,12 +40,12 @@ def test_json_is_ucl_too() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "version 1 or 2, found 'none'"),
-        ("version = 3;", "version 1 or 2, found '3'"),
+        ("", "version is 'none', not 1 or 2"),
+        ("version = 3;", "version is '3', not 1 or 2"),
         ('version = 2; packing_format = "rar";', "packing_format"),
-        ('version = 2; data_archive = "../data";', "a file's name as data_archive"),
-        ('version = 2; manifests = "/etc/passwd";', "a file's name as manifests"),
-        ('version = 2; data = "";', "a file's name as data"),
+        ('version = 2; data_archive = "../data";', "data_archive is .*not the name of a file"),
+        ('version = 2; manifests = "/etc/passwd";', "manifests is .*not the name of a file"),
+        ('version = 2; data = "";', "data is .*not the name of a file"),
         ("version", "UCL"),
         ("= 2;", "UCL"),
         ("version = 2; cert {", "UCL"),

@@ -29,11 +29,11 @@ def test_data_and_signatures_come_out_however_they_are_packed(packing: str) -> N
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (["other"], "expected a member data, found none"),
-        (["data", "data"], "expected one data, found two"),
-        (["data", "data.sig"], r"data\.pub beside the other of the two"),
-        (["data", "a.sig", "b.pub"], r"a\.pub beside the other of the two"),
-        (["data", *(f"{number}.sig" for number in range(9))], "at most 8 signatures"),
+        (["other"], "there is no member data"),
+        (["data", "data"], "there are two members data"),
+        (["data", "data.sig"], r"data\.pub is missing"),
+        (["data", "a.sig", "b.pub"], r"a\.pub is missing"),
+        (["data", *(f"{number}.sig" for number in range(9))], "more than 8 signatures"),
     ],
 )
 def test_an_archive_of_other_members_is_refused(names: list[str], complaint: str) -> None:
@@ -44,13 +44,13 @@ def test_an_archive_of_other_members_is_refused(names: list[str], complaint: str
 def test_a_signature_that_is_no_file_counts_for_none() -> None:
     link, _ = member("data.sig", Item(symlink="/etc/passwd"), 0)
     data = tar([(link, b""), member("data.pub", Item(b"x"), 0), member("data", Item(DATA), 0)])
-    with pytest.raises(Refusal, match=r"data\.sig beside the other"):
+    with pytest.raises(Refusal, match=r"data\.sig is missing"):
         signed.read(data, "data", "data.pkg")
 
 
 def test_a_signature_of_a_megabyte_is_refused() -> None:
     data = archive(["data.sig"], bytes(signed.LARGEST_SIGNATURE + 1), "zstd")
-    with pytest.raises(Refusal, match=f"at most {signed.LARGEST_SIGNATURE} bytes"):
+    with pytest.raises(Refusal, match=f"larger than {signed.LARGEST_SIGNATURE}"):
         signed.read(data, "data", "data.pkg")
 
 

@@ -63,7 +63,7 @@ def parse(data: bytes) -> Feed:
 def refused(data: bytes) -> str:
     with pytest.raises(Refusal) as caught:
         parse(data)
-    assert str(caught.value).startswith("vuln.xml: expected ")
+    assert str(caught.value).startswith("vuln.xml: ")
     return str(caught.value)
 
 
@@ -157,7 +157,7 @@ BOMB = "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10 if n else "boom"}">' for n i
     ids=["bomb", "file", "parameter", "unparsed"],
 )
 def test_entities_are_refused(data: str) -> None:
-    assert "XML without entities" in refused(data.encode())
+    assert "the XML has entities" in refused(data.encode())
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_is_no_whole_feed_is_refused(data: bytes) -> None:
 
 def test_a_feed_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vuxml, "LARGEST", 10_000)
-    assert "found more" in refused(lzma.compress(feed(TOR * 100)))
+    assert "it has more than" in refused(lzma.compress(feed(TOR * 100)))
     assert len(parse(lzma.compress(feed(TOR * 5))).vulnerabilities) == 5
 
 
