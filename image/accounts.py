@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from firstboot.core.refusal import Refusal
 
 LOCKED = "*"
-"""No password has this hash."""
+"""A hash that no password has."""
 
 LARGEST_ID = 0xFFFFFFFF
-"""Of a user or group, which file systems keep in 32 bits."""
+"""The largest uid or gid: file systems keep them in 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Accounts:
 
     @classmethod
     def parse(cls, master: bytes, group: bytes) -> "Accounts":
-        """Read master.passwd and group. Raises Refusal naming the line."""
+        """Read master.passwd and group. Raises Refusal with the line."""
         users = {}
         for where, fields in _lines(master, "etc/master.passwd", 10):
             name, password, uid, gid, login_class, change, expire, gecos, home, shell = fields
@@ -77,20 +77,20 @@ class Accounts:
         return cls(users, groups)
 
     def uid(self, name: str) -> int:
-        """The id of a user named by name or by number. Raises KeyError."""
+        """Return the uid of a user given by name or number. Raises KeyError."""
         return _id(name) if name.isdecimal() else self.users[name].uid
 
     def gid(self, name: str) -> int:
-        """The id of a group named by name or by number. Raises KeyError."""
+        """Return the gid of a group given by name or number. Raises KeyError."""
         return _id(name) if name.isdecimal() else self.groups[name].gid
 
     def lock(self, name: str) -> "Accounts":
-        """The same accounts, with no password that opens `name`. Raises KeyError."""
+        """Return the same accounts with the password of `name` locked. Raises KeyError."""
         users = self.users | {name: replace(self.users[name], password=LOCKED)}
         return replace(self, users=users)
 
     def with_group(self, group: Group) -> "Accounts":
-        """The same accounts and `group`. Raises ValueError if its name or number is taken."""
+        """Add `group`. Raises ValueError if its name or number is taken."""
         for other in self.groups.values():
             if other.name == group.name or other.gid == group.gid:
                 raise ValueError(
@@ -99,7 +99,7 @@ class Accounts:
         return replace(self, groups={**self.groups, group.name: group})
 
     def with_user(self, user: User) -> "Accounts":
-        """The same accounts and `user`. Raises ValueError if the name or number is taken."""
+        """Add `user`. Raises ValueError if its name or number is taken."""
         for other in self.users.values():
             if other.name == user.name or other.uid == user.uid:
                 raise ValueError(
@@ -108,7 +108,7 @@ class Accounts:
         return replace(self, users={**self.users, user.name: user})
 
     def without_password(self) -> list[str]:
-        """Names of the users who could log in without one."""
+        """Return the names of the users who could log in without a password."""
         return [user.name for user in self.users.values() if not user.password]
 
     def master_passwd(self) -> bytes:
@@ -125,7 +125,7 @@ class Accounts:
         )
 
     def passwd(self) -> bytes:
-        """What pwd_mkdb(8) -p makes of master.passwd: no hashes, no classes, no times."""
+        """Return passwd as pwd_mkdb(8) -p makes it: without hashes, classes and times."""
         return _text(
             f"{u.name}:*:{u.uid}:{u.gid}:{u.gecos}:{u.home}:{u.shell}" for u in self.users.values()
         )
@@ -152,7 +152,7 @@ def _lines(data: bytes, name: str, count: int) -> list[tuple[str, list[str]]]:
 
 
 def _id(text: str) -> int:
-    """An id as file systems have it, in 32 bits. Raises KeyError for a larger one."""
+    """Return an id. Raises KeyError if it has more than the 32 bits of file systems."""
     if len(text) > 10 or int(text) > LARGEST_ID:
         raise KeyError(text)
     return int(text)

@@ -1,4 +1,4 @@
-"""Writing all of it: whole files or none (another name, fsync, rename), and whole pieces."""
+"""Write a file whole or not at all (temporary name, fsync, rename), and pieces of one whole."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from firstboot.core.refusal import Refusal
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's no to writing at `path` into a Refusal."""
+    """Turn an OSError from writing at `path` into a Refusal."""
     try:
         yield
     except OSError as error:
@@ -26,7 +26,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Make `data` the content of `path`. Raises Refusal, and then `path` is what it was."""
+    """Make `data` the content of `path`. Raises Refusal, and then leaves `path` as it was."""
     part = path.with_name(f".{path.name}.new")
     with writing(path):
         try:
@@ -37,7 +37,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def settle(part: Path, path: Path) -> None:
-    """Rename the finished file `part` to `path`, in such a way that a power cut loses neither."""
+    """Rename the finished file `part` to `path` so that a power cut loses neither of the two."""
     with writing(path):
         sync(part)
         part.replace(path)
@@ -45,7 +45,7 @@ def settle(part: Path, path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has the file or the folder at `path`."""
+    """Wait until the file or folder at `path` is on the disk (fsync(2))."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

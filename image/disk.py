@@ -1,4 +1,4 @@
-"""A whole disk in a file: the boot programs, the file systems, the partition table."""
+"""Write a whole disk into a file: boot programs, file systems and partition table."""
 
 import os
 from pathlib import Path
@@ -64,7 +64,7 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
 
 
 def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:
-    """The FAT file system that UEFI starts from."""
+    """Write the FAT file system that UEFI starts from."""
     name = "boot/gptboot.efi" if "boot/gptboot.efi" in tree else "boot/loader.efi"
     volume = fat.Volume(
         "EXITISP",
@@ -78,7 +78,7 @@ def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:
 
 
 def boot_program(tree: Tree, path: str) -> bytes:
-    """The content of a boot program of the base. Raises Refusal if it is missing."""
+    """Return the content of a boot program of the base. Raises Refusal if it is missing."""
     if path not in tree:
         raise incomplete("base.txz", path)
     return tree[path].content.read()

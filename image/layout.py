@@ -1,11 +1,11 @@
-"""The disk: which partition lies where.
+"""The layout of the disk: its partitions and where they are.
 
-    1  efi    FAT, the first boot program of UEFI, and what a person may edit
-    2  boot   gptboot, for a BIOS
+    1  efi    FAT: the first boot program of UEFI, and files that a person may edit
+    2  boot   gptboot, for BIOS firmware
     3  rootA  a slot: a whole system, read-only
     4  rootB  the other slot, empty until the first upgrade
-    5  cfg    what the box was told: the site and the keys of the box
-    6  data   what the box keeps: relay identities, state; grown on the first boot
+    5  cfg    the configuration: the site and the keys of the box
+    6  data   relay identities and other state; grows to the end of the disk on the first boot
 
 gptboot and gptboot.efi start the first slot that is marked `bootme` (gptboot(8)).
 """
@@ -20,16 +20,16 @@ from image.gpt import Attribute, Partition, Table
 MIB = 1 << 20
 
 BOOT_AT = 40
-"""Block of the BIOS boot partition, as bsdinstall(8) has it."""
+"""First block of the BIOS boot partition, the same as bsdinstall(8) uses."""
 
 BOOT_BLOCKS = 512 * 1024 // gpt.BLOCK
 EFI_MIB = 40
-"""FAT32, which UEFI asks for, needs 33 MiB at least."""
+"""UEFI asks for FAT32, which needs at least 33 MiB."""
 
 SLOT_MIB = 1024
 CFG_MIB = 64
 DATA_MIB = 64
-"""Of the image; the first boot makes it as large as the disk."""
+"""In the image; the first boot grows it to the end of the disk."""
 
 SMALLEST_MIB = 1 + EFI_MIB + 2 * SLOT_MIB + CFG_MIB + DATA_MIB + 1
 
@@ -56,7 +56,7 @@ class Layout:
 
 
 def check_size(size_mib: int) -> None:
-    """Raises Refusal if a disk of `size_mib` MiB is too small."""
+    """Raise Refusal if a disk of `size_mib` MiB is too small."""
     if size_mib < SMALLEST_MIB:
         raise Refusal(
             "the disk",
@@ -66,8 +66,8 @@ def check_size(size_mib: int) -> None:
 
 
 def lay_out(size_mib: int, identifier: UUID) -> Layout:
-    """Partitions for a disk of `size_mib` MiB; what is left over goes to data. Raises Refusal if
-    that is too small."""
+    """Return the layout of a disk of `size_mib` MiB; data takes what is left over. Raises Refusal
+    if the disk is too small."""
     check_size(size_mib)
     at = MIB // gpt.BLOCK
     partitions = []

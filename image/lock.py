@@ -1,8 +1,7 @@
-"""The lock file: which build of HardenedBSD an image is made from, whose key signs it, and which
-packages go with it.
+"""The lock file: the build of HardenedBSD for an image, the key that signs it, and the packages.
 
-The repository ships it without key and pins, because none can be known before a machine has
-reached the mirrors; from then on nothing but what is pinned is used.
+The project's repository has it without key and pins, because they are unknown until a machine has
+reached the mirrors; from then on builds use only what is pinned.
 """
 
 import re
@@ -83,7 +82,7 @@ class PackagePath(str):
 
 @dataclass(frozen=True, slots=True)
 class SetPin:
-    """One set: its hash, its size in bytes, and whether a signature vouched for it when pinned."""
+    """One set: its hash, its size in bytes, and whether it was signed when it was pinned."""
 
     sha256: Sha256
     size: Natural
@@ -106,7 +105,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where the base system comes from, and what of it is already known for certain."""
+    """Where the base system comes from; its key and pin once they are known."""
 
     location: Folder
     key_location: Url
@@ -121,8 +120,8 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class PackagePin:
-    """A package by content; `path` is where the repository had it, `size` is in bytes. `needs` are
-    the other packages without which it does not work, and all that those need."""
+    """A package by its content. `path` is its path in the repository, `size` is in bytes. `needs`
+    names the other packages that it needs, directly or through another."""
 
     name: PackageName
     version: PackageVersion
@@ -134,10 +133,10 @@ class PackagePin:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """Where packages come from, and which; what one needs comes before it.
+    """The repository and the pinned packages; the needs of a package come before it.
 
-    `signer` is the fingerprint of the key that the base trusted when they were pinned. No `pins`
-    at all is not the same as an empty list of them.
+    `signer` is the fingerprint of the key that had signed the catalogue when they were pinned.
+    None as `pins` means that nothing is pinned yet; an empty tuple pins no package.
     """
 
     repository: RepositoryUrl
@@ -146,7 +145,7 @@ class Packages:
 
 
 UPSTREAM = Packages(RepositoryUrl("https://pkg.hardenedbsd.org/HardenedBSD/pkg/${ABI}/"))
-"""What a lock file means that does not speak of packages."""
+"""The packages of a lock file that has no key ``packages``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +192,7 @@ def load(path: Path) -> Lock:
 
 
 def write(path: Path, lock: Lock) -> None:
-    """Write the lock file anew, comments included. Raises Refusal and leaves the old one."""
+    """Write the lock file with its comments. Raises Refusal, and then leaves the old file."""
     atomic_files.replace(path, render(lock).encode())
 
 

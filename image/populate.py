@@ -1,4 +1,4 @@
-"""From members of a set to entries of a tree."""
+"""Turn members of a set into entries of a tree."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from image.tree import NOTHING, Content, Entry, Extent, Kind, Tree
 
 
 def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None:
-    """Put what is in the set `name` into `tree`, owners resolved by `accounts`.
+    """Put the members of the set `name` into `tree`; `accounts` gives the numbers of their owners.
 
-    Raises Refusal for an unknown owner, a hard link to nothing, a path below something that is no
-    directory, and a path that is there already, unless both are directories.
+    Raises Refusal for an unknown owner, a hard link to a missing file, a path below something that
+    is not a directory, and a path that the tree already has, unless both are directories.
     """
     uids: dict[str, int] = {}
     gids: dict[str, int] = {}
@@ -54,7 +54,7 @@ def plant(tree: Tree, unpacked: Unpacked, accounts: Accounts, name: str) -> None
 
 
 def entry_of(member: Member, contents: Path, uid: int, gid: int) -> Entry:
-    """What `member`, whose content is in the file `contents`, is in a tree. No hard link."""
+    """Return the entry of `member`, no hard link, with its content in the file `contents`."""
     content = NOTHING
     if member.size:
         content = Content(member.size, (Extent(0, member.size, contents, member.offset),))
@@ -79,7 +79,7 @@ def read_accounts(base: Unpacked) -> Accounts:
 
 
 def incomplete(what: str, path: str) -> Refusal:
-    """The refusal of a base in which /`path` is missing."""
+    """Return the refusal of a base in which /`path` is missing."""
     return Refusal(
         what,
         f"/{path} is missing from the base system",

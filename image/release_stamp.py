@@ -1,4 +1,4 @@
-"""Which release an image is, and whose upgrades it takes: written into the root tree."""
+"""Write into the root tree which release an image is, and which keys sign its upgrades."""
 
 import re
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from image.ssh_signature import PublicKey
 from image.tree import Tree, directory, file, parents
 
 HARDENED = "usr/sbin/hbsdcontrol"
-"""Which HardenedBSD's base has, and FreeBSD's has not."""
+"""A program of HardenedBSD's base that FreeBSD's base does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Its version, the commit that it is made of, if known, and the keys that may sign what
-    replaces it: without any, nothing does."""
+    """The version, the commit that it is built from (empty if unknown), and the keys that may sign
+    its upgrades: without a key it takes none."""
 
     version: str = VERSION
     keys: tuple[PublicKey, ...] = ()
@@ -30,13 +30,13 @@ UNRELEASED = Release()
 
 
 def stamp_of(release: Release, tree: Tree) -> Stamp:
-    """What the image says of itself. `tree` has the base."""
+    """Return the release information of an image; `tree` has the base."""
     system = "HardenedBSD" if HARDENED in tree else "FreeBSD"
     return Stamp(release.version, f"{system} {userland(tree)}".strip(), SCHEMA, release.commit)
 
 
 def plant(tree: Tree, release: Release, time: int) -> None:
-    """Put it into the root tree, `time` old."""
+    """Put the release information into the root tree; `time` is the mtime of its files."""
     files = {release_info.PLACE: release_info.render(stamp_of(release, tree))}
     if release.keys:
         lines = (f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in release.keys)
@@ -49,8 +49,8 @@ def plant(tree: Tree, release: Release, time: int) -> None:
 
 
 def release(version: str, commit: str, keys: Path | None) -> Release:
-    """The release of that version, or the unreleased one without; `keys` is a file of its public
-    keys. Raises Refusal."""
+    """Return the release of `version`, or the unreleased one if it is empty; `keys` is a file of
+    its public keys. Raises Refusal."""
     if version:
         check_version(version)
     if not re.fullmatch("([0-9a-f]{7,64})?", commit):
@@ -59,7 +59,7 @@ def release(version: str, commit: str, keys: Path | None) -> Release:
 
 
 def read_keys(path: Path) -> tuple[PublicKey, ...]:
-    """The public keys in the file at `path`, one a line. Raises Refusal."""
+    """Read the public keys in the file at `path`, one a line. Raises Refusal."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         keys = tuple(PublicKey.parse(line) for line in lines if line and not line.startswith("#"))
@@ -79,7 +79,7 @@ def _no_keys(path: Path, found: str) -> Refusal:
 
 
 def check_version(version: str) -> None:
-    """Raises Refusal for what cannot be a part of file names."""
+    """Raise Refusal for a version that cannot be a part of file names."""
     if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
         raise Refusal(
             f"version {version!r}",

@@ -1,8 +1,8 @@
-"""Programs that run as their owner or group (set-id, chmod(2)): those that are meant, no others.
+"""Let only reviewed programs run as their owner or group (set-id bits, chmod(2)).
 
-Every such file of the base is in the key `setid` of an overlay.yaml, with the reason why it keeps
-or loses these bits. One that is in no list stops the build: it came with a new base, and nobody
-has looked at it yet.
+The key `setid` of an overlay.yaml lists every such file of the base, with the reason why it keeps
+or loses the bits. A file in no list stops the build: it came with a new base, and nobody has
+reviewed it yet.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ from image.tree import Kind, Tree
 
 
 def settle(tree: Tree, overlays: Iterable[Overlay], reviewed: Iterable[str] = ()) -> None:
-    """Take the bits from every file of `tree` that a list says should lose them.
+    """Clear the set-id bits of every file of `tree` that a list says loses them.
 
-    `reviewed` are paths of packages that may have them. Raises Refusal for a file in no list.
+    `reviewed` are paths of packages that may have these bits. Raises Refusal for a file in no list.
     """
     rules: dict[str, SetId] = {
         rule.path: rule for one in overlays for rule in one.recipe.value.setid

@@ -1,7 +1,7 @@
 """OpenSSH signatures (SSHSIG), as HardenedBSD's build server makes them.
 
-Verified by ``ssh-keygen -Y verify``; keys and signatures are only taken apart here, in order to
-tell whose they are. Sources: ssh-keygen(1), PROTOCOL.sshsig in OpenSSH, RFC 4253 section 6.6.
+``ssh-keygen -Y verify`` verifies them; this module parses keys and signatures only to tell whose
+they are. Sources: ssh-keygen(1), PROTOCOL.sshsig in OpenSSH, RFC 4253 section 6.6.
 """
 
 import base64
@@ -38,7 +38,7 @@ class PublicKey(str):
 
     @classmethod
     def parse(cls, text: str) -> "PublicKey":
-        """Read one line of an OpenSSH public key file; its comment is dropped. Or ValueError."""
+        """Read one line of a public key file; drop its comment. Raises ValueError."""
         fields = text.split()
         if len(fields) < 2 or fields[0] not in _KINDS:
             raise ValueError("an OpenSSH public key such as 'ssh-ed25519 AAAA...'")
@@ -68,7 +68,7 @@ class Principal(str):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signs: a name and the one key that is believed to be theirs.
+    """A signer: a name and the one key that is trusted as theirs.
 
     `namespace` is that of the signatures (PROTOCOL.sshsig); `renewal` is what to do when another
     key signed.
@@ -82,8 +82,8 @@ class Signer:
     def verify(self, message: bytes | FileIO, signature: bytes, subject: str) -> None:
         """Raise Refusal unless `signature` is this signer's, over `message`.
 
-        A file is read from its beginning through its descriptor. `subject` is what the refusal
-        calls the message.
+        A file is read from its beginning through its descriptor. `subject` names the message in
+        a refusal.
         """
         found = signed_by(signature, subject)
         if found != self.key.fingerprint:
@@ -111,9 +111,9 @@ class Signer:
 
 
 def signed_by(signature: bytes, subject: str) -> str:
-    """The fingerprint of the key that `signature` claims to be made with, nothing verified.
+    """Return the fingerprint of the key that `signature` names; verify nothing.
 
-    Raises Refusal if it is no OpenSSH signature of `subject` at all.
+    Raises Refusal if the bytes are not an OpenSSH signature; `subject` names what it signs.
     """
     armoured = _ARMOUR.fullmatch(signature)
     try:
@@ -150,6 +150,6 @@ def _fingerprint(blob: bytes) -> str:
 
 
 def _wire_string(data: bytes) -> bytes | None:
-    """The string (four bytes of length, big-endian, then itself) that `data` begins with."""
+    """Return the string at the start of `data`, after four bytes of its length, big-endian."""
     length = int.from_bytes(data[:4])
     return data[4 : 4 + length] if len(data) >= 4 + length and length else None

@@ -22,7 +22,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """`length` bytes of a file at offset `at`: those at `offset` of `origin`."""
+    """`length` bytes at offset `at` of a file; they are at `offset` of `origin`."""
 
     at: int
     length: int
@@ -45,7 +45,7 @@ class Content:
         return cls(len(data), (Extent(0, len(data), data),) if data else ())
 
     def read(self) -> bytes:
-        """All of it. For files known to be small: holes are filled with zeros."""
+        """Return all bytes, with zeros in the holes; for files known to be small."""
         data = bytearray(self.length)
         for extent in self.extents:
             if isinstance(extent.origin, bytes):
@@ -84,7 +84,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """In bytes; a symbolic link's is the length of its target in UTF-8."""
+        """Size in bytes; of a symbolic link the length of its target in UTF-8."""
         if self.kind is Kind.SYMLINK:
             return len(self.target.encode("utf-8", "surrogateescape"))
         return self.content.length
@@ -104,12 +104,12 @@ def symlink(target: str, **facts: Any) -> Entry:
 
 
 def parent(path: str) -> str:
-    """The directory that holds `path`; empty for the root."""
+    """Return the directory that holds `path`; empty for the root."""
     return path.rpartition("/")[0]
 
 
 def parents(path: str) -> list[str]:
-    """The directories that hold `path`, the outermost first, without the root."""
+    """Return the directories that hold `path`, the outermost first, without the root."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(1, len(parts))]
 
@@ -125,8 +125,8 @@ class Tree(MutableMapping[str, Entry]):
         return self._entries[path]
 
     def __setitem__(self, path: str, entry: Entry) -> None:
-        """Put `entry` at `path`. Raises Refusal if what should hold it is no directory, and if it
-        would cover a directory that is not empty."""
+        """Put `entry` at `path`. Raises Refusal if its parent is not a directory, and if it would
+        replace a directory that is not empty."""
         check_path(path)
         above = parent(path)
         if above and (above not in self._entries or not self.is_directory(above)):
@@ -162,7 +162,7 @@ class Tree(MutableMapping[str, Entry]):
 
     @property
     def content_size(self) -> int:
-        """Bytes that its files hold, without holes, hard links counted once."""
+        """Bytes in all files, without holes; hard links count once."""
         once = {id(entry): entry.content for entry in self._entries.values()}
         return sum(extent.length for content in once.values() for extent in content.extents)
 
@@ -170,12 +170,12 @@ class Tree(MutableMapping[str, Entry]):
         return not path or self._entries[path].kind is Kind.DIRECTORY
 
     def below(self, path: str) -> list[str]:
-        """The paths of everything under the directory `path`, but not itself."""
+        """Return the paths of everything below the directory `path`, without itself."""
         prefix = f"{path}/" if path else ""
         return [name for name in self._entries if name.startswith(prefix)]
 
     def amend(self, path: str, **changes: Any) -> None:
-        """Change some facts of the entry at `path`, for all of its hard links."""
+        """Change fields of the entry at `path`, for all of its hard links."""
         old = self._entries[path]
         new = replace(old, **changes)
         if old.kind is Kind.DIRECTORY:
@@ -186,7 +186,7 @@ class Tree(MutableMapping[str, Entry]):
                 self._entries[name] = new
 
     def children(self) -> dict[str, list[tuple[str, Entry]]]:
-        """For each directory (`""`: the root) its names and entries, sorted by name."""
+        """Return for each directory (`""`: the root) its names and entries, sorted by name."""
         listing: dict[str, list[tuple[str, Entry]]] = {"": []}
         for path in sorted(self._entries):
             entry = self._entries[path]
@@ -198,7 +198,7 @@ class Tree(MutableMapping[str, Entry]):
 
 
 def check_path(path: str) -> str:
-    """`path` itself. Raises Refusal unless it is relative and stays within the root."""
+    """Return `path`. Raises Refusal unless it is relative and stays below the root."""
     if not path or any(part in ("", ".", "..") for part in path.split("/")) or "\0" in path:
         raise Refusal(
             repr(path),

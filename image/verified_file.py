@@ -1,9 +1,9 @@
-"""Files that are still those that were verified.
+"""Open a verified file again only if it has not changed.
 
-What was hashed is what must be unpacked: whoever verifies a file remembers its identity (device,
-inode, size, time of change of content and of inode), and `reopen` refuses a file that is no longer
-the same. An open descriptor would say less, since a file can be overwritten under it. Neither is a
-defence against someone who runs as the same user while the image is built.
+The bytes that are unpacked must be those that were hashed: the code that verifies a file remembers
+its identity (device, inode, size, time of change of content and of inode), and `reopen` refuses a
+file that has changed. An open descriptor would guarantee less, because the file behind it can be
+overwritten. Neither protects against somebody who runs as the same user during a build.
 """
 
 import os
@@ -17,7 +17,7 @@ from firstboot.core.refusal import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells a file from another at the same path, and from its own earlier content."""
+    """Tells a file from another one at the same path, and from its own earlier content."""
 
     device: int
     inode: int
@@ -32,7 +32,7 @@ class Identity:
 
 
 def reopen(path: Path, identity: Identity) -> FileIO:
-    """Open the file that was verified. Raises Refusal if it is another now."""
+    """Open the file that was verified. Raises Refusal if it has changed since."""
     file = open_regular(path)
     if Identity.of(file) != identity:
         file.close()
@@ -45,7 +45,7 @@ def reopen(path: Path, identity: Identity) -> FileIO:
 
 
 def open_regular(path: Path) -> FileIO:
-    """Open a regular file; anything else could make the reader wait for ever."""
+    """Open a regular file; reading anything else could block for ever. Raises Refusal."""
     try:
         file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         if stat.S_ISREG(os.fstat(file.fileno()).st_mode):

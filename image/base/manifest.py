@@ -1,7 +1,8 @@
 """The MANIFEST beside a build's sets: their hashes, as FreeBSD's make-manifest.sh writes them.
 
-One line a set, six fields with a tab between them: file, SHA-256, number of entries, name,
-"description", on or off. There is no size in it. Source: release/scripts/make-manifest.sh.
+Each set has one line of six fields with tabs between them: file, SHA-256, number of entries,
+name, "description", on or off. The sizes of the sets are not in it.
+Source: release/scripts/make-manifest.sh.
 """
 
 import re
@@ -31,13 +32,13 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The sets of one build; `subject` is what the refusals call the MANIFEST."""
+    """The sets of one build; `subject` is the name of the MANIFEST in refusals."""
 
     subject: str
     sets: tuple[Listed, ...]
 
     def __getitem__(self, file: str) -> Listed:
-        """The line of `file`. Raises Refusal if there is none."""
+        """Return the line of `file`. Raises Refusal if there is none."""
         for listed in self.sets:
             if listed.file == file:
                 return listed
@@ -50,7 +51,7 @@ class Manifest:
 
 
 def parse(data: bytes, subject: str) -> Manifest:
-    """Read a MANIFEST. Raises Refusal with `subject:line` for the first line that is none."""
+    """Read a MANIFEST. Raises Refusal with `subject:line` for the first malformed line."""
     try:
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:

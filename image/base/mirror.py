@@ -1,10 +1,10 @@
-"""HardenedBSD's mirror: the signer's key, the builds, and what a build offers.
+"""HardenedBSD's mirror: the signer's key, the builds, and the files of a build.
 
 A build is a folder ``build-N`` with MANIFEST, the sets, and perhaps an OpenSSH signature beside
-any of them (``base.txz.sig``). A set counts as signed if its own signature is good, or that of
-the MANIFEST which has its hash; a signature that is there and not good is refused either way.
-No signature covers the build's number: who controls the mirror can offer an old build as a new
-one, but not an altered one.
+any of them (``base.txz.sig``). A set counts as signed if its own signature verifies, or the
+signature of the MANIFEST that has its hash; a signature that does not verify is refused in both
+cases. No signature covers the number of the build: whoever controls the mirror can offer an old
+build as a new one, but not an altered build.
 """
 
 import html.parser
@@ -25,15 +25,15 @@ from image.lock import BASE_FILE, KERNEL_FILE, Natural, Pin, SetPin, Sha256
 from image.ssh_signature import PublicKey, Signer
 
 LARGEST_SET = 4 << 30
-"""Bytes; upstream's largest is a seventh of that."""
+"""Bytes; the largest set of upstream has a seventh of this."""
 
 CANDIDATES = 10
-"""So many of the newest builds are looked at for a complete one."""
+"""How many of the newest builds are searched for a complete one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the mirror has of one build. The MANIFEST's signature, if any, has been verified."""
+    """One build on the mirror. The signature of its MANIFEST, if any, has been verified."""
 
     build: int
     folder: Folder
@@ -43,7 +43,7 @@ class Offer:
 
 
 def read_key(client: Client, url: Url) -> PublicKey:
-    """The signer's public key. Raises Refusal unless there is exactly one at `url`."""
+    """Read the signer's public key. Raises Refusal unless `url` has exactly one."""
     data = client.read(url, LARGEST_MANIFEST)
     text = (data or b"").decode("ascii", "replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -63,7 +63,7 @@ def read_key(client: Client, url: Url) -> PublicKey:
 
 
 def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
-    """The build with the highest number that is complete. Raises Refusal if there is none."""
+    """Return the complete build with the highest number. Raises Refusal if there is none."""
     listing = client.read(location, LARGEST_MANIFEST)
     builds = list_builds((listing or b"").decode("utf-8", "replace"), location)
     for build in builds[:CANDIDATES]:
@@ -81,7 +81,7 @@ def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
 
 
 def list_builds(listing: str, location: Folder) -> list[int]:
-    """The numbers N of the folders ``build-N`` that an autoindex page links to, highest first."""
+    """Return the N of the folders ``build-N`` that an autoindex page links to, highest first."""
     links = _Links()
     links.feed(listing)
     found = set()
@@ -106,7 +106,7 @@ class _Links(html.parser.HTMLParser):
 
 
 def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Offer | None:
-    """What there is of `build`; None if it has no MANIFEST, or lacks a set.
+    """Return what the mirror has of `build`; None if its MANIFEST or one of its sets is missing.
 
     Raises Refusal for a MANIFEST that is malformed, or altered after it was signed.
     """
@@ -141,10 +141,10 @@ def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Off
 
 
 def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
-    """Bring the build into the folder `cache`, whole and verified, or leave there what was.
+    """Download the build into the folder `cache` and verify it; a failure leaves `cache` as it was.
 
-    What is already in `cache` is not brought again; what came before an interruption (the files
-    ``.base.txz.part`` and so on) is gone on with. Raises Refusal.
+    Sets that are already in `cache` are not downloaded again; interrupted downloads (the files
+    ``.base.txz.part`` and so on) are resumed. Raises Refusal.
     """
     brought = {}
     for file, pin in offer.pin.sets.items():

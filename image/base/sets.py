@@ -1,9 +1,9 @@
 """Base sets on this machine, verified before they are unpacked.
 
-What was hashed is what must be unpacked: a verified set remembers its file's identity (device,
-inode, size, time of change of content and of inode), and `VerifiedSet.open` refuses a file that
-is no longer the same. An open descriptor would say less, since a file can be overwritten under
-it. Neither is a defence against someone who runs as the same user while the image is built.
+The bytes that are unpacked must be those that were hashed: a verified set remembers the identity
+of its file (device, inode, size, time of change of content and of inode), and `VerifiedSet.open`
+refuses a file that has changed. An open descriptor would guarantee less, because the file behind
+it can be overwritten. Neither protects against somebody who runs as the same user during a build.
 """
 
 import sys
@@ -28,7 +28,7 @@ SET_FILES = (BASE_FILE, KERNEL_FILE)
 
 
 class Trust(Enum):
-    """Why a set is believed to be what it is; the value is how an image's manifest says it."""
+    """Why a set is trusted; the value is the wording in the image's manifest."""
 
     SIGNED = "signed"
     PINNED_UNSIGNED = "pinned on first use, unsigned"
@@ -37,9 +37,9 @@ class Trust(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSet:
-    """A set whose content is known: `name` as in base, `size` in bytes.
+    """A set whose content is verified: `name` is such as base, `size` is in bytes.
 
-    `signer` is the fingerprint of the key that vouches for it if, and only if, it is signed.
+    `signer` is the fingerprint of the key that signed it; None if it is not signed.
     """
 
     name: str
@@ -62,7 +62,7 @@ class VerifiedSet:
 
 @dataclass(frozen=True, slots=True)
 class BaseSets:
-    """A base system ready to be unpacked; `build` is its number, unless it came with --sets."""
+    """A base system ready to be unpacked; `build` is its number, None if --sets gave it."""
 
     base: VerifiedSet
     kernel: VerifiedSet
@@ -70,11 +70,11 @@ class BaseSets:
 
 
 def open_local(folder: Path, known: Base) -> BaseSets:
-    """Verify the sets that a person put into `folder`: complete, and as their MANIFEST says.
+    """Verify that the sets in `folder`, given with --sets, are complete and match their MANIFEST.
 
-    Signatures beside them (``MANIFEST.sig``, ``base.txz.sig``, ...) are verified by the key in
-    the lock, if there is one; a bad one is refused. Sets that are the pinned ones are trusted as
-    the lock says. Raises Refusal.
+    Signatures beside them (``MANIFEST.sig``, ``base.txz.sig``, ...) are verified with the key in
+    the lock, if it has one; a bad signature is refused. Sets that are the pinned ones are trusted
+    as the lock says. Raises Refusal.
     """
     names = (manifest.NAME, *SET_FILES)
     missing = [name for name in names if not (folder / name).exists()]
@@ -125,10 +125,10 @@ def open_local(folder: Path, known: Base) -> BaseSets:
 
 
 def open_pinned(folder: Path, pin: Pin, known: Base) -> BaseSets | None:
-    """The sets in `folder` if they are there and are those of `pin`, else None.
+    """Return the sets in `folder` if they are those of `pin`, else None.
 
-    What is there but is something else is told on standard error. Raises Refusal for a file that
-    cannot be read.
+    Standard error names a set that is there but differs. Raises Refusal for a file that cannot be
+    read.
     """
     if not all((folder / file).exists() for file in SET_FILES):
         return None
@@ -148,7 +148,7 @@ def open_pinned(folder: Path, pin: Pin, known: Base) -> BaseSets | None:
 
 
 def read_small(path: Path) -> bytes:
-    """A MANIFEST, key or signature. Raises Refusal if it is unreadable or far too large."""
+    """Read a MANIFEST, key or signature. Raises Refusal if it is unreadable or far too large."""
     with open_regular(path) as file:
         data = file.read(LARGEST_MANIFEST + 1)
     if len(data) > LARGEST_MANIFEST:

@@ -8,7 +8,7 @@ _USERLAND = re.compile(rb'(?m)^USERLAND_VERSION="([0-9A-Za-z.+-]{1,64})"$')
 
 
 def userland(base: Tree) -> str:
-    """Which version the base system in a tree is, as freebsd-version(1) says; "" if it does not."""
+    """Return the version of a base system as freebsd-version(1) has it; "" if it is not there."""
     script = base.get("bin/freebsd-version")
     said = _USERLAND.search(script.content.read()) if script else None
     return said[1].decode() if said else ""

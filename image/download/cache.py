@@ -11,14 +11,14 @@ from image.atomic_files import writing
 
 
 def cache_folder() -> Path:
-    """Where downloaded sets are kept, as the XDG Base Directory Specification has it."""
+    """Return the folder of downloaded sets (XDG Base Directory Specification)."""
     home = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(home) if home.startswith("/") else Path.home() / ".cache") / "exitisp" / "sets"
 
 
 @contextmanager
 def alone_in(cache: Path) -> Iterator[None]:
-    """Keep other builds out of the cache folder, which is made if need be."""
+    """Lock the cache folder against other builds; make it if necessary. Raises Refusal."""
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
         folder = os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

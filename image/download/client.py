@@ -1,6 +1,6 @@
-"""Files over HTTP: bounded in size, in time and in where they come from; resumed, not repeated.
+"""Download files over HTTP with limits on size, time and server, and resume broken downloads.
 
-Nothing here knows what a file should contain: whoever downloads verifies.
+Nothing here knows what a file should contain: the caller verifies it.
 """
 
 import http
@@ -25,13 +25,13 @@ from image.download.url import Url
 from image.progress import Advance
 
 CHUNK = 1 << 16
-"""Bytes; at most so many are lost when a connection ends badly."""
+"""Bytes that are read at a time; a broken connection loses at most this many."""
 
 SLOWEST = 1024
-"""Bytes per second; what is slower counts as silence."""
+"""Bytes per second; a slower server counts as silent."""
 
 HEADWAY = 1 << 20
-"""Bytes; a download that got on by so many has all its attempts again."""
+"""Bytes; a download that progressed by this many gets all its attempts again."""
 
 REDIRECTS = 5
 
@@ -43,25 +43,25 @@ class _Fault(Exception):
 
 
 class _Session(requests.Session):
-    """Does not look at redirections, or else it would swallow their bodies, however long."""
+    """A session that ignores redirections: requests would read their bodies, however long."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
 
 
 class Client:
-    """Asks one or more servers for files; `instead` tells a person what to do without them."""
+    """Asks servers for files; `instead` ends the remedy of a refusal: what to do without them."""
 
     def __init__(self, instead: str, patience: Patience = PATIENCE) -> None:
         self._instead = instead
         self._patience = patience
         self._answered: set[str] = set()
         self._session = _Session()
-        # As stored: a length then counts the bytes on the wire, and nothing can inflate.
+        # Without compression, a length counts the bytes on the wire, and nothing can inflate.
         self._session.headers.update({"Accept-Encoding": "identity", "User-Agent": "exitisp"})
 
     def read(self, url: Url, limit: int) -> bytes | None:
-        """The file at `url`, of at most `limit` bytes; None if there is none. Raises Refusal."""
+        """Return the file at `url`, of at most `limit` bytes; None if missing. Raises Refusal."""
 
         def attempt(deadline: float) -> bytes | None:
             with self._ask("GET", url, deadline) as response:
@@ -77,7 +77,7 @@ class Client:
         return self._persist(url, attempt)
 
     def length(self, url: Url) -> int | None:
-        """The size in bytes of the file at `url`, None if there is none. Raises Refusal."""
+        """Return the size in bytes of the file at `url`; None if missing. Raises Refusal."""
 
         def attempt(deadline: float) -> int | None:
             with self._ask("HEAD", url, deadline) as response:
@@ -95,9 +95,9 @@ class Client:
         return self._persist(url, attempt)
 
     def download(self, url: Url, part: Path, size: int, advance: Advance) -> None:
-        """Bring the file at `url`, of `size` bytes, into `part`, going on where it ended before.
+        """Download the file at `url`, of `size` bytes, into `part`; resume an earlier attempt.
 
-        Whatever interrupts this leaves `part` and, beside it, a note of what it is a part of.
+        An interruption leaves `part` and, beside it, a note of what it is a part of.
         Raises Refusal, also if the server has more or fewer bytes than `size`.
         """
         done = 0
@@ -155,7 +155,7 @@ class Client:
         attempt: Callable[[float], Result],
         getting_on: Callable[[], bool] = lambda: False,
     ) -> Result:
-        """Call `attempt` (with the time by which an answer must begin) until it succeeds."""
+        """Call `attempt` with the time by which an answer must begin, until it succeeds."""
         server = urllib.parse.urlsplit(url).netloc
         began = time.monotonic()
         faults = 0
@@ -190,7 +190,7 @@ class Client:
     def _ask(
         self, method: str, url: Url, deadline: float, headers: dict[str, str] | None = None
     ) -> requests.Response:
-        """The beginning of an answer: a file (200, 206), none (404), or no such range (416)."""
+        """Return an answer, its body unread: a file (200, 206), none (404), bad range (416)."""
         asked = url
         for _ in range(REDIRECTS):
             response = self._answer(method, asked, deadline, headers)
@@ -215,7 +215,7 @@ class Client:
     def _answer(
         self, method: str, url: Url, deadline: float, headers: dict[str, str] | None
     ) -> requests.Response:
-        """Ask once, in a thread: nothing else bounds the time that name resolution takes."""
+        """Ask once, in a thread: nothing else limits the time that name resolution takes."""
         answers: queue.SimpleQueue[requests.Response | Exception] = queue.SimpleQueue()
 
         def ask() -> None:
@@ -260,7 +260,7 @@ class Client:
         ) from answer
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it comes, not decoded. Faults where it stalls or breaks off."""
+        """Yield the body as it arrives, not decoded. Raises _Fault if it stalls or breaks off."""
         silence = self._patience.silence
         since, got = time.monotonic(), 0
         while True:
@@ -282,7 +282,7 @@ class Client:
 
 
 def _begin(response: requests.Response, url: Url, part: Path, size: int, have: int) -> int:
-    """Make `part` ready for the body of `response`; the number of bytes that it already has."""
+    """Make `part` ready for the body of `response`; return how many bytes it already has."""
     if response.status_code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         forget(part)
         raise _Fault("fewer bytes than it offered before")
@@ -311,7 +311,7 @@ def _begin(response: requests.Response, url: Url, part: Path, size: int, have: i
 
 
 def _validator(response: requests.Response) -> str:
-    """A strong validator: an ETag that is not weak, else the date; empty if there is neither."""
+    """Return a strong validator: an ETag that is not weak, else the date, else empty."""
     tag: str = response.headers.get("ETag", "")
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
@@ -345,7 +345,7 @@ def _too_long(url: Url, limit: int) -> Refusal:
 
 
 def _cause(error: BaseException) -> str:
-    """The operating system's own words at the bottom of a stack of exceptions, if there are any."""
+    """Return the operating system's words from a chain of exceptions, if it has any."""
     stack = []
     step: BaseException | None = error
     while step is not None:

@@ -1,4 +1,4 @@
-"""A client of servers, imported when there is something to ask them."""
+"""Import the HTTP client only when a server is needed."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def connect(instead: str, patience: Patience = PATIENCE) -> "Client":
     """Make a client, see `image.download.client.Client`.
 
-    The import stands here for the sake of start-up time: that of requests takes a quarter of a
+    The import stands here to keep the start fast: importing requests takes a quarter of a
     second, and most builds ask no server.
     """
     from image.download.client import Client

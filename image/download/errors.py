@@ -4,4 +4,4 @@ from firstboot.core.refusal import Refusal
 
 
 class Unreachable(Refusal):
-    """No server answered, so nothing is known of what it has."""
+    """No server answered, so it is unknown what the server has."""

@@ -7,7 +7,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Url(str):
-    """An https:// address; http:// is for a mirror on this very machine (loopback) alone."""
+    """An https:// address; http:// is allowed only for a mirror on this machine (loopback)."""
 
     @classmethod
     def parse(cls, text: str) -> "Url":

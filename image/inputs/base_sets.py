@@ -1,4 +1,4 @@
-"""Which base system goes into an image: given by hand, cached, or downloaded; always verified."""
+"""The base system of an image: given by hand, cached or downloaded, and always verified."""
 
 import sys
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from image.tree import Tree
 def obtain(
     sets: Path | None, lock_path: Path, cache: Path, *, patience: Patience = PATIENCE
 ) -> BaseSets:
-    """The base system to build from: `sets` if given, else what the lock pins.
+    """Return the base system to build from: `sets` if given, else the one that the lock pins.
 
-    What is pinned is taken from `cache`, or else downloaded into it. A lock without a pin is
+    The pinned sets are taken from `cache`, or else downloaded into it. A lock without a pin is
     updated first, and standard error says so. Raises Refusal.
     """
     base = lock.load(lock_path).base
@@ -41,7 +41,7 @@ def obtain(
 
 
 def base_tree(base: VerifiedSet, overlays: Sequence[Overlay], cache: Path) -> Tree:
-    """The base system as a tree, without what the overlays drop. Raises Refusal."""
+    """Return the base system as a tree, without what the overlays drop. Raises Refusal."""
     drop, drop_key = dropping(overlays)
     with writing(cache), progress.step(f"Unpack {base.path.name}", base.size) as advance:
         unpacked = store.unpack(base, base.sha256, drop, drop_key, cache, advance)

@@ -1,4 +1,4 @@
-"""Which base system a build is for: the real one wherever it can be had, else the rehearsal."""
+"""Choose the base system of a build: the real one if it can be had, else the rehearsal."""
 
 import sys
 from pathlib import Path
@@ -19,10 +19,10 @@ def choose(
     *,
     patience: Patience = PATIENCE,
 ) -> BaseSets | None:
-    """The base sets to build from, as `obtain` has them; None for a rehearsal.
+    """Return the base sets to build from, as `obtain` does; None for a rehearsal.
 
-    A rehearsal is made if it is `wanted`, or if nothing is wanted, there are no sets here and no
-    mirror can be reached, of which standard error tells. Raises Refusal.
+    A rehearsal is built if it is `wanted`, or if nothing is wanted, there are no sets here and no
+    mirror can be reached; standard error then says so. Raises Refusal.
     """
     if wanted is Base.REHEARSAL:
         if sets is not None:

@@ -1,4 +1,4 @@
-"""Which packages go into an image: given by hand, or pinned; always verified."""
+"""The packages of an image: from a given repository or pinned, and always verified."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,13 +29,13 @@ from image.packages.trust import Keys
 from image.tree import Tree
 
 NONE = "none"
-"""What --packages takes for an image without any."""
+"""The value of --packages for an image without packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """A repository that a person names: a folder or an address. `keys` is a folder of fingerprints
-    to trust; without it, those of the base count."""
+    to trust; without it, the base's own keys are trusted."""
 
     place: str
     keys: Path | None = None
@@ -43,8 +43,8 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What the lock file pins; if that is nothing yet and `first` says so, the newest, which is
-    then pinned."""
+    """The packages that the lock file pins. If it pins none yet and `first` is true, the newest
+    packages are pinned first."""
 
     lock: Path
     first: bool = False
@@ -52,14 +52,14 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """Packages in the order in which they are installed, and what the repository lacked."""
+    """Packages in the order of their installation, and what the repository lacked."""
 
     packages: tuple[VerifiedPackage, ...] = ()
     missing: tuple[Missing, ...] = ()
 
 
 def source(packages: str, keys: str, lock_path: Path, *, first: bool) -> Given | Pinned | None:
-    """What --packages and --package-keys ask for; None for an image without packages.
+    """Return what --packages and --package-keys ask for; None for an image without packages.
 
     Raises Refusal.
     """
@@ -87,10 +87,10 @@ def obtain(
     *,
     patience: Patience = PATIENCE,
 ) -> Obtained:
-    """The packages that the overlays ask for, and what those need.
+    """Return the packages that the overlays ask for, and those that they need.
 
-    `base` is the tree of the base system, whose keys are trusted and whose libraries count.
-    `cache` is the folder for what is downloaded. What is missing is also told on standard error.
+    `base` is the tree of the base system: its keys are trusted, and its libraries meet needs.
+    `cache` is the folder for downloads. Standard error also tells what is missing.
     Raises Refusal.
     """
     if source is None:
@@ -161,13 +161,13 @@ def _unpinned(path: Path) -> Refusal:
 
 
 def _listed(pin: PackagePin) -> Listed:
-    """As much as a pin says of a package."""
+    """Return what a pin says of a package."""
     checksum = Checksum(Kind.SHA256, bytes.fromhex(pin.sha256))
     return Listed(Package(pin.name, pin.version, ""), pin.path, checksum, pin.size)
 
 
 def _described(package: VerifiedPackage) -> VerifiedPackage:
-    """The package with all that it says of itself. Raises Refusal if it is another one."""
+    """Add the compact manifest to a package. Raises Refusal if it is another package."""
     said = read_package(package)
     if said.full_name != package.listed.package.full_name:
         raise Refusal(
@@ -181,7 +181,7 @@ def _described(package: VerifiedPackage) -> VerifiedPackage:
 
 @contextmanager
 def _among_pins(lock_path: Path) -> Iterator[None]:
-    """What the pinned packages lack, an update may bring."""
+    """Say in a refusal that only the pinned packages were searched, and that an update may help."""
     try:
         yield
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""Pinning the newest build of the mirror, and downloading what is pinned; always verified."""
+"""Pin the newest build of the mirror, and download the pinned one; both are verified."""
 
 import sys
 from dataclasses import replace
@@ -22,18 +22,18 @@ _WITHOUT_MIRROR = (
 def update(
     lock_path: Path, cache: Path, *, accept_key: str | None = None, patience: Patience = PATIENCE
 ) -> str:
-    """Pin the newest build in the lock file, its sets verified in `cache`; say what changed.
+    """Pin the newest build, with its sets verified in `cache`, and return what changed as text.
 
     `accept_key` is the fingerprint (``SHA256:...``) of a key that may replace the one in the
-    lock. Raises Refusal, and then the lock file is what it was: for another key, an older build,
-    other hashes under the same number, and a signature that was there and is no more.
+    lock. Raises Refusal, and leaves the lock file as it was, for another key, an older build,
+    other hashes under the same number, and a signature that has disappeared.
     """
     with alone_in(cache):
         return pin_newest(lock_path, cache, accept_key, patience)
 
 
 def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: Patience) -> str:
-    """What `update` does, for a caller that has the cache to itself."""
+    """Do what `update` does, for a caller that holds the lock on the cache."""
     old = lock.load(lock_path)
     client = connect(_WITHOUT_MIRROR, patience)
     key = mirror.read_key(client, old.base.key_location)
@@ -52,7 +52,7 @@ def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: P
 
 
 def download(base: Base, pin: Pin, lock_path: Path, cache: Path, patience: Patience) -> None:
-    """Bring exactly what is pinned into `cache`."""
+    """Download exactly the pinned build into `cache`."""
     client = connect(_WITHOUT_MIRROR, patience)
     signer = base.signer
     assert signer
@@ -110,7 +110,7 @@ def _check_newer(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
 
 
 def _check_same(pin: Pin, offer: mirror.Offer, remedy: str) -> None:
-    """What the mirror has under the pinned number must be what is pinned."""
+    """Raise Refusal unless the mirror has the pinned sets under the pinned number."""
     for file in SET_FILES:
         pinned, offered = pin.sets[file], offer.pin.sets[file]
         for what, expected, found in (

@@ -1,4 +1,4 @@
-"""Pinning the newest packages of the repository that the lock file names."""
+"""Pin the newest packages of the repository that the lock file names."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,10 +28,10 @@ def update(
     *,
     patience: Patience = PATIENCE,
 ) -> str:
-    """Pin the newest packages for the base system that is pinned; say what changed.
+    """Pin the newest packages for the pinned base system, and return what changed as text.
 
-    `cache` has the folders ``sets``, ``packages`` and ``unpacked``. Raises Refusal, and then the
-    lock file is what it was.
+    `cache` has the folders ``sets``, ``packages`` and ``unpacked``. Raises Refusal, and leaves
+    the lock file as it was.
     """
     sets = obtain_sets(None, lock_path, cache / "sets", patience=patience)
     base = base_tree(sets.base, overlays, cache)
@@ -45,11 +45,11 @@ def pin_newest(
     cache: Path,
     patience: Patience = PATIENCE,
 ) -> str:
-    """Pin what the overlays ask for, and what that needs, each verified in `cache`; say what
-    changed.
+    """Pin the packages that the overlays ask for and those that they need, verified in `cache`;
+    return what changed as text.
 
-    `base` is the tree of the base system: only its keys are trusted. Raises Refusal, and then the
-    lock file is what it was; also for a package older than the one that is pinned.
+    `base` is the tree of the base system: only its keys are trusted. Raises Refusal, and leaves
+    the lock file as it was, also for a package older than the pinned one.
     """
     old = lock.load(lock_path)
     there = place(old.packages.repository, patience)
@@ -84,7 +84,7 @@ def pin_newest(
 def summary(
     old: Lock, new: Lock, signer_name: str, missing: Sequence[Missing], lock_path: Path
 ) -> str:
-    """What an update of the packages did, a line a change."""
+    """Describe an update of the packages, one line for each change."""
     before = {pin.name: pin for pin in old.packages.pins or ()}
     after = {pin.name: pin for pin in new.packages.pins or ()}
     if new == old:
@@ -116,7 +116,7 @@ def _change(before: PackagePin | None, after: PackagePin | None) -> str:
 
 
 def _needs(listed: Sequence[Listed], base: Tree) -> dict[str, tuple[PackageName, ...]]:
-    """For each of the packages the others of them that it needs, and all that those need."""
+    """Return for each package the others that it needs, directly or through another."""
     catalogue, shlibs = Catalogue(tuple(listed)), base_shlibs(base)
     return {
         name: tuple(
