@@ -12,7 +12,6 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Self
 
@@ -130,23 +129,6 @@ class SetId:
     keeps: bool = False
 
 
-class System(Enum):
-    """Kernels that an image can have."""
-
-    FREEBSD = "freebsd"
-    HARDENEDBSD = "hardenedbsd"
-
-
-@dataclass(frozen=True)
-class OnlyOn:
-    """A setting, tunable or module that one kernel has and others may lack; in `name`, * stands for
-    any characters. It counts where the kernel has it, and has to be there on `kernel`."""
-
-    name: str
-    kernel: System
-    reason: str
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What `overlay.yaml` may say."""
@@ -163,7 +145,6 @@ class Recipe:
     memory: tuple[Memory, ...] = ()
     packages: tuple[Wanted, ...] = ()
     setid: tuple[SetId, ...] = ()
-    only_on: tuple[OnlyOn, ...] = ()
 
 
 NO_SERVICES = Document(services.FILE, Services(()), {})

@@ -3,13 +3,12 @@
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from firstboot.core.refusal import Refusal
 from image.kernel import loader, mentions
 from image.kernel.kernel import KERNEL, Certainty, Kernel
 from image.kernel.mentions import ANY, Mention, Use
-from image.overlay import OnlyOn, Overlay, System
+from image.overlay import Overlay
 from image.tree import Tree
 
 OWN = "exitisp."
@@ -24,7 +23,8 @@ HARDENED = "hardening"
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A mention, and how well what it names is known: None for what only another kernel has."""
+    """A mention, and how well what it names is known: None for a setting of HardenedBSD's on a
+    kernel that has none of them."""
 
     mention: Mention
     certainty: Certainty | None
@@ -35,27 +35,13 @@ def lint(tree: Tree, overlays: Iterable[Overlay]) -> list[Checked]:
 
     Raises Refusal with the file and the line of the first name that is not.
     """
-    laid = list(overlays)
-    named = [one for overlay in laid for one in mentions.in_overlay(overlay.folder)]
-    return check(tree, named, [one for overlay in laid for one in overlay.recipe.value.only_on])
+    return check(tree, [one for overlay in overlays for one in mentions.in_overlay(overlay.folder)])
 
 
-def check(tree: Tree, named: list[Mention], only_on: Iterable[OnlyOn] = ()) -> list[Checked]:
-    """The same of what is `named` anywhere. What `only_on` has for another kernel than that of
-    `tree` may be missing. Raises Refusal."""
+def check(tree: Tree, named: list[Mention]) -> list[Checked]:
+    """The same of what is `named` anywhere. Raises Refusal."""
     judge = _Judge(tree, named)
-    system = System.HARDENEDBSD if judge.hardened else System.FREEBSD
-    others = [one.name for one in only_on if one.kernel is not system]
-    return [Checked(one, _certainty(judge, one, others)) for one in named]
-
-
-def _certainty(judge: "_Judge", one: Mention, others: list[str]) -> Certainty | None:
-    try:
-        return judge.certainty(one)
-    except Refusal:
-        if any(fnmatchcase(one.name, name) for name in others):
-            return None
-        raise
+    return [Checked(one, judge.certainty(one)) for one in named]
 
 
 class _Judge:

@@ -7,9 +7,7 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.kernel.kernel import Certainty
-from image.kernel.lint import Checked, check, lint
-from image.kernel.mentions import Mention, Use
-from image.overlay import OnlyOn, System
+from image.kernel.lint import Checked, lint
 from image.tree import Tree, file
 from tests.image.kernel.objects import FOLDER, NUMBER, Plan
 from tests.image.kernel.trees import KERNEL, make, tree
@@ -155,32 +153,6 @@ def test_hardened_settings_are_told_where_the_kernel_has_none(tmp_path: Path) ->
     assert "hardening.pax.asrl.status" in refused(
         tmp_path / "c", on=on, SYSCTL="hardening.pax.asrl.status=2\n"
     )
-
-
-ONLY_ON = [OnlyOn("kern.elf64.*", System.FREEBSD, ""), OnlyOn("debug.w.*", System.HARDENEDBSD, "")]
-
-
-@pytest.mark.parametrize(
-    ("name", "hardened", "passes"),
-    [
-        ("kern.elf64.allow_wx", True, True),
-        ("kern.elf64.allow_wx", False, False),
-        ("debug.w.watch", False, True),
-        ("debug.w.watch", True, False),
-        ("kern.elf32.allow_wx", True, False),
-    ],
-)
-def test_a_name_of_one_kernel_may_be_missing_on_the_other_alone(
-    name: str, hardened: bool, passes: bool
-) -> None:
-    more = {"hardening.pax.aslr.status": NUMBER} if hardened else {}
-    on = tree(Plan(**{**vars(KERNEL), "sysctls": {**KERNEL.sysctls, **more}}))
-    named = [Mention("sysctl.conf:1", Use.SET, name, "0")]
-    if passes:
-        assert [one.certainty for one in check(on, named, ONLY_ON)] == [None]
-    else:
-        with pytest.raises(Refusal, match=name):
-            check(on, named, ONLY_ON)
 
 
 def test_templates_are_told_by_their_own_lines(tmp_path: Path) -> None:
