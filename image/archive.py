@@ -1,4 +1,4 @@
-"""Reading a base set or a package: one streaming pass over the archive, contents into a store.
+"""Read a base set or a package in one pass over the archive, with its contents into a store.
 
 A set is a tar archive, compressed with xz, as FreeBSD's `make packagesystem` writes it: names
 start with ``./``; so do those of a package of Debian (deb(5)). A package is one that is compressed
@@ -37,26 +37,26 @@ FLAGS = {
 """Names of strtofflags(3) and the bits of `<sys/stat.h>`."""
 
 PIECE = 1 << 18
-"""Compressed bytes that are read at a time."""
+"""Compressed bytes read at a time."""
 
 CHUNK = 1 << 20
-"""Bytes that are decompressed at a time."""
+"""Bytes decompressed at a time."""
 
 DAMAGE = (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError)
-"""What the readers of archives raise."""
+"""The exceptions of the archive readers for damaged archives."""
 
 END = bytes(1024)
-"""What every tar archive ends with."""
+"""The end of every tar archive."""
 
 XZ_MAGIC, ZSTD_MAGIC = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
-"""What the compressed files begin with."""
+"""The first bytes of the compressed files."""
 
 AHEAD = 8
-"""Chunks that may wait between decompressing and reading; bounds the memory."""
+"""Decompressed chunks that may wait for the reader; this limits the memory."""
 
 
 class Form(Enum):
-    """What an archive has to be; the value is how messages say it."""
+    """The expected kind of an archive; the value is its wording in messages."""
 
     SET = "a whole tar archive compressed with xz"
     PACKAGE = "a whole tar archive compressed with zstd or xz"
@@ -87,7 +87,7 @@ class Member:
 
 
 class Source(Protocol):
-    """An archive: where it is, and a way to open what was verified there."""
+    """An archive: its path, and a way to open the file that was verified."""
 
     @property
     def path(self) -> Path: ...
@@ -96,7 +96,7 @@ class Source(Protocol):
 
 
 class Store(Protocol):
-    """Where contents go; returns the offset at which the bytes begin."""
+    """Takes contents; `append` returns the offset at which the bytes begin."""
 
     def append(self, source: IO[bytes], size: int) -> int: ...
 
@@ -224,7 +224,7 @@ def _member(
 
 
 def _name(archive: Path, name: str, form: Form) -> str:
-    """The path of an entry named `name`; "" for the root."""
+    """Return the path of an entry named `name`; "" for the root. Raises Refusal."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     is_manifest = form is Form.PACKAGE and name.startswith("+") and parts == [name]
     strange = name.startswith("/") != (form is Form.PACKAGE) and not is_manifest
@@ -254,8 +254,8 @@ def parse_flags(text: str, subject: str) -> int:
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
-    """libarchive writes each twice: in base 64 without padding, its name percent-encoded, and, as
-    it counts here, raw."""
+    """Return the extended attributes. libarchive writes each twice: in base64 without padding and
+    with a percent-encoded name, and raw; the raw one is used."""
     encoded, raw = "LIBARCHIVE.xattr.", "SCHILY.xattr."
     return {
         unquote(key.removeprefix(encoded)): base64.b64decode(value + "=" * (-len(value) % 4))
@@ -272,8 +272,8 @@ def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
 def _decompressed(
     source: Source, advance: Callable[[int], None], form: Form
 ) -> Iterator["_Stream"]:
-    """The decompressed bytes of `source`, made in a thread of their own: that is what takes the
-    time, and it does not hold the interpreter's lock."""
+    """Decompress `source` in a thread of its own: this takes most of the time, and does not hold
+    the interpreter's lock."""
     chunks: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
     stop = threading.Event()
 
@@ -323,8 +323,8 @@ def _plain(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
 
 
 def _unzstd(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
-    """The decompressed bytes of one or more zstd frames (RFC 8878). One that is cut short just
-    ends, which the end of the tar archive tells."""
+    """Decompress one or more zstd frames (RFC 8878). A truncated frame just ends; the check for the
+    end of the tar archive finds that."""
     with zstandard.ZstdDecompressor().stream_reader(
         raw, read_across_frames=True, closefd=False
     ) as reader:
@@ -338,7 +338,7 @@ def _unzstd(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
 def _unxz(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
     """The decompressed bytes of a .xz file of one or more streams (xz(1), "The .xz File Format").
 
-    In large pieces: each time the lock is taken back, the other thread has to let go of it.
+    It yields large chunks, because each one costs a change of the thread that holds the lock.
     Raises EOFError for a file that ends early, lzma.LZMAError for a damaged one.
     """
 

@@ -1,4 +1,4 @@
-"""Overlays: what is laid over the base, one folder a concern.
+"""Overlays: changes to the base system, one folder for each concern.
 
 `overlay.yaml` is the `Recipe`, and `services.yaml` declares services of the box
 (firstboot/site/services.py). Below `files/` lies what is copied as it is. A path belongs to one
@@ -27,7 +27,7 @@ from image.archive import parse_flags
 from image.tree import Content, Entry, Extent, Kind, Tree, check_path
 
 ACCOUNT_FILES = ("etc/master.passwd", "etc/passwd", "etc/group", "etc/pwd.db", "etc/spwd.db")
-"""Made from the base's accounts, so no overlay can have them."""
+"""Files that are made from the base's accounts, so an overlay cannot have them."""
 
 
 NO_PACKAGES: Mapping[str, str] = {}
@@ -45,9 +45,9 @@ class Mib(int):
 
 @dataclass(frozen=True)
 class Drop:
-    """Paths of the base that the image does not carry; `*` stops at a slash, `**` does not.
+    """Paths of the base that the image leaves out; `*` stops at a slash, `**` does not.
 
-    What lies below a dropped directory goes with it.
+    Dropping a directory drops everything below it.
     """
 
     path: str
@@ -56,7 +56,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class File:
-    """How a file of `files/` gets into the tree; one that is not named gets the defaults."""
+    """The owner, mode and so on of a file of `files/`; a file without a rule gets the defaults."""
 
     path: str
     owner: str = "root"
@@ -83,7 +83,7 @@ class Symlink:
 
 @dataclass(frozen=True)
 class Amend:
-    """Facts of an entry of the base that are to be others; what is not named stays."""
+    """Changes to an entry of the base; fields that are not given stay as they are."""
 
     path: str
     reason: str
@@ -96,7 +96,7 @@ class Amend:
 
 @dataclass(frozen=True)
 class Memory:
-    """A directory of the root that is in memory, `mib` MiB at most, and filled at every boot."""
+    """A directory of the root in memory, of at most `mib` MiB, that every boot fills."""
 
     path: str
     mib: Mib
@@ -106,7 +106,7 @@ class Memory:
 class Wanted:
     """A package that the overlay needs: `name`, or the first of `any` that the repository has.
 
-    Without an `optional` one the box works, and `reason` says what it is then without.
+    The box works without an `optional` package, and `reason` says what it then lacks.
     """
 
     name: str | None = None
@@ -116,13 +116,13 @@ class Wanted:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that will do, the best first."""
+        """The possible names, the best first."""
         return (self.name,) if self.name else self.any
 
 
 @dataclass(frozen=True)
 class SetId:
-    """A program of the base that runs as its owner or group, and whether it still does here."""
+    """A program of the base that runs as its owner or group; `keeps`: whether it still may."""
 
     path: str
     reason: str
@@ -131,7 +131,7 @@ class SetId:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `overlay.yaml` may say."""
+    """The content of an `overlay.yaml`."""
 
     description: str
     drop: tuple[Drop, ...] = ()
@@ -152,7 +152,7 @@ NO_SERVICES = Document(services.FILE, Services(()), {})
 
 @dataclass(frozen=True)
 class Overlay:
-    """A folder of overlays, as its `overlay.yaml` and `services.yaml` say."""
+    """One folder of overlays/ with its `overlay.yaml` and `services.yaml`."""
 
     name: str
     folder: Path
@@ -165,7 +165,7 @@ class Overlay:
 
 
 def load(folder: Path) -> Overlay:
-    """The overlay in `folder`. Raises Refusal naming the line of a faulty overlay.yaml or
+    """Load the overlay in `folder`. Raises Refusal with the line of a faulty overlay.yaml or
     services.yaml."""
     recipe = document.load(folder / "overlay.yaml", Recipe)
     for kind in ("drop", "directories", "files", "symlinks", "amend", "memory", "setid"):
@@ -207,7 +207,7 @@ def load(folder: Path) -> Overlay:
 
 
 def load_all(folder: Path) -> list[Overlay]:
-    """Every overlay below `folder`, by name."""
+    """Load every overlay below `folder`, sorted by name."""
     return [load(path.parent) for path in sorted(folder.glob("*/overlay.yaml"))]
 
 
@@ -220,7 +220,7 @@ def dropping(overlays: Iterable[Overlay]) -> tuple[Callable[[str], bool], str]:
 
 
 def digest(overlays: Iterable[Overlay]) -> str:
-    """SHA-256 over all that `overlays` say and hold, in hexadecimal."""
+    """Return the SHA-256 of all definitions and files of `overlays`, in hexadecimal."""
     total = hashlib.sha256()
     for overlay in overlays:
         says = [("", overlay.folder / "overlay.yaml")]
@@ -266,9 +266,9 @@ def apply(
     time: int,
     packaged: Mapping[str, str] = NO_PACKAGES,
 ) -> None:
-    """Lay `overlays` over `tree`, in which `time` becomes the age of all that is new.
+    """Apply `overlays` to `tree`; `time` becomes the mtime of everything new.
 
-    `packaged` says which package brought what is in the tree and not of the base. Raises Refusal
+    `packaged` maps each path that is from a package to that package. Raises Refusal
     for a path in two overlays, an unknown owner, a replacement that is not declared or replaces
     nothing.
     """
@@ -279,8 +279,7 @@ def apply(
 
 @dataclass(frozen=True)
 class _Layer:
-    """One overlay on its way into the tree. `owners` says which overlay has which path, `packaged`
-    which package."""
+    """Applies one overlay to the tree. `owners` maps paths to overlays, `packaged` to packages."""
 
     overlay: Overlay
     tree: Tree
@@ -439,7 +438,7 @@ class _Layer:
 
 
 def _walk(folder: Path) -> list[tuple[str, Path]]:
-    """Everything below `folder`, directories before what is in them."""
+    """Return everything below `folder`, directories before their content."""
     return [(path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*"))]
 
 

@@ -1,8 +1,8 @@
-"""The store of unpacked archives: what a build needs of a set or package, without its compression.
+"""The store of unpacked archives: the files of a set or package that a build needs, uncompressed.
 
 An unpacked archive is a folder of the cache with two files: `contents`, the kept files' bytes one
 after the other, and `members`, one JSON list a member below a first line with the SHA-256 of the
-rest. Its name follows from all that decides its content, so it is never stale, only unused.
+rest. Its name is derived from all that decides its content, so it is never stale, only unused.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ from image.archive import Form, Member, Source
 from image.tree import Kind
 
 FORMAT = 2
-"""Part of every name; raised when `Member` or the reading of archives changes."""
+"""Part of every name; raise it when `Member` or the reading of archives changes."""
 
 UNUSED_DAYS = 14
-"""An unpacked archive that no build has used for so long is removed."""
+"""Days after which an unpacked archive that no build has used is removed."""
 
 CHUNK = 1 << 20
 
@@ -38,7 +38,7 @@ class Unpacked:
     contents: Path
     digest: str
     fresh: bool
-    """Made by this call, so that its contents need not be read again to trust them."""
+    """Whether this call unpacked it, so that its contents need no second verification."""
 
     def read(self, path: str) -> bytes:
         """The content of the small file at `path`. Raises KeyError if there is none."""
@@ -50,7 +50,7 @@ class Unpacked:
         raise KeyError(path)
 
     def verify(self) -> None:
-        """Hash the contents. Raises Refusal, and removes them, if they are not what they were."""
+        """Hash the contents. If they have changed, remove them and raise Refusal."""
         with self.contents.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.digest:
@@ -108,7 +108,7 @@ def unpack(
 
 
 class _Contents:
-    """The growing file of contents, and its digest so far."""
+    """The file of contents while it is written, and its digest so far."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

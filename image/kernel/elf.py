@@ -1,4 +1,4 @@
-"""The data of a FreeBSD kernel or of a kernel module, with its pointers followed.
+"""Read the data of a FreeBSD kernel or kernel module, and follow its pointers.
 
 A kernel is linked: its pointers are addresses. A module for amd64 is relocatable: its pointers
 are relocations, against symbols that may be another object's (elf(5); R_X86_64_64 of the System V
@@ -46,13 +46,13 @@ class Place:
 
 
 Target = Place | str
-"""Where a pointer leads: a place of the same object, or the symbol of another one."""
+"""The target of a pointer: a place in the same object, or a symbol of another one."""
 
 
 class Object:
-    """A kernel or a module. `name` is what people know it by: ``pf.ko``.
+    """A kernel or a module. `name` is its file name, such as ``pf.ko``.
 
-    Raises Refusal for what is no such object, here and in all that is asked of it.
+    The constructor and all methods raise Refusal for a damaged or other object.
     """
 
     def __init__(self, name: str, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Whether everything that overlays name of the kernel is there on the kernel that they go with."""
+"""Check that the kernel has every setting, module and driver that overlays name."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from image.overlay import Overlay
 from image.tree import Tree
 
 OWN = "exitisp."
-"""How the variables begin by which the loader tells this project's scripts something."""
+"""Prefix of loader variables that are for this project's own scripts."""
 
 HINTS = "hint."
-"""Facts of hardware for drivers (device.hints(5)): by unit, and a driver may ask for any."""
+"""Prefix of hardware hints for drivers (device.hints(5)); a driver may read any of them."""
 
 HARDENED = "hardening"
-"""The settings of HardenedBSD, which FreeBSD's kernel lacks."""
+"""Prefix of HardenedBSD's settings, which FreeBSD's kernel does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class _Judge:
         return _unknown(one, expected, candidates)
 
     def _in_a_module(self, name: str) -> str | None:
-        """The module that nothing loads and that has the setting `name`."""
+        """Return the module that has the setting `name` and that nothing loads, or None."""
         for module in sorted(set(self.kernel.module_names()) - self.kernel.facts.modules):
             one = self.kernel.module(module)
             if one is not None and one.has_text(name.rpartition(".")[2]):

@@ -1,4 +1,4 @@
-"""The names of sysctl(9) that a kernel and its modules declare, exactly as the kernel makes them.
+"""The sysctl(9) names that a kernel and its modules declare, built as the kernel builds them.
 
 Each is a `struct sysctl_oid` (`<sys/sysctl.h>`, FreeBSD 14 and 15) in the linker set
 `sysctl_set`, with its own name and a pointer to its parent:
@@ -64,8 +64,8 @@ class _Declared:
 
 
 def read(objects: Iterable[Object]) -> dict[str, Oid]:
-    """Every name that `objects` declare, by its full spelling. Names below a parent that none of
-    the objects has are left out. Raises Refusal for a kernel of another make."""
+    """Return every sysctl that `objects` declare, by its full name; those below a parent that no
+    object has are left out. Raises Refusal for a kernel whose declarations have another layout."""
     declared: dict[tuple[str, Target], _Declared] = {}
     symbols: dict[str, tuple[str, Place]] = {}
     for one in objects:

@@ -1,6 +1,6 @@
-"""Tar archives of unknown origin, read with limits: whoever offers one decides how large it gets.
+"""Read tar archives of unknown origin with limits: their author decides how large they get.
 
-Compressed with zstd or xz, or not at all; which, their first bytes tell.
+They are compressed with zstd or xz, or not at all, as their first bytes tell.
 """
 
 import lzma
@@ -14,19 +14,19 @@ import zstandard
 from firstboot.core.refusal import Refusal
 
 LARGEST = 1 << 30
-"""Bytes that are decompressed of one archive."""
+"""Bytes that one archive may have when decompressed."""
 
 MEMORY = 1 << 28
-"""Bytes that a decompressor may need."""
+"""Bytes of memory that a decompressor may need."""
 
 _ZSTD, _XZ, _TAR = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0", b"ustar"
 
 
 @contextmanager
 def members(raw: IO[bytes], where: str) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
-    """Name, size and content of each regular file in the archive `raw`, in order.
+    """Yield name, size and content of each regular file in the archive `raw`, in order.
 
-    `where` is what the refusals call it. Raises Refusal for an archive that is damaged or too
+    `where` names the archive in refusals. Raises Refusal for an archive that is damaged or too
     large.
     """
     try:
@@ -65,7 +65,7 @@ def _decompressed(raw: IO[bytes], where: str) -> IO[bytes]:
 
 
 class _Bounded:
-    """The reading end of a decompressor, which may give LARGEST bytes and no more."""
+    """Reads from a decompressor. Raises Refusal after LARGEST bytes."""
 
     def __init__(self, raw: IO[bytes], where: str) -> None:
         self._raw = raw
@@ -81,7 +81,7 @@ class _Bounded:
 
 
 def refusal(where: str, problem: str) -> Refusal:
-    """Refuse what a repository offers and cannot be right."""
+    """Return the refusal of an archive of a repository."""
     return Refusal(
         where,
         problem,

@@ -1,8 +1,8 @@
-"""A package's files: unpacked into the store, and held against its own manifest.
+"""Unpack a package into the store, and compare its files with its own manifest.
 
-The manifest is what counts: it names every file and directory, and its owners, modes and flags go
-over those of the archive's headers. What is in one of the two alone, or has another checksum, is
-refused, and nothing of it stays in the store.
+The manifest decides: it names every file and directory, and its owners, modes and flags replace
+those of the archive's headers. A file that only one of the two has, or that has another checksum,
+is refused, and nothing of the package stays in the store.
 """
 
 import re
@@ -29,15 +29,15 @@ from image.tree import Kind
 MANIFEST, COMPACT_MANIFEST = "+MANIFEST", "+COMPACT_MANIFEST"
 
 RULES = "package 1"
-"""Stands for all that `verify` goes by; raised when it changes."""
+"""Stands for the rules of `verify` in the key of the store; raise it when they change."""
 
 ATTRIBUTES = re.compile(r"user\..+|system\.hbsd\.pax\.[a-z_0-9]+")
-"""Extended attributes that a package may have. Others of the system's namespace are access control
-lists, labels and capabilities."""
+"""The extended attributes that a package may have. Others in the system namespace are access
+control lists, labels and capabilities."""
 
 
 class Verified(Protocol):
-    """A package file whose content is known."""
+    """A package file whose content is verified."""
 
     @property
     def listed(self) -> Listed: ...
@@ -65,16 +65,16 @@ class Contents:
 
     @property
     def name(self) -> str:
-        """With the version: ``tor-0.4.8.14_1``."""
+        """Name and version: ``tor-0.4.8.14_1``."""
         return self.manifest.package.full_name
 
     def read(self, path: str) -> bytes:
-        """The content of the small file at `path`. Raises KeyError if there is none."""
+        """Return the content of the small file at `path`. Raises KeyError if there is none."""
         return self.unpacked.read(path)
 
 
 def unpack_all(packages: Sequence[Verified], cache: Path) -> tuple[Contents, ...]:
-    """All `packages`, from `cache` or unpacked into it. Raises Refusal."""
+    """Return all `packages`, from `cache` or unpacked into it. Raises Refusal."""
     if not packages:
         return ()
     given_up = threading.Event()
@@ -99,7 +99,7 @@ def unpack_all(packages: Sequence[Verified], cache: Path) -> tuple[Contents, ...
 def unpack(
     package: Verified, cache: Path, advance: Callable[[int], None] = lambda _: None
 ) -> Contents:
-    """The contents of `package`, from `cache` or unpacked into it. Raises Refusal."""
+    """Return the contents of `package`, from `cache` or unpacked into it. Raises Refusal."""
     unpacked = store.unpack(
         package,
         package.sha256,
@@ -138,7 +138,7 @@ def read_manifest(package: Verified, unpacked: Unpacked) -> Manifest:
 
 
 def told(member: Member, fact: PackagedFile | PackagedDirectory, where: str) -> Member:
-    """`member` with what the manifest says of it, where it says something."""
+    """Return `member` with the facts that the manifest has for it."""
     mtime = fact.mtime if isinstance(fact, PackagedFile) else None
     return replace(
         member,
@@ -151,8 +151,7 @@ def told(member: Member, fact: PackagedFile | PackagedDirectory, where: str) -> 
 
 
 def verify(package: Verified, unpacked: Unpacked) -> None:
-    """Raises Refusal unless the archive holds what its manifest says, whole and unchanged, and
-    nothing else."""
+    """Raise Refusal unless the archive has exactly the files of its manifest, unchanged."""
     manifest = read_manifest(package, unpacked)
     members: dict[str, Member] = {}
     for member in unpacked.members:

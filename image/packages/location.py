@@ -1,4 +1,4 @@
-"""Where a package repository is: a folder of this machine, or one on a server."""
+"""The location of a package repository: a folder of this machine, or one on a server."""
 
 import re
 import urllib.parse
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from image.download.client import Client
 
 ABI = "FreeBSD:15:amd64"
-"""What pkg calls the target system; ``${ABI}`` in the address of a repository."""
+"""pkg's name of the target system; ``${ABI}`` in the address of a repository."""
 
 
 class RepositoryUrl(str):
-    """The address of a package repository; `folder` is the same with the ABI put in."""
+    """The address of a package repository; `folder` has the ABI in place of ``${ABI}``."""
 
     @classmethod
     def parse(cls, text: str) -> "RepositoryUrl":
@@ -38,7 +38,7 @@ _INSTEAD = "name a folder that holds the repository: ./exitisp build --packages 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A repository in a folder, whose files are used where they are."""
+    """A repository in a folder; its files are used in place."""
 
     folder: Path
 
@@ -61,7 +61,7 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A repository on a server, whose packages are brought into the cache."""
+    """A repository on a server; its packages are downloaded into the cache."""
 
     folder: Folder
     patience: Patience = PATIENCE
@@ -79,11 +79,11 @@ class Remote:
         return self._client().length(self._url(path))
 
     def download(self, path: str, part: Path, size: int, advance: Advance) -> None:
-        """Bring the file at `path` into `part`, as `Client.download` does."""
+        """Download the file at `path` into `part`, as `Client.download` does."""
         self._client().download(self._url(path), part, size, advance)
 
     def _client(self) -> "Client":
-        """One for each use: packages are brought in several threads."""
+        """Make a client for each use, because packages are downloaded in several threads."""
         return connect(_INSTEAD, self.patience)
 
     def _url(self, path: str) -> Url:
@@ -91,7 +91,7 @@ class Remote:
 
 
 def place(text: str, patience: Patience = PATIENCE) -> Local | Remote:
-    """The place that a person means: a folder, or an address, in which ``${ABI}`` may stand.
+    """Parse a folder, or an address that may contain ``${ABI}``.
 
     Raises Refusal.
     """

@@ -1,7 +1,7 @@
 """A package's manifest: JSON, as libpkg's pkg_manifest.c writes it with libucl.
 
-``+COMPACT_MANIFEST`` says what a package is, and each entry of a catalogue says the same;
-``+MANIFEST`` says in addition what it holds. In both, ``desc`` is percent-encoded (``%`` and every
+``+COMPACT_MANIFEST`` describes a package, and each entry of a catalogue has the same keys;
+``+MANIFEST`` also lists its content. In both, ``desc`` is percent-encoded (``%`` and every
 byte outside of ASCII); in the second so are the scripts, and the paths of files, directories and
 configuration files.
 """
@@ -24,11 +24,11 @@ PHASES = (
     "deinstall",
     "post-deinstall",
 )
-"""When pkg runs a script."""
+"""The phases in which pkg runs a script."""
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.@~-]{0,127}")
 VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.,~:]{0,63}")
-"""What packages and their versions may be called."""
+"""The possible names and versions of packages."""
 
 _ORIGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.@~-]*(/[A-Za-z0-9_][A-Za-z0-9_+.@~-]*)*")
 _MODE = re.compile(r"[0-7]{1,5}")
@@ -37,7 +37,7 @@ _LOGICS = {"single": "single", "or": "or", "dual": "or", "and": "and", "multi": 
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Another package that must be there; the version is what this one was built with."""
+    """Another package that must be installed; `version` is the one at the time of the build."""
 
     name: str
     origin: str
@@ -46,9 +46,9 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a package says of itself in a compact manifest.
+    """A package as its compact manifest describes it.
 
-    `flatsize` is the bytes it takes when installed. `licenselogic` is ``single``, ``and`` or
+    `flatsize` is its installed size in bytes. `licenselogic` is ``single``, ``and`` or
     ``or``, `licenses` has the ports tree's names (``BSD3CLAUSE``). `shlibs_provided` and
     `shlibs_required` are names of shared libraries (DT_SONAME, DT_NEEDED), `provides` and
     `requires` free names that are matched the same way.
@@ -90,10 +90,10 @@ class Package:
 class PackagedFile:
     """One entry of ``files``: a file, hard link or symbolic link.
 
-    `path` is as in a `Tree`: relative to the root. What is None or empty is not said by the
-    manifest, and then the archive's word counts: a form of the list that pkg once wrote has
-    nothing but the checksum. `flags` are names as strtofflags(3) takes them, separated by commas.
-    `mtime` is in seconds since 1970. `target` is a symbolic link's.
+    `path` is relative to the root, as in a `Tree`. For a field that is None or empty, the archive
+    decides: a list in the form that pkg once wrote has only the checksum. `flags` are names as
+    strtofflags(3) takes them, separated by commas. `mtime` is in seconds since 1970.
+    `target` is a symbolic link's.
     """
 
     path: str
@@ -108,7 +108,7 @@ class PackagedFile:
 
 @dataclass(frozen=True, slots=True)
 class PackagedDirectory:
-    """One entry of ``directories``: what a package makes or owns beside its files' folders."""
+    """One entry of ``directories``: a directory beside those of the package's files."""
 
     path: str
     owner: str | None = None
@@ -128,7 +128,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that a package says of itself and its content. `raw` is ``+MANIFEST`` as it came.
+    """A whole ``+MANIFEST``, with its bytes as `raw`.
 
     `scripts` is phase -> text of sh(1), `lua_scripts` phase -> texts of Lua. Bytes in them that
     are no UTF-8 are lone surrogates (``surrogateescape``).
@@ -145,7 +145,7 @@ class Manifest:
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
-    """Read a ``+MANIFEST``. `where` is what the refusals call it. Raises Refusal."""
+    """Read a ``+MANIFEST``. `where` names it in refusals. Raises Refusal."""
     facts = parse_object(data, where)
     read = _Reader(facts, where)
     return Manifest(
@@ -164,10 +164,9 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
 
 
 def parse_package(data: Mapping[str, Any], where: str) -> Package:
-    """What the object of a compact manifest, of a manifest or of a catalogue says of a package.
+    """Read a package from the object of a compact manifest, a manifest or a catalogue.
 
-    `where` is what the refusals call it. Keys that are not known are ignored, as pkg does. Raises
-    Refusal.
+    `where` names the object in refusals. Unknown keys are ignored, as pkg does. Raises Refusal.
     """
     read = _Reader(data, where)
     logic = read.string("licenselogic", "single")
@@ -203,9 +202,9 @@ def parse_package(data: Mapping[str, Any], where: str) -> Package:
 
 
 def parse_object(data: bytes, where: str) -> dict[str, Any]:
-    """Read one JSON object. Raises Refusal, also for a key that is there twice.
+    """Read one JSON object. Raises Refusal, also for a duplicate key.
 
-    Bytes that are no UTF-8 become U+FFFD, and control characters are text: comments may have
+    Bytes that are not UTF-8 become U+FFFD, and control characters are allowed: comments may have
     them, names may not.
     """
     try:
@@ -226,7 +225,7 @@ def malformed(where: str, problem: str) -> Refusal:
 
 
 def quote(value: object) -> str:
-    """`value` as a refusal shows it, cut after 60 characters."""
+    """Quote `value` for a refusal, cut after 60 characters."""
     text = str(value)
     return f"'{text[:60]}{'...' if len(text) > 60 else ''}'"
 
@@ -245,7 +244,7 @@ def _decoded(text: str) -> str:
 
 
 def _path(text: str, where: str) -> str:
-    """A percent-encoded absolute path as one relative to the root."""
+    """Turn a percent-encoded absolute path into one relative to the root."""
     path = _decoded(text).removeprefix("/").removesuffix("/")
     if not text.startswith("/") or "\0" in path or {"", ".", ".."} & set(path.split("/")):
         raise malformed(
@@ -271,7 +270,7 @@ def _file(path: str, value: Any, where: str) -> PackagedFile:
 
 
 def _sum(text: str, where: str) -> Checksum | None:
-    """None if pkg had no checksum: it writes a hyphen then."""
+    """Parse a checksum; None for the hyphen that pkg writes without one."""
     if len(text) < 2:
         return None
     try:
@@ -329,7 +328,7 @@ def _messages(read: "_Reader") -> tuple[Message, ...]:
 
 
 class _Reader:
-    """One JSON object, and what the refusals call it."""
+    """One JSON object, and its name in refusals."""
 
     def __init__(self, facts: Any, where: str) -> None:
         if not isinstance(facts, Mapping):
@@ -338,7 +337,7 @@ class _Reader:
         self.where = where
 
     def string(self, key: str, default: str = "") -> str:
-        """Numbers are text too: libucl writes ``"version": 15`` without quotes."""
+        """Return a text; a number counts too: libucl writes ``"version": 15`` without quotes."""
         value = self.facts.get(key, default)
         if isinstance(value, str):
             return value
@@ -362,7 +361,7 @@ class _Reader:
         return int(text)
 
     def mode(self) -> int | None:
-        """Permission bits; None if they are not said, for which pkg also writes 0."""
+        """Return the permission bits; None if they are missing or 0, which pkg writes for none."""
         text = self.string("perm", "0")
         if not _MODE.fullmatch(text) or int(text, 8) > 0o7777:
             raise malformed(self.where, f"perm is {quote(text)}, not a mode in octal")
@@ -381,7 +380,7 @@ class _Reader:
         return value
 
     def texts(self, key: str) -> Mapping[str, str]:
-        """Text by name; options may be truths."""
+        """Return texts by name; options may also be true or false."""
         inner = _Reader(self.mapping(key), f"{self.where}: {key}")
         return {
             name: ("off", "on")[value] if isinstance(value, bool) else inner.string(name)

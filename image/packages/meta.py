@@ -1,6 +1,6 @@
 """``meta.conf``: how a repository names its catalogues. UCL; source: libpkg's pkg_repo_meta.c.
 
-Nothing signs this file, so that nothing in it is believed but names of files beside it.
+This file is not signed, so it is trusted only for the names of files beside it.
 """
 
 import re
@@ -18,10 +18,9 @@ _PACKINGS = ("tzst", "txz", "tbz", "tgz", "tar")
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """Names of the archives, without extension, and of what is in them; pkg's defaults.
+    """Names of the archives, without extension, and of their members; the defaults are pkg's.
 
-    `packing` is the extension that archives once had; now it is ``pkg``, whatever they are
-    compressed with.
+    `packing` is the old extension of the archives; today it is ``pkg`` with any compression.
     """
 
     packing: str = "tzst"

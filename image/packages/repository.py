@@ -1,8 +1,8 @@
-"""A package repository: its catalogue, believed for its signature, and packages, believed for the
-catalogue's checksums or for those of the lock file.
+"""A package repository: a catalogue, trusted for its signature, and packages, trusted for the
+checksums of the catalogue or the lock file.
 
-As with sets, what was hashed is what must be unpacked: a verified package remembers its file's
-identity, and `VerifiedPackage.open` refuses a file that is no longer the same.
+As with sets, the bytes that are unpacked must be those that were hashed: a verified package
+remembers the identity of its file, and `VerifiedPackage.open` refuses a file that has changed.
 """
 
 import fnmatch
@@ -34,17 +34,16 @@ LARGEST_CATALOGUE = 1 << 27
 """Bytes, compressed."""
 
 AT_ONCE = 4
-"""Packages that are brought at the same time."""
+"""Packages that are downloaded or verified at the same time."""
 
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """A package file whose content is known; `size` in bytes, `sha256` in hexadecimal.
+    """A verified package file; `size` in bytes, `sha256` in hexadecimal.
 
-    `provenance` says, for people and for the image's manifest, why it is believed to be what it
-    is.
+    `provenance` says, for people and for the image's manifest, why the package is trusted.
     """
 
     listed: Listed
@@ -55,13 +54,13 @@ class VerifiedPackage:
     identity: Identity
 
     def open(self) -> FileIO:
-        """The file that was verified, at its beginning. Raises Refusal if it is another now."""
+        """Open the verified file at its beginning. Raises Refusal if it has changed."""
         return reopen(self.path, self.identity)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """On whose word packages are believed.
+    """Why packages are trusted.
 
     `whose` is the subject of "... says" in a refusal. `gone` is the remedy for a package that the
     repository does not have.
@@ -109,7 +108,7 @@ def open_repository(place: Local | Remote, keys: Keys) -> Repository:
 
 
 def check_abi(packages: Sequence[Listed]) -> None:
-    """Raises Refusal unless all `packages` are for the target system."""
+    """Raise Refusal unless all `packages` are for the target system."""
     for one in packages:
         abi = one.package.abi
         if not fnmatch.fnmatchcase(ABI.lower(), abi.lower()):
@@ -123,10 +122,10 @@ def check_abi(packages: Sequence[Listed]) -> None:
 def bring(
     place: Local | Remote, listed: Sequence[Listed], word: Word, cache: Path
 ) -> tuple[VerifiedPackage, ...]:
-    """The packages `listed`, verified by size and checksum; in their order.
+    """Return the packages `listed`, in their order, verified by size and checksum.
 
     Those of a server are taken from the folder `cache`, or else downloaded into it, several at
-    once; whatever interrupts that, the next call goes on with what came. Raises Refusal.
+    once; after an interruption the next call resumes the downloads. Raises Refusal.
     """
     if not listed:
         return ()
@@ -173,7 +172,7 @@ def _bring(
 
 
 class _GivenUp(Exception):
-    """Another package cannot be had, or somebody has lost patience."""
+    """Another package has failed, or the user has interrupted the command."""
 
 
 def _in_folder(one: Listed, path: Path, word: Word, advance: Advance) -> VerifiedPackage:
@@ -195,7 +194,7 @@ def _in_folder(one: Listed, path: Path, word: Word, advance: Advance) -> Verifie
 
 
 def _in_cache(one: Listed, word: Word, cache: Path, advance: Advance) -> VerifiedPackage | None:
-    """The package in the cache, if it is there and is the one that is listed."""
+    """Return the package from the cache, if it is there and its checksum is the listed one."""
     for path in sorted(cache.glob(f"{one.package.full_name}~{'[0-9a-f]' * 16}.pkg")):
         if path.stat().st_size == one.size:
             hashed = _hash(path, one)
@@ -208,7 +207,7 @@ def _in_cache(one: Listed, word: Word, cache: Path, advance: Advance) -> Verifie
 def _downloaded(
     place: Remote, one: Listed, word: Word, cache: Path, advance: Advance
 ) -> VerifiedPackage:
-    """The package from the server, now in the cache under a name that has its SHA-256."""
+    """Download the package into the cache under a name that has its SHA-256."""
     name, where = one.package.full_name, place.where(one.path)
     if place.size(one.path) is None:
         raise Refusal(where, f"no package {name} (HTTP 404)", word.gone)
@@ -232,7 +231,7 @@ def _downloaded(
 
 @dataclass(frozen=True, slots=True)
 class _Hashed:
-    """What a file's bytes came to, and which file it was."""
+    """The hashes of a file, and its identity."""
 
     sha256: str
     checksum: Checksum
@@ -245,7 +244,7 @@ class _Hashed:
 
 
 def _hash(path: Path, one: Listed) -> _Hashed:
-    """Read the whole file. Raises Refusal if it changes meanwhile."""
+    """Hash the whole file. Raises Refusal if it changes meanwhile."""
     sha256, listed = hashlib.sha256(), one.sum.kind.new()
     with open_regular(path) as file:
         before = Identity.of(file)

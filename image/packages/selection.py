@@ -1,4 +1,4 @@
-"""What the overlays ask of a repository, and what of it the repository has."""
+"""Choose the packages that the overlays ask for from those that a repository has."""
 
 import sys
 from collections.abc import Container, Iterable, Sequence
@@ -14,8 +14,8 @@ from image.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """An optional package that the repository does not have: which, for which overlay, and what
-    the box is without."""
+    """An optional package that the repository does not have: its possible names, the overlay that
+    asks for it, and what the box lacks without it."""
 
     names: tuple[str, ...]
     overlay: str
@@ -28,15 +28,15 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`names` are those of the packages to install, each once, in the overlays' order."""
+    """`names` are the packages to install, each once, in the order of the overlays."""
 
     names: tuple[str, ...]
     missing: tuple[Missing, ...]
 
 
 def choose(overlays: Iterable[Overlay], offered: Container[str]) -> Choice:
-    """What to install of the packages named in `offered`. Raises Refusal, naming the overlay's
-    line, if none that would do is offered for what is not optional."""
+    """Choose the packages to install from those named in `offered`. Raises Refusal with the
+    overlay's line if none of the names of a required package is offered."""
     names: dict[str, None] = {}
     missing = []
     for one in overlays:
@@ -62,8 +62,8 @@ def _lacking(overlay: Overlay, at: int, wanted: Wanted) -> Refusal:
 def solve_newest(
     repository: Repository, overlays: Sequence[Overlay], base: Tree
 ) -> tuple[tuple[Listed, ...], tuple[Missing, ...]]:
-    """What to install of `repository`, and what it lacks. An optional package that lacks what it
-    needs is as good as missing, and why is told on standard error. Raises Refusal."""
+    """Return the packages to install from `repository`, and the missing ones. An optional package
+    whose needs cannot be met counts as missing; standard error says why. Raises Refusal."""
     catalogue, shlibs = repository.catalogue, base_shlibs(base)
     offered = {one.package.name for one in catalogue.listed}
     choice = choose(overlays, offered)
@@ -87,7 +87,7 @@ def solve_newest(
 
 
 def _optional(overlays: Sequence[Overlay]) -> set[str]:
-    """The names that no overlay needs."""
+    """Return the names that no overlay requires."""
     rules = [rule for one in overlays for rule in one.recipe.value.packages]
     needed = {name for rule in rules if not rule.optional for name in rule.names}
     return {name for rule in rules if rule.optional for name in rule.names} - needed

@@ -1,14 +1,14 @@
-"""Which packages of a catalogue have to be installed so that those that are wanted work.
+"""Find the packages of a catalogue to install so that the wanted ones work.
 
-A solution has at most one version of each name, and in it every package finds what it needs: the
-packages that it depends on, by name, whatever version they were when it was built, as pkg does
-it; what it `requires`, provided by some package; its shared libraries, from a package or from base.
-Unlike pkg, nothing that is needed and missing is passed over. No two of its packages conflict.
+A solution has at most one version of each name, and meets every need of its packages: the packages
+that one depends on, by name and in any version, as pkg does it; what it `requires`, provided by
+some package; its shared libraries, from a package or from base. Unlike pkg, the solver ignores no
+missing need. No two packages of a solution conflict.
 
-Of all solutions it is the one with the newest versions of what is wanted, in the order in which it
-is wanted; of these, the one in which the packages together are the fewest versions behind the
-newest; of these, the smallest; and of these, the first by name. So nothing is in it for nothing,
-and the order of the catalogue does not matter.
+The solver takes the solution with the newest versions of the wanted packages, in the order in
+which they are wanted; of these the one whose packages are together the fewest versions behind the
+newest; of these the smallest; of these the first by name. So the solution contains no package that
+nothing needs, and the order of the catalogue does not matter.
 """
 
 import re
@@ -28,9 +28,9 @@ _LIBRARY = re.compile(r"(?:usr/)?lib/(lib[^/]+\.so(?:\.[0-9.]+)?)")
 
 
 def base_shlibs(tree: Tree) -> frozenset[str]:
-    """The shared libraries that base has for packages: files of `lib` and `usr/lib`, by name.
+    """Return the names of base's shared libraries for packages: files of `lib` and `usr/lib`.
 
-    Those of `usr/lib32` are of another ABI. libpkg's pkgbase.c reads the folders the same way.
+    Those of `usr/lib32` have another ABI. libpkg's pkgbase.c reads the folders the same way.
     """
     files = (path for path, entry in tree.items() if entry.kind is not EntryKind.DIRECTORY)
     return frozenset(match[1] for match in map(_LIBRARY.fullmatch, files) if match)
@@ -39,7 +39,7 @@ def base_shlibs(tree: Tree) -> frozenset[str]:
 def solve(
     wanted: Sequence[str], catalogue: Catalogue, shlibs: Collection[str]
 ) -> tuple[Listed, ...]:
-    """The packages to install for those named `wanted`; what one needs is before it.
+    """Return the packages to install for those named `wanted`; the needs of one come before it.
 
     `shlibs` are the names of base's shared libraries. Raises Refusal with the chain of needs that
     leads to what is missing or in conflict.
@@ -57,7 +57,7 @@ def solve(
 
 
 class _By(Enum):
-    """What of a package meets a need: its name, what it `provides`, or a library in it."""
+    """How a package meets a need: by its name, by what it `provides`, or by a library in it."""
 
     NAME = "name"
     PROVIDED = "provided"
@@ -79,7 +79,7 @@ _Chosen = Mapping[str, int]
 
 @dataclass(frozen=True)
 class _Offers:
-    """What there is: the versions of each name, the newest first, and who meets which need."""
+    """The catalogue by name, the newest version first, and the packages that meet each need."""
 
     shlibs: frozenset[str]
     versions: Mapping[str, tuple[Listed, ...]]
@@ -101,7 +101,7 @@ class _Offers:
         return self.versions[name][behind].package
 
     def needs(self, package: Package) -> Iterator[_Need]:
-        """What `package` needs of packages, itself among them."""
+        """Yield what `package` needs from packages; it may meet a need itself."""
         yield from (_Need(_By.NAME, one.name) for one in package.deps)
         yield from (_Need(_By.PROVIDED, what) for what in package.requires)
         for library in package.shlibs_required:
@@ -120,7 +120,7 @@ def _met(package: Package) -> Iterator[_Need]:
 
 
 _Cost = tuple[tuple[int, ...], int, int]
-"""How many versions behind the newest the wanted ones are, each, and all together; how many."""
+"""Versions behind the newest: of each wanted package, and of all together; number of packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +136,18 @@ class _Solution:
 
 @dataclass
 class _Search:
-    """Goes through every solution that may be better than the best so far (branch and bound)."""
+    """Tries every solution that may be better than the best so far (branch and bound)."""
 
     wanted: tuple[str, ...]
     offers: _Offers
     best: _Solution | None = None
     dead_end: Refusal | None = None
-    """The first one: on the way of the newest versions."""
+    """The first dead end, which is that of the newest versions."""
 
     seen: set[frozenset[_Choice]] = field(default_factory=set)
 
     def go_on(self, chosen: _Chosen, because: Mapping[str, tuple[str, _Need]]) -> None:
-        """`because` says for whom, and for which need, each of `chosen` was chosen."""
+        """Search on from `chosen`; `because` maps each name to the package and need it is for."""
         while True:
             state = frozenset(chosen.items())
             cost = self._cost(chosen)
@@ -172,7 +172,7 @@ class _Search:
             chosen, because = {**chosen, last[0]: last[1]}, {**because, last[0]: reason}
 
     def _unmet(self, chosen: _Chosen) -> dict[_Need, str]:
-        """Needs that none of `chosen` meets, and whose they are; empty if it is just wanted."""
+        """Return the needs that `chosen` does not meet, each with its package ("" if wanted)."""
         packages = [self.offers.package(choice) for choice in chosen.items()]
         met = {need for package in packages for need in _met(package)}
         wanted = {_Need(_By.NAME, name): "" for name in self.wanted}
@@ -187,7 +187,7 @@ class _Search:
         ]
 
     def _enemies(self, choice: _Choice, chosen: _Chosen) -> list[str]:
-        """Those of `chosen` that `choice` conflicts with."""
+        """Return the packages of `chosen` that `choice` conflicts with."""
         one = self.offers.package(choice)
         others = map(self.offers.package, chosen.items())
         return [
@@ -197,7 +197,7 @@ class _Search:
         ]
 
     def _cost(self, chosen: _Chosen) -> _Cost:
-        """No solution that `chosen` is part of costs less."""
+        """Return a lower bound of the cost of all solutions that contain `chosen`."""
         behind = tuple(chosen.get(name, 0) for name in self.wanted)
         return behind, sum(chosen.values()), len(chosen)
 
@@ -248,7 +248,7 @@ def _unknown(name: str, offers: _Offers) -> Refusal:
 
 
 def _in_order(wanted: Iterable[str], chosen: _Chosen, offers: _Offers) -> tuple[Listed, ...]:
-    """`chosen`, what a package needs before it; where they need each other, as they come."""
+    """Sort `chosen` so that needs come first; packages that need each other keep their order."""
     packages = {name: offers.package((name, chosen[name])) for name in sorted(chosen)}
     meeting: dict[_Need, list[str]] = {}
     for name, package in packages.items():

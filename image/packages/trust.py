@@ -1,7 +1,7 @@
-"""Whose catalogues are believed: fingerprints of public keys, trusted and revoked.
+"""Trust in catalogues: fingerprints of public keys, trusted and revoked.
 
-As pkg(8) has it with ``signature_type: "fingerprints"``: a catalogue is good if at least one of
-the keys that sign it is trusted, none is revoked, and the signature of a trusted one holds. A
+The rule is that of pkg(8) with ``signature_type: "fingerprints"``: a catalogue is good if at least
+one of the keys that sign it is trusted, none is revoked, and a trusted key's signature verifies. A
 fingerprint is the SHA-256 of the public key, byte for byte as the catalogue has it.
 
 What is signed is the text of the SHA-256 of the data, 64 hexadecimal digits without a newline:
@@ -28,7 +28,7 @@ from image.packages import eddsa, ucl
 from image.tree import Kind, Tree
 
 FOLDER = "usr/share/keys/pkg"
-"""Where the base has its fingerprints."""
+"""The folder of the base's fingerprints."""
 
 CURVES = (
     "secp256k1",
@@ -38,7 +38,7 @@ CURVES = (
     "brainpoolP384r1",
     "brainpoolP512r1",
 )
-"""Those of pkg's curves for ECDSA that the library here knows too."""
+"""The ECDSA curves of pkg that the cryptography library supports too."""
 
 _BASE = f"/{FOLDER} of the base system"
 
@@ -50,7 +50,7 @@ _HEAD = re.compile(rb"\$PKGSIGN:([A-Za-z0-9_-]{1,20})\$")
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Fingerprints (SHA-256 in hexadecimal) and the names of the files that they are from."""
+    """Fingerprints (SHA-256 in hexadecimal) with the names of their files."""
 
     trusted: Mapping[str, str]
     revoked: Mapping[str, str]
@@ -81,7 +81,7 @@ class Keys:
         return cls._of(_files(tree), _BASE)
 
     def revoking(self, tree: Tree) -> "Keys":
-        """These, and what the base system `tree` has revoked. Raises Refusal."""
+        """Add the keys that the base system `tree` has revoked. Raises Refusal."""
         return Keys(self.trusted, {**_read(_files(tree), _BASE)["revoked"], **self.revoked})
 
     @classmethod
@@ -100,7 +100,7 @@ class Keys:
 class Signature:
     """One signature of a catalogue, and the public key that comes with it.
 
-    `name` is what both members are called before ``.sig`` and ``.pub``.
+    `name` is the name of both members without ``.sig`` and ``.pub``.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Signature:
 
     @classmethod
     def of(cls, name: str, sig: bytes, pub: bytes) -> "Signature":
-        """From the two members; either may begin with the name of its kind."""
+        """Make one from its two members; each may begin with the name of its kind."""
         head = _HEAD.match(sig)
         return cls(name, head[1].decode() if head else "rsa", _bare(sig), _bare(pub))
 
@@ -120,9 +120,9 @@ class Signature:
 
 
 def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str) -> str:
-    """The fingerprint of a trusted key whose signature of `data` holds. Raises Refusal.
+    """Return the fingerprint of a trusted key whose signature of `data` verifies. Raises Refusal.
 
-    `where` is what the refusals call the data.
+    `where` names the data in refusals.
     """
     for one in signatures:
         if one.fingerprint in keys.revoked:
@@ -157,7 +157,7 @@ def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str)
 
 
 def _fault(data: bytes, signature: Signature) -> str:
-    """What is wrong with a signature of `data`; empty if nothing is."""
+    """Return what is wrong with a signature of `data`; empty if it verifies."""
     text = hashlib.sha256(data).hexdigest().encode()
     try:
         if signature.kind == "rsa":
@@ -184,7 +184,7 @@ def _fault(data: bytes, signature: Signature) -> str:
 
 
 def _files(tree: Tree) -> dict[tuple[str, str], bytes]:
-    """The files of fingerprints in a base system, by kind and name."""
+    """Return the files of fingerprints in a base system, by kind and name."""
     files = {}
     for path in sorted(tree.below(FOLDER)) if FOLDER in tree else ():
         kind, _, name = path.removeprefix(f"{FOLDER}/").partition("/")
@@ -195,7 +195,7 @@ def _files(tree: Tree) -> dict[tuple[str, str], bytes]:
 
 
 def _read(files: Mapping[tuple[str, str], bytes], where: str) -> dict[str, dict[str, str]]:
-    """Names of files by fingerprint, by kind."""
+    """Return file names by fingerprint for each kind, trusted and revoked."""
     found: dict[str, dict[str, str]] = {"trusted": {}, "revoked": {}}
     for (kind, name), data in files.items():
         found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
@@ -203,7 +203,7 @@ def _read(files: Mapping[tuple[str, str], bytes], where: str) -> dict[str, dict[
 
 
 def _fingerprint(data: bytes, where: str) -> str:
-    """From a file such as ``function: "sha256"``, ``fingerprint: "..."``."""
+    """Read a file such as ``function: "sha256"``, ``fingerprint: "..."``. Raises Refusal."""
     facts = ucl.parse(data, where)
     fingerprint = facts.get("fingerprint", "").lower()
     if facts.get("function") != "sha256" or not re.fullmatch(r"[0-9a-f]{64}", fingerprint):

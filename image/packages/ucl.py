@@ -1,7 +1,7 @@
-"""The little of UCL that pkg's own small files need: texts and numbers by key.
+"""The part of UCL that pkg's small files need: texts and numbers by key.
 
 ``meta.conf`` and the files of fingerprints are flat: ``version = 2;``, ``function: "sha256"``,
-or the same as JSON. Objects and lists in them are passed over. Source: libucl's README.
+or the same as JSON. Objects and lists in them are skipped. Source: libucl's README.
 """
 
 import json
@@ -18,7 +18,7 @@ _NESTED = re.compile(rf"{_STRING}|[^\"]", re.DOTALL)
 
 
 def parse(data: bytes, where: str) -> dict[str, str]:
-    """The texts and numbers at the top of a UCL document. Raises Refusal if it is none."""
+    """Return the texts and numbers at the top of a UCL document. Raises Refusal if malformed."""
     text = _COMMENT.sub("", data.decode("utf-8", "replace")).strip()
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
@@ -48,7 +48,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _pass_over(text: str, at: int, where: str) -> int:
-    """Where the object or list that begins at `at` has ended."""
+    """Return the end of the object or list that begins at `at`."""
     depth = 0
     for part in _NESTED.finditer(text, at):
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(part[0], 0)

@@ -1,8 +1,8 @@
-"""VuXML, the form in which FreeBSD publishes known vulnerabilities of packages (vuxml.org).
+"""VuXML, the format of FreeBSD's list of known vulnerabilities of packages (vuxml.org).
 
 ``vuln.xml`` has elements ``vuln``, each with a ``topic``, references, and in ``affects`` the
-packages by name and by ranges of versions: ``lt``, ``le``, ``gt``, ``ge`` and ``eq``, all of which
-have to hold. Names may be patterns of fnmatch(3), as in pkg. A ``cancelled`` entry says nothing.
+packages by name and by ranges of versions: ``lt``, ``le``, ``gt``, ``ge`` and ``eq``, which must
+all hold. Names may be patterns of fnmatch(3), as in pkg. A ``cancelled`` entry is ignored.
 """
 
 import bz2
@@ -35,7 +35,7 @@ BOUNDS: Mapping[str, Callable[[int], bool]] = {
     "ge": lambda order: order >= 0,
     "gt": lambda order: order > 0,
 }
-"""Whether a version that compares so with the bound's is within it."""
+"""Whether a version is within a bound, by the result of comparing it with the bound's version."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -52,18 +52,18 @@ class Range:
         return all(BOUNDS[bound](version.compare(installed, limit)) for bound, limit in self.bounds)
 
     def without_epochs(self) -> "Range":
-        """For versions of something that is no port, and so never had an epoch."""
+        """Return the range for software that is not a port and so never had an epoch."""
         return Range(tuple((bound, limit.partition(",")[0]) for bound, limit in self.bounds))
 
     @property
     def fixed(self) -> str | None:
-        """The first version that is above the range, if the feed knows it."""
+        """The first version above the range, if the feed has it."""
         return next((limit for bound, limit in self.bounds if bound == "lt"), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """Packages, by name, and the versions that are concerned; without ranges it is all."""
+    """Packages by name, and the affected versions; without ranges all versions are."""
 
     names: tuple[str, ...]
     ranges: tuple[Range, ...]
@@ -88,7 +88,7 @@ class Feed:
 
 
 def parse(raw: IO[bytes], where: str) -> Feed:
-    """Read a feed. `where` is what the refusals call it.
+    """Read a feed. `where` names it in refusals.
 
     Raises Refusal for anything but one whole VuXML document, for one that is too large, and for
     one with entities in it, which could make it larger still or read other files.
@@ -126,8 +126,8 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
 
 
 class _Parser(DefusedXMLParser):
-    """Takes a declaration of an entity in another file, because the published feed still has those
-    of the files it was put together from; an entity that is used is refused like any other."""
+    """Accepts declarations of entities in other files, because the published feed still has some
+    for the files that it was assembled from. Using such an entity is refused."""
 
     def defused_entity_decl(
         self,
@@ -144,7 +144,7 @@ class _Parser(DefusedXMLParser):
 
 
 class _Builder(TreeBuilder):
-    """Keeps what is needed of each entry, and forgets the rest of it."""
+    """Keeps the needed parts of each entry and frees the rest."""
 
     def __init__(self) -> None:
         super().__init__()
