@@ -396,15 +396,24 @@ def render(
     site=SITE_FILE,
     folder=Option("the folder with the rendered files", "FOLDER", Path, operand=True),
     box=Option("the box that they were rendered for, as for render", "FACTS"),
+    explain=Option("print what passes each port and each BGP session, and by which line"),
+    picture=Option("write what passes the ports as a drawing (SVG)", "FILE", Path),
 )
-def verify(_: Context, site: Path, folder: Path, box: str = "") -> None:
+def verify(
+    _: Context,
+    site: Path,
+    folder: Path,
+    box: str = "",
+    explain: bool = False,
+    picture: Path | None = None,
+) -> None:
     """Prove that rendered files do what a site file says, and nothing else.
 
     Example: ./exitisp verify examples/one-port-of-each.yaml dist/site
     """
     from firstboot.site.commands import parse_box, verify_folder
 
-    verify_folder(site, folder, parse_box(box))
+    verify_folder(site, folder, parse_box(box), explained=explain, picture=picture)
 
 
 @command(

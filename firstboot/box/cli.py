@@ -156,7 +156,7 @@ def _check(call: Call, machine: "Machine") -> int:
 def _status(call: Call, machine: "Machine") -> int:
     from firstboot.box.commands import status
 
-    return 0 if status(machine, say) else 1
+    return 0 if status(machine, say, explained="--explain" in call.flags) else 1
 
 
 def _upgrade(call: Call, machine: "Machine") -> int:

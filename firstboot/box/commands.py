@@ -15,6 +15,7 @@ from firstboot.site.commands import difference
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Rendered, render
+from firstboot.site.verify.explain import explain, table
 from firstboot.site.writer import compose
 
 
@@ -84,8 +85,9 @@ def renew(machine: Machine, say: Say) -> None:
         say(f"Rendered anew: generation {generation.number}.")
 
 
-def status(machine: Machine, say: Say) -> bool:
-    """Print how the box is, and return whether everything is as it has to be."""
+def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
+    """Print how the box is, and return whether everything is as it has to be. `explained` adds what
+    passes the ports and the BGP sessions, by the rendered files."""
     if machine.system.notice:
         say(machine.system.notice)
     for lacking in machine.system.lacks:
@@ -115,6 +117,8 @@ def status(machine: Machine, say: Say) -> bool:
     for verdict in machine.verdicts(site, running.read().files):
         say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")
         good = good and verdict.holds
+    if explained:
+        say(table(explain(site, machine.box(), running.read().files)))
     return good
 
 

@@ -14,7 +14,10 @@ from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Box, Rendered, notes, render
+from firstboot.site.verify.explain import explain
+from firstboot.site.verify.explain import table as explanation
 from firstboot.site.verify.folder import read_folder
+from firstboot.site.verify.picture import draw
 from firstboot.site.verify.verify import ensure_flawless, verified, verify
 
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4, 9))
@@ -45,8 +48,11 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
     say("\n".join([*notes(site, box), table(files)]))
 
 
-def verify_folder(path: Path, folder: Path, box: Box) -> None:
-    """Judge the files below `folder` as what the site at `path` is rendered to for `box`.
+def verify_folder(
+    path: Path, folder: Path, box: Box, *, explained: bool = False, picture: Path | None = None
+) -> None:
+    """Judge the files below `folder` as what the site at `path` is rendered to for `box`. Print the
+    proof if it is to be `explained`, and write it as a drawing to `picture` (SVG).
 
     Raises Refusal, after its findings, for a site with errors, and after its flaws, for files with
     any.
@@ -56,6 +62,13 @@ def verify_folder(path: Path, folder: Path, box: Box) -> None:
     unread = {flaw.path for flaw in flaws}
     flaws += [flaw for flaw in verify(site, box, files) if flaw.path not in unread]
     ensure_flawless(flaws, say)
+    if explained or picture is not None:
+        proof = explain(site, box, files)
+        if explained:
+            say(explanation(proof))
+        if picture is not None:
+            drawing = Rendered(picture.name, draw(site, proof), 0o644, "root", "wheel")
+            write([drawing], picture.parent)
     say(f"no flaws in {len(files)} files: they do what {path} says, and nothing else")
 
 

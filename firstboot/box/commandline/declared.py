@@ -116,6 +116,12 @@ GROUPS = (
                 "Lists services, and the conditions for the transit and exchange ports. The exit "
                 "status is 1 if something is not as it has to be.",
                 "exitisp status",
+                flags=(
+                    Flag(
+                        "--explain",
+                        "print what passes each port and each BGP session too, and by which line",
+                    ),
+                ),
             ),
             Command(
                 "show",

@@ -206,23 +206,30 @@ def _routes(
 ) -> Iterator[tuple[int, str]]:
     """For each neighbour: what is announced and accepted, compared with the site, both ways."""
     told: set[tuple[int, bool]] = set()
+    judged = set()
     for session in sessions:
         version = session.remote.version
-        for direction, wanted in (
-            ("to", announced(site, version)),
-            ("from", accepted(site, session, aspa=aspa)),
-        ):
-            rules = _in_order_of_decision(found.filters, direction, session)
+        for direction in ("to", "from"):
+            rules = in_order_of_decision(found.filters, direction, session)
+            # Neighbours of one role and family to whom the same rules apply are the same here.
+            kind = (direction, version, session.peer.role, tuple(rule.line for rule in rules))
+            if kind in judged:
+                continue
+            judged.add(kind)
+            if direction == "to":
+                wanted = announced(site, version)
+            else:
+                wanted = accepted(site, session, aspa=aspa)
             unwanted = split([all_routes(version)], wanted)[1]
             for allowed, boxes in ((True, unwanted), (False, wanted)):
-                for rule, decided in _decided(rules, boxes, version):
+                for rule, part in decided(rules, boxes, version):
                     if rule is not None and (rule.action == "allow") is not allowed:
                         continue
                     line = rule.line if rule else 1
                     if (line, allowed) in told:
                         continue
                     told.add((line, allowed))
-                    what = _route(decided[0], version)
+                    what = _route(part[0], version)
                     if rule is None:
                         yield 1, f"no rule decides whether {what} goes {direction} {session.remote}"
                         continue
@@ -235,9 +242,7 @@ def _routes(
                     yield line, f"{what} {done} {direction} {session.peer.name} ({session.remote})"
 
 
-def _in_order_of_decision(
-    rules: Iterable[Filter], direction: str, session: Session
-) -> list[Filter]:
+def in_order_of_decision(rules: Iterable[Filter], direction: str, session: Session) -> list[Filter]:
     """The first rule with `quick` that fits decides; without one, the last that fits."""
     names = {"any", "ebgp", f'group "{session.peer.role.value}"', str(session.remote)}
     about = [
@@ -249,7 +254,7 @@ def _in_order_of_decision(
     return [*quick, *(rule for rule in reversed(about) if not rule.quick)]
 
 
-def _decided(
+def decided(
     rules: Iterable[Filter], boxes: Iterable[Box], version: int
 ) -> Iterator[tuple[Filter | None, list[Box]]]:
     left = list(boxes)
