@@ -100,7 +100,7 @@ class TestSets:
 
     def test_no_folder(self, bench: Bench) -> None:
         shutil.rmtree(bench.sets)
-        assert bench.refuses().startswith("sets: missing files: MANIFEST")
+        assert bench.refuses().startswith("sets: no such folder")
 
     def test_a_set_cut_short(self, bench: Bench) -> None:
         path = bench.sets / "base.txz"
