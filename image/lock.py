@@ -135,17 +135,23 @@ class PackagePin:
 class Packages:
     """The repository and the pinned packages; the needs of a package come before it.
 
-    `signer` is the fingerprint of the key that had signed the catalogue when they were pinned.
-    None as `pins` means that nothing is pinned yet; an empty tuple pins no package.
+    `key` is the fingerprint of the only key that may sign the repository's catalogue; without one,
+    any key does that the base trusts. `signer` is the fingerprint of the key that had signed the
+    catalogue when the packages were pinned. No `pins` at all is not the same as an empty list of
+    them.
     """
 
     repository: RepositoryUrl
     signer: Sha256 | None = None
     pins: tuple[PackagePin, ...] | None = None
+    key: Sha256 | None = None
 
 
-UPSTREAM = Packages(RepositoryUrl("https://pkg.hardenedbsd.org/HardenedBSD/pkg/${ABI}/"))
-"""The packages of a lock file that has no key ``packages``."""
+UPSTREAM = Packages(
+    RepositoryUrl("https://pkg.hardenedbsd.org/HardenedBSD/pkg/${ABI}/"),
+    key=Sha256("3ebc94fa484c6fa28112b6fa66cb2fc82388b8976a7a9558babf39b13da814da"),
+)
+"""What a lock file means that does not speak of packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +213,7 @@ def render(lock: Lock) -> str:
         key=f" {base.key}" if base.key else "",
         pin=pin,
         repository=packages.repository,
+        package_key=f" {packages.key}" if packages.key else "",
         signer=f" {packages.signer}" if packages.signer else "",
         pins=_render_packages(packages.pins),
     )
@@ -268,6 +275,10 @@ packages:
   # The repository; ${{ABI}} stands for FreeBSD:15:amd64. Its catalogue must be signed by a key
   # that the base trusts (/usr/share/keys/pkg).
   repository: {repository}
+
+  # The fingerprint of the only key that may sign the catalogue. HardenedBSD's base trusts the keys
+  # of two projects; only one of them signs this repository. Empty: any key that the base trusts.
+  key:{package_key}
 
   # The fingerprint of the key that had signed the catalogue when the packages were pinned.
   signer:{signer}

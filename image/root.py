@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
-from image import overlay, release_stamp, services, setid
+from image import overlay, release_stamp, services, setid, toolchain
 from image.accounts import Accounts
 from image.freeze import frozen
 from image.freeze.frozen import Frozen
@@ -96,6 +96,7 @@ def finish(
     lock_accounts(tree, accounts, overlays, time)
     setid.settle(tree, overlays, (one.path for one in reviewed.value.setuid))
     keep_in_memory(tree, overlays, time)
+    toolchain.check(tree)
     if tree.content_size > SLOT_MIB << 20:
         raise too_large(f"files of {tree.content_size >> 20} MiB")
     return tree

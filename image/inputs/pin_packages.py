@@ -53,7 +53,10 @@ def pin_newest(
     """
     old = lock.load(lock_path)
     there = place(old.packages.repository, patience)
-    repository = open_repository(there, Keys.of_tree(base))
+    keys = Keys.of_tree(base)
+    if old.packages.key:
+        keys = keys.only(old.packages.key, f"{lock_path}: packages: key")
+    repository = open_repository(there, keys)
     listed, missing = solve_newest(repository, overlays, base)
     pinned = {pin.name: pin for pin in old.packages.pins or ()}
     for one in listed:

@@ -31,9 +31,10 @@ MANIFEST, COMPACT_MANIFEST = "+MANIFEST", "+COMPACT_MANIFEST"
 RULES = "package 1"
 """Stands for the rules of `verify` in the key of the store; raise it when they change."""
 
-ATTRIBUTES = re.compile(r"user\..+|system\.hbsd\.pax\.[a-z_0-9]+")
-"""The extended attributes that a package may have. Others in the system namespace are access
-control lists, labels and capabilities."""
+ATTRIBUTES = re.compile(r"user\..+|system\.hbsd\.(?:pax|hardening)\.[a-z_0-9]+")
+"""The extended attributes that a package may have: HardenedBSD's exceptions for single files, and
+those of users. Others in the system namespace are access control lists, labels and
+capabilities."""
 
 
 class Verified(Protocol):
@@ -164,8 +165,8 @@ def verify(package: Verified, unpacked: Unpacked) -> None:
             if not ATTRIBUTES.fullmatch(attribute):
                 raise _refusal(
                     where,
-                    f"the extended attribute '{attribute}' is neither one of the user's nor a PaX "
-                    "exception",
+                    f"the extended attribute '{attribute}' is neither one of the user's nor one "
+                    "of HardenedBSD's",
                 )
         members[member.path] = member
     del members[MANIFEST]

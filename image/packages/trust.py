@@ -14,6 +14,7 @@ pkgsign_ecc.c; pkg.conf(5).
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,18 @@ class Keys:
     def revoking(self, tree: Tree) -> "Keys":
         """Add the keys that the base system `tree` has revoked. Raises Refusal."""
         return Keys(self.trusted, {**_read(_files(tree), _BASE)["revoked"], **self.revoked})
+
+    def only(self, fingerprint: str, where: str) -> "Keys":
+        """Trust the key with that `fingerprint` alone. Raises Refusal if it is not among the
+        trusted keys."""
+        if fingerprint not in self.trusted:
+            raise Refusal(
+                where,
+                f"the key {fingerprint} is not among those that are trusted: "
+                f"{_listed(self.trusted)}",
+                "Use the base sets of the system that the repository is for",
+            )
+        return Keys({fingerprint: self.trusted[fingerprint]}, self.revoked)
 
     @classmethod
     def _of(cls, files: Mapping[tuple[str, str], bytes], where: str) -> "Keys":
@@ -195,10 +208,19 @@ def _files(tree: Tree) -> dict[tuple[str, str], bytes]:
 
 
 def _read(files: Mapping[tuple[str, str], bytes], where: str) -> dict[str, dict[str, str]]:
-    """Return file names by fingerprint for each kind, trusted and revoked."""
+    """Return file names by fingerprint for each kind, trusted and revoked.
+
+    Leaves out a malformed file among the trusted ones, as pkg does, with a warning on standard
+    error. Raises Refusal for one among the revoked, where leaving it out would trust a key.
+    """
     found: dict[str, dict[str, str]] = {"trusted": {}, "revoked": {}}
     for (kind, name), data in files.items():
-        found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
+        try:
+            found[kind][_fingerprint(data, f"{where}: {kind}/{name}")] = name
+        except Refusal as refusal:
+            if kind == "revoked":
+                raise
+            print(f"{refusal} The file is left out.", file=sys.stderr)
     return found
 
 

@@ -58,8 +58,8 @@ def test_a_lock_that_cannot_be_written_stays_as_it_was(tmp_path: Path, keys: Key
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ("schema: 1", "schema: 2", "lock.yaml:3: expected schema 1"),
-        ("  pin:", "  colour: red\n  pin:", "unknown key 'colour'"),
+        ("schema: 1", "schema: 2", "lock.yaml:3: schema: '2' is not schema 1"),
+        ("  pin:", "  colour: red\n  pin:", "the key 'colour' is unknown"),
         ("https://mirror.example.org/pub/\n", "http://mirror.example.org/pub/\n", "encrypted"),
         ("https://mirror.example.org/pub/\n", "http://127.0.0.1.example.org/\n", "encrypted"),
         ("https://mirror.example.org/pub/\n", "https://mirror.example.org/pub\n", "slash"),

@@ -227,11 +227,31 @@ def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
         "{{{",
     ],
 )
-def test_a_faulty_fingerprint_is_refused_with_its_file(tmp_path: Path, text: str) -> None:
+def test_a_faulty_fingerprint_is_left_out_and_told(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = trust(tmp_path, usual_signer())
     (folder / "trusted" / "bad").write_text(text)
-    with pytest.raises(Refusal, match="trusted/bad"):
+    assert list(Keys.of_folder(folder).trusted) == [usual_signer().fingerprint]
+    assert "trusted/bad" in capsys.readouterr().err
+
+
+def test_a_faulty_fingerprint_among_the_revoked_is_refused(tmp_path: Path) -> None:
+    folder = trust(tmp_path, usual_signer())
+    (folder / "revoked").mkdir(exist_ok=True)
+    (folder / "revoked" / "bad").write_text("{{{")
+    with pytest.raises(Refusal, match="revoked/bad"):
         Keys.of_folder(folder)
+
+
+def test_one_key_may_be_the_only_one_that_counts(stranger: Signer) -> None:
+    both = keys(usual_signer(), stranger)
+    only = both.only(usual_signer().fingerprint, "lock")
+    assert verify(DATA, [signature(usual_signer())], only, "data") == usual_signer().fingerprint
+    with pytest.raises(Refusal, match="which is not trusted"):
+        verify(DATA, [signature(stranger)], only, "data")
+    with pytest.raises(Refusal, match="is not among those that are trusted"):
+        both.only("0" * 64, "lock")
 
 
 @needs_fixtures
