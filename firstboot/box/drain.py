@@ -86,7 +86,8 @@ def _follow(names: Iterable[str], machine: Machine) -> None:
     before = path.read_bytes() if path.exists() else NOBODY.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     keep(path, rules(one for one in sessions if one.peer.name in wanted).encode(), 0o644)
-    ran = machine.run("bgpctl", "reload")
+    (bgpd,) = (one for one in machine.system.services if one.name == "openbgpd")
+    ran = machine.run(*bgpd.reload)
     if ran.status != 0:
         keep(path, before, 0o644)
         lines = ran.text.strip().splitlines()

@@ -24,6 +24,9 @@ OPENED = re.compile(
 )
 """The number of open connections to other relays, on a relay's MetricsPort (tor(1))."""
 
+BGPCTL = "/usr/local/libexec/exitisp/bgpctl"
+"""bgpctl(8), which fails until bgpd has settled."""
+
 PATIENCE = 20.0
 """Seconds that a program may take to answer."""
 
@@ -81,8 +84,9 @@ def _relays(site: Site, machine: Machine) -> Iterator[str]:
 
 
 def _sessions(machine: Machine) -> Iterator[str]:
-    """Established sessions: `bgpctl show summary` has their routes in the place of a state."""
-    for line in machine.run("bgpctl", "show", "summary", patience=PATIENCE).text.splitlines():
+    """Established sessions: the summary has the number of their routes in place of a state."""
+    told = machine.run(BGPCTL, "show", "summary", patience=PATIENCE).text
+    for line in told.splitlines():
         words = line.split()
         if len(words) >= 7 and re.fullmatch(r"[0-9]+(/[0-9]+)?", words[-1]):
             yield f"BGP with {' '.join(words[:-6])} is established"

@@ -71,7 +71,8 @@ def _rpki(context: Context) -> Iterable[str]:
     return (
         "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin",
         f"{context.site.asn % 60} * * * * root [ ! -x {program} ] || {{ {program} -b {source} && "
-        "bgpctl reload; } 2>&1 | logger -t rpki-client -p daemon.notice",
+        "/usr/local/libexec/exitisp/bgpctl -w 60 reload; } 2>&1 | "
+        "logger -t rpki-client -p daemon.notice",
     )
 
 

@@ -24,7 +24,7 @@ SCRIPT = "usr/local/libexec/exitisp/site"
 READY = {
     "local-unbound-control -c /var/unbound/unbound.conf status": "local_unbound",
     "pfctl -q -s Running": "pf",
-    "bgpctl show": "openbgpd",
+    "/usr/local/libexec/exitisp/bgpctl show": "openbgpd",
 }
 
 

@@ -16,6 +16,8 @@ from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import EXAMPLE, Box, changed, example
 from tests.firstboot.box.cut import at_every_step
 
+BGP_RELOAD = "/usr/local/libexec/exitisp/bgpctl -w 60 reload"
+
 PEER = ("asn: 65536", "asn: 65538")
 SECRET = ("EKpCMmMTM7gbv4W4jvLnhxnA", "T9vTn5zQm2LwXc8RbYpKd4Hs")
 
@@ -210,8 +212,8 @@ def test_the_ports_stay_down_if_something_could_leak(box: Box) -> None:
 @pytest.mark.parametrize(
     ("changes", "calls"),
     [
-        ([PEER], {"bgpctl reload"}),
-        ([SECRET], {"bgpctl reload"}),
+        ([PEER], {BGP_RELOAD}),
+        ([SECRET], {BGP_RELOAD}),
         ([("policy: reduced", "policy: web")], {"service exitisp_relays reload"}),
         (
             [("abuse: abuse@example.net", "abuse: complaints@example.net")],
@@ -232,7 +234,7 @@ def test_only_what_changed_is_touched_and_gently(
     acts = {
         call
         for call in box.calls
-        if call.startswith(("service ", "bgpctl reload", "ifconfig lo1", "pfctl -q -f"))
+        if call.startswith(("service ", BGP_RELOAD, "ifconfig lo1", "pfctl -q -f"))
         and not call.endswith(looking)
     }
     assert acts == calls

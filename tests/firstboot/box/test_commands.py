@@ -72,7 +72,7 @@ def test_going_back_runs_the_one_before_and_forward_again(box: Box) -> None:
     commands.rollback(None, box.machine, Told())
     assert box.files() == before
     assert box.machine.generations.current() == 1
-    assert "bgpctl reload" in box.calls
+    assert "/usr/local/libexec/exitisp/bgpctl -w 60 reload" in box.calls
     commands.rollback(2, box.machine, Told())
     assert box.files() == after
     with pytest.raises(

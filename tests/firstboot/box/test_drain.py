@@ -25,7 +25,7 @@ def test_every_session_of_a_peer_is_drained(box: Box) -> None:
     told = Told()
     drain.drain("upstream-a", box.machine, told)
     assert rules(box) == RULES
-    assert box.calls == ["bgpctl reload"]
+    assert box.calls == ["/usr/local/libexec/exitisp/bgpctl -w 60 reload"]
     assert "192.0.2.1 and 2001:db8:100::1" in told[0]
 
 
@@ -60,7 +60,7 @@ def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(box: Box) -
 def test_a_bgpd_that_refuses_keeps_the_rules_it_had(box: Box) -> None:
     configured(box)
     drain.drain("upstream-a", box.machine, Told())
-    box.fail("bgpctl reload", "no bgpd there")
+    box.fail("/usr/local/libexec/exitisp/bgpctl -w 60 reload", "no bgpd there")
     with pytest.raises(Refusal, match="filter rules: no bgpd there"):
         drain.drain("upstream-b", box.machine, Told())
     assert rules(box) == RULES

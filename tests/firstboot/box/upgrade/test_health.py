@@ -54,7 +54,7 @@ def test_a_service_that_is_down_is_missed(running: Box) -> None:
 
 
 def test_a_session_counts_while_it_is_established(running: Box) -> None:
-    running.answer("bgpctl show summary", BGP)
+    running.answer(f"{health.BGPCTL} show summary", BGP)
     assert {one for one in signs(running.machine) if one.startswith("BGP")} == {
         "BGP with upstream-a is established",
         "BGP with a peer with spaces is established",
