@@ -212,13 +212,13 @@ def check_versions(
 
 def check_names(tree: Tree, overlays: list[Overlay]) -> None:
     """Check the kernel's names in the overlays against the kernel in `tree`, and print which of
-    HardenedBSD's settings it does not have. Raises Refusal for other unknown names."""
+    those that are on some kernels it lacks. Raises Refusal for other unknown names."""
     with step("Check the names of the kernel"):
         checked = lint(tree, overlays)
     lacking = [one.mention.name for one in checked if one.certainty is None]
     if lacking:
         names = ", ".join(lacking)
-        print(f"The kernel is not HardenedBSD's and ignores {names}", file=sys.stderr)
+        print(f"The kernel lacks, and ignores: {names}", file=sys.stderr)
 
 
 def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:

@@ -121,6 +121,19 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class OnSomeKernels:
+    """A setting, tunable or module that not every kernel has.
+
+    A kernel has it if it has the setting `with_`, such as the node that it belongs to. Where a
+    kernel lacks it, the loader ignores it, so it can be named in loader.conf(5) alone.
+    """
+
+    name: str
+    with_: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class SetId:
     """A program of the base that runs as its owner or group; `keeps`: whether it still may."""
 
@@ -145,6 +158,7 @@ class Recipe:
     memory: tuple[Memory, ...] = ()
     packages: tuple[Wanted, ...] = ()
     setid: tuple[SetId, ...] = ()
+    on_some_kernels: tuple[OnSomeKernels, ...] = ()
 
 
 NO_SERVICES = Document(services.FILE, Services(()), {})

@@ -1,7 +1,7 @@
 """Check that the kernel has every setting, module and driver that overlays name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from firstboot.core.refusal import Refusal
@@ -21,10 +21,13 @@ HARDENED = "hardening"
 """Prefix of HardenedBSD's settings, which FreeBSD's kernel does not have."""
 
 
+NOWHERE_ELSE: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A mention, and how well what it names is known: None for a setting of HardenedBSD's on a
-    kernel that has none of them."""
+    """A mention, and how well the kernel is known to have what it names: None for a name that is
+    on some kernels, on one that lacks it."""
 
     mention: Mention
     certainty: Certainty | None
@@ -35,24 +38,46 @@ def lint(tree: Tree, overlays: Iterable[Overlay]) -> list[Checked]:
 
     Raises Refusal with the file and the line of the first name that is not.
     """
-    return check(tree, [one for overlay in overlays for one in mentions.in_overlay(overlay.folder)])
+    overlays = tuple(overlays)
+    named = [one for overlay in overlays for one in mentions.in_overlay(overlay.folder)]
+    return check(tree, named, on_some_kernels(overlays))
 
 
-def check(tree: Tree, named: list[Mention]) -> list[Checked]:
+def on_some_kernels(overlays: Iterable[Overlay]) -> dict[str, str]:
+    """The names that not every kernel has, with the setting that kernels have that do."""
+    rules = (one for overlay in overlays for one in overlay.recipe.value.on_some_kernels)
+    return {rule.name: rule.with_ for rule in rules}
+
+
+def check(
+    tree: Tree, named: list[Mention], on_some_kernels: Mapping[str, str] = NOWHERE_ELSE
+) -> list[Checked]:
     """The same of what is `named` anywhere. Raises Refusal."""
-    judge = _Judge(tree, named)
+    judge = _Judge(tree, named, on_some_kernels)
     return [Checked(one, judge.certainty(one)) for one in named]
 
 
 class _Judge:
-    def __init__(self, tree: Tree, named: list[Mention]) -> None:
+    def __init__(
+        self, tree: Tree, named: list[Mention], on_some_kernels: Mapping[str, str]
+    ) -> None:
         self.tree = tree
+        self.on_some_kernels = on_some_kernels
         loaded = [one.name for one in named if one.use is Use.MODULE]
         self.kernel = Kernel(tree, loaded)
         self.loader = loader.variables(tree)
         self.hardened = HARDENED in self.kernel.sysctls
 
     def certainty(self, one: Mention) -> Certainty | None:
+        if one.name in self.on_some_kernels:
+            if one.use is Use.SET:
+                raise Refusal(
+                    one.where,
+                    f"not every kernel has '{one.name}', and sysctl(8) fails on one that lacks it",
+                    "Set it in loader.conf.d",
+                )
+            if self.on_some_kernels[one.name] not in self.kernel.sysctls:
+                return None
         if one.use is Use.MODULE:
             return self._module(one)
         if one.use is Use.FILE:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
+from image import overlay
 from image.kernel.kernel import Certainty
 from image.kernel.lint import Checked, lint
 from image.tree import Tree, file
-from tests.image.kernel.objects import FOLDER, NUMBER, Plan
+from tests.image.kernel.objects import FOLDER, NUMBER, TUNED, Plan
 from tests.image.kernel.trees import KERNEL, make, tree
 
 SYSCTL = "files/etc/sysctl.conf"
@@ -153,6 +154,33 @@ def test_hardened_settings_are_told_where_the_kernel_has_none(tmp_path: Path) ->
     assert "hardening.pax.asrl.status" in refused(
         tmp_path / "c", on=on, SYSCTL="hardening.pax.asrl.status=2\n"
     )
+
+
+SOMETIMES = (
+    "description: a test\n"
+    "on_some_kernels:\n  - {name: debug.witness.watch, with: debug.witness, reason: x}\n"
+)
+
+
+def test_a_name_on_some_kernels_is_checked_on_those(tmp_path: Path) -> None:
+    def found(on: Tree, *paths: str) -> list[Checked]:
+        lines = dict.fromkeys(paths, 'debug.witness.watch="0"\n')
+        place = make(tmp_path / str(len(list(tmp_path.iterdir()))), lines)
+        (place.folder / "overlay.yaml").write_text(SOMETIMES)
+        return lint(on, [overlay.load(place.folder)])
+
+    def kernel(**sysctls: int) -> Tree:
+        named = {name.replace("_", "."): kind for name, kind in sysctls.items()}
+        return tree(Plan(**{**vars(KERNEL), "sysctls": {**KERNEL.sysctls, **named}}))
+
+    (one,) = found(tree(), LOADER)
+    assert one.certainty is None
+    (one,) = found(kernel(debug_witness=FOLDER, debug_witness_watch=TUNED), LOADER)
+    assert one.certainty is Certainty.DECLARED
+    with pytest.raises(Refusal, match=r"one\.conf:1: .*debug\.witness\.watch"):
+        found(kernel(debug_witness=FOLDER), LOADER)
+    with pytest.raises(Refusal, match=r"sysctl\.conf:1: not every kernel has.*loader\.conf\.d"):
+        found(tree(), SYSCTL)
 
 
 def test_templates_are_told_by_their_own_lines(tmp_path: Path) -> None:
