@@ -8,6 +8,7 @@ from typing import Any
 
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
+from image.verified_file import open_regular
 
 LARGEST = 1 << 28
 """Bytes of a manifest. That of an image with 20,000 files has less than 8 MB."""
@@ -46,14 +47,14 @@ def load(path: Path) -> Contents:
     manifest itself. Raises Refusal."""
     manifest = beside(path)
     try:
-        with manifest.open("rb") as file:
+        with open_regular(manifest) as file:
             data = file.read(LARGEST + 1)
-    except OSError as error:
+    except Refusal as refusal:
         raise Refusal(
             manifest,
-            f"the manifest of the image cannot be read: {error.strerror or error}",
+            f"the manifest of the image cannot be read: {refusal.problem}",
             "Name an image that has its manifest beside it, or the manifest itself",
-        ) from error
+        ) from refusal
     try:
         if len(data) > LARGEST:
             raise ValueError(f"it has more than {LARGEST >> 20} MiB")

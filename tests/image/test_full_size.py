@@ -44,7 +44,7 @@ class Bytes:
         self._period = b"".join(random_bytes(1 << 14) + bytes(1 << 15) for _ in range(99))
 
     def take(self, seed: int, length: int) -> bytes:
-        first = seed * 4099 % (1 << 20)
+        first = seed * 49_157 % (1 << 22)
         repeated = self._period * ((first + length) // len(self._period) + 1)
         return seed.to_bytes(8, "little") + repeated[first + 8 : first + length]
 
