@@ -30,7 +30,7 @@ MIB = 1 << 20
 KEPT = 20_000
 KEPT_BYTES = 300 * MIB
 DROPPED = 14_000
-COMPILER = ("clang", "lldb", "ld.lld", "llvm-ar", "llvm-objcopy", "opt")
+COMPILER = ("clang", "clang-scan-deps", "lldb", "ld.lld", "llvm-ar", "llvm-objcopy")
 COMPILER_BYTES = 80 * MIB
 SPARE = 0.25
 """Part of slot A that is free."""
@@ -52,6 +52,8 @@ class Bytes:
 def items() -> Iterator[tuple[str, bytes, str]]:
     """Path, content, and for a hard link the path of its file."""
     content = Bytes()
+    for folder in ("usr/share", "usr/share/full", "usr/tests/full"):
+        yield folder, b"", "/"
     for number in range(KEPT):
         folder = f"usr/share/full/{number // 500:02}"
         if number % 500 == 0:
