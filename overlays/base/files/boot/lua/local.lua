@@ -1,6 +1,6 @@
--- The root is the slot that the loader itself came from, found by its label on whatever bus the
--- disk is. Both slots hold the same bytes after an upgrade, so nothing in them can say which is
--- which.
+-- The root is the slot that the loader itself was read from. It is found by its label, on whatever bus
+-- the disk is. After an upgrade both slots may hold the same bytes, so nothing in them can say which
+-- one it is.
 local slots = { ["3"] = "rootA", ["4"] = "rootB" }
 local slot = slots[(loader.getenv("currdev") or ""):match("p(%d+):?$")]
 
@@ -12,8 +12,8 @@ else
 	print("exitisp: " .. tostring(loader.getenv("currdev")) .. " is no slot")
 end
 
--- A slot without a kernel that can be loaded is given up, where the loader would wait for somebody
--- at its prompt: gptboot takes the other slot then, if there is one to go back to.
+-- Restart if the slot has no kernel that can be loaded, where the loader would wait for somebody at its
+-- prompt. gptboot starts the other slot then, if there is one to go back to.
 local config = require("config")
 local load = config.loadelf
 config.loadelf = function(...)
