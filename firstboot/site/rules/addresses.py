@@ -1,7 +1,7 @@
-"""The box's own addresses, planned or chosen: inside the scopes, and each for one use alone.
+"""The box's own addresses, planned or chosen: they are in the scopes, and each has one use.
 
-Other networks block exit addresses and name servers drop their questions, so neither the resolver
-nor the address where other relays connect to is ever one of them.
+Other networks block exit addresses, and name servers drop queries from them. So neither the
+resolver nor the addresses that other relays connect to may be exit addresses.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ def check(site: Site) -> Iterator[Finding]:
     try:
         plan = allot(site)
     except ValueError:
-        return  # said of the scopes
+        return  # `scopes.check` reports it
     keys = dict(reversed([(address, key) for address, key in chosen]))
     yield from _one_use(plan, keys)
     yield from _crowded(plan, keys)
@@ -54,16 +54,16 @@ def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Finding]:
     if not inside(address, site.scopes):
         yield error(
             key,
-            f"{address} is in none of the scopes, and whatever leaves the box comes from them",
-            "Give an address of a scope, or leave it to the plan",
+            f"{address} is in none of the scopes, and no other address may leave the box",
+            "Give an address in a scope, or remove it and the plan chooses one",
         )
     for scope in site.scopes:
         why = no_host(address, scope) if address in scope else None
         if why:
             yield warning(
                 key,
-                f"{address} {why} of {scope}, and some networks drop such packets",
-                "Give another address of the scope",
+                f"{address} {why} of {scope}, and some networks drop packets from it",
+                "Give another address in the scope",
             )
 
 
@@ -81,8 +81,8 @@ def _how_many(site: Site) -> Iterator[Finding]:
             if address in repeated and addresses.index(address) != at:
                 yield error(
                     (*key, at),
-                    f"{address} is there twice",
-                    "Give every eight relays an address of their own"
+                    f"{address} is listed twice",
+                    "Give each group of eight relays its own address"
                     if not whose
                     else "Remove one of the two",
                 )
@@ -91,12 +91,13 @@ def _how_many(site: Site) -> Iterator[Finding]:
             for at in of_family[most:]:
                 if whose:
                     yield error(
-                        (*key, at), f"{whose} one IPv{version} address", "Remove all but one"
+                        (*key, at), f"{whose} only one IPv{version} address", "Remove all but one"
                     )
                 else:
                     yield warning(
                         (*key, at),
-                        f"no relay uses it: {site.relays.count} relays need {most} of IPv{version}",
+                        f"no relay uses {addresses[at]}: {site.relays.count} relays need {most} "
+                        f"IPv{version} addresses",
                         "Remove it, or run more relays",
                     )
 
@@ -117,15 +118,15 @@ def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
         yield error(
             keys.get(address, ("scopes",)),
             f"{address} is {other} and also {use}" + _why({other, use}),
-            "Give each use an address of its own, or leave it to the plan",
+            "Give each use its own address, or remove the keys and the plan chooses",
         )
 
 
 def _why(uses: set[str]) -> str:
     if RESOLVER in uses and uses & {EXIT, OR}:
-        return "; name servers drop questions from addresses of exits, and names stop resolving"
+        return "; name servers drop queries from exit addresses, and names no longer resolve"
     if uses == {OR, EXIT}:
-        return "; exit addresses end up on block lists, and then relays cannot be reached"
+        return "; exit addresses end up on block lists, and then other relays cannot connect"
     return ""
 
 
@@ -134,9 +135,9 @@ def _crowded(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
         if address is not None and relays > RELAYS_AN_ADDRESS:
             yield error(
                 keys.get(address, ("relays", "count")),
-                f"{relays} relays are on {address}, and the directory authorities count "
-                f"{RELAYS_AN_ADDRESS} an IPv4 address",
-                "Give every eight relays an address of their own, or run fewer",
+                f"{relays} relays are on {address}, and the directory authorities accept "
+                f"{RELAYS_AN_ADDRESS} on an IPv4 address",
+                "Give each group of eight relays its own address, or run fewer relays",
             )
 
 
@@ -152,9 +153,9 @@ def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Find
         if address in own:
             yield error(
                 keys.get(address, ("scopes",)),
-                f"{address} is an address of the box in the plan, and of the port "
+                f"the plan gives {address} to the box, and it is an address of the port "
                 f"{quote(own[address].name)}",
-                "Give the port another address, or the plan one with router, dns.addresses, "
+                "Give the port another address, or change the plan with router, dns.addresses, "
                 "relays.or_addresses or relays.exit_addresses",
             )
     for port, network, lan in lans:
@@ -163,8 +164,8 @@ def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Find
         if within:
             yield warning(
                 lan,
-                f"{network} of the port {quote(port.name)} has addresses of the plan in it "
-                f"({len(within)}, {within[0]} is the first), and machines there look for them on "
-                "the wire",
-                "Give the LAN a part of the scope without them",
+                f"{network} of the port {quote(port.name)} contains addresses that the plan gives "
+                f"to the box ({len(within)}, first {within[0]}), and machines on the LAN look for "
+                "them on the wire",
+                "Use a part of the scope without them for the LAN",
             )

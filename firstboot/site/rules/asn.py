@@ -1,4 +1,4 @@
-"""Autonomous system numbers that nobody may be known by on the Internet."""
+"""AS numbers that no network may use on the Internet."""
 
 from collections.abc import Iterator
 
@@ -16,11 +16,11 @@ def check(site: Site) -> Iterator[Finding]:
         if peer.asn == site.asn:
             yield error(
                 key,
-                f"AS{peer.asn} is the site's own",
-                "Give the peer's; sessions within an AS are not part of this appliance",
+                f"AS{peer.asn} is the ASN of this site",
+                "Give the ASN of the peer; sessions inside an AS (iBGP) are not supported",
             )
         else:
-            yield from _one(site, key, peer.asn, "Ask the peer for the number it is known by")
+            yield from _one(site, key, peer.asn, "Ask the peer for its public ASN")
 
 
 def _one(site: Site, key: Key, asn: Asn, remedy: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The management port, its way out, who may log in and from where."""
+"""The management port, its gateway, who may log in and from where."""
 
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -34,9 +34,9 @@ def check(site: Site) -> Iterator[Finding]:
         elif port.gateway:
             yield error(
                 (*key, "gateway"),
-                f"a {port.role.value} port has none: routes to the world come by BGP, and a "
-                "default route leads packets where no policy was looked at",
-                "Remove it",
+                f"a {port.role.value} port has no gateway: its routes come from BGP, and a default "
+                "route would carry packets past every policy",
+                "Remove the key gateway",
             )
     yield from _networks(site, ports)
 
@@ -51,14 +51,16 @@ def _keys(site: Site) -> Iterator[Finding]:
         except ValueError as reason:
             yield error(
                 key,
-                f"it is {reason}",
-                "Give the line of a file NAME.pub, as `ssh-keygen -t ed25519` makes it",
+                f"this is {reason}",
+                "Give the line of the file NAME.pub that `ssh-keygen -t ed25519` makes",
             )
             continue
         yield from _kind(key, found)
         other = seen.setdefault(found.blob, at)
         if other != at:
-            yield error(key, f"it is the key of management.keys[{other}] again", "Remove one")
+            yield error(
+                key, f"this is the same key as management.keys[{other}]", "Remove one of the two"
+            )
     if not keys and not waived(site, "no_management"):
         yield error(
             ("management", "keys"),
@@ -68,23 +70,23 @@ def _keys(site: Site) -> Iterator[Finding]:
     elif keys and len(seen) < ADVISED_ADMINS:
         yield advice(
             ("management", "keys"),
-            "there is one administrator, and outages come when that one sleeps",
-            "Add the key of a second one",
+            "there is only one administrator, and nobody can help while that one is away",
+            "Add the key of a second administrator",
         )
 
 
 def _kind(key: Key, found: SshKey) -> Iterator[Finding]:
-    remedy = "Make another one: `ssh-keygen -t ed25519`"
+    remedy = "Make a new key with `ssh-keygen -t ed25519`"
     if found.kind == "ssh-dss":
-        yield error(key, "DSA is broken, and OpenSSH has dropped it", remedy)
+        yield error(key, "DSA keys are broken, and OpenSSH no longer takes them", remedy)
     elif found.kind == "ssh-rsa" and not RSA_BITS[0] <= found.bits <= RSA_BITS[1]:
         yield error(
             key,
-            f"an RSA key of {found.bits} bits is not one of {RSA_BITS[0]} to {RSA_BITS[1]}",
+            f"the RSA key has {found.bits} bits, and {RSA_BITS[0]} to {RSA_BITS[1]} are accepted",
             remedy,
         )
     elif "ed25519" not in found.kind:
-        yield advice(key, f"{found.kind} works, and ed25519 is shorter and safer to use", remedy)
+        yield advice(key, f"{found.kind} works, but ed25519 is shorter and safer", remedy)
 
 
 def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
@@ -97,14 +99,18 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
         why = no_host(gateway, network) if network else None
         if network is None:
             yield error(
-                where, f"{gateway} is in no network of the port", "Give the router on that network"
+                where,
+                f"{gateway} is in no network of this port",
+                "Give the address of the router there",
             )
         elif gateway in own:
-            yield error(where, f"{gateway} is the box's own address", "Give the router's")
+            yield error(
+                where, f"{gateway} is the box's own address", "Give the address of the router"
+            )
         elif why:
-            yield error(where, f"{gateway} {why} of {network}", "Give the router's address")
+            yield error(where, f"{gateway} {why} of {network}", "Give the address of the router")
         if gateway.version in families:
-            yield error(where, f"it is the second one of IPv{gateway.version}", "Keep one")
+            yield error(where, f"this is the second IPv{gateway.version} gateway", "Keep one")
         families.add(gateway.version)
     beyond = [
         allowed
@@ -115,14 +121,14 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
     if beyond:
         yield error(
             key,
-            f"{beyond[0]} may log in and is beyond this port, which has no IPv{beyond[0].version} "
-            "gateway",
+            f"{beyond[0]} may log in and is behind a router, but this port has no "
+            f"IPv{beyond[0].version} gateway",
             "Add the gateway, or correct management.networks",
         )
     elif not families and port.addresses:
         yield warning(
             key,
-            "the management port has no gateway, so only its own network reaches the box",
+            "the management port has no gateway, so only its own network can reach the box",
             "Add the gateway, unless the administrators are on that network",
         )
 
@@ -133,28 +139,28 @@ def _networks(site: Site, ports: list[Port]) -> Iterator[Finding]:
     if not networks and ports:
         yield error(
             ("management", "networks"),
-            "none is named, so the firewall lets nobody log in",
-            "Name those that administrators come from, the management port's own for example",
+            "there is no network, so the firewall lets nobody log in",
+            "Name the networks of the administrators, for example that of the management port",
         )
     for at, network in enumerate(networks):
         key: Key = ("management", "networks", at)
         if network.prefixlen == 0:
             yield warning(
                 key,
-                f"{network} is everybody",
-                "Name the networks that administrators come from, a VPN's for example",
+                f"{network} lets everybody on the Internet try to log in",
+                "Name the networks that administrators come from, for example that of a VPN",
             )
         if ports and network.version not in spoken:
             yield warning(
                 key,
-                f"the management port has no IPv{network.version} address, so nobody comes from "
-                f"{network}",
+                f"the management port has no IPv{network.version} address, so nobody can log in "
+                f"from {network}",
                 "Give the port an address of that family, or remove the network",
             )
     for (outer, _), (inner, key) in overlaps(
         (network, ("management", "networks", at)) for at, network in enumerate(networks)
     ):
-        yield advice(key, f"{inner} is in {outer} already", "Remove one of them")
+        yield advice(key, f"{inner} is already part of {outer}", "Remove one of them")
 
 
 def _within(inner: Network, outer: Network) -> bool:

@@ -1,4 +1,4 @@
-"""Peers: whether each can be reached, is what its role says, and takes what it should."""
+"""Peers: whether each can be reached, fits its role, and has sensible limits."""
 
 import re
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ FULL_TABLE = 500_000
 def check(site: Site) -> Iterator[Finding]:
     if not site.peers:
         yield error(
-            ("peers",), "there is none, so nobody hears of the scopes", "Add the upstream's router"
+            ("peers",), "there is no peer, so nobody learns the scopes", "Add the upstream's router"
         )
     elif not any(peer.role is PeerRole.TRANSIT for peer in site.peers):
         yield warning(
             ("peers",),
-            "none is a transit, so only networks at the exchange are reached, and exits must "
-            "reach all",
+            "no peer has the role transit, so only networks at the exchange are reachable, and "
+            "exits must reach all",
             "Add an upstream with the role transit",
         )
     ports = Neighbourhood(site)
@@ -40,14 +40,16 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iterator[Finding]:
     if not peer.addresses:
-        yield error(key, "the peer has no address", "Give one of each family that it speaks")
+        yield error(
+            key, "the peer has no address", "Give one for each address family of its session"
+        )
     for version in (4, 6):
         of_family = [at for at, one in enumerate(peer.addresses) if one.version == version]
         for at in of_family[1:]:
             yield error(
                 (*key, "addresses", at),
-                f"it is the second IPv{version} address of this peer",
-                "Make the peer's second router a peer of its own",
+                f"this is the second IPv{version} address of the peer",
+                "Add the second router as a peer of its own",
             )
     ports = []
     for at, address in enumerate(peer.addresses):
@@ -61,8 +63,8 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
     if len({port.name for port in ports}) > 1:
         yield warning(
             (*key, "addresses"),
-            "the two families are on different ports",
-            "Make them two peers, if that is meant",
+            "the IPv4 and the IPv6 address are on different ports",
+            "If this is right, make them two peers",
         )
     yield from _routes(key, peer)
 
@@ -74,26 +76,26 @@ def _address(
     if inside(address, site.scopes):
         yield error(
             key,
-            f"{address} is in the own scopes, where no other network's router is",
+            f"{address} is in the own scopes, where no other network has a router",
             "Give the address of the peer's router in the network of the port",
         )
     elif port is None:
         yield error(
             key,
-            f"{address} is in no port's network",
+            f"{address} is in the network of no port",
             "Correct it, or the addresses of the port that leads to the peer",
         )
     elif not port.role.outside:
         yield error(
             key,
             f"{address} is in the network of the {port.role.value} port {quote(port.name)}, where "
-            "no BGP is spoken",
+            "BGP is not used",
             "Give the port the role transit or exchange, or correct the address",
         )
     else:
         yield from _role(key, peer, port)
     if address in neighbourhood.own:
-        yield error(key, f"{address} is the box's own address", "Give the peer's")
+        yield error(key, f"{address} is the box's own address", "Give the address of the peer")
     why = no_host(address, network) if network else None
     if why:
         yield error(key, f"{address} {why} of {network}", "Give the address of the peer's router")
@@ -104,21 +106,21 @@ def _role(key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
     if peer.role is PeerRole.ROUTE_SERVER and not exchange:
         yield error(
             key,
-            f"a route server is a thing of exchanges, and {quote(port.name)} is a transit port",
-            "Correct the peer's role, or the port's",
+            f"route servers are at exchanges, and {quote(port.name)} is a transit port",
+            "Correct the role of the peer or of the port",
         )
     elif peer.role is PeerRole.TRANSIT and exchange:
         yield warning(
             key,
-            f"{quote(port.name)} is an exchange port; most exchanges forbid transit across it, or "
-            "want to know of it",
+            f"{quote(port.name)} is an exchange port, and most exchanges forbid transit across "
+            "them or must be told",
             "Ask the exchange, or correct the role",
         )
     elif peer.role is PeerRole.PEER and not exchange:
         yield advice(
             key,
             f"{quote(port.name)} is a transit port, and this is a peer",
-            "Nothing, if it is a private interconnection; else correct the role",
+            "Leave it if this is a private interconnection, otherwise correct the role",
         )
 
 
@@ -131,8 +133,8 @@ def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[
         if on_port and in_scopes and not spoken:
             yield say(
                 (*key, "addresses"),
-                f"port and scopes have IPv{version}, the peer has no IPv{version} address",
-                "Ask the peer for it; nothing, if it does not speak that family",
+                f"port and scopes have IPv{version}, but the peer has no IPv{version} address",
+                f"Ask the peer for one; leave it if the peer has no IPv{version}",
             )
 
 
@@ -142,19 +144,19 @@ def _routes(key: Key, peer: Peer) -> Iterator[Finding]:
         yield warning(
             (*key, "max_prefix"),
             f"a full table has far more than {most} routes, so the session would be closed",
-            "Leave it out, unless the upstream sends a default or its customers alone",
+            "Remove the key, unless the upstream sends only its customers' routes",
         )
     elif most is not None and peer.role is PeerRole.PEER and most >= FULL_TABLE:
         yield warning(
             (*key, "max_prefix"),
             f"a peer that leaks a full table would stay below {most} routes",
-            "Take what the peer has in PeeringDB, and some more",
+            "Use the number from PeeringDB with a margin",
         )
     if peer.irr is not None and not IRR.fullmatch(peer.irr):
         yield error(
             (*key, "irr"),
-            f"{quote_value(peer.irr)} is no as-set or ASN of a routing registry",
-            "Give one such as AS-EXAMPLE or AS64500:AS-ALL",
+            f"{quote_value(peer.irr)} is not an as-set or ASN of a routing registry",
+            "Write one such as AS-EXAMPLE or AS64500:AS-ALL",
         )
 
 
@@ -166,24 +168,24 @@ def _apart(site: Site) -> Iterator[Finding]:
         if peer.name.lower() in names:
             yield error(
                 ("peers", at, "name"),
-                f"{quote(peer.name)} is the name of two peers",
-                "Give each its own",
+                f"two peers have the name {quote(peer.name)}",
+                "Give each its own name",
             )
         names.add(peer.name.lower())
         for nth, address in enumerate(peer.addresses):
             if address in addresses:
                 yield error(
                     ("peers", at, "addresses", nth),
-                    f"{address} is an address of {quote(addresses[address])} too",
-                    "Give every peer its own",
+                    f"{address} is also an address of {quote(addresses[address])}",
+                    "Give every peer its own address",
                 )
             addresses[address] = peer.name
         if roles.setdefault(peer.asn, peer.role) is not peer.role:
             yield warning(
                 ("peers", at, "role"),
-                f"AS{peer.asn} is also a {roles[peer.asn].value} here, so which of its routes win "
-                "is not what the roles say",
-                "Give the sessions with one AS one role",
+                f"AS{peer.asn} has another session with the role {roles[peer.asn].value}, so the "
+                "roles do not say which of its routes win",
+                "Give all sessions with this AS the same role",
             )
 
 
@@ -194,14 +196,14 @@ def _families(site: Site) -> Iterator[Finding]:
         if scope is not None and site.peers and not spoken:
             yield error(
                 ("scopes", scope),
-                f"no peer has an IPv{version} address, so nobody hears of this scope",
-                f"Ask the upstream for an IPv{version} session, or leave the scope out",
+                f"no peer has an IPv{version} address, so nobody learns this scope",
+                f"Ask the upstream for an IPv{version} session, or remove the scope",
             )
         if scope is None and spoken:
             yield warning(
                 ("peers",),
-                f"some have IPv{version} addresses, and no scope is IPv{version}",
-                f"Leave those addresses out, or add an IPv{version} scope",
+                f"some peers have IPv{version} addresses, but no scope is IPv{version}",
+                f"Remove these addresses, or add an IPv{version} scope",
             )
 
 
@@ -216,6 +218,6 @@ def _ports_in_use(site: Site, neighbourhood: Neighbourhood) -> Iterator[Finding]
         if port.role.outside and port.addresses and site.peers and port.name not in used:
             yield warning(
                 ("ports", at),
-                f"no peer is in the networks of the {port.role.value} port {quote(port.name)}",
-                "Add the peers that it leads to, or remove the port",
+                f"no peer is in a network of the {port.role.value} port {quote(port.name)}",
+                "Add the peers behind it, or remove the port",
             )

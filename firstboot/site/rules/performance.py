@@ -1,4 +1,4 @@
-"""Tuning: what the site sets aside of the profiles has to be something of this site."""
+"""Tuning: overrides of profiles must be about devices of this site and real settings."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from firstboot.site.model import Site
 from firstboot.site.rules.finding import Finding, error
 
 NAME_OF_SETTING = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_%]+)+")
-"""sysctl(8), as far as profiles have such names."""
+"""Names of sysctl(8), as profiles use them."""
 
 LARGEST = 2**31 - 1
-"""What the kernel keeps most of them in."""
+"""The largest value of a C int, which most settings are."""
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -20,20 +20,20 @@ def check(site: Site) -> Iterator[Finding]:
         if device not in devices:
             yield error(
                 ("performance", "profiles", device),
-                f"no port has the device {quote_value(device)}",
-                "Name one of the ports' devices, or remove it",
+                f"no port uses the device {quote_value(device)}",
+                "Name the device of a port, or remove the entry",
             )
     for name, value in site.performance.settings.items():
         key = ("performance", "settings", name)
         if not NAME_OF_SETTING.fullmatch(name):
             yield error(
                 key,
-                f"{quote_value(name)} is no name of a setting",
-                "Give it as sysctl(8) has it, such as kern.ipc.soacceptqueue",
+                f"{quote_value(name)} is not the name of a kernel setting",
+                "Write it as sysctl(8) does, for example kern.ipc.soacceptqueue",
             )
         elif not 0 <= value <= LARGEST:
             yield error(
                 key,
-                f"{value} is out of range",
-                f"Give a number from 0 to {LARGEST}",
+                f"{value} is not between 0 and {LARGEST}",
+                f"Write a number from 0 to {LARGEST}",
             )

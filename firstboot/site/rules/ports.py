@@ -1,7 +1,7 @@
-"""Ports: devices, VLANs, frame sizes, Ethernet addresses, and the networks on them.
+"""Ports: devices, VLANs, MTUs, Ethernet addresses, and the networks on them.
 
-Transit, exchange and LAN ports may be several. The management port is one, because it has a
-routing table of its own (FIB 1) with one way out.
+There may be several transit, exchange and LAN ports, but only one management port, because its
+routing table (FIB 1) has one gateway.
 """
 
 import re
@@ -23,14 +23,14 @@ NAME_OF_DEVICE = re.compile(r"[a-z][a-z_]{0,11}[0-9]{1,3}")
 PSEUDO = ("enc", "gif", "gre", "ipfw", "lo", "ng", "pflog", "pfsync", "tap", "tun", "vlan", "wg")
 
 SHORTEST = {4: 16, 6: 48}
-"""Networks of ports that are larger than any exchange's are slips of the pen."""
+"""The shortest prefix lengths of real networks on ports; a shorter one is a typing error."""
 
 
 def check(site: Site) -> Iterator[Finding]:
     if not any(port.role.outside for port in site.ports):
         yield error(
             ("ports",),
-            "there is no transit and no exchange port, so nothing leads out",
+            "there is no transit or exchange port, so nothing leads to the Internet",
             "Add the port that leads to an upstream, with the role transit",
         )
     for at, port in enumerate(site.ports):
@@ -45,20 +45,20 @@ def _device(key: Key, port: Port) -> Iterator[Finding]:
     if not NAME_OF_DEVICE.fullmatch(port.device):
         yield error(
             (*key, "device"),
-            f"{quote_value(port.device)} is no name of a FreeBSD network device",
-            "Give the driver and the number, such as ix0; `ifconfig -l` lists them on the box",
+            f"{quote_value(port.device)} is not the name of a FreeBSD network device",
+            "Write driver and number, such as ix0; `ifconfig -l` lists them on the box",
         )
     elif driver in PSEUDO:
         yield error(
             (*key, "device"),
-            f"{port.device} is no network card",
-            "Give the card, and the VLAN with the key vlan",
+            f"{port.device} is not a network card",
+            "Name the card here, and a VLAN with the key vlan",
         )
     if port.mtu != 1500 and port.role is PortRole.EXCHANGE:
         yield warning(
             (*key, "mtu"),
-            f"{port.mtu} on an exchange, where almost all use 1500 and a mismatch loses packets",
-            "Ask the exchange; leave the key out for 1500",
+            f"the MTU is {port.mtu}, but most exchanges use 1500, and a mismatch loses packets",
+            "Ask the exchange; remove the key for 1500",
         )
     yield from _mac(key, port)
 
@@ -68,27 +68,27 @@ def _mac(key: Key, port: Port) -> Iterator[Finding]:
         if port.mac is None:
             yield advice(
                 key,
-                "the exchange port keeps the Ethernet address of its card, and exchanges lock a "
-                "port to the one on file",
-                "Set mac, so that a spare card or box is let in too",
+                "the exchange port has the Ethernet address of its card, and exchanges let in only "
+                "the address on file",
+                "Set mac, so that a spare card or box can take over",
             )
     elif port.mac is not None:
         yield error(
             (*key, "mac"),
-            "an Ethernet address is set for exchange ports alone",
-            "Remove it, or correct the role",
+            "only exchange ports can have an Ethernet address of their own",
+            "Remove the key mac, or correct the role",
         )
     if port.mac is not None and port.mac == "00:00:00:00:00:00":
         yield error(
             (*key, "mac"),
-            "all zeros is no station's address",
+            "an Ethernet address of zeros belongs to no station",
             "Give the one that the exchange has on file",
         )
 
 
 def _addresses(site: Site, key: Key, port: Port) -> Iterator[Finding]:
     if not port.addresses:
-        yield error(key, "the port has no address", "Give it addresses with their prefix lengths")
+        yield error(key, "the port has no address", "Add its addresses with their prefix lengths")
     for at, interface in enumerate(port.addresses):
         yield from _address(site, (*key, "addresses", at), port, interface)
 
@@ -97,18 +97,18 @@ def _address(site: Site, key: Key, port: Port, interface: Interface) -> Iterator
     network = ip_network(interface.network)
     why = no_host(interface.ip, network)
     if why:
-        yield error(key, f"{interface} {why}", "Give one of the addresses between")
+        yield error(key, f"{interface} {why}", "Give a host address of the network")
     if network.num_addresses == 1:
         yield error(
             key,
             f"a /{network.prefixlen} has no room for a neighbour",
-            "Give the prefix length of the network, a /30 or a /64 for example",
+            "Give the prefix length of the network, for example /30 or /64",
         )
     elif network.prefixlen < SHORTEST[network.version]:
         yield warning(
             key,
-            f"{network} is larger than the network of any port",
-            "Look for a digit that is missing in the prefix length",
+            f"{network} is larger than any real network on a port",
+            "Check the prefix length for a missing digit",
         )
     special = purpose_of_address(interface.ip)
     own = inside(interface.ip, site.scopes)
@@ -116,47 +116,47 @@ def _address(site: Site, key: Key, port: Port, interface: Interface) -> Iterator
         if not own:
             yield error(
                 key,
-                f"{interface.ip} is in none of the scopes, and there is no NAT: nothing that a "
-                "machine there sends could leave",
-                "Number the LAN from the scopes",
+                f"{interface.ip} is in none of the scopes, and there is no NAT, so machines there "
+                "cannot reach the Internet",
+                "Give the LAN addresses from the scopes",
             )
     elif own or any(network.overlaps(s) for s in site.scopes if s.version == network.version):
         yield error(
             key,
-            f"{network} is a part of the own scopes, or they of it, so it is announced to "
-            "everybody" + _what_then(port),
-            "Number this port from its owner's space, not from your scopes",
+            f"{network} overlaps the own scopes, so it is announced to everybody"
+            + _what_then(port),
+            "Use the addresses that the owner of the network assigned, not your scopes",
         )
     elif special and special.documents(ip_network(interface.ip)):
         yield from for_documentation(
-            site, key, str(interface.ip), "Give the address that the port's owner assigned"
+            site, key, str(interface.ip), "Give the address that the owner of the network assigned"
         )
     elif special and not special.link:
         yield error(
             key,
-            f"{interface.ip} is in the space for {special.purpose}",
-            "Give the address that the port's owner assigned",
+            f"{interface.ip} is in address space for {special.purpose}",
+            "Give the address that the owner of the network assigned",
         )
     elif special and port.role is PortRole.EXCHANGE:
         yield error(
             key,
-            f"{interface.ip} is in the space for {special.purpose}, and exchanges number from "
+            f"{interface.ip} is in address space for {special.purpose}, and exchanges use address "
             "space of their own",
             "Give the address that the exchange assigned",
         )
     elif special and port.role is PortRole.TRANSIT:
         yield warning(
             key,
-            f"{interface.ip} is in the space for {special.purpose}; it works, but no traceroute "
-            "shows the link and other networks may drop its errors",
+            f"{interface.ip} is in address space for {special.purpose}; it works, but traceroute "
+            "does not show the link, and other networks may drop its ICMP errors",
             "Ask the upstream for a public link network",
         )
 
 
 def _what_then(port: Port) -> str:
     if port.role is PortRole.MANAGEMENT:
-        return ", and out of reach when BGP is down, which is when management is needed"
-    return ", and its own routes are refused as hijacks"
+        return ", and it cannot be reached when BGP is down, which is when management is needed"
+    return ", and routes to it from others are refused as hijacks"
 
 
 def _devices_apart(site: Site) -> Iterator[Finding]:
@@ -169,16 +169,16 @@ def _devices_apart(site: Site) -> Iterator[Finding]:
         if port.name.lower() in names:
             yield error(
                 ("ports", at, "name"),
-                f"{quote(port.name)} is the name of two ports",
-                "Give each its own",
+                f"two ports have the name {quote(port.name)}",
+                "Give each its own name",
             )
         names[port.name.lower()] = port.name
         managements += port.role is PortRole.MANAGEMENT
         if port.role is PortRole.MANAGEMENT and managements > 1:
             yield error(
                 ("ports", at, "role"),
-                "there is a second management port, and their routing table has one way out",
-                "Keep one; make the other a LAN port, or remove it",
+                "this is a second management port, and their routing table has one gateway",
+                "Keep one, and make the other a LAN port or remove it",
             )
         wire = (port.device, port.vlan)
         other = devices.get(port.device)
@@ -186,30 +186,30 @@ def _devices_apart(site: Site) -> Iterator[Finding]:
             on = f" with VLAN {port.vlan}" if port.vlan is not None else ""
             yield error(
                 ("ports", at, "device"),
-                f"{quote(port.device)}{on} is the port {quote(wires[wire].name)} too",
-                "Give each port a device or a VLAN of its own",
+                f"{quote(port.device)}{on} is already used by the port {quote(wires[wire].name)}",
+                "Give each port its own device or VLAN",
             )
         elif other and PortRole.MANAGEMENT in (port.role, other.role):
             yield error(
                 ("ports", at, "device"),
-                f"{quote(port.device)} carries the port {quote(other.name)} too, and management "
-                "has to survive what happens to the others",
-                "Give management a card and a cable of its own",
+                f"{quote(port.device)} also carries the port {quote(other.name)}, and management "
+                "must survive what happens to the others",
+                "Give management its own card and cable",
             )
         elif other and PortRole.EXCHANGE in (port.role, other.role):
             yield warning(
                 ("ports", at, "device"),
-                f"{quote(port.device)} carries the port {quote(other.name)} too, and exchanges "
+                f"{quote(port.device)} also carries the port {quote(other.name)}, and exchanges "
                 "want one Ethernet address and nothing else on the wire",
-                "Give the exchange a card of its own",
+                "Give the exchange its own card",
             )
         wires.setdefault(wire, port)
         devices.setdefault(port.device, port)
         if port.mac is not None and port.mac in macs:
             yield error(
                 ("ports", at, "mac"),
-                f"{port.mac} is the Ethernet address of {quote(macs[port.mac].name)} too",
-                "Give each port the one that its exchange has on file",
+                f"{port.mac} is also the Ethernet address of {quote(macs[port.mac].name)}",
+                "Give each port the address that its exchange has on file",
             )
         if port.mac is not None:
             macs.setdefault(port.mac, port)
@@ -228,7 +228,7 @@ def _addresses_apart(site: Site) -> Iterator[Finding]:
         assert isinstance(nth, int)
         address = site.ports[at].addresses[nth].ip
         if address in seen:
-            yield error(key, f"{address} is there twice", "Give every port its own address")
+            yield error(key, f"{address} is used twice", "Give every port its own address")
         seen[address] = key
         del network
     for (outer, first), (inner, key) in overlaps(networks):
@@ -237,12 +237,12 @@ def _addresses_apart(site: Site) -> Iterator[Finding]:
             yield error(
                 key,
                 f"{inner} shares addresses with {outer} of the port "
-                f"{quote(site.ports[first[1]].name)}, so it is not known which way they are",
-                "Correct the prefix lengths, or the address",
+                f"{quote(site.ports[first[1]].name)}, so it is unclear which port leads to them",
+                "Correct the prefix lengths or the address",
             )
         elif inner != outer:
             yield warning(
                 key,
-                f"{inner} and {outer} share addresses on one port",
-                "Give both the prefix length of the network",
+                f"{inner} and {outer} overlap on one port",
+                "Give both addresses the prefix length of the network",
             )

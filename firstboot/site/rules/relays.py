@@ -1,4 +1,4 @@
-"""Relays: names, families, speed, contact, and what the own exit policy says."""
+"""Relays: nicknames, families, bandwidth, contact, and the own exit policy."""
 
 import base64
 import re
@@ -32,8 +32,8 @@ def check(site: Site) -> Iterator[Finding]:
     if bandwidth is not None and bandwidth < USEFUL_MBIT:
         yield warning(
             key,
-            f"{bandwidth} Mbit/s is less than the Tor network has use for",
-            f"Give {USEFUL_MBIT} at least, or run fewer relays",
+            f"the Tor network has little use for a relay with {bandwidth} Mbit/s",
+            f"Give each at least {USEFUL_MBIT} Mbit/s, or run fewer relays",
         )
 
 
@@ -48,10 +48,10 @@ def _nicknames(site: Site) -> Iterator[Finding]:
         yield error(
             key,
             f"relay {number} would be {quote(wrong)}, which is {what if wrong else 'empty'}",
-            "Use 1 to 19 letters and digits of ASCII, the number's {n} among them",
+            "Use 1 to 19 ASCII letters and digits, with {n} for the number",
         )
     if len(set(names)) < len(names):
-        yield error(key, "all relays would have one name", "Put {n} where the number goes")
+        yield error(key, "all relays would have the same name", "Put {n} where the number belongs")
 
 
 def _contact(site: Site) -> Iterator[Finding]:
@@ -62,23 +62,23 @@ def _contact(site: Site) -> Iterator[Finding]:
     if not CONTACT.fullmatch(contact) or len(contact) > LONGEST_CONTACT:
         yield error(
             key,
-            f"it is empty, has more than {LONGEST_CONTACT} characters, or others than printable "
-            "ASCII without quotes, # and backslash",
-            "Write it in the form of CIISS, or leave it out and it is made from the operator's",
+            f"ContactInfo must have 1 to {LONGEST_CONTACT} characters of printable ASCII, without "
+            "quotes, # and backslash",
+            "Write it in the form of CIISS, or remove it and it is made from operator",
         )
         return
     fields = dict(part.partition(":")[::2] for part in contact.split())
     if not fields.get("email") and "@" not in contact:
         yield warning(
             key,
-            "it has no address for electronic mail, and relays nobody can reach are rejected",
+            "ContactInfo has no mail address, and relays that nobody can reach get rejected",
             "Add email:NAME[]DOMAIN",
         )
     elif "ciissversion" not in fields:
         yield advice(
             key,
-            "it is not in the form of CIISS, which programs read",
-            "Write email:NAME[]DOMAIN url:... proof:uri-rsa ciissversion:2, or leave it out",
+            "ContactInfo is not in the form of CIISS, which programs can read",
+            "Write email:NAME[]DOMAIN url:... proof:uri-rsa ciissversion:2, or remove it",
         )
 
 
@@ -89,12 +89,14 @@ def _policy(site: Site) -> Iterator[Finding]:
         if relays.rules:
             yield error(
                 key,
-                f"the policy is {relays.policy.value}, which comes with its own rules",
+                f"the policy {relays.policy.value} has its own rules, so these have no effect",
                 "Remove the rules, or set policy to own",
             )
         return
     if not relays.rules:
-        yield error(key, "the policy is own, and there are no rules", "Add some: accept *:443")
+        yield error(
+            key, "the policy is own, but there are no rules", "Add rules such as accept *:443"
+        )
         return
     rules: list[ExitRule] = []
     for at, text in enumerate(relays.rules):
@@ -103,8 +105,8 @@ def _policy(site: Site) -> Iterator[Finding]:
         except ValueError as expected:
             yield error(
                 (*key, at),
-                f"{quote_value(text)} is no rule of an exit policy",
-                f"Give {expected}, such as accept *:443",
+                f"{quote_value(text)} is not a rule of an exit policy",
+                f"Write {expected}, such as accept *:443",
             )
     if len(rules) == len(relays.rules):
         yield from _policy_as_a_whole(rules)
@@ -116,32 +118,32 @@ def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Finding]:
     last = next((at for at, r in enumerate(rules) if r.everywhere and r.ports == everything), None)
     if last is None:
         yield advice(
-            key, "no rule says what happens to the rest", "End with reject *:*, as the rest is"
+            key, "no rule decides about the rest, which Tor then rejects", "End with reject *:*"
         )
     elif last < len(rules) - 1:
         yield warning(
             (*key, last + 1),
-            f"it is never looked at, for rule {last + 1} fits everything",
+            f"this rule is never used, because rule {last + 1} fits everything",
             "Put it before that rule",
         )
     for at, rule in enumerate(rules):
         if rule.accepts and rule.where == "private":
             yield error(
                 (*key, at),
-                "it lets strangers into private networks, and onto this box",
-                "Remove it; private addresses are always refused",
+                "this rule lets strangers into private networks and onto this box",
+                "Remove it",
             )
     if not all(_lets_out(rules, port) for port in (80, 443)):
         yield warning(
             key,
-            "ports 80 and 443 are not open to everywhere, so the relays get no Exit flag "
+            "ports 80 and 443 are not open to all addresses, so the relays get no Exit flag "
             "(dir-spec)",
             "Add accept *:80 and accept *:443",
         )
     if _lets_out(rules, 25):
         yield warning(
             key,
-            "port 25 is open to everywhere, and spam gets the scopes onto block lists within days",
+            "port 25 is open to all addresses, and spam puts the scopes on block lists within days",
             "Put reject *:25 first",
         )
 
@@ -158,27 +160,31 @@ def _family(site: Site) -> Iterator[Finding]:
         if not _is_key(text):
             yield error(
                 ("relays", "family", "ids", at),
-                f"{quote_value(text)} is no family id",
-                "Give the 43 characters that `tor --keygen-family` prints",
+                f"{quote_value(text)} is not a family id",
+                "Write the 43 characters that `tor --keygen-family` prints",
             )
         elif text in family.ids[:at]:
-            yield error(("relays", "family", "ids", at), "it is there twice", "Remove one")
+            yield error(
+                ("relays", "family", "ids", at), "this is listed twice", "Remove one of the two"
+            )
     seen = set()
     for at, text in enumerate(family.members):
         fingerprint = text.removeprefix("$").upper()
         if not FINGERPRINT.fullmatch(text):
             yield error(
                 ("relays", "family", "members", at),
-                f"{quote_value(text)} is no fingerprint of a relay",
-                "Give 40 hexadecimal digits, as in the relay's file fingerprint",
+                f"{quote_value(text)} is not the fingerprint of a relay",
+                "Write 40 hexadecimal digits, as in the file fingerprint of the relay",
             )
         elif fingerprint in seen:
-            yield error(("relays", "family", "members", at), "it is there twice", "Remove one")
+            yield error(
+                ("relays", "family", "members", at), "this is listed twice", "Remove one of the two"
+            )
         seen.add(fingerprint)
     if site.relays.count > 1 and not family.ids and not family.members:
         yield advice(
             ("relays",),
-            "no family is named, and circuits must not pass two relays of one operator",
+            "no family is named, and no circuit should pass two relays of one operator",
             "Make a key with `tor --keygen-family` and add its id to family.ids",
         )
 

@@ -1,4 +1,4 @@
-"""The own address space: what other networks accept, and what the relays need of it."""
+"""The own address space: what other networks accept, and what the relays need."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -19,8 +19,8 @@ def check(site: Site) -> Iterator[Finding]:
     if not site.scopes:
         yield error(
             ("scopes",),
-            "there is none",
-            "Name the prefixes that your registry assigned to you, a /24 and a /48 for example",
+            "there is no prefix",
+            "Name the prefixes that your registry assigned to you, such as a /24 and a /48",
         )
         return
     yield from _one_by_one(site)
@@ -28,9 +28,9 @@ def check(site: Site) -> Iterator[Finding]:
         (scope, ("scopes", at)) for at, scope in enumerate(site.scopes)
     ):
         if inner == outer:
-            yield error(key, f"{inner} is there twice", "Remove one of the two")
+            yield error(key, f"{inner} is listed twice", "Remove one of the two")
         else:
-            yield error(key, f"{inner} is a part of {outer}", "Name the larger one alone")
+            yield error(key, f"{inner} is part of {outer}", "Name only the larger one")
     yield from _families(site)
 
 
@@ -41,9 +41,9 @@ def _one_by_one(site: Site) -> Iterator[Finding]:
         if scope.prefixlen > longest:
             yield error(
                 key,
-                f"a /{scope.prefixlen} is too small: other networks accept nothing longer than "
+                f"a /{scope.prefixlen} is too small: other networks accept no prefix longer than "
                 f"/{longest}",
-                f"Name the whole /{longest} that it is a part of, if it is yours, or obtain one",
+                f"Name the whole /{longest} around it if it is yours, or ask your registry for one",
             )
         special = purpose_of(scope)
         if special and special.documents(scope):
@@ -51,13 +51,13 @@ def _one_by_one(site: Site) -> Iterator[Finding]:
         elif scope.prefixlen < shortest:
             yield error(
                 key,
-                f"a /{scope.prefixlen} is larger than what any operator is given",
-                "Look for a digit that is missing in the prefix length",
+                f"a /{scope.prefixlen} is larger than any operator's address space",
+                "Check the prefix length for a missing digit",
             )
         elif special:
             yield error(
                 key,
-                f"{scope} is, or has in it, space for {special.purpose}",
+                f"{scope} is, or contains, address space for {special.purpose}",
                 "Name the prefix that your registry assigned to you",
             )
 
@@ -66,20 +66,20 @@ def _families(site: Site) -> Iterator[Finding]:
     if not any(isinstance(scope, IPv4Network) for scope in site.scopes):
         yield error(
             ("scopes",),
-            "there is no IPv4 scope, and Tor relays reach each other over IPv4",
-            "Add an IPv4 scope, a /24 at least; some are lent by universities and other operators",
+            "there is no IPv4 scope, and Tor relays connect to each other over IPv4",
+            "Add an IPv4 scope of at least a /24; universities and other operators lend some",
         )
     elif all(isinstance(scope, IPv4Network) for scope in site.scopes):
         yield warning(
             ("scopes",),
-            "there is no IPv6 scope, so the relays are exits to the IPv4 Internet alone",
-            "Ask the registry for a /48; it costs little or nothing beside an ASN",
+            "there is no IPv6 scope, so the relays are exits to the IPv4 Internet only",
+            "Ask your registry for a /48; with an ASN it costs little or nothing",
         )
     try:
         allot(site)
     except ValueError as reason:
         yield error(
             ("scopes",),
-            f"there is no room for the plan: {reason}",
+            f"the scope is too small for the address plan: {reason}",
             "Put a larger scope first in its family, or run fewer relays",
         )

@@ -29,21 +29,27 @@ def check(site: Site) -> Iterator[Finding]:
         if secret is None:
             continue
         key = ("peers", at, "md5")
-        remedy = "Agree on another one with the peer: `openssl rand -base64 18 | tr +/ xy`"
+        remedy = (
+            "Agree on a new secret with the peer: `openssl rand -base64 18 | tr +/ xy` makes one"
+        )
         if not ALLOWED.fullmatch(secret):
             yield error(
                 key,
-                "the secret has characters that files of configuration do not agree on",
-                "Use letters, digits and punctuation of ASCII, but no space, quote, \\, `, $ or #",
+                "the secret has characters that configuration files read in different ways",
+                "Use ASCII letters, digits and punctuation, without space, quotes, \\, `, $ and #",
             )
         if len(secret.encode(errors="replace")) > LONGEST:
-            yield error(key, f"the secret is longer than {LONGEST} bytes, which TCP allows", remedy)
+            yield error(
+                key, f"the secret is longer than the {LONGEST} bytes that TCP allows", remedy
+            )
             continue
         if len(secret) < SHORTEST:
             yield error(key, f"the secret is shorter than {SHORTEST} characters", remedy)
         elif strength(secret, [*known, peer.name, str(peer.asn)]) < BITS:
             yield error(
-                key, "the secret is made of words, repetitions or rows that guessers try", remedy
+                key,
+                "the secret consists of words, repetitions or sequences that are easy to guess",
+                remedy,
             )
         elif len(secret) < ADVISED:
             yield warning(key, f"the secret is shorter than {ADVISED} characters", remedy)
@@ -51,6 +57,6 @@ def check(site: Site) -> Iterator[Finding]:
         if site.peers[other].asn != peer.asn:
             yield error(
                 key,
-                f"the secret is that of peers[{other}] too, who could sign in this peer's name",
+                f"peers[{other}] has the same secret, so that peer could sign in this one's name",
                 remedy,
             )

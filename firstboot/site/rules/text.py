@@ -1,4 +1,4 @@
-"""Texts: which characters may be where, so that no value can become configuration.
+"""Texts: which characters are allowed where, so that no value can become configuration.
 
 Any text: no control, format or unassigned character, no quote, backslash, backtick or dollar, at
 most 2000 characters. Names of ports and peers: letters, digits, dot, hyphen and underscore of
@@ -49,8 +49,8 @@ def check(site: Site) -> Iterator[Finding]:
         if not EMAIL.fullmatch(address):
             yield error(
                 key,
-                f"{quote_value(address)} is no address for mail",
-                "Give one such as abuse@example.org",
+                f"{quote_value(address)} is not a mail address",
+                "Write one such as abuse@example.org",
             )
     yield from _urls(site)
     yield from _servers(site)
@@ -84,7 +84,7 @@ def _any(key: Key, text: str) -> Iterator[Finding]:
     if wrong is not None:
         yield error(key, *_wrong(wrong))
     if len(text) > LONGEST:
-        yield error(key, f"it has {len(text)} characters", f"Use {LONGEST} at most")
+        yield error(key, f"the text has {len(text)} characters", f"Use at most {LONGEST}")
 
 
 def _wrong(char: str) -> tuple[str, str]:
@@ -106,11 +106,11 @@ def _prose(key: Key, text: str) -> Iterator[Finding]:
         (c for c in text if c not in PUNCTUATION and unicodedata.category(c)[0] not in "LMN"), None
     )
     if not text.strip():
-        yield error(key, "it is empty", "Say it in a few words")
+        yield error(key, "the text is empty", "Write a few words")
     elif text != text.strip() or len(text) > LONGEST_PROSE:
         yield error(
             key,
-            f"it has more than {LONGEST_PROSE} characters, or spaces around it",
+            f"the text has more than {LONGEST_PROSE} characters, or spaces around it",
             "Shorten it",
         )
     elif wrong is not None and wrong not in FORBIDDEN and unicodedata.category(wrong)[0] != "C":
@@ -125,8 +125,8 @@ def _name(key: Key, text: str) -> Iterator[Finding]:
     if not NAME.fullmatch(text):
         yield error(
             key,
-            f"{quote_value(text)} is no name",
-            "Use 1 to 31 letters, digits, dots, hyphens and underscores of ASCII",
+            f"{quote_value(text)} is not a name",
+            "Use 1 to 31 ASCII letters, digits, dots, hyphens and underscores",
         )
 
 
@@ -135,10 +135,10 @@ def _urls(site: Site) -> Iterator[Finding]:
     key: Key = ("operator", "url")
     if not URL.fullmatch(url) or len(url) > LONGEST_URL:
         yield error(
-            key, f"{quote_value(url)} is no URL of the web", "Give one such as https://example.org"
+            key, f"{quote_value(url)} is not a web address", "Write one such as https://example.org"
         )
     elif url.startswith("http:"):
-        yield advice(key, "it is not encrypted on its way", "Serve it by HTTPS")
+        yield advice(key, "the page is not encrypted on its way", "Use https")
 
 
 def _servers(site: Site) -> Iterator[Finding]:
@@ -147,15 +147,15 @@ def _servers(site: Site) -> Iterator[Finding]:
     if not servers:
         yield error(
             key,
-            "there is none; Tor and DNSSEC fail when the clock is wrong",
-            "Name some, or leave the key out",
+            "there is no time server, and Tor and DNSSEC fail when the clock is wrong",
+            "Name some, or remove the key for the default",
         )
     for at, server in enumerate(servers):
         if not is_host(server):
             yield error(
                 (*key, at),
                 f"{quote_value(server)} is neither a host name nor an address",
-                "Give one such as ntp.example.org",
+                "Write one such as ntp.example.org",
             )
         elif server.lower() in {other.lower() for other in servers[:at]}:
-            yield warning((*key, at), f"{server} is there twice", "Name another one")
+            yield warning((*key, at), f"{server} is listed twice", "Name another one")

@@ -1,4 +1,4 @@
-"""Waivers, and the version of the site file: what the other rules rest on."""
+"""Waivers, and the version of the site file."""
 
 import difflib
 from collections.abc import Iterator
@@ -21,9 +21,15 @@ def check(site: Site) -> Iterator[Finding]:
             reason = "the waiver gives no reason, so the rule is not set aside"
             yield error(key, reason, "Say in a sentence why the rule is set aside")
         elif name == "no_management" and _has_management(site):
-            yield advice(key, "there is a management port, with keys", "Remove the waiver")
+            yield advice(
+                key,
+                "there is a management port with keys, so nothing is set aside",
+                "Remove the waiver",
+            )
         elif name == "documentation" and not _has_documentation(site):
-            yield advice(key, "nothing in the site is for documentation", "Remove the waiver")
+            yield advice(
+                key, "no number in the site is reserved for documentation", "Remove the waiver"
+            )
 
 
 def _known(name: str) -> str:
@@ -38,7 +44,7 @@ def check_schema(schema: int) -> Iterator[Finding]:
     if schema > SCHEMA:
         yield error(
             ("schema",),
-            f"the file is of version {schema}, and this program knows versions up to {SCHEMA}",
+            f"the file has version {schema}, and this program knows versions up to {SCHEMA}",
             "Use the release that wrote the file, or a newer one",
         )
     elif schema < 1:

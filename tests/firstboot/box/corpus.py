@@ -66,7 +66,7 @@ VALUES = (
     replaced("device: ix0", "device: 'ix0; reboot'", "device"),
     replaced("role: exchange", "role: exhange", "one of transit, exchange, lan, management"),
     replaced("vlan: 1203", "vlan: 5000", "VLAN"),
-    replaced("[192.0.2.2/30, 2001:db8:100::2/64]", "[]", "no address"),
+    replaced("[192.0.2.2/30, 2001:db8:100::2/64]", "[]", "no mail address"),
     replaced("192.0.2.2/30", "192.0.2.2", "prefix length"),
     replaced("192.0.2.2/30", "192.0.2.3/30", "ports[0].addresses[0]"),
     replaced("192.0.2.2/30", "198.51.100.9/30", "own scopes"),

@@ -109,7 +109,7 @@ def test_a_newer_file_is_told_so_rather_than_that_its_keys_are_unknown() -> None
     newer = changed(("schema: 1", "schema: 2\ntomorrow: yes"))
     (finding,) = examine_text(newer, "site.yaml").findings
     assert (finding.severity, finding.key) == (ERROR, ("schema",))
-    assert finding.reason == "the file is of version 2, and this program knows versions up to 1"
+    assert finding.reason == "the file has version 2, and this program knows versions up to 1"
 
 
 @pytest.mark.parametrize(("schema", "reason"), [("2", "up to 1"), ("0", "no version 0")])
@@ -149,7 +149,9 @@ def test_a_waiver_for_documentation_that_nothing_needs_gets_advice() -> None:
         .replace("asn: 64", "asn: 1")
     )
     findings = examine_text(text.encode(), "site.yaml").findings
-    assert says(list(findings), ADVICE, "waivers.documentation", "nothing in the site is for")
+    assert says(
+        list(findings), ADVICE, "waivers.documentation", "no number in the site is reserved for"
+    )
     assert {finding.severity for finding in findings} == {ADVICE}
 
 

@@ -278,5 +278,5 @@ def test_findings_are_told_on_a_terminal_that_lacks_their_characters(tmp_path: P
     odd = site(tmp_path, ("name: upstream\n", "name: 出口\n"))
     told = exitisp("check", odd, folder=tmp_path, PYTHONIOENCODING="ascii")
     assert told.returncode == 1
-    assert "'??' is no name" in told.stdout
+    assert "'??' is not a name" in told.stdout
     assert "Traceback" not in told.stderr

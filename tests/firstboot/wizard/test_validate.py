@@ -28,7 +28,7 @@ def reasons(answers: Tree, key: tuple[str | int, ...], value: Any) -> str:
 
 
 def test_an_answer_is_judged_before_anything_else_is_known() -> None:
-    assert "no address for mail" in reasons({}, ("operator", "abuse"), "nobody")
+    assert "not a mail address" in reasons({}, ("operator", "abuse"), "nobody")
     assert reasons({}, ("operator", "abuse"), "a@example.org") == ""
     assert "'x' is not an AS number" in reasons({}, ("asn",), "x")
 
@@ -48,9 +48,13 @@ def test_an_answer_is_not_blamed_for_what_was_not_asked_yet() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        (("ports", 1, "device"), "ix0", "is the port 'transit' too"),
-        (("ports", 1, "name"), "transit", "is the name of two ports"),
-        (("ports", 2, "addresses"), ["198.51.100.1/26"], "is an address of the box in the plan"),
+        (("ports", 1, "device"), "ix0", "already used by the port 'transit'"),
+        (("ports", 1, "name"), "transit", "two ports have the name"),
+        (
+            ("ports", 2, "addresses"),
+            ["198.51.100.1/26"],
+            "to the box, and it is an address of the port",
+        ),
         (("peers", 0, "asn"), "64511", "is the site's own"),
         (("relays", "count"), "999", "999 is not between 1 and 256"),
         (("management", "networks"), ["10.0.0.0/8", "10.0.0.1/8"], "host bits"),

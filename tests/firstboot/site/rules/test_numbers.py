@@ -48,7 +48,7 @@ def test_an_asn_for_documentation_is_an_error_and_with_a_waiver_silent(asn: int)
 
 def test_a_peer_of_the_own_asn_is_an_error() -> None:
     findings = found(("asn: 64500", "asn: 64511"))
-    assert says(findings, ERROR, "peers[2].asn", "AS64511 is the site's own")
+    assert says(findings, ERROR, "peers[2].asn", "AS64511 is the ASN of this site")
 
 
 SCOPES = "  - 198.51.100.0/24\n  - 2001:db8:ee::/48\n"
@@ -59,16 +59,16 @@ SCOPES = "  - 198.51.100.0/24\n  - 2001:db8:ee::/48\n"
     [
         ("198.51.100.0/25, 2001:db8:ee::/48", ERROR, "scopes[0]", "a /25 is too small"),
         ("198.51.100.0/24, 2001:db8:ee::/49", ERROR, "scopes[1]", "a /49 is too small"),
-        ("198.51.100.0/24, 198.51.100.0/24", ERROR, "scopes[1]", "198.51.100.0/24 is there twice"),
-        ("45.0.0.0/16, 45.0.7.0/24", ERROR, "scopes[1]", "45.0.7.0/24 is a part of 45.0.0.0/16"),
-        ("45.0.7.0/24, 45.0.0.0/16", ERROR, "scopes[0]", "45.0.7.0/24 is a part of 45.0.0.0/16"),
+        ("198.51.100.0/24, 198.51.100.0/24", ERROR, "scopes[1]", "198.51.100.0/24 is listed twice"),
+        ("45.0.0.0/16, 45.0.7.0/24", ERROR, "scopes[1]", "45.0.7.0/24 is part of 45.0.0.0/16"),
+        ("45.0.7.0/24, 45.0.0.0/16", ERROR, "scopes[0]", "45.0.7.0/24 is part of 45.0.0.0/16"),
         ("2001:db8:ee::/48", ERROR, "scopes", "no IPv4 scope"),
         ("198.51.100.0/24", WARNING, "scopes", "no IPv6 scope"),
-        ("198.51.100.0/29", ERROR, "scopes", "no room for the plan"),
-        ("0.0.0.0/0", ERROR, "scopes[0]", "larger than what any operator is given"),
-        ("2000::/3", ERROR, "scopes[0]", "larger than what any operator is given"),
+        ("198.51.100.0/29", ERROR, "scopes", "too small for the address plan"),
+        ("0.0.0.0/0", ERROR, "scopes[0]", "larger than any operator's address space"),
+        ("2000::/3", ERROR, "scopes[0]", "larger than any operator's address space"),
         ("198.51.0.0/16", ERROR, "scopes[0]", "documentation (RFC 5737)"),
-        ("", ERROR, "scopes", "there is none"),
+        ("", ERROR, "scopes", "there is no prefix"),
     ],
 )
 def test_scopes_are_what_other_networks_accept_and_relays_need(

@@ -19,7 +19,7 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
     ("changes", "severity", "key", "reason"),
     [
         ([(NEIGHBOUR, "addresses: [203.0.114.20]")], ERROR, "peers[2].addresses[0]",
-         "is in no port's network"),
+         "is in the network of no port"),
         ([(NEIGHBOUR, "addresses: [203.0.113.0]")], ERROR, "peers[2].addresses[0]",
          "is the network's own address of 203.0.113.0/24"),
         ([(NEIGHBOUR, "addresses: [203.0.113.255]")], ERROR, "peers[2].addresses[0]", "broadcast"),
@@ -27,11 +27,11 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
         ([(NEIGHBOUR, "addresses: [203.0.113.10]")], ERROR, "peers[2].addresses[0]",
          "the box's own address"),
         ([(NEIGHBOUR, "addresses: [203.0.113.1]")], ERROR, "peers[2].addresses[0]",
-         "an address of 'route-server' too"),
+         "also an address of 'route-server'"),
         ([(NEIGHBOUR, "addresses: [198.51.100.130]")], ERROR, "peers[2].addresses[0]",
          "in the own scopes"),
         ([(NEIGHBOUR, "addresses: [192.0.2.200]")], ERROR, "peers[2].addresses[0]",
-         "management port 'management', where no BGP is spoken"),
+         "where BGP is not used"),
         ([(NEIGHBOUR, "addresses: []")], ERROR, "peers[2]", "has no address"),
         ([(NEIGHBOUR, "addresses: [203.0.113.20, 203.0.113.21]")], ERROR, "peers[2].addresses[1]",
          "second IPv4 address"),
@@ -42,18 +42,18 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
         ([(UPSTREAM, "addresses: [192.0.2.1, 2001:db8:200::9]")], WARNING, "peers[0].addresses",
          "on different ports"),
         ([(UPSTREAM, "addresses: [203.0.113.9]")], WARNING, "peers[0].addresses[0]",
-         "most exchanges forbid transit across it"),
+         "most exchanges forbid transit across"),
         ([(UPSTREAM, "addresses: [203.0.113.9]")], WARNING, "ports[0]", "no peer is in"),
         ([("role: transit\n    addresses: [192.0.2.1,", "role: peer\n    addresses: [192.0.2.1,")],
          ADVICE, "peers[0].addresses[0]", "is a transit port, and this is a peer"),
         ([("role: transit\n    addresses: [192.0.2.1,", "role: peer\n    addresses: [192.0.2.1,")],
-         WARNING, "peers", "none is a transit"),
+         WARNING, "peers", "no peer has the role transit"),
         ([(SERVER, "addresses: [192.0.2.1]"), (UPSTREAM, 'addresses: ["2001:db8:100::1"]')], ERROR,
-         "peers[1].addresses[0]", "a route server is a thing of exchanges"),
-        ([("name: neighbour", "name: Upstream")], ERROR, "peers[2].name", "the name of two peers"),
-        ([("asn: 64500", "asn: 64496")], WARNING, "peers[2].role", "is also a transit here"),
-        ([("irr: AS-NEIGHBOUR", "irr: NEIGHBOUR")], ERROR, "peers[2].irr", "no as-set"),
-        ([("irr: AS-NEIGHBOUR", "irr: 'AS-X | sh'")], ERROR, "peers[2].irr", "no as-set"),
+         "peers[1].addresses[0]", "route servers are at exchanges"),
+        ([("name: neighbour", "name: Upstream")], ERROR, "peers[2].name", "have the name"),
+        ([("asn: 64500", "asn: 64496")], WARNING, "peers[2].role", "session with the role"),
+        ([("irr: AS-NEIGHBOUR", "irr: NEIGHBOUR")], ERROR, "peers[2].irr", "not an as-set"),
+        ([("irr: AS-NEIGHBOUR", "irr: 'AS-X | sh'")], ERROR, "peers[2].irr", "not an as-set"),
         ([("irr: AS-NEIGHBOUR", "max_prefix: 0")], ERROR, "peers[2].max_prefix", "not between"),
         ([("irr: AS-NEIGHBOUR", "max_prefix: 900000")], WARNING, "peers[2].max_prefix", "leaks"),
         ([(UPSTREAM, f"{UPSTREAM}\n    max_prefix: 1000")], WARNING, "peers[0].max_prefix",
@@ -74,13 +74,13 @@ def test_a_scope_that_no_peer_hears_of_is_an_error() -> None:
         (SERVER, "addresses: [203.0.113.1]"),
         (NEIGHBOUR, "addresses: [203.0.113.20]"),
     )
-    assert says(findings, ERROR, "scopes[1]", "nobody hears of this scope")
+    assert says(findings, ERROR, "scopes[1]", "nobody learns this scope")
 
 
 def test_no_peer_at_all_is_an_error() -> None:
     text = TWO.read_text()
     peers = text[text.index("peers:\n") : text.index("relays:\n")]
-    assert says(found((peers, ""), of=TWO), ERROR, "peers", "there is none")
+    assert says(found((peers, ""), of=TWO), ERROR, "peers", "there is no peer")
 
 
 @pytest.mark.parametrize("irr", ["AS64500", "RIPE::AS-X", "AS64500:AS-ALL:AS-X_1", "as-lower"])
@@ -94,23 +94,23 @@ def test_objects_of_routing_registries_are_understood(irr: str) -> None:
         ("kUr7", ERROR, "shorter than 12"),
         ("k7Qw9zTb3Xe", ERROR, "shorter than 12"),
         ("k7Qw9zTb3XeR", WARNING, "shorter than 16"),
-        ("x7" * 41, ERROR, "longer than 80 bytes"),
-        ("changeme-changeme", ERROR, "words, repetitions or rows"),
-        ("P@ssw0rd2024!!!!", ERROR, "words, repetitions or rows"),
-        ("bgpsecret64500bgp", ERROR, "words, repetitions or rows"),
-        ("neighbour-neighbour", ERROR, "words, repetitions or rows"),
-        ("ExampleExitFoundation1", ERROR, "words, repetitions or rows"),
-        ("aaaaaaaaaaaaaaaaaaaaaaaa", ERROR, "words, repetitions or rows"),
-        ("abcdefghijklmnopqrstuvwxyz", ERROR, "words, repetitions or rows"),
-        ("1234567890123456789", ERROR, "words, repetitions or rows"),
-        ("Kx9Kx9Kx9Kx9Kx9Kx9Kx9", ERROR, "words, repetitions or rows"),
-        ("with space K7Qw9zTb3Xe", ERROR, "do not agree on"),
-        ('quote"K7Qw9zTb3Xe', ERROR, "do not agree on"),
-        ("dollar$K7Qw9zTb3Xe", ERROR, "do not agree on"),
-        ("hash#K7Qw9zTb3XeRp", ERROR, "do not agree on"),
-        ("back\\K7Qw9zTb3XeRp", ERROR, "do not agree on"),
-        ("é7Qw9zTb3XeRp5Vn", ERROR, "do not agree on"),
-        ("PCmxV4ElPLGCfHQWBPsW2t9q", ERROR, "that of peers[0] too"),
+        ("x7" * 41, ERROR, "longer than the 80 bytes"),
+        ("changeme-changeme", ERROR, "words, repetitions or sequences"),
+        ("P@ssw0rd2024!!!!", ERROR, "words, repetitions or sequences"),
+        ("bgpsecret64500bgp", ERROR, "words, repetitions or sequences"),
+        ("neighbour-neighbour", ERROR, "words, repetitions or sequences"),
+        ("ExampleExitFoundation1", ERROR, "words, repetitions or sequences"),
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", ERROR, "words, repetitions or sequences"),
+        ("abcdefghijklmnopqrstuvwxyz", ERROR, "words, repetitions or sequences"),
+        ("1234567890123456789", ERROR, "words, repetitions or sequences"),
+        ("Kx9Kx9Kx9Kx9Kx9Kx9Kx9", ERROR, "words, repetitions or sequences"),
+        ("with space K7Qw9zTb3Xe", ERROR, "read in different ways"),
+        ('quote"K7Qw9zTb3Xe', ERROR, "read in different ways"),
+        ("dollar$K7Qw9zTb3Xe", ERROR, "read in different ways"),
+        ("hash#K7Qw9zTb3XeRp", ERROR, "read in different ways"),
+        ("back\\K7Qw9zTb3XeRp", ERROR, "read in different ways"),
+        ("é7Qw9zTb3XeRp5Vn", ERROR, "read in different ways"),
+        ("PCmxV4ElPLGCfHQWBPsW2t9q", ERROR, "peers[0] has the same secret"),
     ],
 )
 def test_a_weak_secret_is_found_and_never_told(

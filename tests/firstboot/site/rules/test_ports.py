@@ -25,13 +25,18 @@ NETWORKS = 'networks: [192.0.2.192/27, "2001:db8:f0::/48"]'
 @pytest.mark.parametrize("device", ["eth0.5", "enp3s0", "ix", "IX0", "0ix", "ix0; reboot", "ix 0"])
 def test_a_device_is_a_driver_and_a_number(device: str) -> None:
     to_it = ("device: ix0", f'device: "{device}"')
-    assert says(found(to_it), ERROR, "ports[0].device", "is no name of a FreeBSD network device")
+    assert says(
+        found(to_it), ERROR, "ports[0].device", "is not the name of a FreeBSD network device"
+    )
 
 
 @pytest.mark.parametrize("device", ["lo0", "pflog0", "wg1", "vlan7"])
 def test_a_device_is_a_card(device: str) -> None:
     assert says(
-        found(("device: ix0", f"device: {device}")), ERROR, "ports[0].device", "is no network"
+        found(("device: ix0", f"device: {device}")),
+        ERROR,
+        "ports[0].device",
+        "is not a network card",
     )
 
 
@@ -58,15 +63,15 @@ def test_frame_sizes_and_vlans_have_their_ranges(
     [
         ([("device: ix1", "device: ix1\n    mtu: 9000")], WARNING, "ports[1].mtu", "exchange"),
         ([("device: ix0", "device: ix0\n    mac: 02:00:00:00:00:01")], ERROR, "ports[0].mac",
-         "exchange ports alone"),
-        ([('"02:00:5e:10:00:0a"', "00:00:00:00:00:00")], ERROR, "ports[1].mac", "all zeros"),
+         "only exchange ports"),
+        ([('"02:00:5e:10:00:0a"', "00:00:00:00:00:00")], ERROR, "ports[1].mac", "of zeros"),
         ([("role: lan", "role: management")], ERROR, "ports[3].role", "second management port"),
-        ([("device: ix1", "device: ix0")], ERROR, "ports[1].device", "is the port 'transit' too"),
+        ([("device: ix1", "device: ix0")], ERROR, "ports[1].device", "used by the port 'transit'"),
         ([("device: ix1", "device: ix0\n    vlan: 5")], WARNING, "ports[1].device",
          "one Ethernet address"),
         ([("device: igb0", "device: ix0\n    vlan: 5")], ERROR, "ports[3].device",
-         "has to survive"),
-        ([("name: lan ", "name: Transit ")], ERROR, "ports[2].name", "is the name of two ports"),
+         "must survive"),
+        ([("name: lan ", "name: Transit ")], ERROR, "ports[2].name", "two ports have the name"),
         ([(TRANSIT, "addresses: []")], ERROR, "ports[0]", "has no address"),
         ([(EXCHANGE, "addresses: [203.0.113.0/24]")], ERROR, "ports[1].addresses[0]",
          "network's own"),
@@ -76,22 +81,22 @@ def test_frame_sizes_and_vlans_have_their_ranges(
         ([(TRANSIT, "addresses: [192.0.2.2/32]")], ERROR, "ports[0].addresses[0]", "no room"),
         ([(TRANSIT, "addresses: [23.0.2.2/3]")], WARNING, "ports[0].addresses[0]", "larger than"),
         ([(TRANSIT, "addresses: [198.51.100.2/30]")], ERROR, "ports[0].addresses[0]",
-         "part of the own scopes"),
+         "overlaps the own scopes"),
         ([(TRANSIT, "addresses: [10.0.0.2/30]")], WARNING, "ports[0].addresses[0]", "RFC 1918"),
         ([(EXCHANGE, "addresses: [10.0.0.2/24]")], ERROR, "ports[1].addresses[0]", "RFC 1918"),
         ([(TRANSIT, 'addresses: ["fe80::2/64"]')], ERROR, "ports[0].addresses[0]", "link-local"),
         ([(TRANSIT, "addresses: [224.0.0.2/30]")], ERROR, "ports[0].addresses[0]", "multicast"),
         ([(LAN, "addresses: [10.0.0.1/24]")], ERROR, "ports[2].addresses[0]", "none of the scopes"),
         ([(LAN, "addresses: [198.51.100.200/24]")], WARNING, "ports[2].addresses[0]",
-         "addresses of the plan in it"),
+         "contains addresses that the plan gives"),
         ([(LAN, "addresses: [198.51.100.11/28]")], ERROR, "scopes", "of the port 'lan'"),
         ([(MANAGEMENT, "addresses: [198.51.100.2/24]")], ERROR, "ports[3].addresses[0]",
-         "out of reach when BGP is down"),
+         "cannot be reached when BGP is down"),
         ([(MANAGEMENT, "addresses: [192.0.2.3/27]")], ERROR, "ports[0].addresses[0]",
          "shares addresses with 192.0.2.0/27 of the port 'management'"),
         ([(EXCHANGE, "addresses: [203.0.113.10/24, 203.0.113.11/25]")], WARNING,
-         "ports[1].addresses[1]", "share addresses on one port"),
-        ([(LAN, "addresses: [203.0.113.10/24]")], ERROR, "ports[2].addresses[0]", "there twice"),
+         "ports[1].addresses[1]", "overlap on one port"),
+        ([(LAN, "addresses: [203.0.113.10/24]")], ERROR, "ports[2].addresses[0]", "used twice"),
         ([(GATEWAY, "")], ERROR, "ports[3]", "has no IPv6 gateway"),
         ([(GATEWAY, ""), (NETWORKS, "")], WARNING, "ports[3]", "has no gateway"),
         ([(GATEWAY, "gateway: [192.0.2.225]")], ERROR, "ports[3].gateway[0]", "in no network"),
@@ -100,13 +105,13 @@ def test_frame_sizes_and_vlans_have_their_ranges(
         ([(GATEWAY, "gateway: [192.0.2.193, 192.0.2.195]")], ERROR, "ports[3].gateway[1]",
          "second"),
         ([(TRANSIT, TRANSIT + "\n    gateway: [192.0.2.1]")], ERROR, "ports[0].gateway",
-         "a transit port has none"),
+         "a transit port has no gateway"),
         ([(NETWORKS, "networks: [0.0.0.0/0]")], WARNING,
-         "management.networks[0]", "is everybody"),
+         "management.networks[0]", "lets everybody"),
         ([(NETWORKS, "networks: []")], ERROR,
-         "management.networks", "none is named"),
+         "management.networks", "there is no network"),
         ([('[192.0.2.192/27, "2001:db8:f0::/48"]', "[192.0.2.0/24, 192.0.2.192/27]")], ADVICE,
-         "management.networks[1]", "in 192.0.2.0/24 already"),
+         "management.networks[1]", "already part of 192.0.2.0/24"),
         ([(MANAGEMENT, "addresses: [192.0.2.194/27]")], WARNING, "management.networks[1]",
          "has no IPv6 address"),
     ],
@@ -119,7 +124,7 @@ def test_ports_are_judged_as_the_field_does(
 
 def test_an_exchange_without_its_ethernet_address_gets_advice() -> None:
     findings = found(('    mac: "02:00:5e:10:00:0b"\n', ""), of=TWO)
-    assert says(findings, ADVICE, "ports[2]", "the one on file")
+    assert says(findings, ADVICE, "ports[2]", "only the address on file")
 
 
 def test_one_ethernet_address_is_one_ports() -> None:
@@ -128,7 +133,7 @@ def test_one_ethernet_address_is_one_ports() -> None:
         ("device: ix1\n    role: transit", "device: ix1\n    role: exchange"),
         of=TWO,
     )
-    assert says(findings, ERROR, "ports[2].mac", "of 'transit-b' too")
+    assert says(findings, ERROR, "ports[2].mac", "also the Ethernet address of 'transit-b'")
 
 
 def test_two_vlans_of_one_device_are_two_ports() -> None:
@@ -139,7 +144,7 @@ def test_two_vlans_of_one_device_are_two_ports() -> None:
 def test_no_way_out_is_an_error() -> None:
     transit = "role: transit\n    addresses: [192.0.2.2"
     findings = found((transit, transit.replace("transit", "lan")), ("role: exchange", "role: lan"))
-    assert says(findings, ERROR, "ports", "nothing leads out")
+    assert says(findings, ERROR, "ports", "nothing leads to the Internet")
 
 
 WITHOUT_MANAGEMENT = ("role: management\n", "role: transit\n")
@@ -178,11 +183,11 @@ def rsa(bits: int) -> str:
 @pytest.mark.parametrize(
     ("key", "severity", "reason"),
     [
-        (rsa(1024), ERROR, "an RSA key of 1024 bits"),
-        (rsa(2048), ERROR, "an RSA key of 2048 bits"),
+        (rsa(1024), ERROR, "the RSA key has 1024 bits"),
+        (rsa(2048), ERROR, "the RSA key has 2048 bits"),
         (rsa(3072), ADVICE, "ssh-rsa works"),
-        (rsa(32768), ERROR, "an RSA key of 32768 bits"),
-        (line("ssh-dss", b"\1" * 128, b"\1" * 20, b"\1", b"\1"), ERROR, "DSA is broken"),
+        (rsa(32768), ERROR, "the RSA key has 32768 bits"),
+        (line("ssh-dss", b"\1" * 128, b"\1" * 20, b"\1", b"\1"), ERROR, "DSA keys are broken"),
         (line("ecdsa-sha2-nistp256", b"nistp256", b"\4" * 65), ADVICE, "works"),
         (line("ecdsa-sha2-nistp256", b"nistp256", b"\4" * 64), ERROR, "cut off or mistyped"),
         (line("ssh-ed25519", b"x" * 31), ERROR, "cut off or mistyped"),
@@ -199,7 +204,7 @@ def rsa(bits: int) -> str:
         (f'no-pty,from="192.0.2.1" ssh-ed25519 {GRACE}', ERROR, "options before them"),
         (f"ssh-ed25519 {GRACE} $(reboot)", ERROR, "a comment with more than"),
         (f"ssh-ed25519 {GRACE[:-4]} grace", ERROR, "cut off or mistyped"),
-        (f"ssh-ed25519 {ADA} again", ERROR, "the key of management.keys[0] again"),
+        (f"ssh-ed25519 {ADA} again", ERROR, "the same key as management.keys[0]"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", ERROR, "a private key"),
         ("", ERROR, "no type and key"),
     ],

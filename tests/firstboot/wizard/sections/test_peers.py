@@ -62,7 +62,7 @@ def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
     for number, why in {
         2: "A name, an AS number, a role and an address are needed.",
         3: "The AS number comes before the role.",
-        4: "10.0.0.1 is in no port's network",
+        4: "10.0.0.1 is in the network of no port",
         5: "Answer transit, peer or route-server, or its number.",
         6: "203.0.113.101 is an address of 'good' too",
         7: "There is no option 'colour'. Use md5=, max= or irr=.",
