@@ -315,7 +315,7 @@ class _Reader:
 
     def _no_record(self, node: yaml.Node, key: Key, names: list[str]) -> None:
         some = listed(names[:4]) + (", ..." if len(names) > 4 else "")
-        below = f"Write its keys below it, indented: {some}"
+        below = f"Write its keys below it, indented: {some}" if key else f"Write its keys: {some}"
         if _is_null(node):
             fault = self._fault(node, key, "nothing follows the key", below)
             path = ".".join(part for part in key if isinstance(part, str))

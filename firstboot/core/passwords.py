@@ -36,7 +36,7 @@ def weakness(password: str, known: list[str]) -> str | None:
     if not password.isascii() or not password.isprintable():
         return "it has characters that not every console can type; use letters, digits and marks"
     if strength(password, known) < BITS:
-        return "it is made of words, repetitions or rows that guessers try; use random words"
+        return "it has words, repetitions or sequences that are easy to guess; use random words"
     return None
 
 

@@ -125,7 +125,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_the_remedy(tmp_path: Path) 
     script = [*before, ("complaints", "abuse at example.org"), ("complaints", "a@example.org")]
     draft = empty(tmp_path)
     _, person = talk(draft, script)
-    assert "!! No: 'abuse at example.org' is not a mail address. Give one such as" in person.screen
+    assert "!! No: 'abuse at example.org' is not a mail address. Write one such as" in person.screen
     assert draft.get(("operator", "abuse")) == "a@example.org"
 
 
@@ -140,7 +140,7 @@ def test_an_answer_that_does_not_fit_earlier_ones_is_refused(tmp_path: Path) -> 
     _, person = talk(empty(tmp_path), [*before, *answers])
     seen = " ".join(person.screen.split())
     assert "'192.0.2.2' has no prefix length. Write it with" in seen
-    assert "198.51.100.4/30 is a overlaps the own scopes" in seen
+    assert "198.51.100.4/30 overlaps the own scopes" in seen
     assert "192.0.2.0/30 is the network's own address" in seen
     assert person.prompts[-1].startswith("Largest packet")
 
@@ -287,7 +287,9 @@ def test_the_last_management_port_cannot_go_without_a_waiver(tmp_path: Path) -> 
     ]
     draft = whole(tmp_path)
     _, person = talk(draft, script)
-    assert "There is no management port, so who loses BGP loses the box with it." in person.screen
+    assert (
+        "There is no management port, so whoever loses BGP loses the box with it." in person.screen
+    )
     assert draft.get(("waivers",)) == {
         "documentation": "An example; nothing here is announced to anybody."
     }

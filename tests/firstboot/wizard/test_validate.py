@@ -55,7 +55,7 @@ def test_an_answer_is_not_blamed_for_what_was_not_asked_yet() -> None:
             ["198.51.100.1/26"],
             "to the box, and it is an address of the port",
         ),
-        (("peers", 0, "asn"), "64511", "is the site's own"),
+        (("peers", 0, "asn"), "64511", "is the ASN of this site"),
         (("relays", "count"), "999", "999 is not between 1 and 256"),
         (("management", "networks"), ["10.0.0.0/8", "10.0.0.1/8"], "host bits"),
         (("peers", 0, "md5"), "short", "shorter than 12"),

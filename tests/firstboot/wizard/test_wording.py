@@ -47,7 +47,7 @@ def test_a_part_is_called_as_it_is_asked_for(key: Key, name: str) -> None:
 def test_keys_inside_a_sentence_are_replaced() -> None:
     answers = Draft.from_site(Path("none"), load(ONE).value).answers
     told = in_words("it is the same key as management.keys[0], see family.ids", answers)
-    assert told == 'it is the key of "SSH public keys, number 1" again, see "Family ids"'
+    assert told == 'it is the same key as "SSH public keys, number 1", see "Family ids"'
     assert in_words("relays in a rack; dns works", answers) == "relays in a rack; dns works"
     mail = "give one such as abuse@example.org"
     assert in_words(mail, answers) == mail
