@@ -1,26 +1,23 @@
-"""Values of a document's shape as mappings, lists and texts, which need not be whole.
+"""Partially filled-in documents: dictionaries, lists and texts.
 
-What a person has said so far has no shape yet: keys are missing, texts may be no addresses. Such a
-tree has texts for all scalars, and None for what was answered with "none".
+The answers of a person so far do not fit the shape yet: keys are missing, and a text may not be an
+address. All scalars are texts; None stands for the answer "none".
 """
 
 import dataclasses
 import json
-import re
 import types
 import typing
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
+from firstboot.core.characters import ODD
 from firstboot.core.document import Key, Plain
-
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-"""What JSON leaves as it is, and YAML refuses or folds."""
 
 
 def of(value: Any) -> Plain:
-    """A value of a shape, its defaults included, as a tree."""
+    """A value of a shape as such a tree, with its defaults."""
     if value is None or isinstance(value, str):
         return value if value is None else str(value)
     if isinstance(value, bool):
@@ -37,9 +34,9 @@ def of(value: Any) -> Plain:
 
 
 def fit(tree: Plain, shape: Any, key: Key = (), *, whole: bool) -> tuple[Plain, list[Key]]:
-    """What of `tree` has a place in `shape`, and the keys of what was left out.
+    """Keep the parts of `tree` that fit `shape`, and return them with the keys of the others.
 
-    With `whole`, keys that are not there get their defaults, as when a file is read.
+    With `whole`, missing keys get their defaults, as when a file is read.
     """
     origin = typing.get_origin(shape)
     if origin in (typing.Union, types.UnionType):
@@ -91,8 +88,9 @@ def _joined(parts: Iterator[tuple[Plain, list[Key]]]) -> tuple[Plain, list[Key]]
 
 
 def write(tree: dict[str, Plain]) -> bytes:
-    """`tree` as YAML that is read back as it is: a line for each key, and for each part of a list
-    of mappings. JSON is YAML but for a few characters, and quotes keep YAML from guessing."""
+    """Write `tree` as YAML that `document.plain` reads back: a line for each key, and for each item
+    of a list of mappings. JSON is YAML once odd characters are escaped, and quotes keep YAML from
+    guessing types."""
     lines = []
     for name, value in tree.items():
         if isinstance(value, list) and any(isinstance(item, dict) for item in value):
@@ -104,4 +102,4 @@ def write(tree: dict[str, Plain]) -> bytes:
 
 def _json(value: Plain) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return ODD.sub(lambda found: f"\\U{ord(found[0]):08x}", text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from firstboot.core import document
+from firstboot.core import document, partial
 from firstboot.core.document import Faulty
 from firstboot.core.refusal import Refusal
 
@@ -237,6 +237,23 @@ def test_random_bytes_give_a_value_or_a_refusal(data: bytes) -> None:
 @given(st.lists(SNIPPETS, max_size=25))
 def test_random_yaml_gives_a_value_or_a_refusal(parts: list[str]) -> None:
     settles("".join(parts).encode())
+
+
+ODD_TEXTS = [
+    "a\xa0b",
+    "\u202eb",
+    "\u200b",
+    "\u201ca\u201d",
+    "\x07\x85\ufeff",
+    "\U000e0041",
+    "Z\xfcrich",
+]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_a_draft_with_odd_characters_is_read_as_it_was_written(text: str) -> None:
+    tree: dict[str, document.Plain] = {"title": text, "parts": [{"name": text}]}
+    assert document.plain(partial.write(tree), "draft") == tree
 
 
 @given(st.text(max_size=60))
