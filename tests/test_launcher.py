@@ -223,3 +223,11 @@ def test_a_python_of_any_name_will_do_if_it_is_new_enough(checkout: Checkout) ->
 
 def test_the_script_is_a_program() -> None:
     assert os.access(ROOT / "exitisp", os.X_OK)
+
+
+def test_an_active_environment_is_not_made_from_its_own_python(checkout: Checkout) -> None:
+    checkout.run("build")
+    (checkout.root / "pyproject.toml").write_text("changed")
+    path = f"{checkout.root / '.venv/bin'}:{checkout.folder / 'bin'}"
+    assert checkout.run("build", PATH=path).returncode == 0
+    assert any("-m venv" in call for call in checkout.calls)

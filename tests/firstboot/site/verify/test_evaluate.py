@@ -53,7 +53,7 @@ def plain(rules: RuleSet, interface: str, direction: Direction, packet: Packet) 
 
 def packets(rules: RuleSet, draw: random.Random) -> list[Packet]:
     """Packets at the edges of the rules' sets, where mistakes would be."""
-    found = []
+    found: list[Packet] = []
     while len(found) < PACKETS:
         space = draw.choice([(version, kind) for version in (4, 6) for kind in Kind])
         boxes = [box for rule in rules.rules for box in rule.boxes(space)]
