@@ -11,23 +11,9 @@ class Refusal(Exception):
     exit with status 1; nobody sees a traceback for it.
     """
 
-    def __init__(
-        self,
-        where: object,
-        problem: str = "",
-        remedy: str = "",
-        *,
-        expected: str = "",
-        found: str = "",
-    ) -> None:
+    def __init__(self, where: object, problem: str, remedy: str = "") -> None:
         self.where = str(where)
-        self.expected = expected
-        self.found = found
         self.problem = problem
         self.remedy = remedy
-        if problem:
-            sentence = f"{self.where}: {problem}." + (f" {remedy}." if remedy else "")
-        else:
-            self.problem = f"expected {expected}, found {found}"
-            sentence = f"{self.where}: {self.problem}; {remedy}."
+        sentence = f"{self.where}: {problem}." + (f" {remedy}." if remedy else "")
         super().__init__("".join(char if char.isprintable() else "?" for char in sentence))
