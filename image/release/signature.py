@@ -54,7 +54,7 @@ def verify(folder: Path, key: PublicKey) -> dict[str, str]:
     path = folder / checksums.NAME
     data = _read(path, checksums.LARGEST)
     signature = _read(path.with_name(path.name + SUFFIX), LARGEST)
-    signer = Signer(PRINCIPAL, key, NAMESPACE, "check who makes the releases, and with which key")
+    signer = Signer(PRINCIPAL, key, NAMESPACE, "Check who makes the releases, and with which key")
     signer.verify(data, signature, str(path))
     sums = checksums.parse(data, str(path))
     checksums.verify(folder, sums)

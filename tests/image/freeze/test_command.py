@@ -13,7 +13,11 @@ from tests.command import exitisp
         (["--target", "linux", "--sets", "x"], "--sets: it does not apply with --target linux"),
         (["--python-prefix", "nothing"], "nothing: this is not a prefix"),
         (["--python-prefix", "."], ".: this is not a prefix"),
-        (["--package-keys", "keys"], "--package-keys: expected --packages"),
+        (
+            ["--package-keys", "keys"],
+            "--package-keys: there is no repository to trust these keys for: --packages is "
+            "not given",
+        ),
         (["--packages", "none"], "a Python for FreeBSD is missing"),
     ],
 )

@@ -127,7 +127,9 @@ def test_an_altered_catalogue_under_its_old_signature_is_refused(
     content = signed.read(path.read_bytes(), "packagesite.yaml", str(path))
     copier = Signer(usual_signer().public, lambda _: content.signatures[0].data)
     make_repository(repository.folder, [replace(TOR, version="6.6.6")], signers=[copier])
-    with pytest.raises(Refusal, match=r"packagesite\.pkg: .*the signature does not hold"):
+    with pytest.raises(
+        Refusal, match=r"packagesite\.pkg: .* is refused: it does not hold for this data"
+    ):
         open_repository(Local(repository.folder), keys)
 
 

@@ -119,5 +119,5 @@ def test_a_release_is_never_changed(small: Small, keys: Keys, tmp_path: Path) ->
 def test_a_malformed_version_is_refused(
     small: Small, keys: Keys, tmp_path: Path, version: str
 ) -> None:
-    with pytest.raises(Refusal, match="a digit, then letters"):
+    with pytest.raises(Refusal, match="a version is a digit followed by at most 30 letters"):
         assemble(small.path, version, tmp_path / "release", keys.private)
