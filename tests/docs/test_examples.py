@@ -3,6 +3,7 @@
 from firstboot.core import document
 from firstboot.site.model import Performance
 from firstboot.site.profiles import parse as parse_profile
+from firstboot.site.services import Services
 from image.overlay import Recipe
 from tests.docs.pages import ROOT, Page
 
@@ -15,9 +16,15 @@ def blocks(page: str) -> list[bytes]:
 
 
 def test_an_overlay_may_say_what_the_page_shows() -> None:
-    (shown,) = blocks("development.md")
+    shown, _ = blocks("development.md")
     recipe = document.parse(shown, "development.md", Recipe).value
     assert {name for name in vars(recipe) if getattr(recipe, name)} == set(vars(recipe))
+
+
+def test_an_overlay_may_declare_services_as_the_page_shows() -> None:
+    _, shown = blocks("development.md")
+    declared = document.parse(shown, "development.md", Services).value.services
+    assert [service.name for service in declared] == ["newsyslog", "sshd"]
 
 
 def test_a_profile_may_say_what_the_page_shows() -> None:

@@ -147,7 +147,7 @@ def test_a_site_with_errors_is_refused_with_all_of_them(small: Small, stick: Pat
     site = stick.parent / "site.yaml"
     site.write_text(SITE.read_text().replace("asn: 64511", "asn: 23456", 1))
     result = flash(small.path, stick, "--site", site)
-    assert "error: asn" in result.stdout
+    assert f"{site}:15: asn: AS23456 is AS_TRANS" in result.stdout
     assert refused(small.path, stick, "--site", site).startswith(f"{site}: ")
     assert refused(small.path, stick, "--site", "none.yaml").startswith("none.yaml: ")
 

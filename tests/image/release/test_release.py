@@ -282,7 +282,7 @@ def test_a_key_without_its_public_one_is_refused_before_any_build(
 def test_the_task_refuses_in_one_sentence(tmp_path: Path) -> None:
     done = exitisp("release", "v1", "--key", "none", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("exitisp: version 'v1': expected a digit")
+    assert done.stderr.startswith("exitisp: version 'v1': a version is a digit")
     assert done.stderr.count("\n") == 1
 
 
