@@ -168,8 +168,8 @@ def _addresses(content: Content) -> tuple[Address, ...]:
 def _add_addresses(machine: Machine, before: Content, after: Content) -> None:
     """Give the box the addresses that are new in its plan.
 
-    Addresses that the plan no longer has stay until the next boot: OpenBGPD exits on FreeBSD when
-    an IPv6 address is removed (openbgpd-portable issue 108).
+    Addresses that the plan no longer has stay until the next boot: the portable OpenBGPD
+    exits on FreeBSD when an IPv6 address is removed.
     """
     old = _addresses(before)
     for address in _addresses(after):
