@@ -96,7 +96,10 @@ def test_the_walk_to_a_configured_box(tmp_path: Path) -> None:
         (command,) = re.findall(r"^ *(ssh -p .*)$", boot.shown(), re.MULTILINE)
         done = logged_in(shlex.split(command), private, "exitisp status")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "AS64511" in logged_in(shlex.split(command), private, "bgpctl show").stdout
+        assert "asn: 64511\n" in logged_in(shlex.split(command), private, "exitisp show").stdout
+        sessions = logged_in(shlex.split(command), private, "bgpctl show").stdout
+        assert "upstream-v4" in sessions
+        assert "route-server-v6" in sessions
         assert PASSWORD not in boot.shown()
     finally:
         ended = boot.end("\x1d")

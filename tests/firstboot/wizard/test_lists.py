@@ -95,7 +95,7 @@ def test_a_bad_key_is_asked_for_again_and_the_good_ones_are_kept(tmp_path: Path)
         ("2>", "back"),
     ]
     _, person = talk(draft, script)
-    assert "!! No: Line 2: It is" in person.screen
+    assert "!! No: Line 2: This is a key that is cut off or mistyped." in person.screen
     assert "Line 1:" not in person.screen
     assert Draft.open(draft.path).get(("management", "keys")) == [ADA, GRACE]
 
@@ -161,7 +161,7 @@ def test_a_way_to_the_administrators_is_missed_when_the_ports_are_complete(tmp_p
     ]
     outcome, person = talk(draft, script)
     assert outcome == Abandoned(Why.LEFT)
-    assert "198.18.0.0/24 may log in and is beyond this port" in " ".join(person.screen.split())
+    assert "198.18.0.0/24 may log in and is behind a router" in " ".join(person.screen.split())
 
 
 def test_the_list_and_the_review_say_what_kind_of_machine_it_is(tmp_path: Path) -> None:
