@@ -8,21 +8,21 @@ manifests, ``+MANIFEST``. File flags are in the pax record `SCHILY.fflags`, exte
 """
 
 import base64
-import lzma
 import queue
-import tarfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, NamedTuple, Protocol
 from urllib.parse import unquote
 
-import zstandard
-
+from firstboot.core import limits, tar
+from firstboot.core.damaged import Damaged
 from firstboot.core.refusal import Refusal
+from image import decompress
+from image.decompress import Packing
 from image.tree import Kind
 
 FLAGS = {
@@ -35,21 +35,6 @@ FLAGS = {
     "archived": 0x00010000, "sunlink": 0x00100000, "uunlink": 0x00000010,
 }  # fmt: skip
 """Names of strtofflags(3) and the bits of `<sys/stat.h>`."""
-
-PIECE = 1 << 18
-"""Compressed bytes read at a time."""
-
-CHUNK = 1 << 20
-"""Bytes decompressed at a time."""
-
-DAMAGE = (tarfile.TarError, lzma.LZMAError, zstandard.ZstdError)
-"""The exceptions of the archive readers for damaged archives."""
-
-END = bytes(1024)
-"""The end of every tar archive."""
-
-XZ_MAGIC, ZSTD_MAGIC = b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
-"""The first bytes of the compressed files."""
 
 AHEAD = 8
 """Decompressed chunks that may wait for the reader; this limits the memory."""
@@ -86,6 +71,20 @@ class Member:
     link: str = ""
 
 
+KINDS = {
+    tar.FILE: Kind.FILE,
+    tar.HARD_LINK: Kind.FILE,
+    tar.DIRECTORY: Kind.DIRECTORY,
+    tar.SYMBOLIC_LINK: Kind.SYMLINK,
+}
+
+BOUNDS = {
+    Form.SET: limits.UNPACKED_SET,
+    Form.PACKAGE: limits.UNPACKED_PACKAGE,
+    Form.DEB: limits.UNPACKED_PACKAGE,
+}
+
+
 class Source(Protocol):
     """An archive: its path, and a way to open the file that was verified."""
 
@@ -98,7 +97,7 @@ class Source(Protocol):
 class Store(Protocol):
     """Takes contents; `append` returns the offset at which the bytes begin."""
 
-    def append(self, source: IO[bytes], size: int) -> int: ...
+    def append(self, source: tar.Content, size: int) -> int: ...
 
 
 def read(
@@ -113,60 +112,96 @@ def read(
     A file is dropped if `drop` says so of any of its names; its other names, which are hard links,
     and symbolic links to it are dropped with it. So a compiler does not stay under another name.
     The root directory itself has the path "". `advance` is called with the number of compressed
-    bytes that were read, which in the end is the size of the file. Raises Refusal for an archive
-    that is damaged, or has something that does not belong into a root tree.
+    bytes that were read, which in the end is the size of the file, and with 0 now and then; what it
+    raises ends this soon. Raises Refusal for an archive that is damaged, or has something that does
+    not belong into a root tree.
     """
     members: list[Member] = []
     dropped: set[str] = set()
+    attributes = 0
     try:
-        with (
-            _decompressed(source, advance, form) as stream,
-            tarfile.open(
-                fileobj=cast(IO[bytes], stream),
-                mode="r|",
-                bufsize=CHUNK,
-                encoding="utf-8",
-                errors="surrogateescape",
-            ) as archive,
-        ):
-            for info in archive:
-                if info.size < 0:
-                    raise EOFError(f"{info.name!r} has a size of {info.size}")
-                name = _name(source.path, info.name, form)
+        with _decompressed(source, advance, form) as stream:
+            for header, content in tar.members(stream, limits.SET):
+                name = _name(source.path, header.name, form)
                 if drop(name):
                     dropped.add(name)
-                    if info.islnk():
-                        dropped.add(_name(source.path, info.linkname, form))
+                    if header.type == tar.HARD_LINK:
+                        dropped.add(_name(source.path, header.target, form))
                     continue
-                member = _member(source.path, name, info, archive, store, form)
+                member = _member(source.path, name, header, content, store, form)
                 if member.link and drop(member.link) and member.link not in dropped:
-                    raise EOFError(f"{name} is a hard link to nothing")
+                    raise Damaged(f"{name} is a hard link to nothing")
+                attributes += sum(map(len, member.attributes.values()))
+                if attributes > limits.ATTRIBUTES:
+                    raise Damaged(f"it has more than {limits.ATTRIBUTES} bytes of attributes")
                 members.append(member)
-            stream.finish()
-    except (*DAMAGE, EOFError, ValueError, OverflowError) as error:
-        raise Refusal(
-            source.path,
-            f"not {form.value}, or damaged ({error})",
-            f"Fetch the {form.name.lower()} again",
-        ) from error
+    except (ValueError, EOFError) as error:
+        raise _damaged(source, form, error) from error
     return _without(members, dropped)
 
 
-def _without(members: list[Member], dropped: set[str]) -> list[Member]:
+def _damaged(source: Source, form: Form, error: Exception) -> Refusal:
+    return Refusal(
+        source.path,
+        f"not {form.value}, or damaged ({error})",
+        f"Fetch the {form.name.lower()} again",
+    )
+
+
+class Found(NamedTuple):
+    """A file of an archive, and the time of its last change in seconds since 1970."""
+
+    data: bytes
+    mtime: int
+
+
+def find(source: Source, paths: Collection[str], form: Form = Form.SET) -> dict[str, Found]:
+    """Return the files among `paths` that the archive `source` has. Raises Refusal for a damaged
+    archive, and for such a file that is there twice or larger than IN_MEMORY."""
+    found: dict[str, Found] = {}
+    try:
+        with _decompressed(source, lambda _: None, form) as stream:
+            for header, content in tar.members(stream, limits.SET):
+                name = _name(source.path, header.name, form)
+                if name not in paths or header.type != tar.FILE:
+                    continue
+                if name in found or header.size > limits.IN_MEMORY:
+                    raise Damaged(f"{name} is there twice, or larger than {limits.IN_MEMORY} bytes")
+                found[name] = Found(tar.whole(content), header.mtime)
+    except (ValueError, EOFError) as error:
+        raise _damaged(source, form, error) from error
+    return found
+
+
+def without(members: Sequence[Member], drop: Callable[[str], bool]) -> list[Member]:
+    """Return `members` without those that `drop` names, as `read` leaves them out of an archive."""
+    dropped = set()
+    for member in members:
+        if drop(member.path):
+            dropped |= {member.path, member.link or member.path}
+    return _without(members, dropped)
+
+
+def _without(members: Sequence[Member], dropped: set[str]) -> list[Member]:
     """Leave out the other names of `dropped` files, and symbolic links that lead to one.
 
     A hard link may name another hard link, and a symbolic link another symbolic link, before or
     after it in the archive.
     """
+    follow: dict[str, list[str]] = {}
+    for one in members:
+        if one.link:
+            follow.setdefault(one.link, []).append(one.path)
+            follow.setdefault(one.path, []).append(one.link)
+        elif one.kind is Kind.SYMLINK:
+            follow.setdefault(target(one), []).append(one.path)
     gone = set(dropped)
-    links = {one.path: one.link for one in members if one.link}
-    links |= {one.path: target(one) for one in members if one.kind is Kind.SYMLINK}
-    files = {one.path: one.link for one in members if one.link}
-    before = -1
-    while before != len(gone):
-        before = len(gone)
-        gone |= {path for path, to in links.items() if to in gone}
-        gone |= {to for path, to in files.items() if path in gone}
+    waiting = list(dropped)
+    while waiting:
+        for path in follow.get(waiting.pop(), ()):
+            if path not in gone:
+                gone.add(path)
+                waiting.append(path)
     return [one for one in members if one.path not in gone]
 
 
@@ -184,50 +219,50 @@ def target(link: Member) -> str:
 def _member(
     archive_path: Path,
     name: str,
-    info: tarfile.TarInfo,
-    archive: tarfile.TarFile,
+    header: tar.Header,
+    content: tar.Content,
     store: Store,
     form: Form,
 ) -> Member:
-    if info.islnk():
-        return Member(name, Kind.FILE, link=_name(archive_path, info.linkname, form))
-    if info.isdir():
-        kind = Kind.DIRECTORY
-    elif info.issym():
-        kind = Kind.SYMLINK
-    elif info.isreg():
-        kind = Kind.FILE
-    else:
+    where = f"{archive_path}: {header.name!r}"
+    kind = KINDS.get(header.type)
+    if kind is None:
         raise Refusal(
-            f"{archive_path}: {info.name!r}",
-            f"a tar entry of type {info.type!r}, which is neither a file, a directory nor a link",
+            where,
+            f"a tar entry of type {header.type!r}, which is neither a file, a directory nor a link",
             f"Use a {form.name.lower()} that was made for this system",
         )
-    offset = 0
-    if kind is Kind.FILE and info.size:
-        content = archive.extractfile(info)
-        assert content is not None
-        offset = store.append(content, info.size)
+    if not name and header.type != tar.DIRECTORY:
+        raise Refusal(
+            where,
+            f"the root itself is a {kind.value}, and not a directory",
+            f"Do not use this {form.name.lower()}",
+        )
+    if header.type == tar.HARD_LINK:
+        return Member(name, kind, link=_name(archive_path, header.target, form))
+    flags = header.records.get("SCHILY.fflags", b"").decode("utf-8", "replace")
     return Member(
         name,
         kind,
-        info.mode & 0o7777,
-        info.uname or str(info.uid),
-        info.gname or str(info.gid),
-        parse_flags(info.pax_headers.get("SCHILY.fflags", ""), f"{archive_path}: {info.name!r}"),
-        int(info.mtime),
-        _attributes(info.pax_headers),
-        offset,
-        info.size if kind is Kind.FILE else 0,
-        info.linkname if kind is Kind.SYMLINK else "",
+        header.mode,
+        header.owner or str(header.uid),
+        header.group or str(header.gid),
+        parse_flags(flags, where),
+        header.mtime,
+        _attributes(header.records),
+        store.append(content, header.size) if header.size and kind is Kind.FILE else 0,
+        header.size if kind is Kind.FILE else 0,
+        header.target if kind is Kind.SYMLINK else "",
     )
 
 
 def _name(archive: Path, name: str, form: Form) -> str:
-    """Return the path of an entry named `name`; "" for the root. Raises Refusal."""
+    """Return the path of an entry named `name`; "" for the root, which tarfile calls so itself.
+    Raises Refusal."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     is_manifest = form is Form.PACKAGE and name.startswith("+") and parts == [name]
-    strange = name.startswith("/") != (form is Form.PACKAGE) and not is_manifest
+    misplaced = name != "" and name.startswith("/") != (form is Form.PACKAGE)
+    strange = misplaced and not is_manifest
     if strange or ".." in parts:
         absolute = name.startswith("/")
         raise Refusal(
@@ -253,25 +288,21 @@ def parse_flags(text: str, subject: str) -> int:
     return flags
 
 
-def _attributes(headers: Mapping[str, str]) -> dict[str, bytes]:
+def _attributes(records: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the extended attributes. libarchive writes each twice: in base64 without padding and
     with a percent-encoded name, and raw; the raw one is used."""
     encoded, raw = "LIBARCHIVE.xattr.", "SCHILY.xattr."
     return {
-        unquote(key.removeprefix(encoded)): base64.b64decode(value + "=" * (-len(value) % 4))
-        for key, value in headers.items()
+        unquote(key.removeprefix(encoded)): base64.b64decode(value + b"=" * (-len(value) % 4))
+        for key, value in records.items()
         if key.startswith(encoded)
-    } | {
-        key.removeprefix(raw): value.encode("utf-8", "surrogateescape")
-        for key, value in headers.items()
-        if key.startswith(raw)
-    }
+    } | {key.removeprefix(raw): value for key, value in records.items() if key.startswith(raw)}
 
 
 @contextmanager
 def _decompressed(
     source: Source, advance: Callable[[int], None], form: Form
-) -> Iterator["_Stream"]:
+) -> Iterator[decompress.Reader]:
     """Decompress `source` in a thread of its own: this takes most of the time, and does not hold
     the interpreter's lock."""
     chunks: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
@@ -286,113 +317,30 @@ def _decompressed(
                 continue
         return False
 
-    def decompress() -> None:
+    def work() -> None:
         try:
             with source.open() as raw:
-                for chunk in _decompress(raw, advance, form):
+                head = raw.read(decompress.LONGEST_MAGIC)
+                raw.seek(0)
+                how = Packing.XZ if form is Form.SET else decompress.packing(head)
+                for chunk in decompress.chunks(raw, how, BOUNDS[form], advance):
                     if not put(chunk):
                         return
             put(b"")
         except BaseException as error:
             put(error)
 
-    thread = threading.Thread(target=decompress, name=f"xz {source.path.name}", daemon=True)
+    def came() -> Iterator[bytes]:
+        while item := chunks.get():
+            advance(0)
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = threading.Thread(target=work, name=f"xz {source.path.name}", daemon=True)
     thread.start()
     try:
-        yield _Stream(chunks)
+        yield decompress.Reader(came())
     finally:
         stop.set()
         thread.join()
-
-
-def _decompress(raw: IO[bytes], advance: Callable[[int], None], form: Form) -> Iterator[bytes]:
-    """The decompressed bytes of the file `raw`. Raises what is in DAMAGE, and EOFError."""
-    head = raw.read(len(XZ_MAGIC))
-    raw.seek(0)
-    if form is Form.SET or head == XZ_MAGIC:
-        return _unxz(raw, advance)
-    if head.startswith(ZSTD_MAGIC):
-        return _unzstd(raw, advance)
-    return _plain(raw, advance)
-
-
-def _plain(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
-    while data := raw.read(CHUNK):
-        advance(len(data))
-        yield data
-
-
-def _unzstd(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
-    """Decompress one or more zstd frames (RFC 8878). A truncated frame just ends; the check for the
-    end of the tar archive finds that."""
-    with zstandard.ZstdDecompressor().stream_reader(
-        raw, read_across_frames=True, closefd=False
-    ) as reader:
-        told = 0
-        while chunk := reader.read(CHUNK):
-            yield chunk
-            advance(raw.tell() - told)
-            told = raw.tell()
-
-
-def _unxz(raw: IO[bytes], advance: Callable[[int], None]) -> Iterator[bytes]:
-    """The decompressed bytes of a .xz file of one or more streams (xz(1), "The .xz File Format").
-
-    It yields large chunks, because each one costs a change of the thread that holds the lock.
-    Raises EOFError for a file that ends early, lzma.LZMAError for a damaged one.
-    """
-
-    def more() -> bytes:
-        data = raw.read(PIECE)
-        advance(len(data))
-        return data
-
-    data = more()
-    while data:
-        decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        while not decompressor.eof:
-            if decompressor.needs_input and not data and not (data := more()):
-                raise EOFError("it ends early")
-            if chunk := decompressor.decompress(data, CHUNK):
-                yield chunk
-            data = b""
-        data = decompressor.unused_data.lstrip(b"\0")
-        while not data and (data := more()):
-            data = data.lstrip(b"\0")
-
-
-class _Stream:
-    """The reading end of the queue, as a file for tarfile."""
-
-    def __init__(self, chunks: "queue.Queue[bytes | BaseException]") -> None:
-        self._chunks = chunks
-        self._rest = b""
-        self._at = 0
-        self._ended = False
-        self._last = b""
-
-    def read(self, size: int) -> bytes:
-        parts = []
-        while size > 0 and not self._ended:
-            if self._at == len(self._rest):
-                item = self._chunks.get()
-                if isinstance(item, BaseException):
-                    self._ended = True
-                    raise item
-                self._rest, self._at = item, 0
-                self._ended = not item
-            part = self._rest[self._at : self._at + size]
-            self._at += len(part)
-            size -= len(part)
-            parts.append(part)
-        data = b"".join(parts)
-        self._last = (self._last + data)[-len(END) :]
-        return data
-
-    def finish(self) -> None:
-        """Read what is left, for the check sums at the end of xz. Raises EOFError unless the
-        archive ends as an archive has to, so that one cut short between members is noticed."""
-        while self.read(CHUNK):
-            pass
-        if self._last != END:
-            raise EOFError("it has no end")

@@ -1,6 +1,5 @@
 """Finds the known vulnerabilities of an image: compares its bill of materials with a VuXML feed."""
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,20 +9,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from firstboot.core import bounded_json
+from firstboot.core.limits import BILL_OF_MATERIALS, UNPACKED_FEED
 from firstboot.core.refusal import Refusal
 from image import atomic_files
+from image.base.packages import stands_for_base
 from image.lock import BASE_FILE
 from image.packages import vuxml
 from image.packages.vuxml import Feed, Range, Vulnerability
 from image.sbom import base_software
 from image.sbom.components import Part
-from image.verified_file import open_regular
-
-LARGEST = 1 << 26
-"""Bytes of a bill of materials."""
-
-LARGEST_FEED = 1 << 28
-"""Bytes of a feed as it is given, compressed or not."""
+from image.verified_file import read_regular
 
 HEADINGS = ("package", "installed", "fixed in", "VuXML", "references", "topic")
 
@@ -103,9 +99,10 @@ def read_sbom(path: Path) -> tuple[Installed, ...]:
     """Return the components of the bill of materials at `path` that can be compared. Raises
     Refusal."""
     try:
-        components = json.loads(_read(path, LARGEST))["components"]
-        found = tuple(_installed(components))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        data = read_regular(path, BILL_OF_MATERIALS.size)
+        told = bounded_json.read(data, BILL_OF_MATERIALS)
+        found = tuple(_installed(told["components"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refusal(
             path,
             "this is not the bill of materials of an image, as ./exitisp build writes it "
@@ -219,7 +216,7 @@ def _installed(components: Sequence[Mapping[str, Any]]) -> Iterator[Installed]:
     for one in components:
         said = {each["name"]: each["value"] for each in one.get("properties", ())}
         part = Part(said["exitisp:part"])
-        if part is Part.BASE and one["name"] != BASE_FILE:
+        if part is Part.BASE and one["name"] != BASE_FILE and not stands_for_base(one["name"]):
             continue
         if part in COMPARED:
             name, version = one["name"], one.get("version", "")
@@ -237,18 +234,10 @@ def _obtain(feed: Path | None, cache: Path) -> Feed:
                 "no VuXML feed is given, and none is kept from an earlier run",
                 f"Fetch {vuxml.PUBLISHED} and name it with --feed",
             )
-        return vuxml.parse(BytesIO(_read(kept, LARGEST_FEED)), str(kept))
-    data = _read(feed, LARGEST_FEED)
+        return vuxml.parse(BytesIO(read_regular(kept, UNPACKED_FEED.size)), str(kept))
+    data = read_regular(feed, UNPACKED_FEED.size)
     known = vuxml.parse(BytesIO(data), str(feed))
     with atomic_files.writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
     atomic_files.replace(kept, data)
     return known
-
-
-def _read(path: Path, limit: int) -> bytes:
-    with open_regular(path) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise Refusal(path, f"the file has more than {limit} bytes", "Name another file")
-    return data

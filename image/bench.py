@@ -14,7 +14,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from firstboot.core.refusal import Refusal
 from image.atomic_files import replace
+from image.base.sets import BaseSets
 from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
 
@@ -42,6 +44,8 @@ class Figures:
 def measure(root: Path, sets: Path | None, output: Path) -> None:
     """Measure, print a table, and write the figures as JSON to `output`."""
     base = obtain(sets, root / "image" / "hardenedbsd.lock.yaml", cache_folder())
+    if not isinstance(base, BaseSets):
+        raise Refusal(sets or "the base system", "it comes as packages", "Measure with sets")
     files = [str(base.base.path), str(base.kernel.path)]
     folder = base.base.path.parent
     output = output.absolute()

@@ -3,6 +3,7 @@ function."""
 
 import hashlib
 import os
+import platform
 import signal
 import sys
 import threading
@@ -17,10 +18,14 @@ from typing import Any
 
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
-from image import disk, file_manifest, layout, minimum_versions, overlay, root, store
+from image import disk, file_manifest, layout, minimum_versions, overlay, root
 from image.atomic_files import settle, sync, writing
-from image.base.sets import BaseSets
-from image.freeze import Frozen, Target, freeze, packaged
+from image.base import build_identity, source
+from image.base.source import BaseSource, UnpackedBase
+from image.freeze import packaged
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen
+from image.freeze.target import Target
 from image.freeze.verify import base_libraries
 from image.inputs.packages import Given, Obtained, Pinned, obtain
 from image.kernel.lint import lint
@@ -37,7 +42,15 @@ from image.release_stamp import UNRELEASED, Release, stamp_of
 from image.root import Additions
 from image.sbom import base_software
 from image.sbom.base_software import BaseSoftware
-from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
+from image.sbom.components import (
+    AppliedOverlay,
+    BaseFile,
+    BaseSet,
+    Sbom,
+    Wizard,
+    base_files,
+    base_sets,
+)
 from image.store import Unpacked
 from image.tree import Tree
 
@@ -72,7 +85,7 @@ class Inputs:
     where packages come from (None for none) and which of them were reviewed; the wizard, if there
     is to be one; and the release."""
 
-    sets: BaseSets
+    sets: BaseSource
     overlays: list[Overlay]
     packages: Given | Pinned | None = None
     reviewed: Document[Reviewed] = NOTHING
@@ -82,7 +95,7 @@ class Inputs:
 
 
 def build(
-    sets: BaseSets,
+    sets: BaseSource,
     overlays: list[Overlay],
     output: Path,
     cache: Path,
@@ -144,6 +157,7 @@ class Assembled:
     obtained: Obtained
     wizard: Frozen | None
     frozen_with: tuple[VerifiedPackage, ...]
+    files: tuple[BaseFile, ...]
     check_contents: Callable[[], object]
     left_out: tuple[tuple[str, str], ...] = ()
 
@@ -151,11 +165,13 @@ class Assembled:
 @contextmanager
 def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assembled]:
     """Assemble the tree. Contents that come from the `cache` are verified meanwhile."""
-    base, kernel = unpack(inputs.sets, inputs.overlays, cache)
-    with verifying(base, kernel) as check_sets:
+    base = unpack(inputs.sets, inputs.overlays, cache)
+    with verifying(*base.stored) as check_sets:
         if time is None:
-            time = youngest(base, kernel)
-        tree, accounts = root.plant_sets(base, kernel)
+            time = base.time
+        tree, accounts = root.plant_base(base, inputs.reviewed)
+        _, kernel = build_identity.of_tree(tree)
+        files = base_files(tree, kernel.release)
         facts, software = base_sets(inputs.sets, tree), base_software.read(tree)
         obtained, wizard, frozen_with = provide(inputs, tree, cache)
         check_versions(software, obtained.packages, inputs.accepted_versions)
@@ -171,7 +187,16 @@ def assembling(inputs: Inputs, cache: Path, time: int | None) -> Iterator[Assemb
 
             absent = install.left_out(packages, tree, install.detours(inputs.overlays))
             yield Assembled(
-                tree, time, facts, software, obtained, wizard, frozen_with, check_contents, absent
+                tree,
+                time,
+                facts,
+                software,
+                obtained,
+                wizard,
+                frozen_with,
+                files,
+                check_contents,
+                absent,
             )
 
 
@@ -225,8 +250,7 @@ def identity(inputs: Inputs, made: Assembled, size_mib: int) -> str:
     """Return a text that changes whenever any input of the image changes."""
     reviewed = hashlib.sha256(repr(inputs.reviewed.value).encode()).hexdigest()
     parts = (
-        inputs.sets.base.sha256,
-        inputs.sets.kernel.sha256,
+        *(one.sha256 for one in inputs.sets.archives),
         overlay.digest(inputs.overlays),
         *(one.sha256 for one in made.obtained.packages),
         reviewed,
@@ -271,38 +295,9 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def youngest(*parts: Unpacked) -> int:
-    """Return the time of the youngest file of the sets, in seconds since 1970."""
-    return max((member.mtime for part in parts for member in part.members), default=0)
-
-
-def unpack(sets: BaseSets, overlays: list[Overlay], cache: Path) -> tuple[Unpacked, Unpacked]:
-    """Unpack both sets without what the overlays drop. They are unpacked in parallel, because xz is
-    slow."""
-    drop, drop_key = overlay.dropping(overlays)
-    total = sets.base.size + sets.kernel.size
-    given_up = threading.Event()
-
-    with (
-        writing(cache),
-        step("Unpack base.txz and kernel.txz", total) as tell,
-        ThreadPoolExecutor(2) as threads,
-    ):
-
-        def advance(amount: int) -> None:
-            if given_up.is_set():
-                raise EOFError("the other set is of no use")
-            tell(amount)
-
-        try:
-            base, kernel = threads.map(
-                lambda one: store.unpack(one, one.sha256, drop, drop_key, cache, advance),
-                (sets.base, sets.kernel),
-            )
-        except BaseException:
-            given_up.set()
-            raise
-    return base, kernel
+def unpack(sets: BaseSource, overlays: list[Overlay], cache: Path) -> UnpackedBase:
+    """Unpack the base system without what the overlays drop."""
+    return source.unpack(sets, *overlay.dropping(overlays), cache)
 
 
 @contextmanager
@@ -342,6 +337,7 @@ def render_sbom(inputs: Inputs, made: Assembled, output: Path) -> str:
             Wizard(made.wizard.sha256, made.wizard.modules, made.frozen_with)
             if made.wizard
             else None,
+            made.files,
         )
     )
 
@@ -355,12 +351,12 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
             "build": inputs.sets.build,
             "sets": [
                 {
-                    "name": one.path.name,
+                    "name": one.file,
                     "size": one.size,
                     "sha256": one.sha256,
                     "trust": one.provenance,
                 }
-                for one in (inputs.sets.base, inputs.sets.kernel)
+                for one in inputs.sets.archives
             ],
             "software": [
                 {"name": one.name, "version": one.version, "file": f"/{one.path}"}
@@ -388,6 +384,7 @@ def describe(inputs: Inputs, made: Assembled, plan: Layout) -> dict[str, Any]:
         "wizard": made.wizard
         and {
             "sha256": made.wizard.sha256,
+            "compiled_by": platform.python_version(),
             "modules": [one._asdict() for one in made.wizard.modules],
         },
         "overlays": [one.name for one in inputs.overlays],

@@ -1,17 +1,17 @@
 """Compares two images by their manifests: base, packages, settings, files."""
 
 import json
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firstboot.core import bounded_json
+from firstboot.core.limits import IMAGE_MANIFEST
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
-from image.verified_file import open_regular
-
-LARGEST = 1 << 28
-"""Bytes of a manifest. That of an image with 20,000 files has less than 8 MB."""
+from image.verified_file import read_regular
 
 IN_MEMORY = "/conf/base"
 """Below it are copies of the folders that are in memory on a running system."""
@@ -47,8 +47,7 @@ def load(path: Path) -> Contents:
     manifest itself. Raises Refusal."""
     manifest = beside(path)
     try:
-        with open_regular(manifest) as file:
-            data = file.read(LARGEST + 1)
+        data = read_regular(manifest, IMAGE_MANIFEST.size)
     except Refusal as refusal:
         raise Refusal(
             manifest,
@@ -56,10 +55,8 @@ def load(path: Path) -> Contents:
             "Name an image that has its manifest beside it, or the manifest itself",
         ) from refusal
     try:
-        if len(data) > LARGEST:
-            raise ValueError(f"it has more than {LARGEST >> 20} MiB")
-        return contents(json.loads(data))
-    except (ValueError, RecursionError) as error:
+        return contents(bounded_json.read(data, IMAGE_MANIFEST))
+    except ValueError as error:
         raise Refusal(
             manifest,
             f"this is not the manifest of an image with a list of its files ({error})",
@@ -95,7 +92,7 @@ def difference(old: Contents, new: Contents) -> list[str]:
 
 
 def contents(manifest: Any) -> Contents:
-    """rn the parts of a manifest that are compared. Raises ValueError if it is not a
+    """Return the parts of a manifest that are compared. Raises ValueError if it is not a
     manifest."""
     facts = _mapping(manifest)
     if "files" not in facts:
@@ -146,15 +143,16 @@ def _files(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> Iterator[str]:
     none for a copy below `IN_MEMORY` that changed in the same way as its original."""
     told: dict[str, tuple[str, str]] = {}
     whole = ""
-    for path in sorted({*old, *new}, key=lambda path: path.split("/")):
+    in_old, in_new = _in_order(old), _in_order(new)
+    for path in sorted({*old, *new}, key=_order):
         before, after = old.get(path), new.get(path)
         if before == after or (whole and path.startswith(whole)):
             continue
         if before is not None and after is not None:
             told[path] = " ", "; ".join(_fact_changes(before, after))
             continue
-        sign, facts, there = ("-", before, old) if after is None else ("+", after, new)
-        below = sum(other.startswith(f"{path}/") for other in there)
+        sign, facts, there = ("-", before, in_old) if after is None else ("+", after, in_new)
+        below = _below(path, there)
         if below:
             whole = f"{path}/"
         told[path] = sign, f"with {below} below it" if below else _summary(facts or {})
@@ -162,6 +160,21 @@ def _files(old: Mapping[str, Facts], new: Mapping[str, Facts]) -> Iterator[str]:
         original = path.removeprefix(IN_MEMORY)
         if original == path or told.get(original) != (sign, change.replace(IN_MEMORY, "")):
             yield f"{sign} {path}: {change}"
+
+
+def _order(path: str) -> str:
+    """A key that sorts what is below a folder behind it, before every other path."""
+    return path.replace("/", "\0")
+
+
+def _in_order(paths: Iterable[str]) -> Sequence[str]:
+    return sorted(map(_order, paths))
+
+
+def _below(folder: str, there: Sequence[str]) -> int:
+    """How many of the paths `there`, which `_in_order` made, are below `folder`."""
+    key = _order(folder)
+    return bisect_left(there, f"{key}\1") - bisect_left(there, f"{key}\0")
 
 
 def _summary(facts: Facts) -> str:

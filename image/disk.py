@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from firstboot.core.boot_places import UEFI_PROGRAM, efi_program
 from firstboot.core.refusal import Refusal
 from image import fat, gpt, ufs2
 from image.atomic_files import place
@@ -65,7 +66,7 @@ def write_slot(descriptor: int, disk: Layout, tree: Tree, time: int, advance: Ad
 
 def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:
     """Write the FAT file system that UEFI starts from."""
-    name = "boot/gptboot.efi" if "boot/gptboot.efi" in tree else "boot/loader.efi"
+    name = efi_program("boot/gptboot.efi" in tree)
     volume = fat.Volume(
         "EXITISP",
         disk.length("efi"),
@@ -73,7 +74,7 @@ def write_efi(descriptor: int, disk: Layout, tree: Tree, time: int) -> None:
         time,
         disk.offset("efi") // gpt.BLOCK,
     )
-    files = {"EFI/BOOT/BOOTX64.EFI": boot_program(tree, name)}
+    files = {UEFI_PROGRAM: boot_program(tree, name)}
     fat.write(descriptor, disk.offset("efi"), volume, files)
 
 

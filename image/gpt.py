@@ -15,6 +15,7 @@ from enum import IntFlag
 from pathlib import Path
 from uuid import UUID, uuid5
 
+from firstboot.core.boot_places import BOOT_CODE
 from firstboot.core.refusal import Refusal
 from image.atomic_files import place
 
@@ -41,8 +42,6 @@ ENTRIES = 128
 ENTRY_BLOCKS = ENTRIES * ENTRY.size // BLOCK
 FIRST_USABLE = 2 + ENTRY_BLOCKS
 
-BOOT_CODE = 440
-"""Bytes before the disk signature of an MBR."""
 MBR = struct.Struct("<440s6xB3sB3sII48x2s")
 """Boot code, disk signature (none), one partition record, three empty ones, magic number."""
 PROTECTIVE = 0xEE
@@ -139,14 +138,20 @@ def read(path: Path) -> Table:
     """
     with path.open("rb", buffering=0) as disk:
         size = disk.seek(0, os.SEEK_END)
-        mbr = os.pread(disk.fileno(), BLOCK, 0)
-        if len(mbr) < BLOCK or mbr[-2:] != MAGIC or PROTECTIVE not in mbr[450:510:16]:
-            raise _broken(path, "its first block is not a protective MBR")
+        _check_mbr(os.pread(disk.fileno(), BLOCK, 0), path)
         primary, table = _read_copy(disk.fileno(), path, "primary", 1, size)
         backup, again = _read_copy(disk.fileno(), path, "backup", primary.other, size)
     if backup.other != 1 or table != again:
         raise _broken(path, "the two copies of its partition table differ")
     return table
+
+
+def told_size(head: bytes, subject: object) -> int:
+    """How many bytes the disk has whose first two blocks begin `head`, as its table says. Raises
+    Refusal."""
+    _check_mbr(head[:BLOCK], subject)
+    header = _parse_header(head[BLOCK : 2 * BLOCK], subject, "primary", 1)
+    return (max(header.own, header.other) + 1) * BLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,7 @@ def _entry(partition: Partition) -> bytes:
 
 
 def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_Header, Table]:
-    header = _read_header(disk, path, copy, lba)
+    header = _parse_header(os.pread(disk, BLOCK, lba * BLOCK), path, copy, lba)
     blocks = max(header.own, header.other) + 1
     if blocks * BLOCK > size:
         raise _broken(path, f"it has {size // BLOCK} blocks, and its table is for {blocks}")
@@ -222,8 +227,12 @@ def _read_copy(disk: int, path: Path, copy: str, lba: int, size: int) -> tuple[_
         raise Refusal(f"{path}, {refusal.where}", refusal.problem, refusal.remedy) from None
 
 
-def _read_header(disk: int, path: Path, copy: str, lba: int) -> _Header:
-    block = os.pread(disk, BLOCK, lba * BLOCK)
+def _check_mbr(block: bytes, subject: object) -> None:
+    if len(block) < BLOCK or block[-2:] != MAGIC or PROTECTIVE not in block[450:510:16]:
+        raise _broken(subject, "its first block is not a protective MBR")
+
+
+def _parse_header(block: bytes, path: object, copy: str, lba: int) -> _Header:
     if len(block) < BLOCK or not block.startswith(SIGNATURE):
         raise _broken(path, f"block {lba} is not the {copy} header of a partition table")
     _, revision, length, crc, _, own, other, first, last, identifier, entries_lba, *shape = (

@@ -1,5 +1,6 @@
 """Turn members of a set into entries of a tree."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
@@ -71,11 +72,19 @@ def entry_of(member: Member, contents: Path, uid: int, gid: int) -> Entry:
     )
 
 
-def read_accounts(base: Unpacked) -> Accounts:
-    try:
-        return Accounts.parse(base.read("etc/master.passwd"), base.read("etc/group"))
-    except KeyError as error:
-        raise incomplete("base.txz", error.args[0]) from error
+def read_accounts(parts: Sequence[Unpacked], name: str) -> Accounts:
+    """Return the accounts of the base system `name`. Raises Refusal if it has none."""
+    files = ("etc/master.passwd", "etc/group")
+    return Accounts.parse(*(_read(parts, path, name) for path in files))
+
+
+def _read(parts: Sequence[Unpacked], path: str, name: str) -> bytes:
+    for part in parts:
+        try:
+            return part.read(path)
+        except KeyError:
+            continue
+    raise incomplete(name, path)
 
 
 def incomplete(what: str, path: str) -> Refusal:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from image import build, disk, layout, root
-from image.base.sets import BaseSets
+from image.base.source import BaseSource
 from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
 from image.tree import Tree, file
@@ -32,11 +32,11 @@ def made(folder: Path | None, lock: Path) -> Iterator[Path]:
         yield image
 
 
-def write(sets: BaseSets, image: Path, cache: Path) -> None:
-    base, kernel = build.unpack(sets, [], cache)
-    with build.verifying(base, kernel) as check_contents:
-        tree, _ = root.plant_sets(base, kernel)
-        time = build.youngest(base, kernel)
+def write(sets: BaseSource, image: Path, cache: Path) -> None:
+    base = build.unpack(sets, [], cache)
+    with build.verifying(*base.stored) as check_contents:
+        tree, _ = root.plant_base(base)
+        time = base.time
         add(tree, time)
         plan = layout.lay_out(layout.SMALLEST_MIB, uuid.uuid5(build.NAMESPACE, "stock"))
         disk.write(image, plan, tree, time)

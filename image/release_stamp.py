@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.core import release_info
+from firstboot.core.limits import SMALL_FILE
 from firstboot.core.refusal import Refusal
-from firstboot.core.release_info import NAMESPACE, PRINCIPAL, SIGNERS, VERSION, Stamp
+from firstboot.core.release_info import SIGNERS, VERSION, Stamp
 from firstboot.site.model import SCHEMA
-from image.base.userland import userland
+from image.base.userland import is_hardened, userland
 from image.ssh_signature import PublicKey
 from image.tree import Tree, directory, file, parents
+from image.verified_file import read_regular
 
-HARDENED = "usr/sbin/hbsdcontrol"
-"""A program of HardenedBSD's base that FreeBSD's base does not have."""
+COMPARABLE = re.compile(
+    r"[0-9]+(\.[0-9]+)*(-[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)*)?(\+[A-Za-z0-9]+(\.[A-Za-z0-9]+)*)?"
+)
+"""Of it boxes know which of two is the later (`release_info.order`)."""
+
+LONGEST_VERSION = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ UNRELEASED = Release()
 
 def stamp_of(release: Release, tree: Tree) -> Stamp:
     """Return the release information of an image; `tree` has the base."""
-    system = "HardenedBSD" if HARDENED in tree else "FreeBSD"
+    system = "HardenedBSD" if is_hardened(tree) else "FreeBSD"
     return Stamp(release.version, f"{system} {userland(tree)}".strip(), SCHEMA, release.commit)
 
 
@@ -39,8 +45,7 @@ def plant(tree: Tree, release: Release, time: int) -> None:
     """Put the release information into the root tree; `time` is the mtime of its files."""
     files = {release_info.PLACE: release_info.render(stamp_of(release, tree))}
     if release.keys:
-        lines = (f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in release.keys)
-        files[SIGNERS] = "".join(lines).encode()
+        files[SIGNERS] = release_info.allowed_signers(map(str, release.keys))
     for path, data in files.items():
         for above in parents(path):
             if above not in tree:
@@ -61,9 +66,9 @@ def release(version: str, commit: str, keys: Path | None) -> Release:
 def read_keys(path: Path) -> tuple[PublicKey, ...]:
     """Read the public keys in the file at `path`, one a line. Raises Refusal."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(path, SMALL_FILE).decode("utf-8", "replace").splitlines()
         keys = tuple(PublicKey.parse(line) for line in lines if line and not line.startswith("#"))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise _no_keys(path, str(error)) from error
     if not keys:
         raise _no_keys(path, "none")
@@ -79,10 +84,11 @@ def _no_keys(path: Path, found: str) -> Refusal:
 
 
 def check_version(version: str) -> None:
-    """Raise Refusal for a version that cannot be a part of file names."""
-    if not re.fullmatch(r"[0-9][A-Za-z0-9._+-]{0,30}", version):
+    """Raise Refusal for a version that boxes cannot compare with others, or that is no name."""
+    if not COMPARABLE.fullmatch(version) or len(version) > LONGEST_VERSION:
         raise Refusal(
             f"version {version!r}",
-            "a version is a digit followed by at most 30 letters, digits and ._+-",
-            "Name it as in 2026.11",
+            "a version is numbers with dots between them, then perhaps a hyphen and a pre-release, "
+            f"or a plus and a build; at most {LONGEST_VERSION} characters",
+            "Name it as in 2026.11 or 2026.11-rc1",
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from image import layout
 from image.artifacts import IMAGE, REHEARSAL, Base, next_steps
+from image.base.packages import BasePackages
+from image.base.source import BaseSource
 from image.build import Freezing, build
 from image.download.cache import cache_folder
 from image.inputs.choice import choose
@@ -71,14 +73,21 @@ def build_requested(request: Request) -> None:
         size_mib=request.size_mib or layout.SMALLEST_MIB,
         time=time,
     )
-    for one in (sets.base, sets.kernel):
-        print(f"{one.path.name}: {one.provenance}")
+    print(told(sets))
     for package in built.obtained.packages:
         print(f"{package.listed.package.full_name}: {package.provenance}")
     if not built.obtained.packages:
         print("no packages: the image has no relays, no BGP and no wizard")
     print(f"{built.image}: for disks of {built.size_mib} MiB and more")
     print(next_steps(built.image))
+
+
+def told(base: BaseSource) -> str:
+    """Say why the base system is trusted: a line for each of its sets, or one for all of its
+    packages."""
+    if isinstance(base, BasePackages):
+        return f"{len(base.archives)} packages of the base system: {base.archives[0].provenance}"
+    return "\n".join(f"{one.file}: {one.provenance}" for one in base.archives)
 
 
 def source_date_epoch() -> int | None:

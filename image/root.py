@@ -8,6 +8,10 @@ from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from image import overlay, release_stamp, services, setid, toolchain
 from image.accounts import Accounts
+from image.base import certificates
+from image.base import packages as base_packages
+from image.base.plant import plant_all
+from image.base.source import UnpackedBase
 from image.freeze import frozen
 from image.freeze.frozen import Frozen
 from image.layout import SLOT_MIB, too_large
@@ -17,9 +21,8 @@ from image.packages.contents import Contents
 from image.packages.install import copy_samples, detours, install, make_homes
 from image.packages.review import add_accounts, review
 from image.packages.reviewed import NOTHING, Reviewed
-from image.populate import incomplete, plant, read_accounts
+from image.populate import incomplete
 from image.release_stamp import UNRELEASED, Release
-from image.store import Unpacked
 from image.tree import Entry, Tree, directory, file, parents
 
 VERSIONS = "usr/local/share/exitisp/packages.json"
@@ -48,23 +51,26 @@ class Additions:
 
 
 def make_tree(
-    base: Unpacked,
-    kernel: Unpacked,
+    base: UnpackedBase,
     overlays: list[Overlay],
     time: int,
     additions: Additions = Additions(),
 ) -> Tree:
     """The root tree of a slot."""
-    tree, accounts = plant_sets(base, kernel)
+    tree, accounts = plant_base(base, additions.reviewed)
     return finish(tree, accounts, overlays, time, additions)
 
 
-def plant_sets(base: Unpacked, kernel: Unpacked) -> tuple[Tree, Accounts]:
-    """The tree of the base system alone, and its accounts."""
-    tree = Tree()
-    accounts = read_accounts(base)
-    plant(tree, base, accounts, "base.txz")
-    plant(tree, kernel, accounts, "kernel.txz")
+def plant_base(base: UnpackedBase, reviewed: Document[Reviewed] = NOTHING) -> tuple[Tree, Accounts]:
+    """Return the tree of the base system alone, with its kernel, and its accounts. What the scripts
+    of its packages do is done.
+
+    Raises Refusal, also for such a script that is neither understood nor `reviewed`.
+    """
+    done = base_packages.review(base.packages, reviewed)
+    tree, accounts = plant_all(base)
+    if base_packages.CERTIFICATES in done:
+        certificates.plant(tree)
     for path in ("boot/kernel/kernel", "libexec/ld-elf.so.1"):
         check_machine(tree, path)
     return tree, accounts

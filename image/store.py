@@ -16,12 +16,14 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import IO
 
+from firstboot.core.limits import SMALL_MEMBER
 from firstboot.core.refusal import Refusal
+from firstboot.core.tar import Content
 from image import archive
 from image.archive import Form, Member, Source
 from image.tree import Kind
 
-FORMAT = 2
+FORMAT = 3
 """Part of every name; raise it when `Member` or the reading of archives changes."""
 
 UNUSED_DAYS = 14
@@ -41,9 +43,17 @@ class Unpacked:
     """Whether this call unpacked it, so that its contents need no second verification."""
 
     def read(self, path: str) -> bytes:
-        """The content of the small file at `path`. Raises KeyError if there is none."""
+        """The content of the small file at `path`. Raises KeyError if there is none, and Refusal if
+        it is not small."""
         for member in self.members:
             if member.path == path and member.kind is Kind.FILE:
+                if member.size > SMALL_MEMBER:
+                    raise Refusal(
+                        f"/{path}",
+                        f"the file has {member.size} bytes, and {SMALL_MEMBER} are the most",
+                        "Do not use this set or package. Fetch it again from a source that you "
+                        "trust",
+                    )
                 with self.contents.open("rb") as file:
                     file.seek(member.offset)
                     return file.read(member.size)
@@ -115,7 +125,7 @@ class _Contents:
         self._length = 0
         self.digest = hashlib.sha256()
 
-    def append(self, source: IO[bytes], size: int) -> int:
+    def append(self, source: Content, size: int) -> int:
         offset = self._length
         while self._length < offset + size:
             chunk = source.read(min(CHUNK, offset + size - self._length))

@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from firstboot.core.limits import IN_MEMORY
 from firstboot.core.refusal import Refusal
 
 
@@ -45,7 +46,13 @@ class Content:
         return cls(len(data), (Extent(0, len(data), data),) if data else ())
 
     def read(self) -> bytes:
-        """Return all bytes, with zeros in the holes; for files known to be small."""
+        """Return all bytes, with zeros in the holes. Raises Refusal for more than `IN_MEMORY`."""
+        if self.length > IN_MEMORY:
+            raise Refusal(
+                "the root tree",
+                f"a file that has to be in memory has {self.length} bytes, more than {IN_MEMORY}",
+                "Use the sets of a system that this version knows",
+            )
         data = bytearray(self.length)
         for extent in self.extents:
             if isinstance(extent.origin, bytes):

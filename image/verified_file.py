@@ -44,6 +44,15 @@ def reopen(path: Path, identity: Identity) -> FileIO:
     return file
 
 
+def read_regular(path: Path, largest: int, remedy: str = "Name another file") -> bytes:
+    """Read a regular file of at most `largest` bytes. Raises Refusal, with `remedy` for more."""
+    with open_regular(path) as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise Refusal(path, f"larger than {largest} bytes", remedy)
+    return data
+
+
 def open_regular(path: Path) -> FileIO:
     """Open a regular file; reading anything else could block for ever. Raises Refusal."""
     try:

@@ -3,32 +3,35 @@
 A build is a folder ``build-N`` with MANIFEST, the sets, and perhaps an OpenSSH signature beside
 any of them (``base.txz.sig``). A set counts as signed if its own signature verifies, or the
 signature of the MANIFEST that has its hash; a signature that does not verify is refused in both
-cases. No signature covers the number of the build: whoever controls the mirror can offer an old
-build as a new one, but not an altered build.
+cases. No signature covers the number of the build, so whoever controls the mirror can offer an old
+build under a new number: `image.base.build_identity` goes by what is inside of the sets.
 """
 
-import html.parser
+import html
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from firstboot.core.limits import BASE_SET, SMALL_FILE
 from firstboot.core.refusal import Refusal
 from image import atomic_files, digest, progress
 from image.base import manifest
-from image.base.sets import LARGEST_MANIFEST, SET_FILES
+from image.base.sets import SET_FILES
 from image.download.client import Client
 from image.download.partial import forget
 from image.download.url import Folder, Url
 from image.lock import BASE_FILE, KERNEL_FILE, Natural, Pin, SetPin, Sha256
 from image.ssh_signature import PublicKey, Signer
 
-LARGEST_SET = 4 << 30
-"""Bytes; the largest set of upstream has a seventh of this."""
-
 CANDIDATES = 10
 """How many of the newest builds are searched for a complete one."""
+
+
+_LINK = re.compile(r"""<a(?=\s)[^<>]*?\shref=["']?([^"'<>\s]+)""", re.IGNORECASE)
+"""A link of an autoindex page. A parser of HTML takes hours for some pages of a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,15 @@ class Offer:
     signatures: Mapping[str, bytes]
     pin: Pin
 
+    @property
+    def signed_together(self) -> bool:
+        """Whether one signature is over the hashes of both sets."""
+        return manifest.NAME in self.signatures
+
 
 def read_key(client: Client, url: Url) -> PublicKey:
     """Read the signer's public key. Raises Refusal unless `url` has exactly one."""
-    data = client.read(url, LARGEST_MANIFEST)
+    data = client.read(url, SMALL_FILE)
     text = (data or b"").decode("ascii", "replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
@@ -62,9 +70,16 @@ def read_key(client: Client, url: Url) -> PublicKey:
         ) from error
 
 
+def has_builds(client: Client, location: Folder) -> bool:
+    """Return whether the mirror has any build, complete or not. Raises Unreachable if no server
+    answers, so that a mirror that is out of reach is not taken for an empty one."""
+    listing = client.read(location, SMALL_FILE)
+    return bool(list_builds((listing or b"").decode("utf-8", "replace"), location))
+
+
 def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
     """Return the complete build with the highest number. Raises Refusal if there is none."""
-    listing = client.read(location, LARGEST_MANIFEST)
+    listing = client.read(location, SMALL_FILE)
     builds = list_builds((listing or b"").decode("utf-8", "replace"), location)
     for build in builds[:CANDIDATES]:
         offer = inspect(client, location, build, signer)
@@ -82,10 +97,8 @@ def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
 
 def list_builds(listing: str, location: Folder) -> list[int]:
     """Return the N of the folders ``build-N`` that an autoindex page links to, highest first."""
-    links = _Links()
-    links.feed(listing)
     found = set()
-    for link in links.targets:
+    for link in map(html.unescape, _LINK.findall(listing)):
         try:
             there = urllib.parse.urljoin(location, link)
         except ValueError:
@@ -96,15 +109,6 @@ def list_builds(listing: str, location: Folder) -> list[int]:
     return sorted(found, reverse=True)
 
 
-class _Links(html.parser.HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.targets: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.targets += [value for name, value in attrs if tag == "a" and name == "href" and value]
-
-
 def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Offer | None:
     """Return what the mirror has of `build`; None if its MANIFEST or one of its sets is missing.
 
@@ -112,12 +116,12 @@ def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Off
     """
     folder = Folder(f"{location}build-{build}/")
     subject = f"{folder}{manifest.NAME}"
-    text = client.read(Url(subject), LARGEST_MANIFEST)
+    text = client.read(Url(subject), SMALL_FILE)
     if text is None:
         return None
     signatures = {}
     for name in (manifest.NAME, *SET_FILES):
-        signature = client.read(Url(f"{folder}{name}.sig"), LARGEST_MANIFEST)
+        signature = client.read(Url(f"{folder}{name}.sig"), SMALL_FILE)
         if signature is not None:
             signatures[name] = signature
     if manifest.NAME in signatures:
@@ -128,10 +132,10 @@ def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Off
         size = client.length(Url(folder + file))
         if size is None:
             return None
-        if not 0 < size <= LARGEST_SET:
+        if not 0 < size <= BASE_SET:
             raise Refusal(
                 folder + file,
-                f"the set has {size} bytes; at most {LARGEST_SET} are accepted",
+                f"the set has {size} bytes; at most {BASE_SET} are accepted",
                 "Do not use it. Try again later, or use another mirror",
             )
         signed = manifest.NAME in signatures or file in signatures
@@ -140,13 +144,35 @@ def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Off
     return Offer(build, folder, text, signatures, pin)
 
 
-def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
-    """Download the build into the folder `cache` and verify it; a failure leaves `cache` as it was.
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A set that was brought and verified, at `path`."""
+
+    path: Path
+
+    def open(self) -> IO[bytes]:
+        return self.path.open("rb")
+
+
+Check = Callable[[Brought, Brought], object]
+"""Judges base and kernel once they are verified; raises Refusal."""
+
+
+def fetch(
+    client: Client,
+    offer: Offer,
+    signer: Signer,
+    cache: Path,
+    check: Check = lambda base, kernel: None,
+) -> None:
+    """Download the build into the folder `cache`, verify it, and have it judged by `check`; a
+    failure leaves `cache` as it was.
 
     Sets that are already in `cache` are not downloaded again; interrupted downloads (the files
     ``.base.txz.part`` and so on) are resumed. Raises Refusal.
     """
-    brought = {}
+    brought: dict[str, Path] = {}
+    places: dict[str, Path] = {}
     for file, pin in offer.pin.sets.items():
         path = cache / file
         url = Url(offer.folder + file)
@@ -166,6 +192,13 @@ def fetch(client: Client, offer: Offer, signer: Signer, cache: Path) -> None:
         if file in offer.signatures:
             with path.open("rb", buffering=0) as opened:
                 signer.verify(opened, offer.signatures[file], url)
+        places[file] = path
+    try:
+        check(Brought(places[BASE_FILE]), Brought(places[KERNEL_FILE]))
+    except Refusal:
+        for part in brought.values():
+            forget(part)
+        raise
     for file, part in brought.items():
         atomic_files.settle(part, cache / file)
         forget(part)

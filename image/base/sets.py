@@ -15,16 +15,15 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
+from firstboot.core import limits
 from firstboot.core.refusal import Refusal
 from image import digest
 from image.base import manifest
 from image.lock import BASE_FILE, KERNEL_FILE, Base, Pin
-from image.verified_file import Identity, open_regular, reopen
-
-LARGEST_MANIFEST = 1 << 20
-"""Bytes; also for a signature and a key."""
+from image.verified_file import Identity, open_regular, read_regular, reopen
 
 SET_FILES = (BASE_FILE, KERNEL_FILE)
+OF_ONE_BUILD = "Take the file from one build of the operating system"
 
 
 class Trust(Enum):
@@ -60,6 +59,15 @@ class VerifiedSet:
         return reopen(self.path, self.identity)
 
 
+class BaseArchive(NamedTuple):
+    """What the manifest and the bill of materials say of an archive; `size` is in bytes."""
+
+    file: str
+    sha256: str
+    size: int
+    provenance: str
+
+
 @dataclass(frozen=True, slots=True)
 class BaseSets:
     """A base system ready to be unpacked; `build` is its number, None if --sets gave it."""
@@ -67,6 +75,13 @@ class BaseSets:
     base: VerifiedSet
     kernel: VerifiedSet
     build: int | None
+
+    @property
+    def archives(self) -> tuple[BaseArchive, ...]:
+        return tuple(
+            BaseArchive(one.path.name, one.sha256, one.size, one.provenance)
+            for one in (self.base, self.kernel)
+        )
 
 
 def open_local(folder: Path, known: Base) -> BaseSets:
@@ -84,11 +99,11 @@ def open_local(folder: Path, known: Base) -> BaseSets:
             f"missing files: {', '.join(missing)}" if folder.is_dir() else "no such folder",
             f"Put {', '.join(names)} of one build of the operating system there",
         )
-    text = read_small(folder / manifest.NAME)
+    text = read_regular(folder / manifest.NAME, limits.SMALL_FILE, OF_ONE_BUILD)
     listed = manifest.parse(text, str(folder / manifest.NAME))
     expected = {file: listed[file] for file in SET_FILES}
     signatures = {
-        name: read_small(folder / f"{name}.sig")
+        name: read_regular(folder / f"{name}.sig", limits.SMALL_FILE, OF_ONE_BUILD)
         for name in names
         if (folder / f"{name}.sig").exists()
     }
@@ -145,19 +160,6 @@ def open_pinned(folder: Path, pin: Pin, known: Base) -> BaseSets | None:
             trust = _pinned_trust(pin, file)
             verified[file] = _verified(folder / file, hashed, trust, known)
     return BaseSets(verified[BASE_FILE], verified[KERNEL_FILE], pin.build)
-
-
-def read_small(path: Path) -> bytes:
-    """Read a MANIFEST, key or signature. Raises Refusal if it is unreadable or far too large."""
-    with open_regular(path) as file:
-        data = file.read(LARGEST_MANIFEST + 1)
-    if len(data) > LARGEST_MANIFEST:
-        raise Refusal(
-            path,
-            f"larger than {LARGEST_MANIFEST} bytes",
-            "Take the file from one build of the operating system",
-        )
-    return data
 
 
 class _Hashed(NamedTuple):

@@ -55,7 +55,8 @@ class Option:
         try:
             return self.kind(text)
         except ValueError as error:
-            raise Refusal(name, str(error), f"Write {name} {self.value}, in digits") from None
+            form = ", in digits" if self.kind is number else ""
+            raise Refusal(name, str(error), f"Write {name} {self.value}{form}") from None
 
 
 def number(text: str) -> int:

@@ -35,6 +35,9 @@ HEADWAY = 1 << 20
 
 REDIRECTS = 5
 
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+"""Content-Range (RFC 9110, 14.4)."""
+
 Result = TypeVar("Result")
 
 
@@ -287,7 +290,7 @@ def _begin(response: requests.Response, url: Url, part: Path, size: int, have: i
         forget(part)
         raise _Fault("fewer bytes than it offered before")
     if response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
-        told = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+        told = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not told or (int(told[1]), int(told[2])) != (have, size - 1):
             forget(part)
             raise _Fault("another range than was asked for")

@@ -34,7 +34,7 @@ def flash(image: Path, device: Path, site: Path | None, host: Host) -> None:
     """
     settings = checked_site(site) if site else None
     accept(device, 0, host)
-    with source.open_image(image) as opened:
+    with source.open_image(image, lambda size: accept(device, size, host)) as opened:
         target = accept(device, opened.size, host)
         if target.device is None and image.exists() and image.samefile(target.path):
             raise Refusal(
@@ -46,7 +46,7 @@ def flash(image: Path, device: Path, site: Path | None, host: Host) -> None:
             add_site(opened, settings, int(site.stat().st_mtime))
         block_map = opened.block_map()
         confirm(target)
-        with medium.open_medium(target) as disk:
+        with medium.open_medium(target, host) as disk:
             verified = write(disk, opened.read, block_map, target.name)
     say(f"{target.path}: written; {verified >> 20} MiB were read back and are correct")
 

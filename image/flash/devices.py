@@ -42,7 +42,8 @@ class Device:
     paths to a disk). `uses` says what the running system does with the disk or with a part of it,
     one sentence for each use. `parts` are the partitions, named as their table names them.
     `sequence` (diskseq, since Linux 5.15) is different for every medium that was plugged in since
-    the machine started; it is 0 if the kernel does not tell it.
+    the machine started; it is 0 if the kernel does not tell it. `serial` are the numbers that its
+    maker gave it, as far as the kernel tells them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Device:
     uses: tuple[str, ...]
     parts: tuple[str, ...]
     sequence: int = 0
+    serial: str = ""
 
 
 def find(host: Host) -> tuple[Device, ...]:
@@ -86,6 +88,7 @@ def read(host: Host, name: str) -> Device:
         uses=tuple(_uses(host, folder)),
         parts=tuple(_named(part) for part in partitions(folder)),
         sequence=int(_text(folder / "diskseq") or 0),
+        serial=_serial(folder),
     )
 
 
@@ -120,6 +123,13 @@ def _model(folder: Path) -> str:
     names = [_text(device / name) for name in ("vendor", "model", "name")]
     words = " ".join(name for name in names if not name.startswith("0x")).split()
     return _shown(" ".join(words))
+
+
+def _serial(folder: Path) -> str:
+    """Return the serial numbers and world-wide names of a disk, and that of its USB device."""
+    usb = next((above for above in folder.parents if (above / "idVendor").exists()), folder)
+    places = [folder / "wwid", *(folder / "device" / name for name in ("wwid", "serial", "cid"))]
+    return " ".join(filter(None, map(_text, [*places, usb / "serial"])))
 
 
 def _bus(folder: Path) -> str:

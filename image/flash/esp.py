@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from firstboot.core.limits import FAT, FAT_FOLDER
 from firstboot.core.refusal import Refusal
 from image import fat
 from image.fat import COPIES, ENTRY, FIRST_CLUSTER, SECTOR, Geometry, Piece
@@ -108,7 +109,10 @@ class _Update:
         shape = self._shape
         if shape.root_entries:
             return [(shape.place(0), shape.root_entries * ENTRY.size)]
-        return [(shape.place(one), shape.cluster_bytes) for one in self._chain(FIRST_CLUSTER)]
+        chain = self._chain(FIRST_CLUSTER)
+        if len(chain) * shape.cluster_bytes > FAT_FOLDER:
+            raise _broken(f"its root folder has more than {FAT_FOLDER} bytes")
+        return [(shape.place(one), shape.cluster_bytes) for one in chain]
 
     def _chain(self, first: int) -> list[int]:
         chain: list[int] = []
@@ -257,11 +261,12 @@ def _shape(boot: bytes, size: int) -> tuple[Geometry, bool]:
     if boot[510:] != fat.END_MARK or sector != SECTOR or not per_cluster:
         raise _broken("it is not a FAT volume with sectors of 512 bytes")
     shape = Geometry(bits, sectors, per_cluster, narrow or wide)
+    needed = (shape.clusters + FIRST_CLUSTER) * bits // 8
     if (
         (reserved, copies, entries) != (shape.reserved, COPIES, shape.root_entries)
         or (bits == 32 and root != FIRST_CLUSTER)
         or not 0 < sectors * SECTOR <= size
-        or not 0 < (shape.clusters + FIRST_CLUSTER) * bits // 8 <= shape.fat_sectors * SECTOR
+        or not 0 < needed <= shape.fat_sectors * SECTOR <= FAT
     ):
         raise _broken("its geometry is not the one that ./exitisp build writes")
     return shape, bits == 32

@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 
+from firstboot.core.limits import UFS_GROUPS
 from image.flash.spans import Span
 from image.ufs2.geometry import BLOCK, FRAGMENT, FRAGMENTS_A_BLOCK, SUPERBLOCK_AT
 from image.ufs2.structs import GROUP_MAGIC, MAGIC, SUPERBLOCK
@@ -34,6 +35,7 @@ def free_blocks(read: Read, at: int, length: int) -> tuple[Span, ...]:
     if (
         shape != (MAGIC, BLOCK, FRAGMENT)
         or not 0 < size * FRAGMENT <= length
+        or not 0 < groups <= UFS_GROUPS
         or not 0 < groups * fragments < size + fragments
         or not 0 < group_at <= size - (groups - 1) * fragments - FRAGMENTS_A_BLOCK
     ):

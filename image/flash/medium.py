@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import place
-from image.flash.safety import Target
+from image.flash.devices import Device, Host, read
+from image.flash.safety import Target, mark
 
 CHUNK = 1 << 20
 ALIGNED = 4096
@@ -70,7 +71,7 @@ class Medium:
 
 
 @contextmanager
-def open_medium(target: Target) -> Iterator[Medium]:
+def open_medium(target: Target, host: Host) -> Iterator[Medium]:
     """Open `target` for writing, for this process alone. Raises Refusal.
 
     O_EXCL fails with EBUSY on a disk that anything has mounted or claimed (open(2)), even if the
@@ -82,7 +83,7 @@ def open_medium(target: Target) -> Iterator[Medium]:
     except OSError as error:
         raise _refused(target, error) from error
     try:
-        _check_same(descriptor, target)
+        _check_same(descriptor, target, host)
         medium = Medium(descriptor, os.lseek(descriptor, 0, os.SEEK_END))
     except BaseException:
         os.close(descriptor)
@@ -103,15 +104,19 @@ def disk_sequence(descriptor: int) -> int:
     return int.from_bytes(number, sys.byteorder)
 
 
-def _check_same(descriptor: int, target: Target) -> None:
+def _check_same(descriptor: int, target: Target, host: Host) -> None:
+    """Raise Refusal unless the open disk is `target`: by its number and size, and by the kernel's
+    sequence number, for a stick that is plugged in after another often gets the other's number.
+    For kernels that have none, also by its maker's serial number and by what lies at its ends."""
     facts = os.fstat(descriptor)
     size = os.lseek(descriptor, 0, os.SEEK_END)
     same = stat.S_ISBLK(facts.st_mode) == (target.device is not None) and size == target.size
     if same and (device := target.device):
         number = f"{os.major(facts.st_rdev)}:{os.minor(facts.st_rdev)}"
-        # A stick that is plugged in after another often gets the other's number.
         exchanged = device.sequence and disk_sequence(descriptor) != device.sequence
-        same = number == device.number and not exchanged
+        same = number == device.number and not exchanged and _is_still(device, host)
+    if same and target.mark:
+        same = mark(descriptor, size) == target.mark
     if not same:
         raise Refusal(
             target.path,
@@ -119,6 +124,14 @@ def _check_same(descriptor: int, target: Target) -> None:
             "which was named",
             "Leave the disk plugged in and run the same command again",
         )
+
+
+def _is_still(device: Device, host: Host) -> bool:
+    try:
+        now = read(host, device.name)
+    except FileNotFoundError:
+        return False
+    return (now.model, now.serial) == (device.model, device.serial)
 
 
 def _open_direct(descriptor: int) -> int | None:

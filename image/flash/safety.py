@@ -1,8 +1,9 @@
 """Decides whether a disk may be written. In doubt it may not."""
 
+import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
@@ -17,12 +18,37 @@ SYSTEM = tuple(
 @dataclass(frozen=True, slots=True)
 class Target:
     """What is to be written: a disk, or a file that stands for one (`device` is None). `size` is in
-    bytes. `name` is what the user types to confirm."""
+    bytes. `name` is what the user types to confirm. `mark` stands for what lies at its ends, with
+    identifiers of tables and file systems; it is empty if that cannot be read."""
 
     path: Path
     name: str
     size: int
     device: Device | None
+    mark: str = ""
+
+
+ENDS = 1 << 17
+"""Bytes at each end of a disk that its mark stands for."""
+
+
+def mark(descriptor: int, size: int) -> str:
+    """Return the mark of an open disk or file of `size` bytes. Raises OSError."""
+    ends = (os.pread(descriptor, ENDS, at) for at in (0, max(size - ENDS, 0)))
+    return hashlib.sha256(b"".join(ends)).hexdigest()
+
+
+def _marked(target: Target) -> Target:
+    try:
+        descriptor = os.open(target.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return target
+    try:
+        return replace(target, mark=mark(descriptor, target.size))
+    except OSError:
+        return target
+    finally:
+        os.close(descriptor)
 
 
 def size_of(size: int) -> str:
@@ -105,7 +131,7 @@ def accept_disk(name: str, needed: int, host: Host) -> Target:
             "; ".join(against),
             "If this is the right disk, unmount what is mounted; otherwise name another one",
         )
-    return Target(device.path, device.name, device.size, device)
+    return _marked(Target(device.path, device.name, device.size, device))
 
 
 def kernel_name(number: int, host: Host) -> str:
@@ -122,4 +148,4 @@ def _accept_file(given: Path, path: Path, size: int, needed: int) -> Target:
             f"the file has {size} bytes, and the image needs {needed}",
             f"Make it as large as the disk it stands for: truncate -s {needed} {given}",
         )
-    return Target(path, given.name, size, None)
+    return _marked(Target(path, given.name, size, None))

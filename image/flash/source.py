@@ -1,37 +1,24 @@
 """Opens an image: a plain file, or one compressed with xz or zstd."""
 
-import lzma
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-import zstandard
-
+from firstboot.core.damaged import Damaged
+from firstboot.core.limits import UNPACKED_IMAGE
 from firstboot.core.refusal import Refusal
-from image import gpt
+from image import decompress, gpt
 from image.atomic_files import writing
+from image.decompress import Packing
 from image.fat import Piece
 from image.flash.blockmap import BLOCK, BlockMap, allocated_spans, map_blocks
 from image.flash.spans import Span, total, union
 from image.layout import Layout
-from image.progress import Advance, step
-
-CHUNK = 1 << 20
-
-XZ = b"\xfd7zXZ\0"
-ZSTD = b"\x28\xb5\x2f\xfd"
-"""The first bytes of compressed files: The .xz File Format 1.2, 2.1.1.1; RFC 8878, 3.1.1."""
-
-SLICE = 1024
-"""Bytes of zstd that are decompressed at a time. Four bytes can stand for 128 KiB of zeros (RFC
-8878, 3.1.1.2.2), so a small slice bounds the memory."""
-
-LARGEST = 1 << 40
-"""Bytes. A file that decompresses to more than this is not an image."""
+from image.progress import step
 
 
 class Image:
@@ -83,19 +70,16 @@ class Image:
         return Layout(table)
 
     def _broken(self, problem: str) -> Refusal:
-        return Refusal(
-            self.name,
-            f"this is not a whole image made by ./exitisp build: {problem}",
-            "Build or fetch the image again",
-        )
+        return not_an_image(self.name, problem)
 
 
 @contextmanager
-def open_image(path: Path) -> Iterator[Image]:
+def open_image(path: Path, check_size: Callable[[int], object] = lambda _: None) -> Iterator[Image]:
     """Open the image at `path`. Raises Refusal if it is not an image.
 
     A compressed image is first decompressed into a temporary file, where holes stay holes. So its
-    checksums are verified before a disk is touched.
+    checksums are verified before a disk is touched. `check_size` is called with its size as soon as
+    that is known.
     """
     try:
         regular = stat.S_ISREG(path.stat().st_mode)
@@ -109,70 +93,83 @@ def open_image(path: Path) -> Iterator[Image]:
     if file is None:
         raise Refusal(path, "this is not a file", "Name the file of an image")
     with file:
-        magic = os.pread(file.fileno(), len(XZ), 0)
-        if not magic.startswith((XZ, ZSTD)):
-            yield Image(str(path), file)
+        how = decompress.packing(os.pread(file.fileno(), decompress.LONGEST_MAGIC, 0))
+        if how not in (Packing.XZ, Packing.ZSTD):
+            image = Image(str(path), file)
+            check_size(image.size)
+            yield image
             return
         with writing(Path(tempfile.gettempdir())):
             spool = tempfile.TemporaryFile()  # noqa: SIM115
         with spool:
             with step(f"Decompress {path.name}", os.fstat(file.fileno()).st_size) as tell:
-                _decompress(path, _ProgressReader(file, tell), spool, magic.startswith(XZ))
+                chunks = decompress.chunks(file, how, UNPACKED_IMAGE, tell)
+                _spool(path, chunks, spool.fileno(), check_size)
             yield Image(str(path), cast(IO[bytes], spool))
 
 
-class _ProgressReader:
-    """A file that reports how much of it was read."""
-
-    def __init__(self, file: IO[bytes], tell: Advance) -> None:
-        self._file = file
-        self._tell = tell
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._tell(len(data))
-        return data
-
-
-def _decompress(path: Path, file: _ProgressReader, spool: IO[bytes], xz: bool) -> None:
-    zeros = bytes(CHUNK)
+def _spool(
+    path: Path, chunks: Iterator[bytes], spool: int, check_size: Callable[[int], object]
+) -> None:
+    """Write `chunks` into the file `spool`, without their zeros, and see early how many there may
+    be: the image's own table says so."""
     size = 0
+    told = UNPACKED_IMAGE.size
+    head = b""
     try:
-        for chunk in _unxz(file) if xz else _unzstd(file):
-            if size + len(chunk) > LARGEST:
-                raise ValueError(f"it has more than {LARGEST >> 30} GiB")
+        for chunk in chunks:
+            if len(head) < HEAD:
+                head += chunk[: HEAD - len(head)]
+                if len(head) == HEAD:
+                    told = _told_size(path, head)
+                    check_size(told)
+            if size + len(chunk) > told:
+                raise Damaged(f"it has more than the {told} bytes that its partition table is for")
             with writing(Path(tempfile.gettempdir())):
-                for at in range(0, len(chunk), BLOCK):
-                    block = chunk[at : at + BLOCK]
-                    if block != zeros[: len(block)]:
-                        os.pwrite(spool.fileno(), block, size + at)
+                _place(spool, size, chunk)
             size += len(chunk)
-        with writing(Path(tempfile.gettempdir())):
-            os.ftruncate(spool.fileno(), size)
-    except (lzma.LZMAError, zstandard.ZstdError, EOFError, ValueError) as error:
+    except Damaged as error:
         raise Refusal(
             path,
             f"the compressed image is damaged ({error})",
             "Fetch it again",
         ) from error
+    with writing(Path(tempfile.gettempdir())):
+        os.ftruncate(spool, size)
 
 
-def _unxz(file: _ProgressReader) -> Iterator[bytes]:
-    with lzma.open(cast(IO[bytes], file)) as stream:
-        while chunk := stream.read(CHUNK):
-            yield chunk
+HEAD = 2 * gpt.BLOCK
 
 
-def _unzstd(file: _ProgressReader) -> Iterator[bytes]:
-    """Yield the content of all frames of a file. Raises EOFError if the last frame is cut off."""
-    decompressor = None
-    while read := file.read(CHUNK):
-        for at in range(0, len(read), SLICE):
-            data = read[at : at + SLICE]
-            while data:
-                if decompressor is None or decompressor.eof:
-                    decompressor = zstandard.ZstdDecompressor().decompressobj()
-                yield decompressor.decompress(data)
-                data = decompressor.unused_data if decompressor.eof else b""
-    if decompressor is None or not decompressor.eof:
-        raise EOFError("it ends early")
+def _told_size(path: Path, head: bytes) -> int:
+    try:
+        told = gpt.told_size(head, path)
+    except Refusal as refusal:
+        raise not_an_image(path, refusal.problem) from refusal
+    if told > UNPACKED_IMAGE.size:
+        raise Refusal(
+            path,
+            f"decompressed, it would have {told} bytes, and {UNPACKED_IMAGE.size} are the most",
+            "Decompress it yourself, and name the plain image",
+        )
+    return told
+
+
+def _place(spool: int, at: int, chunk: bytes) -> None:
+    if chunk == _ZEROS[: len(chunk)]:
+        return
+    for start in range(0, len(chunk), BLOCK):
+        block = chunk[start : start + BLOCK]
+        if block != _ZEROS[: len(block)]:
+            os.pwrite(spool, block, at + start)
+
+
+_ZEROS = bytes(decompress.CHUNK)
+
+
+def not_an_image(name: object, problem: str) -> Refusal:
+    return Refusal(
+        name,
+        f"this is not a whole image made by ./exitisp build: {problem}",
+        "Build or fetch the image again",
+    )

@@ -3,9 +3,3 @@
 PyInstaller analyses the program with this host's Python. For FreeBSD the target's standard library,
 libpython and bootloader replace the host's.
 """
-
-from image.freeze.freezing import freeze
-from image.freeze.frozen import Frozen, Module, plant, save
-from image.freeze.target import Target
-
-__all__ = ["Frozen", "Module", "Target", "freeze", "plant", "save"]

@@ -42,7 +42,7 @@ FORMAT = 1
 
 
 def bootloader(cache: Path) -> Path:
-    """rn the compiled bootloader, from the folder `cache` or compiled into it. Raises
+    """Return the compiled bootloader, from the folder `cache` or compiled into it. Raises
     Refusal."""
     sdist = source.obtain(cache)
     sha256 = source.SHA256[source.version()]

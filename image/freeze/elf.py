@@ -8,8 +8,6 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from elftools.common.exceptions import ELFError
-from elftools.construct import ConstructError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection, GNUVerSymSection
@@ -17,6 +15,7 @@ from elftools.elf.sections import SymbolTableSection
 from elftools.elf.segments import InterpSegment, NoteSegment
 
 from firstboot.core.refusal import Refusal
+from image.elf_errors import DAMAGE
 
 MAGIC = b"\x7fELF"
 OSABI_AT = 7
@@ -105,7 +104,7 @@ def read(data: bytes, name: str) -> Elf | None:
                     elif tag.entry.d_tag == "DT_RPATH":
                         run_path += tag.rpath.split(":")  # type: ignore[attr-defined]
         machine, bits = elf["e_machine"], elf.elfclass
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(name, error) from error
     return Elf(
         str(machine),
@@ -152,7 +151,7 @@ def symbols(data: bytes, name: str) -> list[Symbol]:
                     weak=symbol["st_info"]["bind"] == "STB_WEAK",
                 )
             )
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise damaged(name, error) from error
     return found
 
@@ -196,10 +195,3 @@ def _offers(offered: Mapping[str, set[str]], symbol: Symbol) -> bool:
     return versions is not None and (
         not symbol.version or symbol.version in versions or versions == {""}
     )
-
-
-_DAMAGE = (
-    *(ELFError, ConstructError, LookupError, ArithmeticError, AttributeError, TypeError),
-    *(ValueError, AssertionError, MemoryError, RecursionError, OSError),
-)
-"""What pyelftools raises for bytes that only begin like an ELF file."""

@@ -82,7 +82,7 @@ def _key(target: Target, python: Provided | None, program: Program) -> str:
 
 
 def _make(work: Path, cache: Path, python: Provided | None, program: Program) -> list[Module]:
-    """ze into the folder `work`/`PROGRAM`, and return the third-party modules that are in
+    """Freeze into the folder `work`/`PROGRAM`, and return the third-party modules that are in
     it."""
     interpreter = None
     if python:

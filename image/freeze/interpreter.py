@@ -67,7 +67,7 @@ class Interpreter:
 
 
 def no_python(where: str, found: str, minor: str) -> Refusal:
-    """rn the Refusal of a place that has no Python `minor`. `found` names what it has
+    """Return the Refusal of a place that has no Python `minor`. `found` names what it has
     instead."""
     return Refusal(
         where,

@@ -1,7 +1,8 @@
 """Drives PyInstaller in its separate process; see `program.spec`.
 
 For FreeBSD one answer of PyInstaller is changed: where libpython is. The analysis runs with this
-host's Python, with the target's standard library first in the path.
+host's Python, with the target's standard library first in the path. Nothing is compressed, because
+that depends on the zlib of this host's Python.
 """
 
 import json
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from image.freeze import stored
 
 CONTENTS = "_internal"
 PROGRAM = "exitisp"
@@ -70,11 +73,13 @@ def make(parameters: Parameters, folder: Path) -> None:
     """Freeze into the new folder `folder`/`PROGRAM`: the program, and what it loads in `CONTENTS`.
     Write `FOUND` beside it. For another system than the host's the bootloader is the only machine
     code in it."""
+    from PyInstaller.archive import writers  # type: ignore[import-untyped]
     from PyInstaller.building.api import EXE, PYZ  # type: ignore[import-untyped]
     from PyInstaller.building.build_main import Analysis  # type: ignore[import-untyped]
     from PyInstaller.depend import bindepend  # type: ignore[import-untyped]
     from PyInstaller.lib.modulegraph import modulegraph  # type: ignore[import-untyped]
 
+    writers.zlib = stored
     if parameters.stdlib:
         sys.path.insert(0, parameters.stdlib)
         bindepend.get_python_library_path = lambda: parameters.library

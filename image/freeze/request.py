@@ -39,7 +39,7 @@ def freeze_requested(
     if request.prefix and not request.sets:
         return freeze(target, place, python=Prefix(request.prefix))
     sets = obtain_sets(request.sets, request.lock, cache / "sets")
-    base = base_tree(sets.base, overlays, cache)
+    base = base_tree(sets, overlays, cache)
     libraries = base_libraries(base)
     if request.prefix:
         return freeze(target, place, python=Prefix(request.prefix), base=libraries)

@@ -44,7 +44,7 @@ def version() -> str:
 
 
 def fetch(version: str, sha256: str, folder: Path) -> None:
-    """load the source distribution into `folder`, with pip's own configuration. Raises
+    """Download the source distribution into `folder`, with pip's own configuration. Raises
     Refusal."""
     wanted = folder / "requirements.txt"
     wanted.write_text(f"pyinstaller=={version} --hash=sha256:{sha256}\n")

@@ -6,18 +6,16 @@ Nothing in it is run, and only regular files below /usr/local/lib are taken.
 """
 
 import hashlib
-import io
-import lzma
 import re
-import tarfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-import zstandard
-
+from firstboot.core import tar
+from firstboot.core.damaged import Damaged
+from firstboot.core.limits import PYTHON, SET, UNPACKED_PACKAGE
 from firstboot.core.refusal import Refusal
+from image import decompress
 
 PREFIX = "usr/local"
 
@@ -26,11 +24,6 @@ TAKEN = re.compile(
     r"|python3\.[0-9]+/(?!test/|site-packages/)(?:[^/]+/)*[^/]+\.py"
     r"|python3\.[0-9]+/lib-dynload/[^/]+\.so)"
 )
-
-LARGEST = 1 << 30
-"""Bytes of all files together."""
-
-ZSTD, XZ = b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\0"
 
 
 class Archive(Protocol):
@@ -52,28 +45,30 @@ def unpack(archives: Iterable[Archive], prefix: Path) -> None:
     Raises Refusal for a package that cannot be read.
     """
     links: dict[Path, str] = {}
-    room = LARGEST
+    room = PYTHON
     for package in archives:
         try:
-            with package.open() as file, _tar(file) as archive:
-                for member in archive:
-                    path = _taken(member.name)
+            with package.open() as file:
+                for header, content in _members(file):
+                    path = _taken(header.name)
                     if path is None:
                         continue
-                    if member.issym():
-                        links[prefix / path] = member.linkname
-                    elif member.isreg():
-                        room -= member.size
+                    if header.type == tar.SYMBOLIC_LINK:
+                        links[prefix / path] = header.target
+                    elif header.type == tar.FILE:
+                        room -= header.size
                         if room < 0:
-                            raise _unreadable(
-                                package, f"its files have more than {LARGEST >> 20} MiB"
-                            )
-                        content = archive.extractfile(member)
-                        assert content is not None
+                            raise Damaged(f"its files have more than {PYTHON >> 20} MiB")
                         (prefix / path).parent.mkdir(parents=True, exist_ok=True)
-                        (prefix / path).write_bytes(content.read())
-        except (tarfile.TarError, zstandard.ZstdError, lzma.LZMAError, EOFError) as error:
-            raise _unreadable(package, str(error) or type(error).__name__) from error
+                        with (prefix / path).open("wb") as copy:
+                            while data := content.read(tar.CHUNK):
+                                copy.write(data)
+        except Damaged as error:
+            raise Refusal(
+                package.path,
+                f"this is not a tar archive, or a damaged one: {error}",
+                "Fetch the package again",
+            ) from error
     for link, target in links.items():
         beside = link.with_name(target.rpartition("/")[2])
         if target == beside.name and beside.is_file() and not link.exists():
@@ -92,22 +87,8 @@ def _taken(name: str) -> str | None:
     return path if TAKEN.fullmatch(path) else None
 
 
-@contextmanager
-def _tar(file: IO[bytes]) -> Iterator[tarfile.TarFile]:
-    head = file.read(len(XZ))
+def _members(file: IO[bytes]) -> Iterator[tuple[tar.Header, tar.Content]]:
+    head = file.read(decompress.LONGEST_MAGIC)
     file.seek(0)
-    with ExitStack() as stack:
-        if head.startswith(ZSTD):
-            reader = zstandard.ZstdDecompressor().stream_reader(file)
-            file = stack.enter_context(io.BufferedReader(reader))
-        elif head.startswith(XZ):
-            file = stack.enter_context(lzma.LZMAFile(file))
-        yield stack.enter_context(tarfile.open(fileobj=file, mode="r|"))
-
-
-def _unreadable(package: Archive, problem: str) -> Refusal:
-    return Refusal(
-        package.path,
-        f"this is not a tar archive, or a damaged one: {problem}",
-        "Fetch the package again",
-    )
+    chunks = decompress.chunks(file, decompress.packing(head), UNPACKED_PACKAGE)
+    return tar.members(decompress.Reader(chunks), SET)

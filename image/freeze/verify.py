@@ -30,7 +30,7 @@ IN_BASE = re.compile(r"(?:usr/)?lib/([^/]+\.so\.[0-9]+)")
 
 
 def base_libraries(base: Tree) -> Base:
-    """rn the libraries in the tree `base` that the run-time linker finds without a search
+    """Return the libraries in the tree `base` that the run-time linker finds without a search
     path."""
     return {
         name[1]: entry.content.read

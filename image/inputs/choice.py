@@ -5,7 +5,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.artifacts import Base
-from image.base.sets import BaseSets
+from image.base.source import BaseSource
 from image.download.errors import Unreachable
 from image.download.timeouts import PATIENCE, Patience
 from image.inputs.base_sets import obtain
@@ -18,7 +18,7 @@ def choose(
     cache: Path,
     *,
     patience: Patience = PATIENCE,
-) -> BaseSets | None:
+) -> BaseSource | None:
     """Return the base sets to build from, as `obtain` does; None for a rehearsal.
 
     A rehearsal is built if it is `wanted`, or if nothing is wanted, there are no sets here and no

@@ -3,20 +3,20 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image import lock
+from image.base.userland import is_hardened
 from image.download.timeouts import PATIENCE, Patience
 from image.inputs.pin_packages import pin_newest
-from image.lock import PackagePin
+from image.inputs.pins import described
+from image.inputs.pins import listed as listed_as
+from image.lock import UPSTREAM, Sha256
 from image.overlay import Overlay
-from image.packages.catalogue import Catalogue, Listed
-from image.packages.checksum import Checksum, Kind
-from image.packages.compact import read_package
+from image.packages.catalogue import Catalogue
 from image.packages.location import place
-from image.packages.manifest import Package
 from image.packages.repository import (
     VerifiedPackage,
     Word,
@@ -35,10 +35,12 @@ NONE = "none"
 @dataclass(frozen=True, slots=True)
 class Given:
     """A repository that a person names: a folder or an address. `keys` is a folder of fingerprints
-    to trust; without it, the base's own keys are trusted."""
+    to trust. Without it, the base's own keys are trusted; of those of HardenedBSD's base, which
+    also trusts FreeBSD's, `key` alone unless it is None."""
 
     place: str
     keys: Path | None = None
+    key: Sha256 | None = UPSTREAM.key
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def source(packages: str, keys: str, lock_path: Path, *, first: bool) -> Given |
     if packages == NONE:
         return None
     if packages:
-        return Given(packages, Path(keys) if keys else None)
+        return Given(packages, Path(keys) if keys else None, lock.load(lock_path).packages.key)
     if not first and lock.load(lock_path).packages.pins is None:
         raise _unpinned(lock_path)
     return Pinned(lock_path, first)
@@ -107,8 +109,7 @@ def obtain(
 def _obtain_given(
     given: Given, overlays: Sequence[Overlay], base: Tree, cache: Path, patience: Patience
 ) -> Obtained:
-    keys = Keys.of_folder(given.keys).revoking(base) if given.keys else Keys.of_tree(base)
-    repository = open_repository(place(given.place, patience), keys)
+    repository = open_repository(place(given.place, patience), _keys(given, base))
     listed, missing = solve_newest(repository, overlays, base)
     truster = "--package-keys" if given.keys else "the base"
     word = Word(
@@ -118,6 +119,15 @@ def _obtain_given(
         "Give a complete repository. One that is just being renewed is complete soon",
     )
     return Obtained(bring(repository.place, listed, word, cache), missing)
+
+
+def _keys(given: Given, base: Tree) -> Keys:
+    if given.keys:
+        return Keys.of_folder(given.keys).revoking(base)
+    keys = Keys.of_tree(base)
+    if given.key and is_hardened(base):
+        return keys.only(given.key, "the lock file: packages: key")
+    return keys
 
 
 def _obtain_pinned(
@@ -140,9 +150,9 @@ def _obtain_pinned(
     with _among_pins(pinned.lock):
         choice = choose(overlays, pins)
     needed = {name for one in choice.names for name in (one, *pins[one].needs)}
-    listed = [_listed(pin) for name, pin in pins.items() if name in needed]
+    listed = [listed_as(pin) for name, pin in pins.items() if name in needed]
     packages = [
-        _described(one) for one in bring(place(locked.repository, patience), listed, word, cache)
+        described(one) for one in bring(place(locked.repository, patience), listed, word, cache)
     ]
     known = {one.listed.package.name: one for one in packages}
     with _among_pins(pinned.lock):
@@ -158,25 +168,6 @@ def _unpinned(path: Path) -> Refusal:
         f"Pin the newest with ./exitisp lock --update, or name a repository with --packages "
         f"DIR, or build without packages: --packages {NONE}",
     )
-
-
-def _listed(pin: PackagePin) -> Listed:
-    """Return what a pin says of a package."""
-    checksum = Checksum(Kind.SHA256, bytes.fromhex(pin.sha256))
-    return Listed(Package(pin.name, pin.version, ""), pin.path, checksum, pin.size)
-
-
-def _described(package: VerifiedPackage) -> VerifiedPackage:
-    """Add the compact manifest to a package. Raises Refusal if it is another package."""
-    said = read_package(package)
-    if said.full_name != package.listed.package.full_name:
-        raise Refusal(
-            package.path,
-            f"the file is the package {said.full_name}, but the lock file says "
-            f"{package.listed.package.full_name}",
-            "Empty pins in the lock file, and run ./exitisp lock --update",
-        )
-    return replace(package, listed=replace(package.listed, package=said))
 
 
 @contextmanager

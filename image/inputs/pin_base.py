@@ -11,8 +11,13 @@ from image.base.sets import SET_FILES
 from image.download.cache import alone_in
 from image.download.connect import connect
 from image.download.timeouts import PATIENCE, Patience
+from image.inputs import freshness, pin_base_packages
 from image.lock import Base, Lock, Pin
+from image.seen import Reason
 from image.ssh_signature import PublicKey, Signer
+
+PACKAGES = "packages"
+"""The folder of the cache for a base system that comes as packages."""
 
 _WITHOUT_MIRROR = (
     "name a folder that holds MANIFEST, base.txz and kernel.txz: ./exitisp build --sets DIR"
@@ -20,21 +25,52 @@ _WITHOUT_MIRROR = (
 
 
 def update(
-    lock_path: Path, cache: Path, *, accept_key: str | None = None, patience: Patience = PATIENCE
+    lock_path: Path,
+    cache: Path,
+    *,
+    accept_key: str | None = None,
+    allow_older: Reason | None = None,
+    patience: Patience = PATIENCE,
 ) -> str:
     """Pin the newest build, with its sets verified in `cache`, and return what changed as text.
 
-    `accept_key` is the fingerprint (``SHA256:...``) of a key that may replace the one in the
-    lock. Raises Refusal, and leaves the lock file as it was, for another key, an older build,
-    other hashes under the same number, and a signature that has disappeared.
+    The base system is pinned as packages if the lock pins it so already, or if it pins nothing, the
+    mirror has no build and the repository of the base's packages is there.
+
+    `accept_key` is the fingerprint (``SHA256:...``) of a key that may replace the one in the lock,
+    `allow_older` why an older build may be pinned. Raises Refusal, and leaves the lock file as it
+    was, for another key, an older build, base and kernel of different builds, other hashes under
+    the same number, and a signature that has disappeared.
     """
     with alone_in(cache):
-        return pin_newest(lock_path, cache, accept_key, patience)
+        return pin_newest(lock_path, cache, accept_key, patience, allow_older)
 
 
-def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: Patience) -> str:
+def pin_newest(
+    lock_path: Path,
+    cache: Path,
+    accept_key: str | None,
+    patience: Patience,
+    allow_older: Reason | None = None,
+) -> str:
     """Do what `update` does, for a caller that holds the lock on the cache."""
     old = lock.load(lock_path)
+    if old.base.pin is None:
+        if old.base.packages.pins is not None:
+            if accept_key is not None:
+                raise Refusal(
+                    "--accept-key",
+                    "the base system is pinned as packages, which this key does not sign",
+                    "To accept another key of theirs, empty `key` and `pins` of base: packages: in "
+                    f"{lock_path}",
+                )
+            return pin_base_packages.pin_newest(lock_path, cache / PACKAGES, patience, allow_older)
+        client = connect(_WITHOUT_MIRROR, patience)
+        if not mirror.has_builds(client, old.base.location) and pin_base_packages.are_offered(
+            old.base.packages, patience
+        ):
+            _say(f"{old.base.location} has no builds; taking the base system as packages")
+            return pin_base_packages.pin_newest(lock_path, cache / PACKAGES, patience, allow_older)
     client = connect(_WITHOUT_MIRROR, patience)
     key = mirror.read_key(client, old.base.key_location)
     _check_key(old.base, key, accept_key)
@@ -42,10 +78,18 @@ def pin_newest(lock_path: Path, cache: Path, accept_key: str | None, patience: P
         _say(f"{old.base.key_location} has the key {key.fingerprint} ({old.base.principal})")
     signer = Signer(old.base.principal, key)
     offer = mirror.find_newest(client, old.base.location, signer)
+    freshness.check_number(old.base.pin, offer, allow_older)
     if old.base.pin:
-        _check_newer(old.base.pin, offer, lock_path)
-    mirror.fetch(client, offer, signer, cache)
-    new = replace(old, base=replace(old.base, key=key, pin=offer.pin))
+        _check_unchanged(old.base.pin, offer, lock_path)
+    seen = old.base.seen
+
+    def check(base: mirror.Brought, kernel: mirror.Brought) -> None:
+        nonlocal seen
+        if seen is None or offer.pin != old.base.pin:
+            seen = freshness.check_sets(seen, offer, base, kernel, allow_older)
+
+    mirror.fetch(client, offer, signer, cache, check)
+    new = replace(old, base=replace(old.base, key=key, pin=offer.pin, seen=seen))
     if new != old:
         lock.write(lock_path, new)
     return _summary(old, new, lock_path)
@@ -88,16 +132,11 @@ def _check_key(base: Base, key: PublicKey, accepted: str | None) -> None:
         )
 
 
-def _check_newer(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
+def _check_unchanged(pin: Pin, offer: mirror.Offer, lock_path: Path) -> None:
+    """Raise Refusal for other sets under the pinned number, and for a lost signature."""
     remedy = (
         f"Keep what is pinned. If upstream explains it, empty `pin` in {lock_path} and try again"
     )
-    if offer.build < pin.build:
-        raise Refusal(
-            offer.folder,
-            f"the newest build is build-{offer.build}, older than the pinned build-{pin.build}",
-            remedy,
-        )
     if offer.build == pin.build:
         _check_same(pin, offer, remedy)
     for file in SET_FILES:
@@ -133,6 +172,8 @@ def _summary(old: Lock, new: Lock, lock_path: Path) -> str:
         return f"{lock_path}: build-{pin.build} is still the newest; nothing changed"
     before = f"before: build-{old.base.pin.build}" if old.base.pin else "the first"
     lines = [f"{lock_path}: build-{pin.build} is pinned ({before})"]
+    if seen := new.base.seen:
+        lines.append(f"  {seen.release} ({seen.number}), built {seen.base}")
     if key != old.base.key:
         known = (
             f"replaces {old.base.key.fingerprint}" if old.base.key else "seen for the first time"

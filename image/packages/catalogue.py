@@ -6,10 +6,12 @@ nothing is made here. Source: libpkg's pkg_repo_create.c.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
+from firstboot.core.limits import CATALOGUE, CATALOGUE_ENTRY, CATALOGUE_LINES
 from image.packages.checksum import Checksum
 from image.packages.manifest import Package, malformed, parse_object, parse_package, quote
 
@@ -52,15 +54,22 @@ class Catalogue:
 def parse_packagesite(data: bytes, where: str) -> Catalogue:
     """Read ``packagesite.yaml``: a JSON object a line. Raises Refusal with `where`:line."""
     return _catalogue(
-        (parse_object(line, f"{where}:{number}"), f"{where}:{number}")
-        for number, line in enumerate(data.split(b"\n"), start=1)
+        (parse_object(line, f"{where}:{number}", CATALOGUE_ENTRY), f"{where}:{number}")
+        for number, line in _lines(data, where)
         if line.strip()
     )
 
 
+def _lines(data: bytes, where: str) -> Iterator[tuple[int, bytes]]:
+    for number, line in enumerate(BytesIO(data), start=1):
+        if number > CATALOGUE_LINES:
+            raise malformed(where, f"it has more than {CATALOGUE_LINES} lines")
+        yield number, line.removesuffix(b"\n")
+
+
 def parse_data(data: bytes, where: str) -> Catalogue:
     """Read ``data``: a JSON object with the list ``packages``. Raises Refusal."""
-    packages = parse_object(data, where).get("packages")
+    packages = parse_object(data, where, CATALOGUE).get("packages")
     if not isinstance(packages, list):
         raise malformed(where, f"packages is {quote(packages)}, not a list")
     return _catalogue(

@@ -109,7 +109,7 @@ def unpack(
         cache,
         advance,
         Form.PACKAGE,
-        partial(verify, package),
+        partial(verify, package, advance),
     )
     manifest = read_manifest(package, unpacked)
     facts: dict[str, PackagedFile | PackagedDirectory] = {}
@@ -151,13 +151,17 @@ def told(member: Member, fact: PackagedFile | PackagedDirectory, where: str) -> 
     )
 
 
-def verify(package: Verified, unpacked: Unpacked) -> None:
-    """Raise Refusal unless the archive has exactly the files of its manifest, unchanged."""
+def verify(package: Verified, advance: Callable[[int], None], unpacked: Unpacked) -> None:
+    """Raise Refusal unless the archive has exactly the files of its manifest, unchanged.
+
+    `advance` is called with 0 now and then; what it raises ends this.
+    """
     manifest = read_manifest(package, unpacked)
+    folders = {one.path for one in manifest.directories}
     members: dict[str, Member] = {}
     for member in unpacked.members:
         where = f"{package.path.name}: /{member.path}"
-        if member.path in members or not member.path:
+        if member.path in members or not (member.path or member.path in folders):
             raise _refusal(
                 where, "the path is there twice" if member.path else "this is the root itself"
             )
@@ -170,7 +174,6 @@ def verify(package: Verified, unpacked: Unpacked) -> None:
                 )
         members[member.path] = member
     del members[MANIFEST]
-    folders = {one.path for one in manifest.directories}
     _same(package, {one.path for one in manifest.files} | folders, members)
     for path in folders:
         if members[path].kind is not Kind.DIRECTORY:
@@ -179,8 +182,9 @@ def verify(package: Verified, unpacked: Unpacked) -> None:
                 "the manifest says that it is a directory, but it is not",
             )
     with unpacked.contents.open("rb") as contents:
+        hashed = _Hashed(contents, advance)
         for file in manifest.files:
-            _verify_file(f"{package.path.name}: /{file.path}", file, members, contents)
+            _verify_file(f"{package.path.name}: /{file.path}", file, members, hashed)
 
 
 def _same(package: Verified, listed: set[str], found: Iterable[str]) -> None:
@@ -195,7 +199,7 @@ def _same(package: Verified, listed: set[str], found: Iterable[str]) -> None:
 
 
 def _verify_file(
-    where: str, file: PackagedFile, members: dict[str, Member], contents: IO[bytes]
+    where: str, file: PackagedFile, members: dict[str, Member], hashed: "_Hashed"
 ) -> None:
     member = members[file.path]
     if member.link:
@@ -217,7 +221,7 @@ def _verify_file(
         if file.target not in (None, member.target):
             raise _refusal(where, f"it is a link to '{member.target}', not to '{file.target}'")
     else:
-        found = _checksum(file.sum.kind, contents, member)
+        found = hashed.sum(file.sum.kind, member)
     if found != file.sum:
         raise _refusal(
             where,
@@ -225,14 +229,29 @@ def _verify_file(
         )
 
 
-def _checksum(kind: checksum.Kind, contents: IO[bytes], member: Member) -> Checksum:
-    hashed = kind.new()
-    contents.seek(member.offset)
-    left = member.size
-    while left and (data := contents.read(min(left, checksum.CHUNK))):
-        hashed.update(data)
-        left -= len(data)
-    return Checksum(kind, hashed.digest())
+class _Hashed:
+    """The files of a package, each hashed once: a file may have any number of hard links."""
+
+    def __init__(self, contents: IO[bytes], advance: Callable[[int], None]) -> None:
+        self._contents = contents
+        self._advance = advance
+        self._known: dict[tuple[str, checksum.Kind], Checksum] = {}
+
+    def sum(self, kind: checksum.Kind, member: Member) -> Checksum:
+        key = member.path, kind
+        if key not in self._known:
+            self._known[key] = self._hash(kind, member)
+        return self._known[key]
+
+    def _hash(self, kind: checksum.Kind, member: Member) -> Checksum:
+        hashed = kind.new()
+        self._contents.seek(member.offset)
+        left = member.size
+        while left and (data := self._contents.read(min(left, checksum.CHUNK))):
+            self._advance(0)
+            hashed.update(data)
+            left -= len(data)
+        return Checksum(kind, hashed.digest())
 
 
 def _refusal(where: str, problem: str) -> Refusal:

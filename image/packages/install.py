@@ -163,7 +163,7 @@ class _Installation:
         if path in self.tree and not self.tree.is_directory(path):
             what = f"a {self.tree[path].kind.value} of {self.owners.get(path, 'the base')}"
             raise self._refusal(member, f"a directory here, but {what} has the same path")
-        if path in self.based:
+        if not path or path in self.based:
             return
         entry = self._entry(member)
         other, first = self.described.setdefault(path, (self.contents.name, entry))

@@ -11,7 +11,7 @@ from image.download.connect import connect
 from image.download.timeouts import PATIENCE, Patience
 from image.download.url import Folder, Url
 from image.progress import Advance
-from image.verified_file import open_regular
+from image.verified_file import read_regular
 
 if TYPE_CHECKING:
     from image.download.client import Client
@@ -50,13 +50,7 @@ class Local:
         """The file at `path`, of at most `limit` bytes; None if there is none. Raises Refusal."""
         if not (self.folder / path).exists():
             return None
-        with open_regular(self.folder / path) as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise Refusal(
-                self.folder / path, f"larger than {limit} bytes", "Use another repository"
-            )
-        return data
+        return read_regular(self.folder / path, limit, "Use another repository")
 
 
 @dataclass(frozen=True, slots=True)

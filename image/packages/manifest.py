@@ -6,13 +6,14 @@ byte outside of ASCII); in the second so are the scripts, and the paths of files
 configuration files.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from firstboot.core import bounded_json
+from firstboot.core.limits import PACKAGE_MANIFEST, Json
 from firstboot.core.refusal import Refusal
 from image.packages.checksum import Checksum
 
@@ -108,7 +109,8 @@ class PackagedFile:
 
 @dataclass(frozen=True, slots=True)
 class PackagedDirectory:
-    """One entry of ``directories``: a directory beside those of the package's files."""
+    """One entry of ``directories``: a directory beside those of the package's files. The empty path
+    is the root, which one package of a base system has."""
 
     path: str
     owner: str | None = None
@@ -201,16 +203,16 @@ def parse_package(data: Mapping[str, Any], where: str) -> Package:
     )
 
 
-def parse_object(data: bytes, where: str) -> dict[str, Any]:
-    """Read one JSON object. Raises Refusal, also for a duplicate key.
+def parse_object(data: bytes, where: str, bounds: Json = PACKAGE_MANIFEST) -> dict[str, Any]:
+    """Read one JSON object within `bounds`. Raises Refusal, also for a duplicate key.
 
     Bytes that are not UTF-8 become U+FFFD, and control characters are allowed: comments may have
     them, names may not.
     """
     try:
-        value = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_once, strict=False)
-    except (ValueError, RecursionError) as error:
-        raise malformed(where, f"this is not JSON ({error})") from error
+        value = bounded_json.read(data, bounds, lenient=True)
+    except ValueError as error:
+        raise malformed(where, f"this cannot be read as JSON ({error})") from error
     if not isinstance(value, dict):
         raise malformed(where, f"this is a {type(value).__name__}, not a JSON object")
     return value
@@ -228,13 +230,6 @@ def quote(value: object) -> str:
     """Quote `value` for a refusal, cut after 60 characters."""
     text = str(value)
     return f"'{text[:60]}{'...' if len(text) > 60 else ''}'"
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key that is there twice")
-    return made
 
 
 def _decoded(text: str) -> str:
@@ -282,16 +277,13 @@ def _sum(text: str, where: str) -> Checksum | None:
 def _directories(read: "_Reader", where: str) -> tuple[PackagedDirectory, ...]:
     found = []
     for path, value in read.mapping("directories").items():
+        name = _path(path, where) if path.strip("/") else ""
         if isinstance(value, str | bool):
-            found.append(PackagedDirectory(_path(path, where)))
+            found.append(PackagedDirectory(name))
             continue
         facts = _Reader(value, f"{where}: {path}")
         owner, group = facts.string("uname") or None, facts.string("gname") or None
-        found.append(
-            PackagedDirectory(
-                _path(path, where), owner, group, facts.mode(), facts.string("fflags")
-            )
-        )
+        found.append(PackagedDirectory(name, owner, group, facts.mode(), facts.string("fflags")))
     return tuple(found)
 
 

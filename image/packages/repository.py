@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
+from firstboot.core.limits import COMPRESSED_CATALOGUE, UCL
 from firstboot.core.refusal import Refusal
 from image import atomic_files, progress
 from image.download.cache import alone_in
@@ -26,12 +27,6 @@ from image.packages.meta import Meta
 from image.packages.trust import Keys
 from image.progress import Advance
 from image.verified_file import Identity, open_regular, reopen
-
-LARGEST_META = 1 << 20
-"""Bytes."""
-
-LARGEST_CATALOGUE = 1 << 27
-"""Bytes, compressed."""
 
 AT_ONCE = 4
 """Packages that are downloaded or verified at the same time."""
@@ -82,23 +77,25 @@ class Repository:
     signer_name: str
 
 
-def open_repository(place: Local | Remote, keys: Keys) -> Repository:
-    """Read the catalogue at `place`, signed by one of `keys`. Raises Refusal."""
+def open_repository(place: Local | Remote, keys: Keys | None) -> Repository:
+    """Read the catalogue at `place`, signed by one of `keys`; without `keys`, by any key, for a
+    caller who has another reason to trust `place`. Raises Refusal."""
     with progress.step(f"Read the catalogue at {place.where('')}"):
-        described = place.read(meta.NAME, LARGEST_META)
+        described = place.read(meta.NAME, UCL)
         facts = Meta() if described is None else meta.parse(described, place.where(meta.NAME))
         for archive, member, parse in (
             (facts.manifests_archive, facts.manifests, parse_packagesite),
             (facts.data_archive, facts.data, parse_data),
         ):
             for path in (f"{archive}.pkg", f"{archive}.{facts.packing}"):
-                data = place.read(path, LARGEST_CATALOGUE)
+                data = place.read(path, COMPRESSED_CATALOGUE)
                 if data is not None:
                     where = place.where(path)
                     content = signed.read(data, member, where)
-                    signer = trust.verify(content.data, content.signatures, keys, where)
+                    known = Keys.of_signatures(content.signatures) if keys is None else keys
+                    signer = trust.verify(content.data, content.signatures, known, where)
                     catalogue = parse(content.data, f"{where}: {member}")
-                    return Repository(place, catalogue, signer, keys.trusted[signer])
+                    return Repository(place, catalogue, signer, known.trusted[signer])
         raise Refusal(
             place.where(""),
             f"no package repository: neither {facts.manifests_archive}.pkg nor "
@@ -178,7 +175,7 @@ class _GivenUp(Exception):
 def _in_folder(one: Listed, path: Path, word: Word, advance: Advance) -> VerifiedPackage:
     if not path.exists():
         raise Refusal(path, f"no package {one.package.full_name}", word.gone)
-    hashed = _hash(path, one)
+    hashed = _hash(path, one, advance)
     for fact, found, said in (
         ("size in bytes", hashed.identity.size, one.size),
         ("checksum", hashed.checksum, one.sum),
@@ -197,7 +194,7 @@ def _in_cache(one: Listed, word: Word, cache: Path, advance: Advance) -> Verifie
     """Return the package from the cache, if it is there and its checksum is the listed one."""
     for path in sorted(cache.glob(f"{one.package.full_name}~{'[0-9a-f]' * 16}.pkg")):
         if path.stat().st_size == one.size:
-            hashed = _hash(path, one)
+            hashed = _hash(path, one, advance)
             if hashed.checksum == one.sum:
                 advance(one.size)
                 return hashed.verified(one, path, word)
@@ -213,7 +210,7 @@ def _downloaded(
         raise Refusal(where, f"no package {name} (HTTP 404)", word.gone)
     part = cache / f".{name}~{one.sum.digest.hex()[:16]}.part"
     place.download(one.path, part, one.size, advance)
-    hashed = _hash(part, one)
+    hashed = _hash(part, one, advance)
     if hashed.checksum != one.sum:
         forget(part)
         raise Refusal(
@@ -243,12 +240,13 @@ class _Hashed:
         )
 
 
-def _hash(path: Path, one: Listed) -> _Hashed:
-    """Hash the whole file. Raises Refusal if it changes meanwhile."""
+def _hash(path: Path, one: Listed, advance: Advance) -> _Hashed:
+    """Hash the whole file. Raises Refusal if it changes meanwhile, and what `advance` raises."""
     sha256, listed = hashlib.sha256(), one.sum.kind.new()
     with open_regular(path) as file:
         before = Identity.of(file)
         while data := file.read(CHUNK):
+            advance(0)
             sha256.update(data)
             listed.update(data)
         if Identity.of(file) != before:

@@ -155,6 +155,12 @@ def _contradictions(outcome: Outcome) -> list[str]:
     return wrong
 
 
+def unread_scripts(where: str, unread: Sequence[tuple[str, Script, str]]) -> Refusal:
+    """Print the scripts `unread` on standard error, each with its package and why it was not
+    understood, and entries for the reviewed list `where`. Return the refusal that names them."""
+    return _refused(where, (), unread)
+
+
 def _refused(
     where: str, wrong: Sequence[str], unread: Sequence[tuple[str, Script, str]]
 ) -> Refusal:

@@ -7,14 +7,9 @@ pkg_repo.c, whose limits these are.
 from dataclasses import dataclass
 from io import BytesIO
 
+from firstboot.core import limits, tar
 from image.packages import bounded_tar
 from image.packages.trust import Signature
-
-LARGEST_SIGNATURE = 1 << 20
-"""Bytes of a signature or key."""
-
-MOST_SIGNATURES = 8
-"""Members that are signatures or keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +25,25 @@ def read(archive: bytes, member: str, where: str) -> Signed:
     the archive. Raises Refusal."""
     data: bytes | None = None
     parts: dict[tuple[str, str], bytes] = {}
-    with bounded_tar.members(BytesIO(archive), where) as members:
+    with bounded_tar.members(
+        BytesIO(archive), where, limits.CATALOGUE_ARCHIVE, limits.UNPACKED_CATALOGUE
+    ) as members:
         for name, size, content in members:
             stem, _, ending = name.rpartition(".")
             if name == member:
                 if data is not None:
                     raise bounded_tar.refusal(where, f"there are two members {member}")
-                data = content.read(size)
+                data = tar.whole(content)
             elif ending in ("sig", "pub"):
-                if size > LARGEST_SIGNATURE:
+                if size > limits.SIGNATURE:
                     raise bounded_tar.refusal(
                         f"{where}: {name}",
-                        f"a signature or key of {size} bytes is larger than {LARGEST_SIGNATURE}",
+                        f"a signature or key of {size} bytes is larger than {limits.SIGNATURE}",
                     )
-                parts[stem, ending] = content.read(size)
-                if len(parts) > MOST_SIGNATURES:
+                parts[stem, ending] = tar.whole(content)
+                if len(parts) > limits.SIGNATURES:
                     raise bounded_tar.refusal(
-                        where, f"there are more than {MOST_SIGNATURES} signatures and keys"
+                        where, f"there are more than {limits.SIGNATURES} signatures and keys"
                     )
     if data is None:
         raise bounded_tar.refusal(where, f"there is no member {member}")

@@ -16,7 +16,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
+from firstboot.core.limits import UCL
 from firstboot.core.refusal import Refusal
 from image.packages import eddsa, ucl
 from image.tree import Kind, Tree
@@ -43,18 +44,25 @@ CURVES = (
 
 _BASE = f"/{FOLDER} of the base system"
 
-_LARGEST = 1 << 16
-"""Bytes of a file of fingerprints."""
-
 _HEAD = re.compile(rb"\$PKGSIGN:([A-Za-z0-9_-]{1,20})\$")
+
+
+_GIVE_KEYS = (
+    "Do not use this repository, unless you know its key: then name a folder with its fingerprint "
+    "with --package-keys"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Fingerprints (SHA-256 in hexadecimal) with the names of their files."""
+    """Fingerprints (SHA-256 in hexadecimal) with the names of their files. `elsewhere` are keys of
+    other projects: trusted by the base, but not to sign this repository."""
 
     trusted: Mapping[str, str]
     revoked: Mapping[str, str]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    remedy: str = _GIVE_KEYS
+    """What to do about a catalogue that none of the trusted keys signs."""
 
     @classmethod
     def of_folder(cls, folder: Path) -> "Keys":
@@ -66,7 +74,7 @@ class Keys:
                 if kind == "trusted" or (folder / kind).is_dir():
                     for path in sorted((folder / kind).iterdir()):
                         with path.open("rb") as file:
-                            files[kind, path.name] = file.read(_LARGEST)
+                            files[kind, path.name] = file.read(UCL + 1)
         except OSError as error:
             raise Refusal(
                 error.filename or folder,
@@ -75,6 +83,11 @@ class Keys:
                 "Correct --package-keys",
             ) from error
         return cls._of(files, str(folder))
+
+    @classmethod
+    def of_signatures(cls, signatures: "Iterable[Signature]") -> "Keys":
+        """Trust whoever signs."""
+        return cls({one.fingerprint: "whose key lies beside it" for one in signatures}, {})
 
     @classmethod
     def of_tree(cls, tree: Tree) -> "Keys":
@@ -95,7 +108,8 @@ class Keys:
                 f"{_listed(self.trusted)}",
                 "Use the base sets of the system that the repository is for",
             )
-        return Keys({fingerprint: self.trusted[fingerprint]}, self.revoked)
+        others = {key: name for key, name in self.trusted.items() if key != fingerprint}
+        return Keys({fingerprint: self.trusted[fingerprint]}, self.revoked, others)
 
     @classmethod
     def _of(cls, files: Mapping[tuple[str, str], bytes], where: str) -> "Keys":
@@ -147,14 +161,22 @@ def verify(data: bytes, signatures: Sequence[Signature], keys: Keys, where: str)
             )
     trusted = [one for one in signatures if one.fingerprint in keys.trusted]
     if not trusted:
+        for one in signatures:
+            if one.fingerprint in keys.elsewhere:
+                raise Refusal(
+                    where,
+                    f"signed by {one.fingerprint} ({keys.elsewhere[one.fingerprint]}), which the "
+                    f"base trusts for another project; only {_listed(keys.trusted)} may sign here",
+                    "Use the repository of the base's own project. To trust this one, name a "
+                    "folder with its fingerprint with --package-keys",
+                )
         raise Refusal(
             where,
             f"signed by {_listed(one.fingerprint for one in signatures)}, which is not "
             f"trusted; trusted: {_listed(keys.trusted)}"
             if signatures
-            else f"not signed; trusted: {_listed(keys.trusted)}",
-            "Do not use this repository, unless you know its key: then name a folder with "
-            "its fingerprint with --package-keys",
+            else f"not signed; trusted: {_listed(keys.trusted) or 'whoever signs it'}",
+            keys.remedy,
         )
     fault = ""
     for one in trusted:
@@ -203,7 +225,7 @@ def _files(tree: Tree) -> dict[tuple[str, str], bytes]:
         kind, _, name = path.removeprefix(f"{FOLDER}/").partition("/")
         entry = tree[path]
         if kind in ("trusted", "revoked") and name and entry.kind is Kind.FILE:
-            files[kind, name] = entry.content.read() if entry.size <= _LARGEST else b""
+            files[kind, name] = entry.content.read() if entry.size <= UCL else b""
     return files
 
 

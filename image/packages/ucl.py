@@ -7,6 +7,7 @@ or the same as JSON. Objects and lists in them are skipped. Source: libucl's REA
 import json
 import re
 
+from firstboot.core.limits import UCL
 from firstboot.core.refusal import Refusal
 
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*|/\*.*?\*/", re.MULTILINE | re.DOTALL)
@@ -19,6 +20,8 @@ _NESTED = re.compile(rf"{_STRING}|[^\"]", re.DOTALL)
 
 def parse(data: bytes, where: str) -> dict[str, str]:
     """Return the texts and numbers at the top of a UCL document. Raises Refusal if malformed."""
+    if len(data) > UCL:
+        raise Refusal(where, f"larger than {UCL} bytes", "Use another repository")
     text = _COMMENT.sub("", data.decode("utf-8", "replace")).strip()
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]

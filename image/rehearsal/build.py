@@ -14,8 +14,10 @@ from image import file_manifest, overlay
 from image.artifacts import check_name
 from image.atomic_files import settle, sync, writing
 from image.build import NAMESPACE, check_place, uninterrupted
-from image.freeze import Frozen, Target, freeze
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen
 from image.freeze.program import ROOT, Program
+from image.freeze.target import Target
 from image.layout import Layout
 from image.overlay import Overlay
 from image.progress import step

@@ -13,7 +13,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from image.gpt import BLOCK, BOOT_CODE
+from firstboot.core.boot_places import BOOT_CODE
+from image.gpt import BLOCK
 from image.rehearsal.tools import Tools
 
 CORE_AT = 0x5C

@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 
 from elftools.elf.elffile import ELFFile
 
+from firstboot.core.refusal import Refusal
+from image.elf_errors import DAMAGE
 from image.rehearsal.linked import missing
 from image.tree import Tree
 
@@ -71,10 +73,17 @@ def choose(tree: Tree, version: str, names: Iterable[str]) -> list[Module]:
 
 
 def modinfo(data: bytes) -> dict[str, list[str]]:
-    """Return the values of each name in a module's ``.modinfo``."""
-    section = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
+    """Return the values of each name in a module's ``.modinfo``. Raises Refusal for anything but a
+    whole ELF file."""
+    try:
+        section = ELFFile(io.BytesIO(data)).get_section_by_name(".modinfo")
+        said = section.data() if section else b""
+    except DAMAGE as error:
+        raise Refusal(
+            "a kernel module", f"this is no whole ELF file ({error})", "Fetch the kernel again"
+        ) from error
     found: dict[str, list[str]] = {}
-    for line in section.data().split(b"\0") if section else ():
+    for line in said.split(b"\0"):
         name, equals, value = line.decode("utf-8", "replace").partition("=")
         if equals:
             found.setdefault(name, []).append(value)

@@ -52,7 +52,11 @@ LINKS = {one: f"usr/{one}" for one in MERGED} | {
     "usr/local/etc": "../../etc/local",
 }
 
-SHARED = ("overlays/bgp/files/var", "overlays/firstboot/files/usr/local/libexec")
+SHARED = (
+    "overlays/bgp/files/var",
+    "overlays/firstboot/files/usr/local/libexec",
+    "overlays/tor/files/usr/local/libexec",
+)
 """Files of overlays that both kinds of image have."""
 
 

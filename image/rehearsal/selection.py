@@ -62,7 +62,7 @@ MODULES = (
     *("e1000", "e1000e", "i40e", "ice", "igb", "igc", "ixgbe", "r8169", "tg3", "virtio_net"),
     # Algorithms that ext4 and nftables ask for by name.
     *("crc32c_generic", "crc32c_intel", "crct10dif_generic"),
-    *("8021q", "dummy", "nf_tables", "nft_objref", "tcp_diag", "udp_diag", "virtio_rng"),
+    *("8021q", "bonding", "dummy", "nf_tables", "nft_objref", "tcp_diag", "udp_diag", "virtio_rng"),
     # Keyboards.
     *("hid_generic", "usbhid"),
 )

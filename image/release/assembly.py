@@ -9,15 +9,18 @@ from image import diff
 from image.atomic_files import sync, writing
 from image.flash import source
 from image.progress import step
-from image.release import bmap, checksums, notes, signature, upgrade
+from image.release import bmap, checksums, notes, upgrade
 from image.release.compression import Kind, compress
+from image.release.sign import UPGRADE, sign_release
 from image.release_stamp import check_version
-
-UPGRADE = ".upgrade"
-"""End of the name of the file that boxes upgrade with, see `firstboot.core.upgrade_file`."""
 
 SBOM = ".cdx.json"
 """End of the name of an image's bill of materials."""
+
+NOTES, BLOCK_MAP = ".md", ".bmap"
+
+ENDS = (".json", SBOM, *(f".img{kind.value}" for kind in Kind), BLOCK_MAP, UPGRADE, NOTES)
+"""The ends of the names of all that SHA256SUMS lists; before them stands ``exitisp-VERSION``."""
 
 
 def assemble(
@@ -27,13 +30,15 @@ def assemble(
     key: Path,
     previous: tuple[str, Path] | None = None,
     changes: Sequence[str] = (),
+    *,
+    signed: bool = True,
 ) -> list[str]:
     """Make the new folder `output` with the release `version` of `image`, and return the names of
     its files.
 
-    `key` signs it, see `image.release.signature`. `previous` is the previous release: its version,
-    and its image or manifest. `changes` go into the notes. Raises Refusal; then there is no such
-    folder.
+    `key` signs it, see `image.release.signature`; unless `signed`, `image.release.sign` does so
+    later, elsewhere. `previous` is the previous release: its version, and its image or manifest.
+    `changes` go into the notes. Raises Refusal; then there is no such folder.
     """
     check_version(version)
     check_output(output)
@@ -42,12 +47,13 @@ def assemble(
         try:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-            _fill(part, image, version, key, previous, changes)
+            _fill(part, image, version, previous, changes)
+            if signed:
+                sign_release(part, key)
             names = sorted(path.name for path in part.iterdir())
             for name in names:
                 sync(part / name)
             sync(part)
-            signature.verify(part, signature.public_of(key))
             part.rename(output)
             sync(output.parent)
         finally:
@@ -69,7 +75,6 @@ def _fill(
     folder: Path,
     image: Path,
     version: str,
-    key: Path,
     previous: tuple[str, Path] | None,
     changes: Sequence[str],
 ) -> None:
@@ -79,18 +84,16 @@ def _fill(
     with source.open_image(image) as opened:
         wanted = opened.block_map()
         with step("Hash the blocks of the image", wanted.size) as tell:
-            named(base, ".bmap").write_text(bmap.render(wanted, opened.read, tell))
-    upgrade.write(image, named(base, UPGRADE), key)
+            named(base, BLOCK_MAP).write_text(bmap.render(wanted, opened.read, tell))
+    upgrade.write(image, named(base, UPGRADE))
     for kind in Kind:
         compress(image, named(base, f".img{kind.value}"))
     shutil.copyfile(diff.beside(image), named(base, ".json"))
     sbom = image.with_suffix(SBOM)
     if sbom.exists():
         shutil.copyfile(sbom, named(base, SBOM))
-    names = sorted(path.name for path in folder.iterdir())
-    sums = checksums.parse(checksums.write(folder, names).read_bytes(), checksums.NAME)
-    named(base, ".md").write_text(notes.render(version, contents, before, sums, changes))
-    signature.sign(checksums.write(folder, [*names, named(base, ".md").name]), key)
+    named(base, NOTES).write_text(notes.render(version, contents, before, changes))
+    checksums.write(folder, sorted(path.name for path in folder.iterdir()))
 
 
 def named(base: Path, end: str) -> Path:

@@ -21,7 +21,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._+-]*)")
 
 
 def write(folder: Path, names: list[str]) -> Path:
-    """e the hashes of the files `names` in `folder` to SHA256SUMS beside them. Raises
+    """Write the hashes of the files `names` in `folder` to SHA256SUMS beside them. Raises
     Refusal."""
     lines = [f"{sum_}  {name}\n" for name, sum_ in sorted(_sums(folder, names).items())]
     path = folder / NAME

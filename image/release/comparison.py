@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,34 @@ def compare(first: Path, second: Path) -> None:
         one, other = (
             json.loads(path.with_suffix(".json").read_bytes()) for path in (first, second)
         )
-        raise _differ(first, ", ".join([*_fact(one, other), _place(first, at)]))
+        raise differ(first, ", ".join([*_fact(one, other), _place(first, at)]))
     for end in BESIDE:
-        at = _difference(first.with_suffix(end), second.with_suffix(end))
-        if at is not None:
-            raise _differ(first.with_suffix(end), f"byte {at}")
+        compare_files(first.with_suffix(end), second.with_suffix(end))
 
 
-def _difference(first: Path, second: Path, advance: Advance = lambda _: None) -> int | None:
-    """Return the offset of the first byte that differs, or None."""
-    at = 0
+def compare_files(first: Path, second: Path, starts: tuple[int, int] = (0, 0)) -> None:
+    """Raises Refusal unless two files are identical from these bytes on. It names the first byte
+    that differs, and of manifests the first fact."""
+    at = _difference(first, second, starts=starts)
+    if at is not None:
+        facts: list[str] = []
+        if first.suffix == ".json":
+            with suppress(ValueError):
+                facts = list(_fact(*(json.loads(path.read_bytes()) for path in (first, second))))
+        raise differ(first, ", ".join([*facts, f"byte {at}"]))
+
+
+def _difference(
+    first: Path,
+    second: Path,
+    advance: Advance = lambda _: None,
+    starts: tuple[int, int] = (0, 0),
+) -> int | None:
+    """Return the offset in `first` of the first byte that differs, or None."""
+    at = starts[0]
     with first.open("rb") as one, second.open("rb") as other:
+        one.seek(starts[0])
+        other.seek(starts[1])
         while True:
             data, same = one.read(CHUNK), other.read(CHUNK)
             if data != same:
@@ -67,9 +85,9 @@ def _place(image: Path, at: int) -> str:
     return f"byte {at}, outside of all partitions"
 
 
-def _differ(path: Path, where: str) -> Refusal:
+def differ(path: Path, where: str) -> Refusal:
     return Refusal(
         path.name,
         f"two builds in different places differ, first in {where}",
-        "Find what the build takes from its surroundings. Nothing was released",
+        "Find what the build takes from its surroundings. Do not use either",
     )

@@ -11,14 +11,15 @@ from image.base.sets import Trust
 def check_lock(path: Path) -> None:
     """Raises Refusal unless the lock file pins a signed base system, and packages."""
     locked = lock.load(path)
-    pin = locked.base.pin
-    if pin is None or locked.packages.pins is None:
+    pin, as_packages = locked.base.pin, locked.base.packages.pins
+    if (pin is None and as_packages is None) or locked.packages.pins is None:
         raise Refusal(
             path,
-            f"it pins {'no packages' if pin else 'no base system'}, and a release needs both",
+            f"it pins {'no packages' if pin or as_packages else 'no base system'}, and a release "
+            "needs both",
             "Pin what there is with ./exitisp lock --update, and commit the file",
         )
-    for file, one in pin.sets.items():
+    for file, one in pin.sets.items() if pin else ():
         if not one.signed:
             raise _unsigned(path, f"{file} has no signature")
 

@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from image.diff import Contents, difference
 from image.release.signature import NAMESPACE, PRINCIPAL
@@ -12,10 +12,9 @@ def render(
     version: str,
     new: Contents,
     old: tuple[str, Contents] | None,
-    sums: Mapping[str, str],
     changes: Sequence[str],
 ) -> str:
-    """Return the notes of release `version`, with the contents `new` and the files in `sums`.
+    """Return the notes of release `version`, with the contents `new`.
 
     `old` is the previous release with its version; None for the first one. `changes` are paragraphs
     of Markdown that people wrote.
@@ -27,7 +26,6 @@ def render(
         parts.append(f"## What changed since {name}")
         parts.append(_fenced("\n".join(lines)) if lines else "Nothing that is in the image.")
     parts += ["## Verify", VERIFY.format(principal=PRINCIPAL, namespace=NAMESPACE)]
-    parts.append(_fenced("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)).rstrip()))
     return "\n\n".join(parts) + "\n"
 
 

@@ -60,6 +60,14 @@ def build_twice(root: Path, work: Path, arguments: Sequence[str]) -> Path:
     return first
 
 
+def build_once(
+    root: Path, folder: Path, arguments: Sequence[str], environment: Mapping[str, str]
+) -> Path:
+    """Run `./exitisp build ARGUMENTS` for the clean checkout `root` below `folder`, with variables
+    of the environment beside the inherited ones, and return the image. Raises Refusal."""
+    return _build(Place("build", "", 0o022, environment), root, folder, arguments)
+
+
 def _build(place: Place, root: Path, folder: Path, arguments: Sequence[str]) -> Path:
     sources, cache = folder / "exitisp", folder / "cache"
     with writing(folder):

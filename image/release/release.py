@@ -24,12 +24,15 @@ def release(
     key: Path,
     previous: Path | None = None,
     arguments: Sequence[str] = (),
+    *,
+    signed: bool = True,
 ) -> list[str]:
     """Make the new folder `output` with the release `version` of the checkout `root`, and return
     the names of its files.
 
     `key` signs it: a private key with its public key beside it, or the public key of a key in an
-    agent. `previous` is the manifest or image of the previous release. `arguments` are for
+    agent. Unless `signed`, the public key is enough, and `image.release.sign` signs later.
+    `previous` is the manifest or image of the previous release. `arguments` are for
     `./exitisp build`. Raises Refusal; then there is no such folder.
     """
     check_version(version)
@@ -37,8 +40,7 @@ def release(
     commit = checkout.clean_commit(root)
     gates.check_lock(root / LOCK)
     signature.public_of(key)
-    before = (version_of(previous), previous) if previous else None
-    changes = [*changes_of((root / CHANGES).read_text(), version), f"Made of commit `{commit}`."]
+    before, changes = release_before(previous), changes_at(root, version, commit)
     with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".release-", dir=output.parent.resolve()))
@@ -49,9 +51,19 @@ def release(
         with step("Build twice, and compare"):
             image = build_twice(root, work, (*arguments, *named))
         gates.check_manifest(image.with_suffix(".json"))
-        return assemble(image, version, output, key, before, changes)
+        return assemble(image, version, output, key, before, changes, signed=signed)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def release_before(previous: Path | None) -> tuple[str, Path] | None:
+    """Return the version of the previous release, and its manifest or image."""
+    return (version_of(previous), previous) if previous else None
+
+
+def changes_at(root: Path, version: str, commit: str) -> list[str]:
+    """Return what the notes say first: the changelog's section, and the commit."""
+    return [*changes_of((root / CHANGES).read_text(), version), f"Made of commit `{commit}`."]
 
 
 def version_of(previous: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import zstandard
 
 from firstboot.core.refusal import Refusal
-from firstboot.core.release_info import NAMESPACE, Stamp
+from firstboot.core.release_info import Stamp
 from firstboot.core.upgrade_file import Manifest, Piece, Span, begin, render
 from image import diff
 from image.atomic_files import settle, writing
@@ -24,15 +24,17 @@ from image.flash import source
 from image.flash.source import Image
 from image.flash.spans import chunks, union
 from image.progress import step
-from image.release import signature
 from image.release.compression import ZSTD_LEVEL
+from image.release.sign import sign_upgrade
 
 SLOT = "rootA"
 CHUNK = 1 << 20
 
 
-def write(image: Path, output: Path, key: Path) -> None:
-    """Write the upgrade to `image`, signed with `key` (see `image.release.signature`), to `output`.
+def write(image: Path, output: Path, key: Path | None = None) -> None:
+    """Write the upgrade to `image` to `output`, signed with `key` (see `image.release.signature`).
+    Without a key it has an empty signature, and no box takes it before `image.release.sign` has
+    signed it.
 
     The image's manifest must lie beside it. Raises Refusal; an older `output` then stays.
     """
@@ -43,12 +45,12 @@ def write(image: Path, output: Path, key: Path) -> None:
             work.mkdir()
             with source.open_image(image) as opened:
                 manifest = _pack(opened, facts, work / "packed")
-            (work / "manifest").write_bytes(render(manifest))
-            signed = signature.sign(work / "manifest", key, NAMESPACE)
             part = work / "part"
             with part.open("xb") as into, (work / "packed").open("rb") as packed:
-                into.write(begin((work / "manifest").read_bytes(), signed.read_bytes()))
+                into.write(begin(render(manifest), b""))
                 shutil.copyfileobj(packed, into, CHUNK)
+            if key is not None:
+                sign_upgrade(part, key)
             settle(part, output)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -23,11 +23,14 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Known:
     """A piece of third-party software: its name, the names of its ports, which a VuXML feed uses,
-    and where its version stands. Of `sources` the first one that is in the base counts."""
+    and where its version stands. Of `sources` the first one that is in the base counts. `licence`
+    is an SPDX expression, `cpe` its vendor and product in the dictionary of the NVD."""
 
     name: str
     ports: tuple[str, ...]
     sources: tuple[Source, ...]
+    licence: str
+    cpe: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,15 @@ SOFTWARE = (
             source("usr/sbin/(local-)?unbound", rb"unbound ([0-9]+\.[0-9]+\.[0-9]+)"),
             source(r"usr/lib/libprivateunbound\.so\.[0-9]+", BARE),
         ),
+        "BSD-3-Clause",
+        "nlnetlabs:unbound",
     ),
     Known(
         "OpenSSL",
         ("openssl", "openssl3*"),
         (source(r"lib/libcrypto\.so\.[0-9]+", rb"OpenSSL ([0-9]+\.[0-9]+\.[0-9]+[a-z]?) "),),
+        "Apache-2.0",
+        "openssl:openssl",
     ),
     Known(
         "OpenSSH",
@@ -72,19 +79,62 @@ SOFTWARE = (
             source("usr/sbin/sshd", rb"OpenSSH_([0-9]+\.[0-9]+p[0-9]+)"),
             source("usr/libexec/sshd-session", rb"OpenSSH_([0-9]+\.[0-9]+p[0-9]+)"),
         ),
+        "SSH-OpenSSH",
+        "openbsd:openssh",
     ),
-    Known("ntp", ("ntp",), (source("usr/sbin/ntpd", rb"ntpd ([0-9]+\.[0-9]+\.[0-9]+p[0-9]+)"),)),
+    Known(
+        "ntp",
+        ("ntp",),
+        (source("usr/sbin/ntpd", rb"ntpd ([0-9]+\.[0-9]+\.[0-9]+p[0-9]+)"),),
+        "NTP",
+        "ntp:ntp",
+    ),
     Known(
         "libarchive",
         ("libarchive",),
         (source(r"usr/lib/libarchive\.so\.[0-9]+", rb"libarchive ([0-9]+\.[0-9]+\.[0-9]+)"),),
+        "BSD-2-Clause",
+        "libarchive:libarchive",
     ),
-    Known("zstd", ("zstd",), (source(r"usr/lib/libprivatezstd\.so\.[0-9]+", BARE),)),
-    Known("xz", ("xz",), (source(r"usr/lib/liblzma\.so\.[0-9]+", BARE),)),
+    Known(
+        "zstd",
+        ("zstd",),
+        (source(r"usr/lib/libprivatezstd\.so\.[0-9]+", BARE),),
+        "BSD-3-Clause OR GPL-2.0-only",
+        "facebook:zstandard",
+    ),
+    Known("xz", ("xz",), (source(r"usr/lib/liblzma\.so\.[0-9]+", BARE),), "0BSD", "tukaani:xz"),
+    Known(
+        "zlib",
+        ("zlib",),
+        (source(r"lib/libz\.so\.[0-9]+", rb" deflate ([0-9]+\.[0-9]+\.[0-9]+) Copyright"),),
+        "Zlib",
+        "zlib:zlib",
+    ),
+    Known(
+        "bzip2",
+        ("bzip2",),
+        (source(r"usr/lib/libbz2\.so\.[0-9]+", rb"\0([0-9]+\.[0-9]+\.[0-9]+), [0-9]+-"),),
+        "bzip2-1.0.6",
+        "bzip:bzip2",
+    ),
+    Known(
+        "libpcap",
+        ("libpcap",),
+        (
+            source(
+                r"(?:usr/)?lib/libpcap\.so\.[0-9]+", rb"libpcap version ([0-9]+\.[0-9]+\.[0-9]+)"
+            ),
+        ),
+        "BSD-3-Clause",
+        "tcpdump:libpcap",
+    ),
     Known(
         "expat",
         ("expat", "expat2"),
         (source(r"(?:usr/)?lib/libbsdxml\.so\.[0-9]+", rb"expat_([0-9]+\.[0-9]+\.[0-9]+)"),),
+        "MIT",
+        "libexpat_project:libexpat",
     ),
 )
 
@@ -96,7 +146,13 @@ def read(base: Tree) -> tuple[BaseSoftware, ...]:
 
 def ports(name: str) -> tuple[str, ...]:
     """Return the names that the ports tree has for the software `name`, which may be patterns."""
-    return next((one.ports for one in SOFTWARE if one.name == name), ())
+    one = known(name)
+    return one.ports if one else ()
+
+
+def known(name: str) -> Known | None:
+    """Return what is known of the software `name`."""
+    return next((one for one in SOFTWARE if one.name == name), None)
 
 
 def port_version(name: str, version: str) -> str:

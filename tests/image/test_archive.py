@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstboot.core.limits import ATTRIBUTES, TARGET
 from firstboot.core.refusal import Refusal
+from firstboot.core.tar import CHUNK, Content, whole
 from image import archive
 from image.archive import Member
 from image.tree import Kind
@@ -29,9 +30,9 @@ class Kept:
     def __init__(self) -> None:
         self.data = bytearray()
 
-    def append(self, source: IO[bytes], size: int) -> int:
+    def append(self, source: Content, size: int) -> int:
         offset = len(self.data)
-        self.data += source.read(size)
+        self.data += whole(source)
         return offset
 
 
@@ -40,11 +41,11 @@ class Slow:
 
     length = 0
 
-    def append(self, source: IO[bytes], size: int) -> int:
+    def append(self, source: Content, size: int) -> int:
         time.sleep(0.5)
         offset = self.length
         while self.length < offset + size:
-            self.length += len(source.read(min(archive.CHUNK, offset + size - self.length)))
+            self.length += len(source.read(min(CHUNK, offset + size - self.length)))
         return offset
 
 
@@ -209,6 +210,27 @@ def test_progress_ends_at_the_size_of_the_file_also_where_names_are_dropped(tmp_
     assert read == place.stat().st_size
 
 
+def test_who_gives_up_does_not_wait_for_the_rest_of_the_archive(tmp_path: Path) -> None:
+    """All of it was decompressed by then: the reader itself has to ask."""
+    place = tmp_path / "a.txz"
+    place.write_bytes(sets.archive([Item("./a")] * 9000))
+    seen = 0
+
+    def drop(name: str) -> bool:
+        nonlocal seen
+        seen += 1
+        time.sleep(0.5 if seen == 1 else 0)
+        return True
+
+    def advance(amount: int) -> None:
+        if seen:
+            raise EOFError("another set is of no use")
+
+    with pytest.raises(Refusal, match="another set is of no use"):
+        archive.read(Source(place), drop, Kept(), advance)
+    assert 0 < seen <= CHUNK // tarfile.BLOCKSIZE
+
+
 def test_a_hard_link_to_a_dropped_name_that_never_was_is_refused(read: Reader) -> None:
     with pytest.raises(Refusal, match="b is a hard link to nothing"):
         read(Item("./b", type=tarfile.LNKTYPE, link="./a"), drop=("a",))
@@ -255,7 +277,7 @@ def test_a_set_far_larger_than_the_buffers_takes_little_memory(tmp_path: Path) -
         file.write(info.tobuf(tarfile.PAX_FORMAT))
         for _ in range(64):
             file.write(bytes(1 << 20))
-        file.write(archive.END)
+        file.write(bytes(1024))
     tracemalloc.start()
     try:
         (member,) = archive.read(Source(big), lambda _: False, Slow())
@@ -264,6 +286,37 @@ def test_a_set_far_larger_than_the_buffers_takes_little_memory(tmp_path: Path) -
         tracemalloc.stop()
     assert member.size == 64 << 20
     assert peak < 32 << 20
+
+
+def test_a_root_that_is_no_directory_is_refused(read: Reader) -> None:
+    with pytest.raises(Refusal, match=r"the root itself is a file, and not a directory"):
+        read(Item(".", b"data"))
+    with pytest.raises(Refusal, match=r"the root itself is a symlink"):
+        read(Item("./", type=tarfile.SYMTYPE, link="elsewhere"))
+
+
+def test_a_link_that_leads_further_than_a_path_can_is_refused(read: Reader) -> None:
+    members, _ = read(Item("./s", type=tarfile.SYMTYPE, link="x" * TARGET))
+    assert len(members["s"].target) == TARGET
+    with pytest.raises(Refusal, match=r"or damaged \(a target has 5000 bytes"):
+        read(Item("./s", type=tarfile.SYMTYPE, link="x" * 5000))
+
+
+def test_attributes_without_end_are_refused(read: Reader) -> None:
+    item = {"SCHILY.xattr.user.x": "x" * 60_000}
+    with pytest.raises(Refusal, match=f"more than {ATTRIBUTES} bytes of attributes"):
+        read(*(Item(f"./{n}", headers=item) for n in range(ATTRIBUTES // 60_000 + 1)))
+
+
+def test_a_long_chain_of_links_to_a_dropped_file_goes_at_once(tmp_path: Path) -> None:
+    """A chain of this length took minutes, backwards through the archive."""
+    count = 20_000
+    links = (Item(f"./l{n}", type=tarfile.SYMTYPE, link=f"l{n + 1}") for n in range(count))
+    data = sets.archive([*links, Item(f"./l{count}", b"a compiler"), Item("./other")])
+    began = time.process_time()
+    members, _ = read_bytes(data, tmp_path / "a.txz", f"l{count}")
+    assert list(members) == ["other"]
+    assert time.process_time() - began < 10
 
 
 SMALL = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firstboot.core.limits import Json
 from firstboot.core.refusal import Refusal
 from image import audit
 from image.audit import Finding, Installed, compare
@@ -308,8 +309,8 @@ def test_files_that_are_missing_or_too_large_are_refused(
 ) -> None:
     with pytest.raises(Refusal, match="none: "):
         audit.audit(tmp_path / "none", None, tmp_path)
-    monkeypatch.setattr(audit, "LARGEST", 100)
-    with pytest.raises(Refusal, match="more than 100 bytes"):
+    monkeypatch.setattr(audit, "BILL_OF_MATERIALS", Json(100, 100))
+    with pytest.raises(Refusal, match="larger than 100 bytes"):
         run(tmp_path, sbom())
 
 

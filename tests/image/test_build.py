@@ -69,7 +69,7 @@ def make(folder: Path, base: BaseSets, overlays: list[Overlay]) -> Disk:
     image = folder / "dist" / "exitisp.img"
     build.build(base, overlays, image, folder / "cache", time=TIME)
     unpacked = build.unpack(base, overlays, folder / "cache")
-    return Disk(image, root.make_tree(*unpacked, overlays, TIME))
+    return Disk(image, root.make_tree(unpacked, overlays, TIME))
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,8 @@ class TestPartitions:
             (4, "rootB", "FreeBSD UFS", 0),
             (5, "cfg", "FreeBSD UFS", 0),
             (6, "data", "FreeBSD UFS", 0),
+            (7, "efi2", "Unknown", 0),
+            (8, "boot2", "Unknown", 0),
         ],
     )
     def test_sgdisk_reads_every_partition(
@@ -436,7 +438,16 @@ TOOL = Made(
     facts={"users": ["_tor"], "groups": ["_tor"]},
     full={"scripts": {"post-install": "cp torrc.sample torrc"}},
 )
-BGP = Made("openbgpd8", "8.8", items={"/usr/local/sbin/bgpd": Packed(b"bgpd", 0o555)})
+RC = b'#!/bin/sh\nname=openbgpd\nrcvar=openbgpd_enable\n: ${openbgpd_enable:="NO"}\n'
+BGP = Made(
+    "openbgpd8",
+    "8.8",
+    items={
+        "/usr/local/sbin/bgpd": Packed(b"bgpd", 0o555),
+        "/usr/local/etc/rc.d/openbgpd": Packed(RC, 0o555),
+        "/usr/local/etc/rc.d/openbgplgd": Packed(b"#!/bin/sh\n", 0o555),
+    },
+)
 NEWER = replace(BGP, version="8.9")
 REVIEWED = f"""\
 groups: {{_tor: 256, _rpki-client: 270}}
@@ -506,11 +517,32 @@ class TestPackages:
         sha256 = hashlib.sha256(TOOL.archive()).hexdigest()
         assert facts["packages"][1]["sha256"] == sha256
         assert facts["packages"][1]["trust"].startswith("given with --packages, listed in ")
-        assert [one["names"] for one in facts["missing_packages"]] == [["pkg"], ["rpki-client"]]
+        missing = [one["names"] for one in facts["missing_packages"]]
+        assert missing == [["pkg"], ["rpki-client"], ["unbound"]]
+        left_out = {"package": "openbgpd8-8.8", "service": "openbgplgd"}
+        assert facts["services_left_out"] == [left_out]
+        assert set(slot.get("/etc/local/rc.d").listdir()) == {".", "..", "openbgpd"}
         sbom = json.loads(built.sbom.read_text())
         assert {"base:base.txz", "package:tor-0.4.9.12", "package:openbgpd8-8.8", "overlay:pf"} <= {
             one["bom-ref"] for one in sbom["components"]
         }
+
+    def test_the_package_s_resolver_comes_with_its_script_which_is_off(
+        self, tmp_path: Path, overlays: list[Overlay]
+    ) -> None:
+        script = RC.replace(b"openbgpd", b"unbound")
+        unbound = Made(
+            "unbound",
+            "1.26.2",
+            items={
+                "/usr/local/sbin/unbound": Packed(b"unbound", 0o555),
+                "/usr/local/etc/rc.d/unbound": Packed(script, 0o555),
+            },
+        )
+        built = self.build(tmp_path, self.given(tmp_path, (TOOL, BGP, unbound)), overlays)
+        slot = Disk(built.image, Tree()).slot()
+        assert slot.get("/usr/local/sbin/unbound").open().read() == b"unbound"
+        assert set(slot.get("/etc/local/rc.d").listdir()) == {".", "..", "openbgpd", "unbound"}
 
     def test_validated_origins_are_for_rpki_client_to_write(
         self, tmp_path: Path, overlays: list[Overlay]

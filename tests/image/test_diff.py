@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,19 @@ class TestDifference:
             contents(file_manifest.describe(after)), contents(file_manifest.describe(amended))
         )
         assert (told == []) == same
+
+
+def test_the_time_for_many_new_folders_grows_as_their_number_does() -> None:
+    """Twenty thousand of them took a minute."""
+    before = contents(manifest(tree()))
+    facts = {"kind": "directory", "mode": "0755"}
+    folders = {f"/new{n:05}": facts for n in range(20_000)}
+    after = replace(before, files={**before.files, **folders, "/new00000/a": facts})
+    began = time.process_time()
+    told = difference(before, after)
+    assert time.process_time() - began < 5
+    assert told[1] == "  + /new00000: with 1 below it"
+    assert len(told) == 1 + len(folders)
 
 
 class TestManifests:

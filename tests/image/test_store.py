@@ -137,7 +137,7 @@ def test_an_interrupted_unpacking_leaves_nothing(
     what: type[BaseException],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("image.archive.PIECE", 8192)
+    monkeypatch.setattr("image.decompress.PIECE", 8192)
     source = Source.of(tmp_path / "base.txz", [*sets.BASE, Item("./noise", NOISE)])
     moments = iter(range(1, 1000))
 

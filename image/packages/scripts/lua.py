@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from firstboot.core.limits import SCRIPT
 from image.packages.scripts.effects import CopySample, Effect, NotUnderstood
 from image.packages.scripts.shell import PREFIX
 
@@ -37,11 +38,13 @@ Value = str | int | list[str] | None
 
 def effects(text: str) -> tuple[Effect, ...]:
     """What the script `text` does, in its order. Raises NotUnderstood."""
+    if len(text) > SCRIPT:
+        raise NotUnderstood(f"has more than {SCRIPT} characters")
     named = _ARGUMENTS.match(text)
     run = _Run(_tokens(text), {"arg": named[1].split() if named else [], "args": []})
     try:
         run.block()
-    except (IndexError, RecursionError):
+    except (IndexError, ValueError, RecursionError):
         raise NotUnderstood("cannot be parsed") from None
     if run.rest:
         raise NotUnderstood(f"has '{run.rest[0].text}'")
@@ -188,6 +191,8 @@ class _Run:
             self.rest.pop(0)
             more = self.expression(follow)
             value = value + more if isinstance(value, str) and isinstance(more, str) else None
+            if isinstance(value, str) and len(value) > SCRIPT:
+                raise NotUnderstood(f"makes a text of more than {SCRIPT} characters")
         return value
 
     def item(self, name: str, number: Token) -> Value:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from firstboot.core.limits import SCRIPT
 from image.packages.scripts.effects import (
     AddGroup,
     AddMember,
@@ -269,15 +270,20 @@ class Parser:
 
 def parse(text: str) -> tuple[Node, ...]:
     """The commands of a script. Raises NotUnderstood."""
-    return Parser(list(tokens(text))).list()
+    try:
+        return Parser(list(tokens(text))).list()
+    except (IndexError, ValueError, RecursionError):
+        raise NotUnderstood("cannot be parsed") from None
 
 
 def effects(text: str) -> tuple[Effect, ...]:
     """What the script `text` does, in its order. Raises NotUnderstood."""
+    if len(text) > SCRIPT:
+        raise NotUnderstood(f"has more than {SCRIPT} characters")
     try:
         run = _Run()
         run.all(parse(text.removeprefix("#!/bin/sh\n")))
-    except (IndexError, RecursionError):
+    except (IndexError, ValueError, RecursionError):
         raise NotUnderstood("cannot be parsed") from None
     return tuple(dict.fromkeys(run.found))
 
@@ -429,6 +435,8 @@ class _Run:
         """The words as the command gets them. A variable that is not quoted is split at blanks."""
         found: list[str] = []
         for word in words:
+            if len(found) + len(self.arguments) > SCRIPT:
+                raise NotUnderstood(f"has a command with more than {SCRIPT} words")
             if word == (Part("$@", False, False),):
                 found += self.arguments
                 continue
@@ -442,12 +450,14 @@ class _Run:
 
     def value(self, word: Word) -> str:
         """The text of a word, with the values of variables."""
-        return "".join(
-            part.text
-            if part.literal
-            else self._expand(_ESCAPED.sub(r"\1", part.text) if part.quoted else part.text)
-            for part in word
-        )
+        parts: list[str] = []
+        length = 0
+        for part in word:
+            parts.append(part.text if part.literal else self._expand(_unescaped(part)))
+            length += len(parts[-1])
+            if length > SCRIPT:
+                raise NotUnderstood(f"makes a text of more than {SCRIPT} characters")
+        return "".join(parts)
 
     def _expand(self, text: str) -> str:
         def one(found: re.Match[str]) -> str:
@@ -460,17 +470,18 @@ class _Run:
                 return value.removesuffix(suffix)
             return value or (found[3] or "" if found[2] else "")
 
-        expanded = _VARIABLE.sub(one, text)
         if "$" in _VARIABLE.sub("", text):
             raise NotUnderstood(f"has {text!r}")
-        return expanded
+        if sum(len(one(found)) for found in _VARIABLE.finditer(text)) > SCRIPT:
+            raise NotUnderstood(f"makes a text of more than {SCRIPT} characters")
+        return _VARIABLE.sub(one, text)
 
     def _variable(self, name: str) -> str:
         if name == "#":
             return str(len(self.arguments))
         if name == "@":
             return " ".join(self.arguments)
-        if name.isdigit():
+        if name.isdecimal():
             number = int(name)
             return self.arguments[number - 1] if 0 < number <= len(self.arguments) else ""
         return self.variables.get(name, "")
@@ -490,6 +501,10 @@ _PROGRAMS = {
     "ldconfig": ("ldconfig", "/sbin/ldconfig"),
 }
 """The commands that are understood, by all names that they go by."""
+
+
+def _unescaped(part: Part) -> str:
+    return _ESCAPED.sub(r"\1", part.text) if part.quoted else part.text
 
 
 def _is_question(fields: list[str]) -> bool:

@@ -5,7 +5,7 @@ from image.base import mirror
 from image.download.client import Client
 from image.download.url import Folder
 from image.ssh_signature import Signer
-from tests.image.base.upstream import HASTY, INSTALLER, KEY, PRINCIPAL, Upstream, instead
+from tests.image.base.upstream import BASE, HASTY, INSTALLER, KEY, PRINCIPAL, Upstream, instead
 
 LOCATION = Folder("https://mirror.example.org/pub/installer/")
 
@@ -83,11 +83,11 @@ def test_a_listing_without_builds_is_refused(client: Client, upstream: Upstream)
 def test_a_set_larger_than_any_is_refused_unseen(
     client: Client, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror, "LARGEST_SET", 1000)
+    monkeypatch.setattr(mirror, "BASE_SET", 1000)
     upstream.publish(1)
     signer = Signer(PRINCIPAL, upstream.keys.public)
     with pytest.raises(
-        Refusal, match=r"base\.txz: the set has 640000 bytes; at most 1000 are accepted"
+        Refusal, match=rf"base\.txz: the set has {len(BASE)} bytes; at most 1000 are accepted"
     ):
         mirror.find_newest(client, upstream.location, signer)
     assert not upstream.requests(upstream.path(1, "base.txz"))

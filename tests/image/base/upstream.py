@@ -1,6 +1,7 @@
 """A mirror on the loopback interface that offers what HardenedBSD's offers, or misbehaves."""
 
 import hashlib
+import random
 import re
 import subprocess
 import threading
@@ -15,16 +16,41 @@ from typing import Any
 from image import lock
 from image.download.timeouts import Patience
 from image.download.url import Folder, Url
-from image.lock import Base, Lock, Pin, Schema
+from image.lock import Base, BaseRepository, Lock, Pin, Schema
+from image.packages.location import ABI, RepositoryUrl
 from image.ssh_signature import Principal, PublicKey
+from tests.image.kernel import objects
+from tests.image.kernel.objects import Plan
+from tests.sets import NUMBER, RELEASE, Item, archive, shell, version_script
 
 HASTY = Patience(connect=5.0, answer=10.0, silence=10.0, pauses=(0.0, 0.0, 0.0))
 PRINCIPAL = Principal("hbsd-os-build-01")
 INSTALLER = "/pub/15-stable/amd64/amd64/installer/"
 KEY = "/pub/keys/ssh.pub.txt"
 
-BASE = hashlib.sha256(b"base").digest() * 20_000
-KERNEL = hashlib.sha256(b"kernel").digest() * 5_000
+BUILT = 1_790_000_000
+"""When the usual build was made, in seconds since 1970."""
+
+DAY = 24 * 3600
+
+
+def base_set(built: int = BUILT, number: int = NUMBER, release: str = RELEASE) -> bytes:
+    """A base set in the least that tells which build it is, and 600 KB of noise."""
+    said = (
+        Item("./bin/freebsd-version", version_script(release), 0o555),
+        Item("./bin/sh", shell(number), 0o555),
+    )
+    return archive((*said, Item("./noise", random.Random(built).randbytes(600_000))), built)
+
+
+def kernel_set(built: int = BUILT, number: int = NUMBER, release: str = RELEASE) -> bytes:
+    """The same of a kernel, with 150 KB of noise."""
+    kernel = objects.kernel(Plan(release=release, number=number))
+    noise = Item("./boot/kernel/noise", random.Random(built + 1).randbytes(150_000))
+    return archive((Item("./boot/kernel/kernel", kernel, 0o555), noise), built)
+
+
+BASE, KERNEL = base_set(), kernel_set()
 
 
 @dataclass(frozen=True)
@@ -252,10 +278,16 @@ class Upstream:
     def requests(self, path: str, method: str = "GET") -> list[Request]:
         return [seen for seen in self.server.requests if (seen.method, seen.path) == (method, path)]
 
+    def offer_packages(self, folder: Path) -> None:
+        """Offer the repository in `folder` as that of the base's packages."""
+        for path in filter(Path.is_file, folder.rglob("*")):
+            self.server.files[f"/pkgbase/{ABI}/{path.relative_to(folder)}"] = path.read_bytes()
+
     def write_lock(
         self, path: Path, *, key: PublicKey | None = None, pin: Pin | None = None
     ) -> Path:
-        base = Base(self.location, self.key_location, PRINCIPAL, key, pin)
+        packages = BaseRepository(RepositoryUrl(f"{self.address}/pkgbase/${{ABI}}/"))
+        base = Base(self.location, self.key_location, PRINCIPAL, key, pin, packages)
         lock.write(path, Lock(Schema(1), base))
         return path
 

@@ -146,7 +146,11 @@ def test_a_server_without_validators_is_read_from_the_beginning(
     assert "Range" not in upstream.requests(PATH)[1].headers
 
 
-@pytest.mark.parametrize("answer", ["bytes 5-9/10", "bytes 0-1/2", "nonsense"])
+@pytest.mark.parametrize(
+    "answer",
+    ["bytes 5-9/10", "bytes 0-1/2", "nonsense", f"bytes {'9' * 5000}-1/2", "bytes \xb2-1/2"],
+    ids=range(5),
+)
 def test_a_range_that_was_not_asked_for_is_thrown_away(
     answer: str, client: Client, url: Url, part: Path, upstream: Upstream
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from image import gpt, ufs2
 from image.flash import medium, source
 from image.flash.command import add_site
+from image.flash.devices import Host
 from image.flash.safety import Target
 from image.flash.writing import write
 from image.layout import Layout
@@ -48,7 +49,7 @@ def test_a_used_stick_boots_as_a_new_box(real: Real, tmp_path: Path) -> None:
     stick = tmp_path / "stick"
     fill_with_another_box(stick, Layout(gpt.read(real.image)))
     target = Target(stick, stick.name, STICK, None)
-    with source.open_image(real.image) as image, medium.open_medium(target) as disk:
+    with source.open_image(real.image) as image, medium.open_medium(target, Host()) as disk:
         add_site(image, SITE, 1_700_000_000)
         write(disk, image.read, image.block_map(), "stick")
     with machine(stick, transcripts(real.sets), Firmware.UEFI, Bus.USB, "flashed") as box:

@@ -25,7 +25,7 @@ BOTH = pytest.mark.parametrize("volume", [FAT16, FAT32])
 
 
 def after(image: bytes, name: str, content: bytes) -> bytes:
-    """rn the volume `image` with the file in it. Checks that nothing else changed without
+    """Return the volume `image` with the file in it. Checks that nothing else changed without
     need."""
 
     def read(at: int, length: int) -> bytes:

@@ -14,8 +14,10 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.download.cache import cache_folder
-from image.freeze import Frozen, Target, freeze
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen
 from image.freeze.program import Program
+from image.freeze.target import Target
 from image.freeze.target_python import Packages, Prefix
 from tests.image.freeze.compiled import library
 from tests.image.packages.fixtures import FIXTURES

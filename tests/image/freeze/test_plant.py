@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.freeze import Frozen, Module, Target, artifact_cache, plant, save
+from image.freeze import artifact_cache
+from image.freeze.frozen import Frozen, Module, plant, save
+from image.freeze.target import Target
 from image.tree import Kind, Tree, directory, file
 
 TIME = 1_700_000_000

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image.freeze import Frozen, Target, artifact_cache, elf, freeze, freezing
+from image.freeze import artifact_cache, elf, freezing
 from image.freeze.analysis import check_imports
+from image.freeze.freezing import freeze
+from image.freeze.frozen import Frozen
 from image.freeze.program import Program
 from image.freeze.recipe import CONTENTS, PROGRAM, Found
+from image.freeze.target import Target
 from image.freeze.third_party import origins
 from image.freeze.verify import Base, verify
 from tests.boot.conftest import full

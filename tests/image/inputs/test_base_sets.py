@@ -13,15 +13,20 @@ from image.download.cache import cache_folder
 from image.inputs import base_sets, pin_base
 from tests.image.base.upstream import (
     BASE,
+    BUILT,
     HASTY,
     KERNEL,
     Keys,
     Upstream,
+    base_set,
     drop_after,
     instead,
     manifest_of,
     status,
 )
+
+NEWER = base_set(BUILT + 3600)
+"""Of a build an hour later."""
 
 
 @pytest.fixture
@@ -30,7 +35,9 @@ def lock_path(tmp_path: Path, upstream: Upstream) -> Path:
 
 
 def obtain(lock_path: Path, cache: Path, sets: Path | None = None) -> BaseSets:
-    return base_sets.obtain(sets, lock_path, cache, patience=HASTY)
+    found = base_sets.obtain(sets, lock_path, cache, patience=HASTY)
+    assert isinstance(found, BaseSets)
+    return found
 
 
 def update(lock_path: Path, cache: Path, accept_key: str | None = None) -> str:
@@ -255,7 +262,7 @@ def elsewhere(tmp_path: Path) -> Path:
 def test_the_pinned_build_is_downloaded_even_if_there_is_a_newer_one(
     pinned: Path, elsewhere: Path, upstream: Upstream
 ) -> None:
-    upstream.publish(6, base=b"newer")
+    upstream.publish(6, base=NEWER)
     sets = obtain(pinned, elsewhere)
     assert sets.build == 5
     assert sets.base.trust is Trust.SIGNED
@@ -361,10 +368,12 @@ def test_two_builds_do_not_write_into_one_cache(pinned: Path, cache: Path) -> No
 
 
 def test_an_update_pins_the_newer_build(pinned: Path, cache: Path, upstream: Upstream) -> None:
-    upstream.publish(10, base=b"newer")
+    upstream.publish(10, base=NEWER)
     said = update(pinned, cache)
     assert "build-10 is pinned (before: build-5)" in said
-    assert f"base.txz: 5 bytes, SHA-256 {lock.load(pinned).base.pin.base.sha256}, signed by" in said  # type: ignore[union-attr]
+    pin = lock.load(pinned).base.pin
+    assert pin
+    assert f"base.txz: {len(NEWER)} bytes, SHA-256 {pin.base.sha256}, signed by" in said
     assert not upstream.requests(upstream.path(10, "kernel.txz"))
     assert obtain(pinned, cache).build == 10
 
@@ -448,7 +457,7 @@ def test_signatures_of_an_earlier_build_do_not_stay_in_the_cache(
 ) -> None:
     upstream.publish(5, signed=("base.txz", "kernel.txz"))
     update(lock_path, cache)
-    upstream.publish(6, base=b"newer", signed=("MANIFEST",))
+    upstream.publish(6, base=NEWER, signed=("MANIFEST",))
     update(lock_path, cache)
     assert sorted(path.name for path in cache.glob("*.sig")) == ["MANIFEST.sig"]
 

@@ -7,10 +7,11 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from image.inputs.packages import Given, Obtained, Pinned, obtain, source
+from image.lock import UPSTREAM, Sha256
 from image.overlay import Overlay
 from tests.command import ROOT
 from tests.image.base.upstream import HASTY
-from tests.image.packages.asking import asking, base_system
+from tests.image.packages.asking import asking, base_system, hardened, write_lock
 from tests.image.packages.repository import (
     Made,
     Repository,
@@ -93,6 +94,47 @@ def test_what_the_base_has_revoked_stays_so_whatever_keys_are_given(
         obtain(Given(str(repository.folder), keys), overlays, base, cache)
 
 
+@pytest.mark.parametrize("by_version", [True, False], ids=["version", "program"])
+def test_hardenedbsds_repository_is_signed_by_its_own_key_alone(
+    overlays: list[Overlay], cache: Path, tmp_path: Path, by_version: bool
+) -> None:
+    own, freebsd = usual_signer(), Signer.rsa()
+    base = hardened(base_system(own, freebsd), by_version=by_version)
+    key = Sha256(own.fingerprint)
+    folders = {
+        signer: str(make_repository(tmp_path / name, [TOR, LIBEVENT], signers=signers).folder)
+        for name, signer, signers in (
+            ("own", own, [own]),
+            ("freebsd", freebsd, [freebsd]),
+        )
+    }
+    given = Given(folders[own], key=key)
+    assert names(obtain(given, overlays, base, cache)) == ["libevent-2.1.12", "tor-0.4.8"]
+    refused = rf"signed by {freebsd.fingerprint} \(key1\), which the base trusts for another"
+    with pytest.raises(Refusal, match=f"{refused} project; only {own.fingerprint} may sign here"):
+        obtain(Given(folders[freebsd], key=key), overlays, base, cache)
+    accepted = Given(folders[freebsd], trust(tmp_path / "keys", freebsd), key)
+    assert names(obtain(accepted, overlays, base, cache)) == ["libevent-2.1.12", "tor-0.4.8"]
+
+
+def test_hardenedbsds_key_has_to_be_among_those_of_its_base(
+    repository: Repository, overlays: list[Overlay], cache: Path
+) -> None:
+    base = hardened(base_system(usual_signer()), by_version=True)
+    with pytest.raises(
+        Refusal, match=r"packages: key: the key 3ebc94fa.* is not among those that are trusted"
+    ):
+        obtain(Given(str(repository.folder)), overlays, base, cache)
+
+
+def test_a_lock_without_a_key_leaves_every_key_of_the_base(
+    repository: Repository, overlays: list[Overlay], cache: Path
+) -> None:
+    base = hardened(base_system(Signer.rsa(), usual_signer()), by_version=True)
+    given = Given(str(repository.folder), key=None)
+    assert names(obtain(given, overlays, base, cache)) == ["libevent-2.1.12", "tor-0.4.8"]
+
+
 def test_a_library_that_neither_base_nor_packages_have_is_refused(
     overlays: list[Overlay], cache: Path, tmp_path: Path
 ) -> None:
@@ -124,10 +166,12 @@ def test_without_packages_there_are_none(overlays: list[Overlay], cache: Path) -
 
 
 def test_options_say_where_packages_come_from(tmp_path: Path) -> None:
-    path = tmp_path / "lock.yaml"
+    path = write_lock(tmp_path / "lock.yaml", "https://pkg.example.org/${ABI}/")
+    shipped = ROOT / "image" / "hardenedbsd.lock.yaml"
     assert source("", "", path, first=True) == Pinned(path, True)
     assert source("none", "", path, first=True) is None
-    assert source("DIR", "KEYS", path, first=True) == Given("DIR", Path("KEYS"))
+    assert source("DIR", "KEYS", path, first=True) == Given("DIR", Path("KEYS"), None)
+    assert source("DIR", "", shipped, first=True) == Given("DIR", None, UPSTREAM.key)
     for packages in ("", "none"):
         with pytest.raises(
             Refusal,

@@ -211,7 +211,7 @@ def test_an_update_says_what_changed_in_a_line_each(world: World) -> None:
     world.update()
     world.overlays = [asking(world.folder / "overlays" / "less", asked[0], asked[2], "{name: new}")]
     rebuilt = Made("rebuilt", items={"/usr/local/x": Item(b"x")})
-    world.publish(replace(TOR, version="0.4.10,2"), LIBEVENT, rebuilt, Made("new"))
+    world.publish(replace(TOR, version="0.4.10,2"), LIBEVENT, rebuilt, Made("new"), Made("old"))
     said = world.update()
     assert "4 packages are pinned (before: 4)" in said
     assert [line.split()[:2] for line in said.splitlines()[1:]] == [

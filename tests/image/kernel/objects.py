@@ -33,6 +33,8 @@ class Plan:
     drivers: Iterable[str] = ()
     depends: Iterable[str] = ()
     chips: Mapping[str, Iterable[tuple[int, int]]] = field(default_factory=dict)
+    release: str = "15.1-STABLE"
+    number: int = 1501501
 
 
 def kernel(plan: Plan) -> bytes:
@@ -79,6 +81,7 @@ class _Writer:
         if self.linked:
             self.symbols["sysctl__children"] = (DATA, len(self.sections[DATA]))
             self.sections[DATA] += bytes(8)
+            self.version()
         for name, kind in sorted(self.plan.sysctls.items()):
             self.sysctl(name, kind)
         for name in self.plan.used:
@@ -96,6 +99,13 @@ class _Writer:
         for driver, ids in self.plan.chips.items():
             self.chips(driver, list(ids))
         return self.layout()
+
+    def version(self) -> None:
+        """What sys/conf/newvers.sh adds to a kernel."""
+        self.symbols["osrelease"] = self.text(self.plan.release)
+        self.symbols["osreldate"] = self.constant(4)
+        struct.pack_into("<i", self.sections[DATA], self.symbols["osreldate"][1], self.plan.number)
+        self.sections[DATA] += bytes(4)
 
     def constant(self, size: int) -> tuple[int, int]:
         offset = len(self.sections[DATA])

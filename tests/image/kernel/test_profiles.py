@@ -116,7 +116,7 @@ def test_ports_are_tuned_by_their_drivers(name: str) -> None:
     for choice in choose(site, MACHINE, OVERLAYS):
         if choice.device is not None:
             assert choice.profile == choice.device.rstrip("0123456789")
-            assert choice.device in {port.device for port in site.ports}
+            assert choice.device in {card for port in site.ports for card in port.cards}
         for setting in choice.settings:
             assert "{" not in setting.name
             assert " " not in str(setting.value)

@@ -26,8 +26,8 @@ def real(request: pytest.FixtureRequest) -> Tree:
     if request.param is None:
         pytest.skip(NONE)
     sets = obtain(request.param, ROOT / "image" / "hardenedbsd.lock.yaml", cache_folder())
-    base, kernel = build.unpack(sets, OVERLAYS, cache_folder().parent)
-    return root.make_tree(base, kernel, OVERLAYS, 0)
+    base = build.unpack(sets, OVERLAYS, cache_folder().parent)
+    return root.make_tree(base, OVERLAYS, 0)
 
 
 @pytest.fixture(scope="module")

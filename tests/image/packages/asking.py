@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from image import lock, overlay
+from image.base.userland import HARDENED
 from image.download.url import Folder, Url
 from image.lock import Base, Lock, PackagePin, Packages, Schema
 from image.packages.location import RepositoryUrl
 from image.packages.trust import FOLDER
 from image.ssh_signature import Principal
-from image.tree import Tree, directory, file
+from image.tree import Tree, directory, file, parents
 from tests.image.packages.repository import Signer, fingerprint_file
+
+HBSD_VERSION = b'#!/bin/sh\nUSERLAND_VERSION="15.1-STABLE-HBSD"\n'
+"""freebsd-version(1) of HardenedBSD's base."""
 
 
 def asking(folder: Path, *rules: str) -> overlay.Overlay:
@@ -31,6 +35,16 @@ def base_system(*trusted: Signer, revoked: tuple[Signer, ...] = ()) -> Tree:
         for number, signer in enumerate(signers):
             tree[f"{FOLDER}/{kind}/key{number}"] = file(fingerprint_file(signer).encode())
     return tree
+
+
+def hardened(base: Tree, *, by_version: bool) -> Tree:
+    """Make `base` HardenedBSD's: its version says so, or one of HardenedBSD's programs is there."""
+    path, data = ("bin/freebsd-version", HBSD_VERSION) if by_version else (HARDENED, b"")
+    for above in parents(path):
+        if above not in base:
+            base[above] = directory()
+    base[path] = file(data)
+    return base
 
 
 def write_lock(

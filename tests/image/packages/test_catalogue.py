@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from firstboot.core.limits import CATALOGUE_LINES
 from firstboot.core.refusal import Refusal
 from image.packages.catalogue import LARGEST_PACKAGE, Catalogue, parse_data, parse_packagesite
 
@@ -62,6 +63,11 @@ def test_an_entry_that_cannot_be_right_is_refused_with_its_line(
         read(ENTRY, ENTRY | change)
     assert str(refused.value).startswith("packagesite.yaml:2")
     assert complaint in str(refused.value)
+
+
+def test_a_catalogue_of_empty_lines_is_refused() -> None:
+    with pytest.raises(Refusal, match=f"more than {CATALOGUE_LINES} lines"):
+        parse_packagesite(lines(ENTRY) + b"\n" * CATALOGUE_LINES, "packagesite.yaml")
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"packages":{}}', b'{"packages":[1]}', b"[]"])

@@ -25,6 +25,9 @@ from tests.image.packages.fixtures import FIXTURE_NAMES, FIXTURES, needs_fixture
 from tests.image.packages.given import fixture, given, unpacked
 from tests.image.packages.repository import PACKINGS, Item, Made, compact
 
+KEPT = {"system.hbsd.pax.nomprotect": b"1", "system.hbsd.hardening.harden_rtld": b"1"}
+"""Extended attributes that a package may have."""
+
 TOOL = Made(
     "tool",
     items={
@@ -33,9 +36,7 @@ TOOL = Made(
         "/usr/local/etc/tool.conf": Item(b"", 0o600, "tool", "operator"),
         "/usr/local/lib/libtool.so": Item(symlink="libtool.so.1"),
         "/usr/local/share/100% Größe": Item(b"name"),
-        "/usr/local/share/kept": Item(
-            b"kept", 0o444, flags="schg", attributes={"system.hbsd.pax.nomprotect": b"1"}
-        ),
+        "/usr/local/share/kept": Item(b"kept", 0o444, flags="schg", attributes=KEPT),
         "/var/db/tool": Item(directory=True, mode=0o700, owner="tool", group="tool"),
     },
 )
@@ -59,7 +60,7 @@ def test_what_the_manifest_says_arrives(tmp_path: Path, packing: str, kind: Kind
     assert (conf.mode, conf.owner, conf.group) == (0o600, "tool", "operator")
     assert (folder.kind, folder.mode, folder.owner) == (EntryKind.DIRECTORY, 0o700, "tool")
     kept = found["usr/local/share/kept"]
-    assert (kept.flags, kept.attributes) == (0x20000, {"system.hbsd.pax.nomprotect": b"1"})
+    assert (kept.flags, kept.attributes) == (0x20000, KEPT)
 
 
 def test_the_manifest_goes_over_the_headers(tmp_path: Path) -> None:

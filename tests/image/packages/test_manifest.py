@@ -63,6 +63,13 @@ def test_real_manifests_are_read_and_the_compact_one_says_the_same(name: str) ->
     assert parse_package(compact, name) == manifest.package
 
 
+@pytest.mark.parametrize("key", ["/usr/local/share/a\\ud800", "/a%ed%a0%80\\udfff"])
+def test_a_path_with_half_a_character_is_refused(key: str) -> None:
+    facts = json.dumps(FACTS | {"files": {"PATH": SUM}}).replace("PATH", key)
+    with pytest.raises(Refusal, match="is half a character"):
+        parse_manifest(facts.encode(), "tool.pkg")
+
+
 @needs_fixtures
 def test_what_a_real_package_holds() -> None:
     base = parse_manifest(members("fixture-base-1.0")["+MANIFEST"], "fixture-base")
@@ -175,7 +182,9 @@ def test_what_is_malformed_is_refused_with_one_sentence(
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"a":1,"a":2}'])
 def test_what_is_no_json_object_is_refused(data: bytes) -> None:
-    with pytest.raises(Refusal, match=r"tool\.pkg: this is (not JSON|a \w+, not a JSON object)"):
+    with pytest.raises(
+        Refusal, match=r"tool\.pkg: this (cannot be read as JSON|is a \w+, not a JSON object)"
+    ):
         parse_manifest(data, "tool.pkg")
 
 

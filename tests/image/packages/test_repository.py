@@ -294,7 +294,7 @@ def test_two_builds_do_not_share_the_cache_at_once(
 def test_a_catalogue_without_end_is_refused(
     repository: Repository, keys: Keys, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LARGEST_CATALOGUE", 100)
+    monkeypatch.setattr(module, "COMPRESSED_CATALOGUE", 100)
     server.offer(repository.folder)
     with pytest.raises(Refusal, match="100 bytes"):
         open_repository(place(server.template, HASTY), keys)

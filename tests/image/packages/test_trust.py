@@ -248,7 +248,7 @@ def test_one_key_may_be_the_only_one_that_counts(stranger: Signer) -> None:
     both = keys(usual_signer(), stranger)
     only = both.only(usual_signer().fingerprint, "lock")
     assert verify(DATA, [signature(usual_signer())], only, "data") == usual_signer().fingerprint
-    with pytest.raises(Refusal, match="which is not trusted"):
+    with pytest.raises(Refusal, match="which the base trusts for another project; only"):
         verify(DATA, [signature(stranger)], only, "data")
     with pytest.raises(Refusal, match="is not among those that are trusted"):
         both.only("0" * 64, "lock")

@@ -2,12 +2,14 @@
 
 import bz2
 import io
+import itertools
 import lzma
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firstboot.core.limits import FEED, Unpacked
 from firstboot.core.refusal import Refusal
 from image.packages import version, vuxml
 from image.packages.vuxml import Affected, Feed, Range, Vulnerability
@@ -56,6 +58,10 @@ def feed(*entries: str, head: str = HEAD) -> bytes:
     return (head + "".join(entries) + "</vuxml>\n").encode()
 
 
+def declaring(what: str) -> bytes:
+    return feed(TOR, head=HEAD.replace("<!ENTITY", f"{what}<!ENTITY", 1))
+
+
 def parse(data: bytes) -> Feed:
     return vuxml.parse(io.BytesIO(data), "vuln.xml")
 
@@ -95,8 +101,16 @@ def test_a_cancelled_entry_says_nothing() -> None:
     assert len(parse(feed(CANCELLED, TOR)).vulnerabilities) == 1
 
 
-def test_an_empty_feed_is_a_feed() -> None:
-    assert parse(feed()) == Feed((), "")
+def test_a_feed_without_an_entry_is_refused() -> None:
+    """It would say of every image that nothing is known to be wrong with it."""
+    assert "it has no entry, so it says nothing about any package" in refused(feed())
+
+
+@pytest.mark.parametrize("name", ["utb-8", "utf-7", "utf-32", "rot13", "hex", "idna", "undefined"])
+def test_an_encoding_that_xml_does_not_have_is_refused(name: str) -> None:
+    data = feed(TOR).replace(b'encoding="utf-8"', f'encoding="{name}"'.encode())
+    assert name.encode() in data
+    assert "not a whole VuXML document" in refused(data)
 
 
 @pytest.mark.parametrize("pack", [lzma.compress, bz2.compress], ids=["xz", "bzip2"])
@@ -152,7 +166,7 @@ BOMB = "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10 if n else "boom"}">' for n i
         f"<!DOCTYPE vuxml [{BOMB}]><vuxml>&b8;</vuxml>",
         '<!DOCTYPE vuxml [<!ENTITY x SYSTEM "/etc/passwd">]><vuxml>&x;</vuxml>',
         '<!DOCTYPE vuxml [<!ENTITY % x SYSTEM "/etc/passwd">%x;]><vuxml/>',
-        '<!DOCTYPE vuxml [<!NOTATION n SYSTEM "n"><!ENTITY x SYSTEM "f" NDATA n>]><vuxml/>',
+        '<!DOCTYPE vuxml [<!ENTITY x SYSTEM "f" NDATA n>]><vuxml/>',
     ],
     ids=["bomb", "file", "parameter", "unparsed"],
 )
@@ -182,9 +196,46 @@ def test_what_is_no_whole_feed_is_refused(data: bytes) -> None:
 
 
 def test_a_feed_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vuxml, "LARGEST", 10_000)
+    monkeypatch.setattr(vuxml, "UNPACKED_FEED", Unpacked(10_000, 1000))
     assert "it has more than" in refused(lzma.compress(feed(TOR * 100)))
     assert len(parse(lzma.compress(feed(TOR * 5))).vulnerabilities) == 5
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (feed("<a/>"), "is not an entry of VuXML"),
+        (feed("<vuln>" + "<a>" * FEED.depth), "more than 64 levels"),
+        (feed("<vuln>" + "<a/>" * FEED.in_entry), "elements in one entry"),
+        (feed("<vuln>" + "".join(f"<a{n}/>" for n in range(FEED.names))), "names of elements"),
+        (feed("<vuln " + " ".join(f"a{n}=''" for n in range(FEED.names + 1)) + ">"), "attributes"),
+        (feed("<vuln>" + "x" * (2 * FEED.text)), "characters"),
+        (feed("<!--" + "x" * (2 * FEED.part)), "a tag or a comment has more than"),
+        (feed("<vuln " + "x" * (2 * FEED.part)), "a tag or a comment has more than"),
+        (feed('<vuln vid="a"><topic/></vuln>' * (FEED.entries + 1)), "more than 50000 entries"),
+        (declaring("<!ATTLIST vuln a CDATA 'x'>"), "declares attributes or notations"),
+        (declaring("<!NOTATION n SYSTEM 'a'>"), "declares attributes or notations"),
+        (
+            declaring("".join(f"<!ENTITY e{n} SYSTEM 'a'>" for n in range(FEED.names + 1))),
+            "declares more than 500 entities",
+        ),
+    ],
+    ids=itertools.count(1),
+)
+def test_a_feed_that_would_take_much_memory_is_refused(data: bytes, complaint: str) -> None:
+    assert complaint in refused(data)
+
+
+def test_a_model_of_an_element_is_passed_over_however_deep_it_is() -> None:
+    """A handler for it would overflow the stack of this process."""
+    deep = "(" * 200_000 + "a" + ")" * 200_000
+    assert parse(declaring(f"<!ELEMENT vuln {deep}>")).vulnerabilities
+
+
+def test_a_name_that_no_package_can_have_is_left_out_and_a_bound_that_is_none_is_refused() -> None:
+    (entry,) = parse(feed(TOR.replace("tor-devel", "tor \u2013 devel"))).vulnerabilities
+    assert entry.affected[0].names == ("tor",)
+    assert "bound that is no version" in refused(feed(TOR.replace("0.4.8.22", "")))
 
 
 @given(st.binary(max_size=300))

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import systems
+from firstboot.box.daemons import all_run, wanted
 from firstboot.box.host import PATIENCE, Host, Ran
 from firstboot.box.systems import REHEARSAL, freebsd, rehearsal
+from firstboot.box.verdict import Effect
 from firstboot.site.address_plan import allot
 from firstboot.site.services import FILE
 from image.rehearsal.build import FOLDER
@@ -26,7 +28,7 @@ udp UNCONN 0 0 127.0.0.53:53 0.0.0.0:* users:(("unbound",pid=85,fd=5))
 udp UNCONN 0 0 198.51.100.1:123 0.0.0.0:* users:(("chronyd",pid=90,fd=5))
 tcp LISTEN 0 5 192.0.2.2:179 0.0.0.0:* users:(("bgpd",pid=146,fd=8))
 tcp LISTEN 0 128 192.0.2.194:22 0.0.0.0:* users:(("sshd",pid=110,fd=3))
-tcp LISTEN 0 9 [2001:db8:ee::1:1]:443 [::]:* users:(("tor",pid=127,fd=9),("tor",pid=127,fd=4))
+tcp LISTEN 0 9 [2001:db8:ee:443::1]:443 [::]:* users:(("tor",pid=127,fd=9),("tor",pid=127,fd=4))
 udp UNCONN 0 0 0.0.0.0:56888 0.0.0.0:* users:(("tor",pid=127,fd=12))
 """
 
@@ -94,9 +96,12 @@ def test_everything_holds_on_a_healthy_box(tmp_path: Path) -> None:
         ("nft list table netdev exitisp", 'device "eth0"', 'device "eth9"', "nftables guards"),
         ("nft list table netdev exitisp", "policy drop", "policy accept", "nftables guards"),
         ("ip -json address", '"198.51.100.2"', '"198.51.100.99"', "the box has its own"),
-        ("ip -json address", '"192.0.2.2"', '"192.0.2.3"', "ports have the addresses"),
-        ("ip -json address", '"eth0"', '"eth7"', "ports have the addresses"),
-        ("ip -json address", "[", "nonsense", "the box has its own"),
+        ("ip -json address", '"198.51.100.1"', '"198.51.100.99"', "the kernel answers"),
+        ("ip -json address", '"192.0.2.2"', '"192.0.2.3"', "every port is there"),
+        ("ip -json address", '"192.0.2.2"', '"192.0.2.3"', "no interface has a foreign"),
+        ("ip -json address", '"eth0"', '"eth7"', "no interface has a foreign"),
+        ("ip -json address", '"eth0"', '"eth7"', "every port is there"),
+        ("ip -json address", "[", "nonsense", "the kernel answers"),
         ("ss -H -lntup", "127.0.0.53:53", "0.0.0.0:53", "everybody listens"),
         ("ss -H -lntup", "192.0.2.194:22", "192.0.2.2:22", "everybody listens"),
         ("ss -H -lntup", '"tor"', '"unbound"', "everybody listens"),
@@ -114,15 +119,28 @@ def test_each_fault_is_reported(
 def test_a_default_route_is_reported(tmp_path: Path) -> None:
     box = healthy(tmp_path)
     box.answers["ip -6 route show default"] = Ran("default via fe80::1 dev eth0\n", 0)
-    assert failing(box) == ["no default route but that of management"]
+    assert failing(box) == ["no default route but the site's"]
 
 
-@pytest.mark.parametrize("name", [one.name for one in SYSTEM.services if one.needed])
+@pytest.mark.parametrize("name", [one.name for one in SYSTEM.services if one.ready])
 def test_a_stopped_service_is_reported(tmp_path: Path, name: str) -> None:
     box = healthy(tmp_path)
-    (service,) = (one for one in SYSTEM.services if one.name == name)
-    box.answers[" ".join(service.ready)] = Ran("", 1)
-    assert failing(box) == ["the resolver, the relays and BGP run"]
+    for service in SYSTEM.services:
+        program = tmp_path / service.program.lstrip("/")
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch(0o755)
+    (daemon,) = (
+        one
+        for one in wanted(SITE, box, SYSTEM.services)
+        if one.service.name == name and one.operand in ((), ("relay1",))
+    )
+    for asked in (daemon.service.ready, daemon.ready):
+        box.answers[" ".join(asked)] = Ran("", 1)
+    verdict = all_run(SITE, box, SYSTEM.services)
+    assert verdict.reason in {
+        f"{label} (it does not run)" for label in (daemon.label, daemon.service.label)
+    }
+    assert verdict.effect is Effect.OUTAGE
 
 
 def test_every_service_has_a_script() -> None:
@@ -133,6 +151,6 @@ def test_every_service_has_a_script() -> None:
 
 
 def test_addresses_are_added_with_ip() -> None:
-    told = " ".join(rehearsal.alias(ip_address("198.51.100.2")))
+    told = " ".join(rehearsal.alias(ip_address("198.51.100.2"), "lo1"))
     assert told == "ip address replace 198.51.100.2/32 dev lo1"
-    assert rehearsal.alias(ip_address("2001:db8::2"))[-1] == "nodad"
+    assert rehearsal.alias(ip_address("2001:db8::2"), "ix0")[-1] == "nodad"

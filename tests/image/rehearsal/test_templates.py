@@ -9,11 +9,18 @@ import pytest
 
 from firstboot.site.address_plan import allot
 from firstboot.site.commands import BOX
+from firstboot.site.model import PortRole
 from firstboot.site.render import render
 from image.rehearsal.build import program
 from tests.image.rehearsal.sites import on_linux
 
-EXAMPLES = ("ipv6-heavy", "one-port-of-each", "two-transits-and-an-exchange")
+EXAMPLES = (
+    "ipv6-heavy",
+    "one-port-of-each",
+    "two-transits-and-an-exchange",
+    "relays-only",
+    "bundle",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +54,14 @@ def test_nft_accepts_the_rules(name: str, overlays: Path) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_ip_takes_the_commands_of_the_network(name: str, overlays: Path) -> None:
-    """With bridges for cards, dummies and VLANs, which not every kernel has."""
+    """With bridges for dummies, bonds and VLANs, which not every kernel has."""
     text = rendered(name, overlays)["etc/rehearsal/network"]
-    cards = {port.device for port in on_linux(name).ports}
+    cards = {card for port in on_linux(name).ports for card in port.cards}
     text = re.sub(r"link add link \S+ name (\S+) type vlan .*", r"link add \1 type bridge", text)
-    text = text.replace("type dummy", "type bridge")
+    text = re.sub("type (dummy|bond .*)", "type bridge", text)
     script = [
         "set -e",
-        *(f"ip link add {card} type bridge" for card in cards),
+        *(f"ip link add {card} type veth peer name far-{card}" for card in sorted(cards)),
         text,
         *(f'echo "${part}" | ip -batch -' for part in ("links", "inside", "outside")),
         'echo "$rules6" | ip -6 -batch -',
@@ -71,7 +78,7 @@ def test_ip_takes_the_commands_of_the_network(name: str, overlays: Path) -> None
     assert done.returncode == 0, done.stderr
     for port in on_linux(name).ports:
         for gateway in port.gateway:
-            if gateway.version == 6:
+            if gateway.version == 6 and port.role is PortRole.MANAGEMENT:
                 assert f"default via {gateway}" in done.stdout
 
 
@@ -95,9 +102,17 @@ def test_the_box_gets_every_address_of_the_plan_and_no_default_route(
 ) -> None:
     site = on_linux(name)
     text = rendered(name, overlays)["etc/rehearsal/network"]
-    for address in allot(site).addresses:
+    plan = allot(site)
+    for address in plan.on_loopback:
         assert f"address replace {address}/{address.max_prefixlen} dev lo1" in text
+    for address in {*plan.addresses} - {*plan.on_loopback}:
+        assert re.search(rf"address replace {address}/\d+ dev {plan.home(address)}\n", text)
+    before, _, ways_out = text.partition('gateways="')
+    assert ways_out.count("route replace default") == len(plan.gateways)
+    text = before + ways_out.partition('"')[2]
     for line in text.splitlines():
+        if line.startswith("#"):
+            continue
         assert not line.endswith(" up") or line.split()[2] not in {
             port.interface for port in site.ports if port.role.outside
         }

@@ -66,7 +66,6 @@ def test_its_notes_say_what_changed(release: Path) -> None:
     assert "It boots faster." in told
     assert "## What changed since 1.9" in told
     assert "tor: 0.4.9.11 becomes 0.4.9.12" in told
-    assert (release / "exitisp-2.0.img.zst").name in told
     assert json.loads((release / "exitisp-2.0.json").read_text())["files"]
 
 
@@ -119,5 +118,5 @@ def test_a_release_is_never_changed(small: Small, keys: Keys, tmp_path: Path) ->
 def test_a_malformed_version_is_refused(
     small: Small, keys: Keys, tmp_path: Path, version: str
 ) -> None:
-    with pytest.raises(Refusal, match="a version is a digit followed by at most 30 letters"):
+    with pytest.raises(Refusal, match="a version is numbers with dots between them"):
         assemble(small.path, version, tmp_path / "release", keys.private)

@@ -17,6 +17,8 @@ from image.base.sets import open_local
 from image.lock import Lock, Natural, Pin, SetPin, Sha256
 from image.release.gates import check_manifest
 from image.release.release import LOCK, changes_of, release, version_of
+from image.release.sign import sign_release
+from image.release.verify import verify
 from tests import sets
 from tests.command import ROOT, exitisp
 from tests.image.base.upstream import Keys
@@ -63,7 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     root = folder / "exitisp"
     for name in ("image", "firstboot", "overlays"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("tasks.py", "pyproject.toml"):
+    for name in ("tasks.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "CHANGELOG.md").write_text(CHANGES)
     (root / ".gitignore").write_text("__pycache__/\n")
@@ -282,8 +284,91 @@ def test_a_key_without_its_public_one_is_refused_before_any_build(
 def test_the_task_refuses_in_one_sentence(tmp_path: Path) -> None:
     done = exitisp("release", "v1", "--key", "none", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith("exitisp: version 'v1': a version is a digit")
+    assert done.stderr.startswith("exitisp: version 'v1': a version is numbers with dots")
     assert done.stderr.count("\n") == 1
+
+
+class TestVerify:
+    """A published release, made again from its commit."""
+
+    @pytest.fixture
+    def published(self, two: tuple[Path, Path], checkout: Checkout, tmp_path: Path) -> Path:
+        """The first release; the checkout is at its commit."""
+        checkout.git("checkout", "--quiet", "HEAD~1")
+        return Path(shutil.copytree(two[0], tmp_path / two[0].name))
+
+    def verify(self, checkout: Checkout, folder: Path, previous: Path | None = None) -> list[str]:
+        public = checkout.key.with_name(f"{checkout.key.name}.pub")
+        return verify(checkout.root, folder, public, previous, ARGUMENTS)
+
+    def forge(self, checkout: Checkout, folder: Path, name: str, data: bytes | bytearray) -> None:
+        """Change a file of a release, and sign it with the right key."""
+        (folder / name).write_bytes(data)
+        (folder / "SHA256SUMS.sig").unlink()
+        sign_release(folder, checkout.key)
+
+    def test_it_is_the_same(self, checkout: Checkout, published: Path) -> None:
+        listed = {path.name for path in published.iterdir()} - {"SHA256SUMS", "SHA256SUMS.sig"}
+        assert set(self.verify(checkout, published)) == listed
+
+    def test_the_next_one_is_the_same_with_the_one_before(
+        self, checkout: Checkout, two: tuple[Path, Path]
+    ) -> None:
+        with pytest.raises(Refusal, match=r"Add --previous exitisp-1\.0\.json"):
+            self.verify(checkout, two[1])
+        names = self.verify(checkout, two[1], two[0] / "exitisp-1.0.json")
+        assert {"exitisp-2.0.md", "exitisp-2.0.upgrade"} < set(names)
+
+    @pytest.mark.parametrize(
+        ("name", "why"),
+        [
+            ("exitisp-1.0.upgrade", r"exitisp-1\.0\.upgrade: it is missing"),
+            ("exitisp-1.0.exe", r"exitisp-1\.0\.exe: it is no file of a release"),
+        ],
+    )
+    def test_a_release_with_fewer_or_more_files_is_not_built(
+        self, checkout: Checkout, published: Path, name: str, why: str
+    ) -> None:
+        path = published / name
+        if path.exists():
+            path.unlink()
+        else:
+            path.write_text("x")
+        (published / "SHA256SUMS.sig").unlink()
+        sign_release(published, checkout.key)
+        with pytest.raises(Refusal, match=why):
+            self.verify(checkout, published)
+
+    def test_another_image_is_found(
+        self, checkout: Checkout, published: Path, two: tuple[Path, Path]
+    ) -> None:
+        other = (two[1] / "exitisp-2.0.img.zst").read_bytes()
+        self.forge(checkout, published, "exitisp-1.0.img.zst", other)
+        with pytest.raises(
+            Refusal, match=r"exitisp-1\.0\.img\.zst: two builds .* differ, first in"
+        ):
+            self.verify(checkout, published)
+
+    def test_another_fact_is_named(self, checkout: Checkout, published: Path) -> None:
+        manifest = (published / "exitisp-1.0.json").read_bytes()
+        changed = manifest.replace(b'"0555"', b'"4555"', 1)
+        self.forge(checkout, published, "exitisp-1.0.json", changed)
+        with pytest.raises(Refusal, match=r"differ, first in files, /.*, mode, byte"):
+            self.verify(checkout, published)
+
+    def test_another_commit_is_refused_with_what_to_type(
+        self, checkout: Checkout, published: Path
+    ) -> None:
+        checkout.git("checkout", "--quiet", "-")
+        with pytest.raises(Refusal, match=r"Take that commit: git checkout [0-9a-f]{40}"):
+            self.verify(checkout, published)
+
+    def test_a_release_with_another_signature_is_not_built(
+        self, checkout: Checkout, published: Path
+    ) -> None:
+        (published / "exitisp-1.0.md").write_text("x")
+        with pytest.raises(Refusal, match=r"exitisp-1\.0\.md: the file has the SHA-256"):
+            self.verify(checkout, published)
 
 
 @pytest.mark.parametrize(

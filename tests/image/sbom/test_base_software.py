@@ -18,6 +18,9 @@ TEXTS = {
     "usr/lib/libprivatezstd.so.5": b"\x001.5.7\0",
     "usr/lib/liblzma.so.5": b"\x005.8.3\0",
     "lib/libbsdxml.so.4": b"\0expat_2.8.2\0",
+    "lib/libz.so.6": b" deflate 1.3.1 Copyright 1995-2024 Jean-loup Gailly and Mark Adler ",
+    "usr/lib/libbz2.so.4": b"\x001.0.8, 13-Jul-2019\0",
+    "lib/libpcap.so.8": b"\0libpcap version 1.10.5\0",
 }
 VERSIONS = {
     "Unbound": "1.25.1",
@@ -28,6 +31,9 @@ VERSIONS = {
     "zstd": "1.5.7",
     "xz": "5.8.3",
     "expat": "2.8.2",
+    "zlib": "1.3.1",
+    "bzip2": "1.0.8",
+    "libpcap": "1.10.5",
 }
 
 

@@ -1,6 +1,9 @@
 """The bill of materials: valid CycloneDX, complete, and the same for the same image."""
 
+import hashlib
 import json
+import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lib4sbom.parser import SBOMParser
 
 from image.base.sets import BaseSets, Trust, VerifiedSet
 from image.freeze.frozen import Module
@@ -20,9 +24,19 @@ from image.packages.manifest import Dependency, Package
 from image.packages.repository import VerifiedPackage
 from image.sbom import cyclonedx
 from image.sbom.base_software import BaseSoftware
-from image.sbom.components import AppliedOverlay, BaseSet, Sbom, Wizard, base_sets
+from image.sbom.components import (
+    AppliedOverlay,
+    BaseFile,
+    BaseSet,
+    Part,
+    Sbom,
+    Wizard,
+    base_files,
+    base_sets,
+)
 from image.tree import Tree, directory, file
 from image.verified_file import Identity
+from tests.command import ROOT
 
 VALIDATOR = JsonStrictValidator(SchemaVersion.V1_6)
 
@@ -74,6 +88,10 @@ SBOM = Sbom(
             Module("pyinstaller", "6.22", "GPL-2.0-or-later WITH Bootloader-exception"),
         ),
     ),
+    files=(
+        BaseFile(Part.BOOT, "boot/gptboot", "15.0-RELEASE-p2", "08" * 32),
+        BaseFile(Part.KERNEL, "boot/kernel/kernel", "15.0-RELEASE-p2", "09" * 32),
+    ),
 )
 
 
@@ -108,6 +126,8 @@ class TestContent:
         assert hashed == {
             "base:base.txz": "01" * 32,
             "base:kernel.txz": "02" * 32,
+            "boot:/boot/gptboot": "08" * 32,
+            "kernel:/boot/kernel/kernel": "09" * 32,
             "base-software:OpenSSL": "06" * 32,
             "base-software:xz": "07" * 32,
             "package:libevent-2.1.12,1": "ab" * 32,
@@ -125,7 +145,8 @@ class TestContent:
         assert {"name": "exitisp:file", "value": "/lib/libcrypto.so.35"} in openssl["properties"]
         assert "version" not in xz
         (needs,) = (one for one in facts["dependencies"] if one["ref"] == "base:base.txz")
-        assert set(needs["dependsOn"]) == {"base-software:OpenSSL", "base-software:xz"}
+        software = {"base-software:OpenSSL", "base-software:xz"}
+        assert set(needs["dependsOn"]) == {*software, "boot:/boot/gptboot"}
 
     def test_a_package_says_version_origin_and_why_it_is_trusted(self) -> None:
         tor = next(
@@ -151,6 +172,57 @@ class TestContent:
         assert component(facts, "pyinstaller")["licenses"] == [
             {"expression": "GPL-2.0-or-later WITH Bootloader-exception"}
         ]
+
+    def test_boot_programs_and_kernel_are_those_of_the_tree(self) -> None:
+        tree = Tree()
+        for path in ("bin", "boot", "boot/kernel"):
+            tree[path] = directory()
+        tree["bin/freebsd-version"] = file(b'USERLAND_VERSION="15.1-STABLE"\n')
+        tree["boot/loader.efi"] = file(b"MZ")
+        tree["boot/kernel/kernel"] = file(b"kernel")
+        boot, kernel = base_files(tree, "15.1-STABLE")
+        assert (boot.part, boot.path, boot.version) == (Part.BOOT, "boot/loader.efi", "15.1-STABLE")
+        assert (kernel.part, kernel.sha256) == (Part.KERNEL, hashlib.sha256(b"kernel").hexdigest())
+
+    def test_every_component_has_a_licence_and_a_name_for_other_programs(self) -> None:
+        for one in read(SBOM)["components"]:
+            if part(one) != "package":
+                assert one["licenses"], one["name"]
+            if part(one) != "overlay" and one.get("version"):
+                assert one["purl"], one["name"]
+
+    def test_what_the_dictionary_of_the_nvd_has_is_named_as_there(self) -> None:
+        nginx = replace(
+            TOR, annotations={"cpe": "cpe:2.3:a:torproject:tor:0.4.9.11:::::freebsd15:x64"}
+        )
+        facts = read(replace(SBOM, packages=(verified(nginx),)))
+        names = {one["bom-ref"]: one["cpe"] for one in facts["components"] if "cpe" in one}
+        assert names == {
+            "base:base.txz": "cpe:2.3:o:freebsd:freebsd:15.0:p2:*:*:*:*:*:*",
+            "kernel:/boot/kernel/kernel": "cpe:2.3:o:freebsd:freebsd:15.0:p2:*:*:*:*:*:*",
+            "base-software:OpenSSL": "cpe:2.3:a:openssl:openssl:3.5.7:-:*:*:*:*:*:*",
+            "package:tor-0.4.9.11_1": ("cpe:2.3:a:torproject:tor:0.4.9.11:*:*:*:*:freebsd15:x64:*"),
+            "module:python": "cpe:2.3:a:python:python:3.11.2:*:*:*:*:*:*:*",
+        }
+
+    @pytest.mark.parametrize("said", ["", "x", "cpe:2.3:a:b", "cpe:2.3:a:b c:d:1"])
+    def test_an_annotation_that_is_no_cpe_is_left_out(self, said: str) -> None:
+        odd = verified(replace(TOR, annotations={"cpe": said}))
+        facts = read(replace(SBOM, packages=(odd,)))
+        tor = next(one for one in facts["components"] if one["bom-ref"].startswith("package:tor"))
+        assert "cpe" not in tor
+
+    def test_another_implementation_reads_the_same_components(self, tmp_path: Path) -> None:
+        """lib4sbom shares no code with the library that writes the file."""
+        path = tmp_path / "exitisp.cdx.json"
+        path.write_text(cyclonedx.render(SBOM))
+        parser = SBOMParser()
+        parser.parse_file(str(path))
+        said = [(one["name"], one.get("version")) for one in parser.get_packages()]
+        facts = json.loads(path.read_text())["components"]
+        assert sorted(said, key=str) == sorted(
+            ((one["name"], one.get("version")) for one in facts), key=str
+        )
 
     def test_the_base_says_its_version_and_build(self) -> None:
         base = component(read(SBOM), "base.txz")
@@ -195,15 +267,17 @@ class TestContent:
         facts = read(SBOM)["metadata"]
         assert facts["timestamp"] == "2023-11-14T22:13:20+00:00"
         assert facts["component"]["name"] == "exitisp.img"
-        assert {one["name"] for one in facts["tools"]["components"]} == {
-            "exitisp",
-            "cyclonedx-python-lib",
-        }
+        tools = {one["name"]: one for one in facts["tools"]["components"]}
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        asked = {re.split("[<>=]", one)[0] for one in project["dependencies"]}
+        assert set(tools) == {"exitisp", *asked}
+        assert tools["ziglang"]["purl"].startswith("pkg:pypi/ziglang@")
+        assert all(one["licenses"] and one["version"] for one in tools.values())
 
     def test_an_image_of_only_the_base_has_one(self) -> None:
         assert (
             len(
-                read(replace(SBOM, software=(), packages=(), overlays=(), wizard=None))[
+                read(replace(SBOM, software=(), packages=(), overlays=(), wizard=None, files=()))[
                     "components"
                 ]
             )
