@@ -4,6 +4,7 @@ Every command imports only what it needs: the program starts on slow processors 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ GATE_WAITS = 600.0
 """The same at a boot: nobody raises the ports later, and an administrator who types a command as
 soon as there is a console must not keep the box offline."""
 
+TENDED = 900
+"""Seconds that looking after the box may take."""
+
 
 def main(words: Sequence[str]) -> int:
     """Run the command line `words`. What it says is on standard output, a refusal in one line on
@@ -40,6 +44,8 @@ def main(words: Sequence[str]) -> int:
             return 0
         machine = _machine(asked)
         refuse_lacking(asked, machine.system)
+        if again := machine.system.again(machine):
+            _start_again([*again, sys.executable, *words])
         return RUN[asked.command.name](asked, machine)
     except Misused as misused:
         print(misused, file=sys.stderr)
@@ -53,6 +59,18 @@ def main(words: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+    except OSError as error:
+        print(f"exitisp: {_of_the_disk(error)}", file=sys.stderr)
+        return 1
+
+
+def _of_the_disk(error: OSError) -> Refusal:
+    """The refusal for an error of a file system that no command has a better sentence for."""
+    return Refusal(
+        error.filename or "a file of this box",
+        f"{error.strerror or error}",
+        "Look at df, and at what the kernel says of the disk in /var/log/messages",
+    )
 
 
 def _machine(call: Call) -> "Machine":
@@ -62,6 +80,18 @@ def _machine(call: Call) -> "Machine":
     root = Path(call.root or "/")
     search = os.environ["PATH"] if call.root else SEARCH
     return Machine(root, search, system=systems.of(root))
+
+
+def _start_again(command: list[str]) -> None:
+    """Run `command` in the place of this program. Raises Refusal."""
+    try:
+        os.execvpe(command[0], command, {**os.environ, "PATH": SEARCH})  # noqa: S606
+    except OSError as error:
+        raise Refusal(
+            command[0],
+            f"exitisp has to be started by it, and it does not run ({error.strerror})",
+            "Use a console of the box",
+        ) from error
 
 
 def _version(root: Path) -> str:
@@ -115,22 +145,43 @@ def _diff(call: Call, machine: "Machine") -> int:
 
 def _rollback(call: Call, machine: "Machine") -> int:
     from firstboot.box.commands import rollback
+    from firstboot.box.confirm import ensure_none
     from firstboot.box.upgrade.switch import back
 
     with undisturbed():
-        if call.flags:
+        if "--slot" in call.flags:
+            ensure_none(machine)
             back(machine, say)
         else:
-            rollback(call.number("NUMBER"), machine, say)
+            rollback(call.number("NUMBER"), machine, say, _minutes(call, machine))
+    return 0
+
+
+def _history(call: Call, machine: "Machine") -> int:
+    from firstboot.box.commands import history
+
+    history(machine, say)
     return 0
 
 
 def _apply(call: Call, machine: "Machine") -> int:
-    from firstboot.box.commands import apply_file
+    from firstboot.box.commands import apply_file, dry_run
 
+    if "--dry-run" in call.flags:
+        dry_run(call.text("FILE"), machine, say)
+        return 0
     with undisturbed():
-        apply_file(Path(call.text("FILE")), machine, say)
+        apply_file(call.text("FILE"), machine, say, _minutes(call, machine))
     return 0
+
+
+def _minutes(call: Call, machine: "Machine") -> int:
+    """Minutes in which a change has to be confirmed, or 0."""
+    from firstboot.box.confirm import minutes_by_default
+
+    if "--no-confirm" in call.flags:
+        return 0
+    return call.number("--confirm") or minutes_by_default(machine)
 
 
 def _backup(call: Call, machine: "Machine") -> int:
@@ -147,7 +198,7 @@ def _restore(call: Call, machine: "Machine") -> int:
 
 
 def _check(call: Call, machine: "Machine") -> int:
-    from firstboot.site.commands import check_sites
+    from firstboot.site.check_sites import check_sites
 
     check_sites([Path(call.text("FILE"))])
     return 0
@@ -159,10 +210,27 @@ def _status(call: Call, machine: "Machine") -> int:
     return 0 if status(machine, say, explained="--explain" in call.flags) else 1
 
 
+def _family(call: Call, machine: "Machine") -> int:
+    from firstboot.box import family
+
+    match [*call.flags]:
+        case ["--rsa" | "--ed25519" as kind]:
+            family.proof(kind.removeprefix("--"), machine, say)
+        case ["--export"]:
+            family.give_key(machine)
+        case ["--import"]:
+            family.take_key(machine, say)
+        case _:
+            family.show(machine, say)
+    return 0
+
+
 def _upgrade(call: Call, machine: "Machine") -> int:
+    from firstboot.box.confirm import ensure_none
     from firstboot.box.upgrade.switch import upgrade
 
     with undisturbed():
+        ensure_none(machine)
         upgrade(call.text("FILE|URL"), machine, say)
     return 0
 
@@ -176,24 +244,57 @@ def _slots(call: Call, machine: "Machine") -> int:
 
 
 def _confirm(call: Call, machine: "Machine") -> int:
+    from firstboot.box.confirm import confirm
+
+    confirm(machine, say)
+    return 0
+
+
+def _settle(call: Call, machine: "Machine") -> int:
+    from firstboot.box.confirm import settle
+
+    settle(machine, say)
+    return 0
+
+
+def _keep(call: Call, machine: "Machine") -> int:
     from firstboot.box.upgrade.switch import stand
 
     stand(machine, say)
     return 0
 
 
+def _bootcode(call: Call, machine: "Machine") -> int:
+    from firstboot.box.upgrade.boot_programs import renew
+
+    with machine.alone(patience=GATE_WAITS):
+        renew(machine, say)
+    return 0
+
+
 def _raise(call: Call, machine: "Machine") -> int:
     from firstboot.box.apply import gate
+    from firstboot.box.confirm import ran
 
     with machine.alone(patience=GATE_WAITS):
         gate(machine, say)
+        ran(machine, say)
+    return 0
+
+
+def _tend(call: Call, machine: "Machine") -> int:
+    from firstboot.box.tend import tend
+
+    # SIGALRM ends this program if anything of it hangs.
+    signal.alarm(TENDED)
+    tend(machine, say)
     return 0
 
 
 def _drain(call: Call, machine: "Machine") -> int:
     from firstboot.box.drain import drain
 
-    drain(call.text("PEER"), machine, say)
+    drain(call.text("PEER"), machine, say, call.number("--for"))
     return 0
 
 
@@ -228,15 +329,21 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "show": _show,
     "diff": _diff,
     "rollback": _rollback,
+    "history": _history,
     "apply": _apply,
     "backup": _backup,
     "restore": _restore,
     "check": _check,
     "status": _status,
+    "family": _family,
     "upgrade": _upgrade,
     "slots": _slots,
     "confirm": _confirm,
+    "settle": _settle,
+    "keep": _keep,
+    "bootcode": _bootcode,
     "raise": _raise,
+    "tend": _tend,
     "drain": _drain,
     "undrain": _undrain,
     "boot": _boot,

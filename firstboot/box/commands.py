@@ -1,21 +1,42 @@
-"""The commands of a configured box: show, diff, rollback, apply, status, and boot for rc(8)."""
+"""The commands of a configured box: show, diff, rollback, history, apply, status, and boot for
+rc(8)."""
 
-from pathlib import Path
+import time
+from collections.abc import Iterable
 
-from firstboot.box.apply import Applied, apply_site, prepare, site_of_running, take_on, whole
-from firstboot.box.drain import drained
+from firstboot.box import clock, confirm, drain, restarts, rpki
+from firstboot.box.apply import (
+    Applied,
+    accepted,
+    prepare,
+    site_of_running,
+    unconfigured,
+    unfinished,
+    whole,
+)
+from firstboot.box.confirm import carry_out
+from firstboot.box.daemons import survey, wanted
+from firstboot.box.dry_run import consequences
+from firstboot.box.family import missing_key
 from firstboot.box.generations import Content, Generation
+from firstboot.box.history import End
 from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
-from firstboot.core.document import read
+from firstboot.box.ports import raised, why_lowered
+from firstboot.box.restarts import PORTS
+from firstboot.box.sessions import waiting
+from firstboot.box.site_input import given
+from firstboot.box.tend import UNTENDED, untended
+from firstboot.box.upgrade.slots import other_disks, slots
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
-from firstboot.site.check import Examined, examine, examine_text, refused, report
+from firstboot.site.check import Examined, examine_text, refused, report
 from firstboot.site.commands import difference
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Rendered, render
 from firstboot.site.verify.explain import explain, table
+from firstboot.site.verify.rc import own_addresses
 from firstboot.site.writer import compose
 
 
@@ -32,39 +53,82 @@ def diff(other: str, machine: Machine, say: Say) -> None:
     now = running.read()
     site = site_of_running(machine).value
     if other and not other.isdecimal():
-        path = Path(other)
-        given = sound(examine(path), say)
-        files = tuple(render(given, machine.box(), overlays()))
-        lines = _difference(now, site, Content("", read(path), files), given)
+        file = given(other)
+        new = sound(file.examined, say)
+        files = tuple(render(new, machine.box(), overlays()))
+        lines = _difference(now, site, Content("", file.data, files), new)
     else:
-        before = machine.generations.find(int(other)) if other else _before(machine, running)
+        before = machine.generations.find(int(other)) if other else _before(machine)
         old = whole(examine_text(site_of(before), f"generation {before.number}")).value
         lines = _difference(before.read(), old, now, site)
     say(lines or "no difference")
 
 
-def rollback(number: int | None, machine: Machine, say: Say) -> Applied:
-    """Run generation `number`, or without one the generation before the running one.
+def rollback(number: int | None, machine: Machine, say: Say, minutes: int = 0) -> Applied:
+    """Run generation `number`, or without one what ran before the current one and was well, which
+    is then no longer the way forward. If `minutes` are given, it has to be confirmed in them.
 
     A generation that another image rendered is rendered anew. Raises Refusal.
     """
     with machine.alone():
-        running = _running(machine)
-        found = machine.generations.find(number) if number else _before(machine, running)
+        if machine.running() is None:
+            raise unconfigured()
+        left = None if number else machine.history.current()
+        found = machine.generations.find(number) if number else _before(machine)
         content = found.read()
         if content.identity != machine.identity():
             site = whole(examine_text(content.site, f"generation {found.number}"))
             say(f"Generation {found.number} was rendered by another image; rendering it anew.")
             found = prepare(site, machine, say, data=content.site)
-        return take_on(found, machine, say)
+        applied = carry_out(found, machine, say, "rollback", minutes)
+        if left is not None:
+            machine.history.leave(left)
+        return applied
 
 
-def apply_file(path: Path, machine: Machine, say: Say) -> Applied:
-    """Check the site file at `path` and make it what the box runs. Raises Refusal."""
-    examined = examine(path)
-    sound(examined, say)
-    assert examined.site is not None
-    return apply_site(examined.site, machine, say, data=read(path))
+def history(machine: Machine, say: Say) -> None:
+    """Print what the box ran, a line for each change. Raises Refusal if the record is damaged."""
+    steps = machine.history.steps()
+    if not steps:
+        say("Nothing has changed yet.")
+        return
+    position = machine.history.position()
+    rows = [("", "generation", "when (UTC)", "command", "who", "end", "changed")]
+    for at, one in enumerate(steps):
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.when))
+        mark = "*" if at == position else ""
+        end = "interrupted" if one.end is End.BEGUN and at != position else one.end.value
+        who = one.who or "unknown"
+        rows.append((mark, str(one.generation), when, one.how or "-", who, end, one.what or "-"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        say("  ".join(cells).rstrip())
+    say("* is what a boot of the box runs.")
+
+
+def apply_file(name: str, machine: Machine, say: Say, minutes: int = 0) -> Applied:
+    """Check the site file called `name`, standard input if that is `-`, and make it what the box
+    runs. If `minutes` are given, it has to be confirmed in them. Raises Refusal."""
+    file = given(name)
+    sound(file.examined, say)
+    assert file.examined.site is not None
+    with machine.alone():
+        generation = prepare(file.examined.site, machine, say, data=file.data)
+        return carry_out(generation, machine, say, "apply", minutes)
+
+
+def dry_run(name: str, machine: Machine, say: Say) -> None:
+    """Check the site file called `name` as `apply_file` does, and print what applying it would do.
+    Nothing changes. Raises Refusal."""
+    file = given(name)
+    sound(file.examined, say)
+    assert file.examined.site is not None
+    running = _running(machine)
+    after = accepted(file.examined.site, machine, say, data=file.data)
+    say("Nothing has changed. Applied, the site would do this:")
+    for line in consequences(running.read(), after, machine):
+        say(f"  {line}")
 
 
 def renew(machine: Machine, say: Say) -> None:
@@ -83,6 +147,20 @@ def renew(machine: Machine, say: Say) -> None:
         generation = prepare(site, machine, say, data=data)
         machine.generations.switch(generation)
         say(f"Rendered anew: generation {generation.number}.")
+        _tell_moved(found.read().files, generation.read().files, say)
+
+
+def _tell_moved(before: Iterable[Rendered], after: Iterable[Rendered], say: Say) -> None:
+    """Tell which addresses the plan of another release no longer has."""
+    old, new = own_addresses(before), own_addresses(after)
+    gone = [address for address in old if address not in new]
+    if gone:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        say(
+            f"This release plans other addresses: {gone[0]}{more} are no longer used here. "
+            "exitisp diff shows them; to keep them, name them in the site: router, dns.addresses, "
+            "relays.or_addresses, relays.exit_addresses."
+        )
 
 
 def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
@@ -92,33 +170,72 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
         say(machine.system.notice)
     for lacking in machine.system.lacks:
         say(f"not in {machine.system.name}: {lacking}")
+    for disk in other_disks(machine):
+        say(
+            f"another disk with this image: {disk}. The box works on "
+            f"{slots(machine).running.disk} alone; take the other one out"
+        )
     running = machine.running()
     if running is None:
         say("not configured: answer the questions of exitisp setup")
         return False
     current = machine.generations.current()
     say(f"running: generation {running.number}")
-    if current != running.number:
+    if current is None:
+        chosen = machine.generations.chosen()
+        which = f"generation {chosen.number}" if chosen else "none"
+        say(f"current: none is marked; a restart of the box runs {which}")
+    elif current != running.number:
         say(f"current: generation {current}, which a restart of the box runs")
     good = current == running.number
+    if touched := unfinished(machine):
+        say(
+            f"unfinished: a change was cut off, and {len(touched)} files may be of either "
+            "generation; exitisp rollback or apply, or a restart, makes them whole"
+        )
+        good = False
+    if waits := confirm.told(machine):
+        say(f"NOT CONFIRMED: {waits}")
+        good = False
     for damaged in (one for one in machine.generations.all() if not one.sound):
         say(f"damaged: generation {damaged.number}")
         good = False
     for service in machine.system.services:
         if not machine.has(service.program):
             say(f"not installed: {service.label}")
-        elif service.ready and not _off(service.name, service.may_be_off, machine):
-            up = machine.run(*service.ready).status == 0
-            say(f"{'up' if up else 'DOWN'}: {service.label}")
-            good = good and up
-    for name in drained(machine):
-        say(f"drained: {name} (exitisp undrain {name})")
     site = site_of_running(machine).value
-    for verdict in machine.verdicts(site, running.read().files):
-        say(f"{'holds' if verdict.holds else 'NOT SO'}: {verdict.what}{_because(verdict.reason)}")
+    good = _daemons(site, machine, say) and good
+    good = _restarts(site, machine, say) and good
+    if untended(machine):
+        say(f"UNTENDED: nothing is restarted, until somebody removes {machine.state / UNTENDED}")
+        good = False
+    if not raised(machine):
+        why = why_lowered(machine) or "nobody has raised them"
+        say(f"DOWN: transit and exchange ports: {why}")
+        good = False
+    if told := missing_key(site, machine):
+        say(told)
+    try:
+        for line in drain.told(machine):
+            say(line)
+    except Refusal as refusal:
+        say(f"UNKNOWN: which drains end by themselves: {refusal.problem}")
+        good = False
+    validated = "" if site.provided else rpki.told(machine)
+    for what, told in (("clock", clock.told(machine)), ("RPKI", validated)):
+        if told:
+            say(f"{what}: {told}")
+    (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
+    if machine.has(bgpd.program) and not site.provided:
+        for line in waiting(site, machine, bgpd):
+            say(line)
+            good = False
+    files = running.read().files
+    for verdict in machine.verdicts(site, files):
+        say(str(verdict))
         good = good and verdict.holds
     if explained:
-        say(table(explain(site, machine.box(), running.read().files)))
+        say(table(explain(site, machine.box(), files)))
     return good
 
 
@@ -130,12 +247,30 @@ def sound(examined: Examined, say: Say) -> Site:
     return examined.site.value
 
 
-def _off(name: str, may_be: bool, machine: Machine) -> bool:
-    return may_be and machine.run("service", name, "enabled").status != 0
+def _daemons(site: Site, machine: Machine, say: Say) -> bool:
+    """Print which services run, and each of their daemons that does not. Returns whether all do."""
+    good = True
+    for service, down in survey(site, machine, machine.system.services):
+        if not down:
+            say(f"up: {service.label}")
+        for label, state in down.items():
+            say(f"DOWN: {label}: {state.value}")
+        good = good and not down
+    return good
 
 
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""
+def _restarts(site: Site, machine: Machine, say: Say) -> bool:
+    """Print what was restarted. Returns whether that is known."""
+    try:
+        record = restarts.read(machine.state / restarts.PLACE)
+    except Refusal as refusal:
+        say(f"UNKNOWN: what was restarted: the record is damaged: {refusal.problem}")
+        return False
+    labels = {one.name: one.label for one in wanted(site, machine, machine.system.services)}
+    labels[PORTS] = "transit and exchange ports (raised again)"
+    for line in restarts.told(record, labels, time.monotonic()):
+        say(line)
+    return True
 
 
 def _running(machine: Machine) -> Generation:
@@ -145,13 +280,13 @@ def _running(machine: Machine) -> Generation:
     return running
 
 
-def _before(machine: Machine, running: Generation) -> Generation:
-    before = machine.generations.before(running.number)
+def _before(machine: Machine) -> Generation:
+    before = next(machine.history.before(), None)
     if before is None:
         raise Refusal(
-            f"generation {running.number}",
-            "there is no generation before it",
-            "Name a generation or a site file",
+            f"generation {machine.generations.current()}",
+            "nothing that was well ran before it",
+            "Name a generation or a site file; exitisp history lists what ran",
         )
     return before
 

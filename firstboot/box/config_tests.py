@@ -5,13 +5,13 @@ file names another file or folder, the copy names the copy of that. Line numbers
 """
 
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from firstboot.box.host import Ran
 from firstboot.box.machine import Machine
+from firstboot.box.working_folder import working_folder
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
@@ -36,8 +36,7 @@ def judge(
     Raises Refusal for the first file that one refuses, with the line of the file and the key of the
     site that it came from.
     """
-    with tempfile.TemporaryDirectory(prefix="check-") as name:
-        folder = Path(name)
+    with working_folder() as folder:
         _lay(files, folder)
         _host_key(machine, folder)
         for checker in machine.system.checkers:

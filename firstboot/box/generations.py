@@ -5,6 +5,7 @@
     /cfg/generations/0007/index         what there is, see below
     /cfg/generations/0007/seal          SHA-256 of the index, in hexadecimal
     /cfg/current                        symbolic link to the one that runs from the next boot on
+    /cfg/state/well                     the names of those that ran well, the last one first
 
 The index is text, because rc.d/exitisp_site reads it with sh. The first line is
 `exitisp 1 IDENTITY`, where the identity stands for the image and the machine that the files were
@@ -16,12 +17,12 @@ import hashlib
 import itertools
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.core.durable import settle, write
+from firstboot.core.durable import damaged, keep, settle, write
 from firstboot.core.refusal import Refusal
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ KEPT = 10
 PLAIN = re.compile(r"[A-Za-z0-9@._/-]+")
 """Paths and names that sh reads back as they were written."""
 
+NAME = re.compile("[0-9]{4,9}")
+"""The name of a generation's folder: its number."""
+
 MAGIC = ("exitisp", "1")
 SITE = "site.yaml"
+WELL = "state/well"
 
 
-class Damaged(Exception):
-    """A generation is not as it was written. The message says in what."""
+class DamagedGeneration(Refusal):
+    """A generation is not as it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +63,45 @@ class Generation:
     folder: Path
 
     def read(self) -> Content:
-        """Read the content. Raises Damaged if a byte of it is not as it was written."""
+        """Read the content. Raises DamagedGeneration if a byte of it is not as it was written."""
+        try:
+            return self._read()
+        except (OSError, ValueError, LookupError) as error:
+            raise DamagedGeneration(
+                self.folder,
+                f"this generation is damaged: {error}",
+                "Run another one with exitisp rollback",
+            ) from error
+
+    def _read(self) -> Content:
         from firstboot.site.render import Rendered
 
-        try:
-            index = (self.folder / "index").read_bytes()
-            seal = (self.folder / "seal").read_bytes()
-            if seal.decode("ascii", "replace").strip() != hashlib.sha256(index).hexdigest():
-                raise Damaged("its index is not what was sealed")
-            magic, *lines = (line.split(" ") for line in index.decode("ascii").splitlines())
-            if tuple(magic[:2]) != MAGIC:
-                raise Damaged(f"its index is of the form {magic[1]}")
-            data = {line[4]: self._file(line[4], line[0]) for line in lines}
-            files = (
-                Rendered(
-                    path.removeprefix("files/"), data[path].decode(), int(mode, 8), owner, group
-                )
-                for _, mode, owner, group, path in lines
-                if path != SITE
-            )
-            return Content(magic[2], data[SITE], tuple(files))
-        except (OSError, ValueError, LookupError) as error:
-            raise Damaged(str(error)) from error
+        index = (self.folder / "index").read_bytes()
+        seal = (self.folder / "seal").read_bytes()
+        if seal.decode("ascii", "replace").strip() != hashlib.sha256(index).hexdigest():
+            raise ValueError("its index is not what was sealed")
+        magic, *lines = (line.split(" ") for line in index.decode("ascii").splitlines())
+        if tuple(magic[:2]) != MAGIC:
+            raise ValueError(f"its index is of the form {magic[1]}")
+        data = {line[4]: self._file(line[4], line[0]) for line in lines}
+        files = (
+            Rendered(path.removeprefix("files/"), data[path].decode(), int(mode, 8), owner, group)
+            for _, mode, owner, group, path in lines
+            if path != SITE
+        )
+        return Content(magic[2], data[SITE], tuple(files))
 
     def _file(self, path: str, digest: str) -> bytes:
         data = (self.folder / path).read_bytes()
         if hashlib.sha256(data).hexdigest() != digest:
-            raise Damaged(f"{path} is not what was written")
+            raise ValueError(f"{path} is not what was written")
         return data
 
     @property
     def sound(self) -> bool:
         try:
             self.read()
-        except Damaged:
+        except DamagedGeneration:
             return False
         return True
 
@@ -107,13 +117,16 @@ class Generations:
         return self.cfg / "generations"
 
     def all(self) -> list[Generation]:
-        """All generations, damaged ones too, the oldest first."""
-        if not self.folder.is_dir():
+        """All generations, damaged ones too, the oldest first. Raises Refusal if nobody can tell
+        which there are."""
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
             return []
+        except OSError as error:
+            raise damaged(self.folder, f"it cannot be read: {error.strerror or error}") from error
         found = (
-            Generation(int(path.name), path)
-            for path in self.folder.iterdir()
-            if re.fullmatch("[0-9]{4,9}", path.name)
+            Generation(int(name), self.folder / name) for name in names if NAME.fullmatch(name)
         )
         return sorted(found, key=lambda generation: generation.number)
 
@@ -123,27 +136,34 @@ class Generations:
             name = (self.cfg / "current").readlink().name
         except OSError:
             return None
-        return int(name) if re.fullmatch("[0-9]{4,9}", name) else None
+        return int(name) if NAME.fullmatch(name) else None
 
     def candidates(self) -> Iterator[Generation]:
-        """All generations in the order in which a boot tries them: the current one, older ones from
-        the newest on, then newer ones from the newest on."""
-        every = self.all()[::-1]
+        """All generations in the order in which a boot tries them: the current one, those that ran
+        well, then older ones and newer ones, each from the newest on."""
+        every = {one.folder.name: one for one in self.all()[::-1]}
         current = self.current()
-        if current is None:
-            yield from every
-            return
-        for keep in (int.__eq__, int.__lt__, int.__gt__):
-            yield from (one for one in every if keep(one.number, current))
+        first = [name for name, one in every.items() if one.number == current]
+        well = [name for name in self._well() if name in every]
+        older = [name for name, one in every.items() if current is None or one.number < current]
+        for name in dict.fromkeys([*first, *well, *older, *every]):
+            yield every[name]
+
+    def _well(self) -> list[str]:
+        """What `note_well` noted. A boot does without it if it is damaged, as it has to run one."""
+        try:
+            lines = (self.cfg / WELL).read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if NAME.fullmatch(line)]
+
+    def note_well(self, ran: Iterable[Generation]) -> None:
+        """Note which generations `ran` well, the last one first. Raises OSError."""
+        keep(self.cfg / WELL, "".join(f"{one.folder.name}\n" for one in ran).encode() or b"\n")
 
     def chosen(self) -> Generation | None:
         """The generation that a boot runs: the first candidate that is not damaged, or None."""
         return next((one for one in self.candidates() if one.sound), None)
-
-    def before(self, number: int) -> Generation | None:
-        """The newest undamaged generation that is older than `number`, or None."""
-        older = (one for one in self.all()[::-1] if one.number < number)
-        return next((one for one in older if one.sound), None)
 
     def find(self, number: int) -> Generation:
         """The generation of that number. Raises Refusal if it does not exist or is damaged."""
@@ -158,8 +178,9 @@ class Generations:
             )
         return found
 
-    def write(self, content: Content) -> Generation:
-        """Write a new generation to the disk, without switching to it.
+    def write(self, content: Content, needed: Collection[int] = ()) -> Generation:
+        """Write a new generation to the disk, without switching to it. Of the others, the numbers
+        `needed` are kept, and as many of the newest as there is room for.
 
         Raises Refusal if it cannot be written; nothing has changed then.
         """
@@ -167,7 +188,7 @@ class Generations:
         place = self.folder / f"{number:04d}"
         part = self.folder / f".{number:04d}.new"
         try:
-            self._make_room()
+            self._make_room(needed)
             _write_all(part, content)
             part.rename(place)
             settle(self.folder)
@@ -188,19 +209,19 @@ class Generations:
         except OSError as error:
             raise _unwritten(link, error) from error
 
-    def _make_room(self) -> None:
+    def _make_room(self, needed: Collection[int]) -> None:
         """Remove leftovers of a power cut and the oldest generations, but never the current one nor
-        the one that a boot would run."""
+        the one that a boot would run, nor those that are needed."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.folder.glob(".*"):
             shutil.rmtree(left)
-        spared = {self.current(), getattr(self.chosen(), "number", None)}
+        spared = {self.current(), getattr(self.chosen(), "number", None), *needed}
         every = self.all()
-        for old in every[: max(len(every) - KEPT + 1, 0)]:
-            if old.number not in spared:
-                gone = old.folder.with_name(f".{old.folder.name}.gone")
-                old.folder.rename(gone)
-                shutil.rmtree(gone)
+        spare = [one for one in every if one.number not in spared]
+        for old in spare[: max(len(every) - KEPT + 1, 0)]:
+            gone = old.folder.with_name(f".{old.folder.name}.gone")
+            old.folder.rename(gone)
+            shutil.rmtree(gone)
 
 
 def _write_all(folder: Path, content: Content) -> None:

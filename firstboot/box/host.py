@@ -56,6 +56,12 @@ class Host:
             return Ran(f"{command[0]}: not done after {patience:g} s", 124)
         return Ran(ended.stdout, ended.returncode)
 
+    def mounted(self, name: str) -> bool:
+        """Whether the file system `name` of the box is there: "cfg" or "data". In a folder that
+        stands for a box, a folder stands for the file system."""
+        path = self.root / name
+        return os.path.ismount(path) if self.root == Path("/") else path.is_dir()
+
     def has(self, program: str) -> bool:
         """Whether a program is installed; `program` is its absolute path on the box."""
         return os.access(self.root / program.lstrip("/"), os.X_OK)

@@ -25,13 +25,15 @@ def plant(machine: Machine, files: Iterable[Rendered], gone: Iterable[str]) -> N
             raise _unplanted(path, error) from error
     for name in gone:
         try:
-            (machine.root / name).unlink(missing_ok=True)
+            path = machine.root / name
+            path.unlink(missing_ok=True)
+            _part(path).unlink(missing_ok=True)
         except OSError as error:
             raise _unplanted(machine.root / name, error) from error
 
 
 def _replace(machine: Machine, path: Path, file: Rendered) -> None:
-    part = path.with_name(f".{path.name}.new")
+    part = _part(path)
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
@@ -39,6 +41,11 @@ def _replace(machine: Machine, path: Path, file: Rendered) -> None:
         os.fchown(stream.fileno(), *machine.owner(file.owner, file.group))
         os.fchmod(stream.fileno(), file.mode)
     part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    """What becomes `path` once it is whole; a kill may leave it."""
+    return path.with_name(f".{path.name}.new")
 
 
 def _unplanted(path: Path, error: OSError) -> Refusal:

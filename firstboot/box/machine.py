@@ -11,18 +11,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.box.generations import Damaged, Generation, Generations
+from firstboot.box.generations import NAME, Generation, Generations
+from firstboot.box.history import History
 from firstboot.box.host import Host
 from firstboot.box.system import System
 from firstboot.box.verdict import Verdict
+from firstboot.core.durable import kept
 from firstboot.core.refusal import Refusal
 
 if TYPE_CHECKING:
     from firstboot.site.model import Site
     from firstboot.site.render import Box, Rendered, Version
 
+STORAGE = ("cfg", "data")
+"""File systems that a box keeps its state on."""
+MEANWHILE = 60.0
+"""Seconds that a change of the box waits for what the box does by itself: see tend."""
+
 PAUSE = 0.2
 """Seconds between two attempts to take the lock."""
+
+UNBOUND = "/usr/local/sbin/unbound"
+"""The package's, which the resolver's script starts in place of the base's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,10 @@ class Machine(Host):
     def generations(self) -> Generations:
         return Generations(self.cfg)
 
+    @property
+    def history(self) -> History:
+        return History(self.cfg)
+
     def box(self) -> "Box":
         """The facts that templates depend on. A program that is not installed counts as the version
         that the templates are written for."""
@@ -60,8 +74,10 @@ class Machine(Host):
         versions |= {
             name: version for name, version in self._packages().items() if name in versions
         }
-        said = re.search(r"^Version ([0-9.]+)", self.run("local-unbound", "-V").text, re.MULTILINE)
-        if said:
+        packaged = self.has(UNBOUND)
+        program = str(self.root / UNBOUND.lstrip("/")) if packaged else "local-unbound"
+        told = self.run(program, "-V").text
+        if said := re.search(r"^Version ([0-9.]+)", told, re.MULTILINE):
             versions["unbound"] = _version(said[1])
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         return Box(
@@ -71,6 +87,8 @@ class Machine(Host):
             openbgpd=versions["openbgpd"],
             tor=versions["tor"],
             devices=parse_devices(self.run("sysctl", "dev").text),
+            packaged_unbound=packaged,
+            libevent=re.search(r"^Linked libs: libevent ", told, re.MULTILINE) is not None,
         )
 
     def _packages(self) -> "dict[str, Version]":
@@ -95,12 +113,19 @@ class Machine(Host):
         return [] if self.root == Path("/") else ["-r", str(self.root)]
 
     def running(self) -> Generation | None:
-        """The generation that was written to memory, or None if the box is not configured."""
-        try:
-            number = int((self.state / "generation").read_text())
-        except (OSError, ValueError):
+        """The generation that was written to memory, or None if the box is not configured. What
+        /cfg has of it may be damaged or gone.
+
+        Raises Refusal if what says which one it is cannot be read.
+        """
+        place = self.state / "generation"
+        said = kept(place)
+        if said is None:
             return None
-        return next((one for one in self.generations.all() if one.number == number), None)
+        name = said.decode("ascii", "replace").strip()
+        if not NAME.fullmatch(name):
+            raise Refusal(place, "it names no generation", "Restart the box, which writes it anew")
+        return Generation(int(name), self.generations.folder / name)
 
     def owner(self, user: str, group: str) -> tuple[int, int]:
         """The numbers of a user and a group of the box. Raises Refusal."""
@@ -110,7 +135,7 @@ class Machine(Host):
         with (self.root / file).open(errors="replace") as lines:
             for line in lines:
                 fields = line.split(":")
-                if fields[0] == name and len(fields) > 2 and fields[2].isdigit():
+                if fields[0] == name and len(fields) > 2 and fields[2].isdecimal():
                     return int(fields[2])
         raise Refusal(
             f"/{file}",
@@ -119,15 +144,16 @@ class Machine(Host):
         )
 
     @contextlib.contextmanager
-    def alone(self, patience: float = 0.0) -> Iterator[None]:
+    def alone(self, patience: float | None = None) -> Iterator[None]:
         """Hold the lock under which the box is changed.
 
-        Waits up to `patience` seconds for the process that holds it. Raises Refusal after that.
+        Waits up to `patience` seconds for the process that holds it, or MEANWHILE. Raises Refusal
+        after that.
         """
         self.state.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _lock(descriptor, patience)
+            _lock(descriptor, MEANWHILE if patience is None else patience)
             yield
         finally:
             os.close(descriptor)
@@ -148,16 +174,21 @@ def _lock(descriptor: int, patience: float) -> None:
             time.sleep(PAUSE)
 
 
+def ensure_storage(machine: Machine) -> None:
+    """Raises Refusal if nobody knows whether the box is configured, or answers would be lost."""
+    for name in STORAGE:
+        if not machine.mounted(name):
+            raise Refusal(
+                f"/{name}",
+                "this file system is not mounted, and what the box keeps is on it",
+                "Restart the box; if that does not help, the disk is damaged: flash another one, "
+                "and restore a backup",
+            )
+
+
 def site_of(generation: Generation) -> bytes:
-    """The site file of `generation`. Raises Refusal if the generation is damaged."""
-    try:
-        return generation.read().site
-    except Damaged as damage:
-        raise Refusal(
-            generation.folder,
-            f"this generation is damaged: {damage}",
-            "Run another one with exitisp rollback",
-        ) from damage
+    """The site file of `generation`. Raises DamagedGeneration."""
+    return generation.read().site
 
 
 def _version(text: str) -> "Version":

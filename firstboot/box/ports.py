@@ -1,46 +1,86 @@
-"""Raises the transit and exchange ports once the preflight passes, and lowers them."""
+"""Raises the transit and exchange ports once nothing can leak by them, and lowers them."""
 
 import time
+from pathlib import Path
 
+from firstboot.box.daemons import all_run
 from firstboot.box.machine import Machine
 from firstboot.box.output import Say
-from firstboot.box.verdict import Verdict
+from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
 
 TRIES = 10
-"""How often to judge the conditions before giving up: services that were just started may not
-listen yet."""
+"""How often to judge the conditions until all hold: services that were just started may not answer
+yet."""
 
 PAUSE = 3.0
 """Seconds between two tries."""
 
+REASON = 1000
+"""Characters of a reason."""
 
-def raise_ports(site: Site, machine: Machine, say: Say) -> None:
-    """Raise the ports if every condition holds.
 
-    Raises Refusal if one does not, after telling all those that do not hold and lowering the ports.
+def raise_ports(site: Site, machine: Machine, say: Say, *, tries: int = 0) -> None:
+    """Raise the ports if nothing can leak. What does not work besides is told, after so many
+    `tries` to see it work, or TRIES.
+
+    Raises Refusal if something could leak, after lowering the ports.
     """
-    failed = _failed(site, machine, TRIES)
-    if not failed:
+    failed = _failed(site, machine, tries or TRIES)
+    leaks = [verdict for verdict in failed if verdict.leaks]
+    if not leaks:
         raised = machine.run("service", "exitisp_ports", "raise")
-        if raised.status == 0:
-            say("The transit and exchange ports are up.")
-            return
-        failed = [Verdict("the ports go up", raised.text.strip() or f"status {raised.status}")]
-    lower(machine)
-    for verdict in failed:
+        if raised.status != 0:
+            reason = raised.text.strip() or f"status {raised.status}"
+            leaks = [Verdict("the ports go up", Effect.LEAK, reason)]
+    if leaks:
+        lower(machine, leaks[0].reason)
+    for verdict in dict.fromkeys((*leaks, *failed)):
         say(f"Not so: {verdict.what}: {verdict.reason}")
-    raise Refusal(
-        "the transit and exchange ports",
-        f"they stay down, because {failed[0].reason}",
-        "Correct that, then run exitisp raise",
-    )
+    if leaks:
+        raise Refusal(
+            "the transit and exchange ports",
+            f"they stay down, because {leaks[0].reason}",
+            "Correct that, then run exitisp raise",
+        )
+    machine.state.mkdir(parents=True, exist_ok=True)
+    _mark(machine).touch()
+    _lowered(machine).unlink(missing_ok=True)
+    say("The transit and exchange ports are up.")
 
 
-def lower(machine: Machine) -> None:
-    """Lower the ports, if there are any."""
+def lower(machine: Machine, why: str = "") -> None:
+    """Lower the ports, if there are any, and keep the reason for `exitisp status`."""
     machine.run("service", "exitisp_ports", "stop")
+    _mark(machine).unlink(missing_ok=True)
+    if why:
+        machine.state.mkdir(parents=True, exist_ok=True)
+        _lowered(machine).write_text(f"{why}\n")
+
+
+def raised(machine: Machine) -> bool:
+    """Whether this program has raised the ports and not lowered them since."""
+    return _mark(machine).exists()
+
+
+def _mark(machine: Machine) -> Path:
+    """rc.d/exitisp_ports removes it when it lowers the ports because pf does not guard them."""
+    return machine.state / "raised"
+
+
+def why_lowered(machine: Machine) -> str:
+    """Why the ports were lowered last, or could not be raised; empty if that was not written."""
+    try:
+        with _lowered(machine).open(errors="replace") as file:
+            return file.readline(REASON).strip()
+    except OSError:
+        return ""
+
+
+def _lowered(machine: Machine) -> Path:
+    """rc.d/exitisp_ports writes it too when it lowers the ports."""
+    return machine.state / "lowered"
 
 
 def _failed(site: Site, machine: Machine, tries: int) -> list[Verdict]:
@@ -50,7 +90,8 @@ def _failed(site: Site, machine: Machine, tries: int) -> list[Verdict]:
     for attempt in range(tries):
         if attempt:
             time.sleep(PAUSE)
-        failed = [v for v in machine.verdicts(site, files) if not v.holds]
+        verdicts = *machine.verdicts(site, files), all_run(site, machine, machine.system.services)
+        failed = [verdict for verdict in verdicts if not verdict.holds]
         if not failed:
             break
     return failed

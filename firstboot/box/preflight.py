@@ -4,20 +4,25 @@ They are judged by what the box does, not by what its files say: the addresses o
 and which program listens where. Each system in box/systems collects these facts with its own
 programs and adds the conditions that it alone can check, such as the packet filter's rules.
 
+Each condition has its effect: whether a foreign packet could leave, for which the ports go down, or
+whether something does not work, which is told and no reason to take the rest away.
+
 Relays that have reached the network and established BGP sessions are not conditions, for neither
 can exist while the ports are down.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from firstboot.box.verdict import Verdict
+from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
-from firstboot.site.address_plan import Plan, allot
+from firstboot.site.address_plan import LOOPBACK, Plan, allot
 from firstboot.site.listening import Rules, Socket
 from firstboot.site.model import Site
-from firstboot.site.services import Service
+from firstboot.site.services import Each, Service
+
+LEAK, OUTAGE = Effect.LEAK, Effect.OUTAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,53 +34,121 @@ class Facts:
 
     sockets: tuple[Socket, ...]
 
-    gateway: str
-    """The gateway of a default route in the first routing table; empty if there is none."""
+    gateways: frozenset[str]
+    """Of the default routes in the first routing table; of link-local ones with the interface."""
 
-    down: tuple[str, ...]
-    """The labels of services that have to run and do not."""
+    stand_ins: frozenset[str] = frozenset()
+    """Interfaces that take the place of a network card that is gone."""
+
+    bundles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The cards in each bundle."""
 
 
 def judge(site: Site, facts: Facts, services: Iterable[Service]) -> tuple[Verdict, ...]:
     """The conditions on every system, in the order in which they are told. `services` are those of
     the box."""
     plan = allot(site)
+    services = tuple(services)
+    rules = Rules.of(site, plan, services)
+    moving = [one for one in facts.sockets if _moves(site, services, one)]
+    others = [one for one in facts.sockets if one not in moving]
     return (
-        Verdict("the box has its own addresses", _missing(plan, facts.addresses)),
-        Verdict("ports have the addresses of the site and no others", _strange(site, facts)),
+        Verdict("the kernel answers from the router's address", LEAK, _nameless(plan, facts)),
+        Verdict("no interface has a foreign address", LEAK, _foreign(site, plan, facts.addresses)),
         Verdict(
-            "no default route but that of management",
-            f"there is one by {facts.gateway}" if facts.gateway else "",
+            "no default route but the site's",
+            LEAK,
+            _strange_way_out(plan, facts),
         ),
         Verdict(
             "everybody listens where the plan says",
-            _misplaced(Rules.of(site, plan, services), facts.sockets),
+            LEAK,
+            _misplaced(rules, others),
         ),
-        Verdict(
-            "the resolver, the relays and BGP run",
-            f"not running: {', '.join(facts.down)}" if facts.down else "",
-        ),
+        Verdict("relays have moved to their addresses", OUTAGE, _misplaced(rules, moving)),
+        Verdict("the box has its own addresses", OUTAGE, _missing(plan, facts.addresses)),
+        Verdict("every port is there, with its addresses", OUTAGE, _incomplete(site, facts)),
     )
 
 
-def _missing(plan: Plan, addresses: Mapping[str, set[Address]]) -> str:
-    missing = [str(one) for one in plan.addresses if one not in addresses.get("lo1", set())]
-    return f"lo1 lacks {', '.join(missing)}" if missing else ""
+def _strange_way_out(plan: Plan, facts: Facts) -> str:
+    strange = sorted(facts.gateways - plan.ways_out)
+    return f"there is one by {strange[0]}" if strange else ""
 
 
-def _strange(site: Site, facts: Facts) -> str:
-    for port in site.ports:
-        if port.interface not in facts.addresses:
-            return f"there is no {port.interface}"
-        wanted = {interface.ip for interface in port.addresses}
-        found = {
-            one for one in facts.addresses[port.interface] if not one.is_link_local or one in wanted
-        }
-        if found - wanted:
-            return f"{port.interface} has {min(map(str, found - wanted))}"
-        if wanted - found:
-            return f"{port.interface} lacks {min(map(str, wanted - found))}"
+def _nameless(plan: Plan, facts: Facts) -> str:
+    """The kernel's own errors come from the first address of the interface that has the router's
+    (net.inet.icmp.reply_src), and without one from the port that they leave by."""
+    return _lacking(plan, plan.router, facts.addresses, " and ")
+
+
+def _foreign(site: Site, plan: Plan, addresses: Mapping[str, set[Address]]) -> str:
+    """The first interface with an address that neither the site nor the plan gives it."""
+    wanted = {port.interface: {face.ip for face in port.addresses} for port in site.ports}
+    own = {LOOPBACK, *map(plan.home, plan.addresses)}
+    for interface, found in addresses.items():
+        strange = {one for one in found - wanted.get(interface, set()) if not _always(one)}
+        if interface in own:
+            # Addresses that a change of the site took from the plan stay until the next boot.
+            strange = {one for one in strange - {*plan.addresses} if not _in(site, one)}
+        if strange:
+            return f"{interface} has {min(map(str, strange))}"
     return ""
+
+
+def _always(address: Address) -> bool:
+    return address.is_loopback or address.is_link_local
+
+
+def _in(site: Site, address: Address) -> bool:
+    return any(address in scope for scope in site.scopes)
+
+
+def _missing(plan: Plan, addresses: Mapping[str, set[Address]]) -> str:
+    return _lacking(plan, plan.addresses, addresses, ", ")
+
+
+def _lacking(
+    plan: Plan,
+    wanted: Iterable[Address],
+    addresses: Mapping[str, set[Address]],
+    between: str,
+) -> str:
+    """The interfaces that lack some of the own addresses in `wanted`, each with those."""
+    lacking: dict[str, list[str]] = {}
+    for one in wanted:
+        interface = plan.home(one)
+        if one not in addresses.get(interface, set()):
+            lacking.setdefault(interface, []).append(str(one))
+    return "; ".join(f"{name} lacks {between.join(found)}" for name, found in lacking.items())
+
+
+def _incomplete(site: Site, facts: Facts) -> str:
+    """Every port without its network card, every other one with the addresses that it lacks, and
+    bundles with the cards that are not in them."""
+    reasons = []
+    for port in site.ports:
+        found = facts.addresses.get(port.interface)
+        if found is None or port.interface in facts.stand_ins:
+            reasons.append(f"there is no {port.interface}")
+        elif lacking := [str(face.ip) for face in port.addresses if face.ip not in found]:
+            reasons.append(f"{port.interface} lacks {' and '.join(lacking)}")
+        there = facts.bundles.get(port.device, frozenset())
+        if apart := [card for card in port.members if card not in there]:
+            reasons.append(f"{port.device} goes on without {' and '.join(apart)}")
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def _moves(site: Site, services: Iterable[Service], socket: Socket) -> bool:
+    """Whether `socket` is one of a relay on an own address, as while relays move to others: nothing
+    foreign leaves by it."""
+    address = address_of(socket.host)
+    return (address is not None and _in(site, address)) and any(
+        name.startswith(socket.program)
+        for service in services
+        if service.each is Each.RELAY
+        for name in service.processes
+    )
 
 
 def _misplaced(rules: Rules, sockets: Iterable[Socket]) -> str:

@@ -5,15 +5,16 @@ anything of that is loaded.
 """
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstboot.box.machine import Machine
-from firstboot.box.output import say, undisturbed
+from firstboot.box.machine import Machine, ensure_storage
+from firstboot.box.output import Say, say, undisturbed
 from firstboot.box.usb import mounted
-from firstboot.core.durable import keep
+from firstboot.core.durable import damaged, keep, kept
 from firstboot.core.refusal import Refusal
 from firstboot.wizard.console_lock import first_come
 from firstboot.wizard.intro import INTRO
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 
 DRAFT = "draft.yaml"
 
+HASH = re.compile(rb"\$[0-9a-z]+\$[!-9;-~]+\n")
+"""What crypt(3) makes of a password, as a line."""
+
 
 def setup(machine: Machine) -> int:
     """Ask on the console where somebody answers first, until the box is configured."""
+    ensure_storage(machine)
     if machine.running() is not None:
         return 0
     path = machine.cfg / DRAFT
@@ -37,10 +42,23 @@ def setup(machine: Machine) -> int:
         from firstboot.box.backup.restore import offer
         from firstboot.wizard.draft import Draft
 
+        if lost := _lost(machine):
+            terminal.say(lost)
         kept = Draft.open(path)
         return kept if kept.begun else offer(terminal, machine, path, _view(machine, None)) or kept
 
     return _talk(machine, draft, again=False)
+
+
+def _lost(machine: Machine) -> str:
+    """What to tell if a box that asks was configured once; empty if it never was."""
+    damaged = [str(one.number) for one in machine.generations.all()]
+    if not damaged:
+        return ""
+    return (
+        f"This box was configured, and what it kept is damaged (generations {', '.join(damaged)}). "
+        "A backup of it brings back the same relays; other answers make a new box."
+    )
 
 
 def restore(file: Path, machine: Machine) -> int:
@@ -71,8 +89,7 @@ def reconfigure(machine: Machine) -> int:
     site = site_of_running(machine).value
     running = machine.running()
     assert running is not None
-    place = machine.cfg / "accounts/root"
-    password = place.read_text().strip() if place.exists() else None
+    password = root_password(machine, say)
     path = machine.cfg / f"draft-{running.number:04d}.yaml"
 
     present = Draft.from_site(path, site, password)
@@ -141,12 +158,30 @@ def _apply(machine: Machine, saved: "Saved") -> None:
     The password is kept after the daemons have accepted the site and before it runs. So a refused
     site has changed nothing, and a configured box lets its operator in.
     """
-    from firstboot.box.apply import prepare, take_on
+    from firstboot.box.apply import prepare
+    from firstboot.box.confirm import carry_out, minutes_by_default
 
     with machine.alone():
         generation = prepare(saved.site, machine, say)
         keep_password(machine, saved.root_password)
-        take_on(generation, machine, say)
+        how = "reconfigure" if machine.running() else "setup"
+        carry_out(generation, machine, say, how, minutes_by_default(machine))
+
+
+def root_password(machine: Machine, say: Say) -> str | None:
+    """The hash of root's password, as it is kept. None, so that it is asked for, if there is none
+    or if it is damaged, which is told."""
+    place = machine.cfg / "accounts/root"
+    try:
+        data = kept(place)
+        if data is None:
+            return None
+        if not HASH.fullmatch(data):
+            raise damaged(place, "it is not the hash of a password")
+    except Refusal as refusal:
+        say(f"Root's password has to be chosen again. {refusal}")
+        return None
+    return data.decode().strip()
 
 
 def keep_password(machine: Machine, hashed: str) -> None:

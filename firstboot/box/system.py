@@ -54,14 +54,18 @@ class System:
     """Sets the network cards up, as long as the box has no addresses: a card that is down does not
     see whether a cable is plugged in."""
 
-    alias: "Callable[[Address], Command]"
-    """Returns the command that adds one of the box's own addresses."""
+    alias: "Callable[[Address, str], Command]"
+    """Returns the command that adds one of the box's own addresses to an interface."""
 
     fat: str
     """The type that mount(8) has for a FAT file system."""
 
     password: "Callable[[Host], Command]"
     """Returns the command that sets root's password to the hash on its standard input."""
+
+    again: "Callable[[Host], Command]" = lambda host: ()
+    """Returns the command by which `exitisp` has to be started again, empty if it runs as it has
+    to."""
 
     kind: str = ""
     notice: str = ""

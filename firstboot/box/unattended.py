@@ -9,10 +9,11 @@ may not do in place.
 import os
 from pathlib import Path
 
-from firstboot.box.apply import prepare
-from firstboot.box.machine import Machine
+from firstboot.box.apply import prepare, step_to
+from firstboot.box.machine import Machine, ensure_storage
 from firstboot.box.output import Say
-from firstboot.core.document import LARGEST
+from firstboot.box.setup import root_password
+from firstboot.core import document
 from firstboot.core.durable import keep, settle
 from firstboot.core.refusal import Refusal
 from firstboot.site.check import examine_text, refused, sentences
@@ -29,9 +30,15 @@ def take(stick: Path, machine: Machine, say: Say) -> None:
     The findings are told, and written beside the file. Raises Refusal if the file is not taken; the
     wizard then starts with what can be used of it.
     """
-    path = _find(stick)
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
+    ensure_storage(machine)
+    try:
+        data = document.read(_find(stick))
+    except OSError as error:
+        raise Refusal(
+            stick,
+            f"the folder cannot be read: {error.strerror or error}",
+            "Name the folder that the stick is mounted at",
+        ) from error
     examined = examine_text(data, SITE)
     lines = sentences(examined)
     for line in lines:
@@ -47,9 +54,10 @@ def take(stick: Path, machine: Machine, say: Say) -> None:
         _draft(machine, data, say)
         raise
     keep(machine.cfg / "taken", b"")
+    machine.history.begin(step_to(generation, None, machine, "unattended"), say)
     machine.generations.switch(generation)
     say(f"The site file was taken: generation {generation.number}.")
-    if not (machine.cfg / "accounts/root").exists():
+    if root_password(machine, say) is None:
         say("Root has no password, so nobody can log in on a console; SSH keys can.")
     lines.append("Taken. The file was removed from here, for it may have secrets in it.")
     _report(stick, lines, say)
@@ -65,8 +73,16 @@ def finish(stick: Path, machine: Machine, say: Say) -> None:
         return
     except Refusal:
         pass
-    (machine.cfg / "taken").unlink(missing_ok=True)
-    settle(machine.cfg)
+    mark = machine.cfg / "taken"
+    try:
+        mark.unlink(missing_ok=True)
+        settle(machine.cfg)
+    except OSError as error:
+        raise Refusal(
+            mark,
+            f"it cannot be removed: {error.strerror or error}",
+            "Remove it, or every start looks for a site file on the stick to erase",
+        ) from error
 
 
 def _find(stick: Path) -> Path:

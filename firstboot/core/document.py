@@ -24,7 +24,7 @@ import yaml
 
 from firstboot.core import characters, keys, yaml_mistakes
 from firstboot.core.characters import NotText
-from firstboot.core.fault import Fault, Key, listed, quote, spell
+from firstboot.core.fault import Fault, Key, listed, quote, spell, unsecret
 from firstboot.core.refusal import Refusal
 from firstboot.core.scalars import convert, expectation, sentences
 from firstboot.core.yaml_mistakes import Vocabulary
@@ -349,7 +349,7 @@ class _Reader:
                 self._fault(
                     node,
                     key,
-                    f"the key {quote(name)} is unknown{_alphabet(name)}",
+                    f"the key {quote(unsecret(name))} is unknown{_alphabet(name)}",
                     f"Write {near}" + (", which is there already" if twice else ""),
                 )
             elif places:
@@ -361,11 +361,11 @@ class _Reader:
                 self._fault(
                     node,
                     key,
-                    f"the key {quote(name)} is unknown{_alphabet(name)}",
+                    f"the key {quote(unsecret(name))} is unknown{_alphabet(name)}",
                     f"Remove it, or write one of {', '.join(here[:16])}{more}",
                 )
         for parent, found in elsewhere.items():
-            names = listed([quote(name) for _, name in found])
+            names = listed([quote(unsecret(name)) for _, name in found])
             keys_are = "keys" if len(found) > 1 else "key"
             where = f"in {spell(key)}" if key else "at the top level"
             self._fault(
@@ -420,7 +420,7 @@ class _Reader:
                 f"Put a hyphen before the first key of each entry: - {first}: ...",
             )
         elif isinstance(node, yaml.ScalarNode) or colon:
-            parts = (colon or str(node.value)).replace(",", " ").split()
+            parts = map(unsecret, (colon or str(node.value)).replace(",", " ").split())
             value = ", ".join(f'"{part}"' if part.endswith(":") else part for part in parts)
             shown = (
                 f"{called}: [{value}]" if len(value) <= 60 and not secret else f"{called}: [...]"
@@ -454,7 +454,8 @@ class _Reader:
         colon = "" if secret else self._colon(node)
         if isinstance(node, yaml.SequenceNode):
             one = node.value[0] if len(node.value) == 1 else None
-            value = str(one.value) if isinstance(one, yaml.ScalarNode) and not secret else "..."
+            plain = isinstance(one, yaml.ScalarNode) and not secret
+            value = unsecret(str(one.value)) if one is not None and plain else "..."
             self._fault(
                 node,
                 key,
@@ -465,16 +466,16 @@ class _Reader:
             self._fault(
                 node,
                 key,
-                f"{quote(colon)} is read by YAML as a mapping, for it is in braces",
-                f'Put it in quotes: "{colon}"',
+                f"{quote(unsecret(colon))} is read by YAML as a mapping, for it is in braces",
+                f'Put it in quotes: "{unsecret(colon)}"',
             )
         elif colon:
             place = "ends with a colon" if colon.endswith(":") else "has a colon in it"
             self._fault(
                 node,
                 key,
-                f"{quote(colon)} {place}, so YAML reads it as a key",
-                f'Put it in quotes: "{colon}"',
+                f"{quote(unsecret(colon))} {place}, so YAML reads it as a key",
+                f'Put it in quotes: "{unsecret(colon)}"',
             )
         elif isinstance(node, yaml.MappingNode):
             self._fault(

@@ -1,4 +1,4 @@
-"""Writing what has to survive a power cut: a file is the old one or the new one, never a part.
+"""Files that have to survive a power cut: a file is the old one or the new one, never a part.
 
 FreeBSD's UFS waits until a disk has taken what is synchronised, and disks have caches: UFS without
 soft updates never tells them to empty those. So that is done here, as g_io_flush(9) does it for a
@@ -10,6 +10,13 @@ import errno
 import fcntl
 import os
 from pathlib import Path
+from typing import Any, TypeVar
+
+from firstboot.core import bounded_json
+from firstboot.core.limits import KEPT_FILE, Json
+from firstboot.core.refusal import Refusal
+
+T = TypeVar("T", dict[str, Any], list[Any])
 
 DISK = Path("/dev/gpt/boot")
 """A partition of the disk that all of it is on. GEOM takes BIO_FLUSH from those alone who have it
@@ -28,6 +35,46 @@ def keep(path: Path, data: bytes, mode: int = 0o600) -> None:
     flush()
     part.replace(path)
     settle(path.parent)
+
+
+def kept(path: Path, limit: int = KEPT_FILE) -> bytes | None:
+    """What `keep` made the content of `path`; None if there is no such file.
+
+    Raises Refusal for what nobody kept: a file that is empty or has more than `limit` bytes, and
+    one that cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise damaged(path, f"it cannot be read: {error.strerror or error}") from error
+    if not data:
+        raise damaged(path, "it is empty")
+    if len(data) > limit:
+        raise damaged(path, f"it has more than {limit} bytes")
+    return data
+
+
+def kept_json(path: Path, bounds: Json, kind: type[T]) -> T | None:
+    """The JSON that `keep` made the content of `path`, a dict or a list as `kind` says; None if
+    there is no such file. Raises Refusal for what nobody kept, JSON of another kind too."""
+    data = kept(path, bounds.size)
+    if data is None:
+        return None
+    try:
+        found = bounded_json.read(data, bounds)
+    except ValueError as error:
+        raise damaged(path, f"it is not what was kept: {error}") from error
+    if not isinstance(found, kind):
+        raise damaged(path, "it is not what was kept: other JSON")
+    return found
+
+
+def damaged(path: Path, problem: str) -> Refusal:
+    """The refusal for a file that is not what was kept."""
+    return Refusal(path, problem, "Check the disk. exitisp restore makes a box from a backup")
 
 
 def write(path: Path, data: bytes, mode: int) -> None:

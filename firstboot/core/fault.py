@@ -31,7 +31,9 @@ class Fault:
 
 def spell(key: Key) -> str:
     """Write a key as people do: ``("files", 3, "mode")`` is ``files[3].mode``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{shown(part)}" for part in key)
+    text = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{shown(unsecret(part))}" for part in key
+    )
     return text.removeprefix(".")
 
 
@@ -61,6 +63,12 @@ def looks_secret(text: str) -> bool:
     if "PRIVATE KEY" in text:
         return True
     return bool(SECRET.fullmatch(text)) and "://" not in text and strength(text, []) >= SECRET_BITS
+
+
+def unsecret(text: str) -> str:
+    """`text`, or ``...`` if a word of it looks like a secret."""
+    secret = any(map(looks_secret, re.split(r"[\s:,\[\]{}\"']+", text)))
+    return "..." if secret else text
 
 
 def listed(words: list[str], last: str = "and") -> str:

@@ -5,9 +5,13 @@ It lies in the image as `PLACE`, beside the keys whose upgrades a box with this 
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from firstboot.core import bounded_json
+from firstboot.core.limits import RELEASE_STAMP
 
 PLACE = "usr/local/share/exitisp/release.json"
 SIGNERS = "usr/local/share/exitisp/allowed_signers"
@@ -18,10 +22,14 @@ NAMESPACE = "exitisp-upgrade"
 """Whose signatures count, and in which namespace (PROTOCOL.sshsig): one that the same key made of
 anything else is none of an upgrade."""
 
+
+def allowed_signers(keys: Iterable[str]) -> bytes:
+    """What is at SIGNERS in an image that takes upgrades signed by `keys` (OpenSSH)."""
+    return "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in keys).encode()
+
+
 VERSION = "0.1"
 """The version of this project: what an image is called that is not built as a release."""
-
-LARGEST = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +66,36 @@ class Stamp:
         return self.base.partition(" ")[0]
 
     @property
-    def order(self) -> tuple[int, ...]:
-        """Grows with the versions: (2026, 11) of 2026.11 and of 2026.11-rc1."""
-        numbers = re.match(r"[0-9]+(\.[0-9]+)*", self.version)
-        assert numbers is not None
-        found = [int(one) for one in numbers[0].split(".")]
-        while found and not found[-1]:
-            found.pop()
-        return tuple(found)
+    def order(self) -> "Order":
+        """Grows with the versions, see `order`."""
+        return order(self.version)
+
+
+Order = tuple[tuple[int, ...], bool, tuple[tuple[bool, int, str], ...]]
+"""Numbers, whether it is the release itself, and the words of a pre-release."""
+
+
+def order(version: str) -> Order:
+    """What versions are compared by.
+
+    First the numbers that it begins with, from the left; zeros at their end do not count. Then a
+    pre-release, which has more after them, is older than its release: 2026.11-rc1 < 2026.11. Words
+    and numbers of two pre-releases are compared from the left, numbers as numbers: alpha < beta <
+    rc1 < rc2 < rc10; a number is older than a word, and what ends earlier is older. What comes
+    after a plus does not count.
+    """
+    whole = version.partition("+")[0]
+    begin = re.match(r"[0-9]+(\.[0-9]+)*", whole)
+    assert begin is not None
+    numbers = [int(one) for one in begin[0].split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    rest = whole[begin.end() :]
+    words = tuple(
+        (one.isalpha(), 0 if one.isalpha() else int(one), one if one.isalpha() else "")
+        for one in re.findall("[0-9]+|[A-Za-z]+", rest)
+    )
+    return tuple(numbers), not rest, words
 
 
 def render(stamp: Stamp) -> bytes:
@@ -76,6 +106,6 @@ def read(root: Path) -> Stamp | None:
     """That of the system whose root is the folder `root`; None if it has none."""
     try:
         with (root / PLACE).open("rb") as file:
-            return Stamp.parse(json.loads(file.read(LARGEST)))
-    except (OSError, ValueError, RecursionError):
+            return Stamp.parse(bounded_json.read(file.read(RELEASE_STAMP.size), RELEASE_STAMP))
+    except (OSError, ValueError):
         return None

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from firstboot.core import bounded_json
+from firstboot.core.limits import UPGRADE_MANIFEST
 from firstboot.core.release_info import Stamp
 
 FORM = 1
@@ -64,6 +66,11 @@ class Head:
     signature: int
     length: int
 
+    @property
+    def content(self) -> int:
+        """Where the content begins."""
+        return self.length + self.manifest + self.signature
+
 
 def read_head(data: bytes) -> Head | None:
     """What the first bytes of a file say; None if it is no upgrade."""
@@ -91,7 +98,7 @@ def render(manifest: Manifest) -> bytes:
 
 def parse(data: bytes) -> Manifest:
     """Raises ValueError."""
-    told = json.loads(data)
+    told = bounded_json.read(data, UPGRADE_MANIFEST)
     if not isinstance(told, dict):
         raise ValueError("no facts")
     slot, spans, files = told.get("slot"), told.get("spans"), told.get("files")

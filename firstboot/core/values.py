@@ -172,3 +172,12 @@ class Mac(str):
 Address = Annotated[IPv4Address | IPv6Address, _Address]
 Interface = Annotated[IPv4Interface | IPv6Interface, _Interface]
 Network = Annotated[IPv4Network | IPv6Network, _Network]
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is an IP address, and not a name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -14,17 +14,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.box.machine import Machine, site_of
+from firstboot.box.machine import Machine, ensure_storage, site_of
+from firstboot.core import tar
 from firstboot.core.durable import keep
+from firstboot.core.limits import BACKUP_ARCHIVE, KEPT_FILE
 from firstboot.core.refusal import Refusal
 
 MANIFEST = "manifest"
 MAGIC = "exitisp-backup 1"
 SITE = "site.yaml"
 PASSWORD = "accounts/root"  # noqa: S105
-LARGEST = 1 << 20
-"""The largest file, in bytes. The site is by far the largest."""
-
 _NAME = re.compile(
     r"site\.yaml|accounts/root|ssh/ssh_host_ed25519_key(\.pub)?"
     r"|tor/relay[0-9]{1,3}/keys/[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?"
@@ -50,6 +49,7 @@ def gather(machine: Machine) -> tuple[Kept, ...]:
             "it is not configured, so there is nothing to keep",
             "Answer the questions of exitisp setup",
         )
+    ensure_storage(machine)
     found = [Kept(SITE, 0o600, site_of(running))]
     for top in (machine.cfg, machine.root / "data"):
         for path in _files(top):
@@ -73,13 +73,19 @@ def _read(path: Path, name: str) -> Kept:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            return Kept(name, os.fstat(descriptor).st_mode & 0o777, file.read(LARGEST))
+            mode, data = os.fstat(descriptor).st_mode & 0o777, file.read(KEPT_FILE + 1)
     except OSError as error:
         raise Refusal(
             path,
             f"the file cannot be read: {error.strerror or error}",
             "Look at the file systems /cfg and /data",
         ) from error
+    if not data or len(data) > KEPT_FILE:
+        size = f"it has more than {KEPT_FILE} bytes" if data else "it is empty"
+        raise Refusal(
+            path, f"{size}, so it is no key", "Restore it from an earlier backup, or remove it"
+        )
+    return Kept(name, mode, data)
 
 
 def pack(files: Iterable[Kept]) -> bytes:
@@ -118,7 +124,7 @@ def unpack(data: bytes, where: str) -> tuple[Kept, ...]:
                 raise ValueError(f"{name} is not a file of a box")
             if (digest, int(mode, 8)) != (hashlib.sha256(one.data).hexdigest(), one.mode):
                 raise ValueError(f"{name} is not as it was packed")
-    except (ValueError, LookupError, tarfile.TarError) as error:
+    except (ValueError, LookupError) as error:
         raise Refusal(
             where, f"this is not a backup of a box: {error}", "Take one that exitisp backup wrote"
         ) from error
@@ -126,12 +132,10 @@ def unpack(data: bytes, where: str) -> tuple[Kept, ...]:
 
 
 def _members(data: bytes) -> Iterator[Kept]:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.type == tarfile.REGTYPE else None
-            if content is None or member.mode & ~0o777 or member.size > LARGEST:
-                raise ValueError(f"{member.name} is not a regular file")
-            yield Kept(member.name, member.mode, content.read())
+    for header, content in tar.members(io.BytesIO(data), BACKUP_ARCHIVE):
+        if header.type != tar.FILE or header.mode & ~0o777 or header.size > KEPT_FILE:
+            raise ValueError(f"{header.name} is not a regular file")
+        yield Kept(header.name, header.mode, tar.whole(content))
 
 
 def lay(files: Iterable[Kept], machine: Machine) -> None:

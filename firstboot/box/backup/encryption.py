@@ -16,14 +16,12 @@ import binascii
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 from firstboot.box.machine import Machine
+from firstboot.box.working_folder import working_folder
+from firstboot.core.limits import BACKUP
 from firstboot.core.refusal import Refusal
-
-LARGEST = 1 << 24
-"""The largest encrypted backup, in bytes."""
 
 KEY, MESSAGE = "ENCRYPTED PRIVATE KEY", "CMS"
 """Labels of the two parts (RFC 7468)."""
@@ -35,13 +33,22 @@ message into one that is not authenticated (RFC 9709, section 1)."""
 _PART = r"-----BEGIN {0}-----\n([A-Za-z0-9+/=\n]+)-----END {0}-----\n"
 _SEALED = re.compile(_PART.format(KEY) + _PART.format(MESSAGE))
 
+_BY_SCRYPT = re.compile(
+    rb"\x30(?:.|\x81.|\x82..)\x30.\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d\x30.\x30."
+    rb"\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x04\x0b\x30.\x04(?:\x08.{8}|\x10.{16})"
+    rb"\x02\x02\x40\x00\x02\x01\x08\x02\x01\x0a(?:\x02\x01\x20)?\x30",
+    re.DOTALL,
+)
+"""How a key begins that is encrypted with PBES2 by scrypt with our parameters (RFC 7914, section
+7). With others, or with PBKDF2, one try of a passphrase could take hours."""
+
 _SCRYPT = ("-scrypt", "-scrypt_N", "16384", "-scrypt_r", "8", "-scrypt_p", "10")
 """Options of scrypt: as much memory as OpenSSL allows for decryption, and ten times the work."""
 
 
 def seal(data: bytes, passphrase: str, machine: Machine) -> bytes:
     """Encrypt `data`. Raises Refusal."""
-    with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
+    with working_folder(_folder(machine)) as work:
         key, public = f"{work}/key", f"{work}/public"
         curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
         _done(machine, "genpkey", *curve, "-out", key)
@@ -65,7 +72,7 @@ def unseal(sealed: bytes, passphrase: str, machine: Machine, name: str) -> bytes
             "this is not a whole backup, as exitisp backup writes it",
             "Take another copy of it",
         )
-    with tempfile.TemporaryDirectory(dir=_folder(machine)) as work:
+    with working_folder(_folder(machine)) as work:
         key = f"{work}/key"
         ran = _openssl(machine, "pkey", given=sealed, passphrase=passphrase)
         if ran.returncode:
@@ -83,13 +90,20 @@ def unseal(sealed: bytes, passphrase: str, machine: Machine, name: str) -> bytes
 
 
 def _well_formed(sealed: bytes) -> bool:
-    """Whether it is the two parts and nothing else, and the second is authenticated."""
-    if len(sealed) > LARGEST:
+    """Whether it is the two parts and nothing else, the first encrypted as `seal` does it, and the
+    second authenticated."""
+    if len(sealed) > BACKUP:
         return False
     parts = _SEALED.fullmatch(sealed.decode("ascii", "replace").replace("\r\n", "\n"))
+    if parts is None:
+        return False
     try:
-        message = base64.b64decode(parts[2].replace("\n", ""), validate=True) if parts else b""
+        key, message = (
+            base64.b64decode(part.replace("\n", ""), validate=True) for part in parts.groups()
+        )
     except binascii.Error:
+        return False
+    if not _BY_SCRYPT.match(key):
         return False
     # SEQUENCE, its length in one byte or in as many more as that byte says (X.690, 8.1.3).
     length = message[1] & 0x7F if len(message) > 1 and message[1] & 0x80 else 0

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from firstboot.box.backup.archive import PASSWORD, SITE, Kept, lay, unpack
 from firstboot.box.backup.create import ENDING
-from firstboot.box.backup.encryption import LARGEST, unseal
+from firstboot.box.backup.encryption import unseal
 from firstboot.box.machine import Machine
+from firstboot.box.output import Say
 from firstboot.box.usb import DEVICES, mounted
 from firstboot.core.document import Plain
+from firstboot.core.limits import BACKUP
 from firstboot.core.refusal import Refusal
 from firstboot.wizard.ask import Move, ask
 from firstboot.wizard.draft import NOTES, Draft
 from firstboot.wizard.line_editor import hidden
 from firstboot.wizard.question import MachineView, Situation, fixed
-from firstboot.wizard.sections.ports import DEVICE
+from firstboot.wizard.sections.ports import DEVICE, MEMBERS
 from firstboot.wizard.terminal import Terminal
 
 NEVER_BOTH = (
@@ -30,7 +32,7 @@ def offer(terminal: Terminal, machine: Machine, path: Path, view: MachineView) -
     Returns the answers, which are kept at `path`, or None if nobody wants that. Raises Interrupted
     and LineLost.
     """
-    for name, sealed in _on_sticks(machine):
+    for name, sealed in _on_sticks(machine, terminal.say):
         terminal.say(f"A backup of a box is on the stick: {name}.")
         wanted = terminal.ask("Make this box the one that was kept (yes or no) [yes]:")
         while wanted.strip().lower() in ("", "y", "yes"):
@@ -70,7 +72,7 @@ def read(path: Path) -> bytes:
     """The backup at `path`. Raises Refusal."""
     try:
         with path.open("rb") as file:
-            return file.read(LARGEST + 1)
+            return file.read(BACKUP + 1)
     except OSError as error:
         raise Refusal(
             path,
@@ -79,28 +81,56 @@ def read(path: Path) -> bytes:
         ) from error
 
 
-def _on_sticks(machine: Machine) -> list[tuple[str, bytes]]:
-    """The name and content of each backup on the box's own FAT partition and on a USB stick."""
+def _on_sticks(machine: Machine, say: Say) -> list[tuple[str, bytes]]:
+    """The name and content of each backup on the box's own FAT partition and on a USB stick. What
+    cannot be read is told, and no reason to stop."""
     found = []
     for device in DEVICES:
         with mounted(machine, (device,)) as folder:
-            for path in sorted(folder.iterdir()) if folder else ():
-                if path.name.lower().endswith(ENDING):
+            try:
+                paths = sorted(folder.iterdir()) if folder else []
+            except OSError as error:
+                say(f"The stick cannot be read: {error.strerror or error}.")
+                continue
+            for path in filter(_is_backup, paths):
+                try:
                     found.append((path.name, read(path)))
+                except Refusal as refusal:
+                    say(f"Left out: {refusal}")
     return found
+
+
+def _is_backup(path: Path) -> bool:
+    """Whether it has the name of a backup. macOS keeps attributes of a file in another one with ._
+    before its name (AppleDouble, RFC 1740)."""
+    name = path.name.lower()
+    return name.endswith(ENDING) and not name.startswith("._")
 
 
 def _ask_for_cards(terminal: Terminal, draft: Draft, view: MachineView) -> None:
     """Ask for the card of each port. The default is the one that it had, if the box has that."""
     before = [draft.get(("ports", at, "device")) for at in range(draft.count("ports"))]
-    draft.drop(*(("ports", at, "device") for at in range(len(before))))
+    bundled = [draft.get(("ports", at, "members")) for at in range(len(before))]
+    draft.drop(
+        *(("ports", at, "members" if bundled[at] else "device") for at in range(len(before)))
+    )
     at = 0
     with view.raised():
         while at < len(before):
             situation = Situation(draft, view, ("ports", at))
             terminal.say(f"--- {situation.here('name')}, {situation.here('role')} ".ljust(78, "-"))
-            question = replace(DEVICE, default=fixed(_offered(situation, before, at)))
+            if bundled[at]:
+                question = replace(MEMBERS, default=fixed(_cards(situation, bundled[at])))
+            else:
+                question = replace(DEVICE, default=fixed(_offered(situation, before, at)))
             at += 1 if ask(terminal, question, situation) is Move.ON else -1 if at else 0
+
+
+def _cards(situation: Situation, before: Plain) -> Plain:
+    """The default for a bundle: the cards that it had, if the box has them all."""
+    there = [nic.device for nic in situation.machine.nics()]
+    kept = isinstance(before, list) and all(card in there for card in before)
+    return before if kept else MEMBERS.default(situation)
 
 
 def _offered(situation: Situation, before: list[Plain], at: int) -> Plain:

@@ -86,7 +86,7 @@ def _specifications(command: Command) -> Iterable[str]:
     """What _arguments of zsh takes: an option or operand, its help, what completes its value."""
     yield "--help[show how to use it]"
     for flag in command.flags:
-        yield f"{flag.name}[{flag.what}]"
+        yield f"{flag.name}[{flag.what}]" + (f":{flag.value}: " if flag.value else "")
     for one in command.operands:
         yield f":{':' if one.optional else ''}{one.name}:{_completes(one)}"
 

@@ -30,10 +30,15 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An option without a value."""
+    """An option; with the name of a `value`, it takes a number."""
 
     name: str
     what: str
+    value: str = ""
+
+    @property
+    def usage(self) -> str:
+        return f"{self.name} {self.value}" if self.value else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,15 @@ class Command:
     example: str
     operands: tuple[Operand, ...] = ()
     flags: tuple[Flag, ...] = ()
-    one_of: bool = False
-    """Whether at most one operand or option can be given."""
+    one_of: tuple[str, ...] = ()
+    """Operands and options of which at most one can be given."""
 
     for_rc: bool = False
 
     @property
     def usage(self) -> str:
         """The command line in the notation of manual pages, without ``exitisp``."""
-        flags = [f"[{flag.name}]" for flag in self.flags]
+        flags = [f"[{flag.usage}]" for flag in self.flags]
         operands = [f"[{one.name}]" if one.optional else one.name for one in self.operands]
         return " ".join([self.name, *flags, *operands])
 
@@ -71,6 +76,14 @@ class Group:
 
 PEER = Operand("PEER", Kind.WORD, "the name of the peer in the site")
 SITE = Operand("FILE", Kind.FILE, "the site file")
+SENT = Operand("FILE", Kind.FILE, "the site file; - is standard input", words=("-",))
+CONFIRM = Flag(
+    "--confirm",
+    "go back unless exitisp confirm is typed in a new login within so many minutes; over SSH, 10 "
+    "are the default",
+    "MINUTES",
+)
+NO_CONFIRM = Flag("--no-confirm", "keep the change without that")
 
 GROUPS = (
     Group(
@@ -103,7 +116,23 @@ GROUPS = (
                 "The file is checked, rendered, judged by the daemons themselves, and kept as a "
                 "new generation. If any of that fails, nothing has changed.",
                 "exitisp apply site.yaml",
-                (SITE,),
+                (SENT,),
+                (
+                    Flag(
+                        "--dry-run",
+                        "say what would change and be interrupted, and leave all as it is",
+                    ),
+                    CONFIRM,
+                    NO_CONFIRM,
+                ),
+                one_of=("--dry-run", "--confirm", "--no-confirm"),
+            ),
+            Command(
+                "confirm",
+                "keep a change that undoes itself otherwise",
+                "It has to be typed in a login that is newer than the change: that shows that "
+                "somebody can still log in.",
+                "exitisp confirm",
             ),
         ),
     ),
@@ -139,7 +168,7 @@ GROUPS = (
                     Operand(
                         "OTHER",
                         Kind.FILE,
-                        "the number of a generation, or a site file",
+                        "the number of a generation, or a site file; - is standard input",
                         optional=True,
                     ),
                 ),
@@ -147,12 +176,20 @@ GROUPS = (
             Command(
                 "rollback",
                 "run an earlier generation, or restart into the other slot",
-                "Without an operand, it runs the generation before the running one. With --slot, "
-                "the other slot's system is tried once, as after an upgrade.",
+                "Without an operand, it runs what ran before and was well: not what was rendered "
+                "anew, failed, broke off or was rolled back. With --slot, the other slot's system "
+                "is tried once, as after an upgrade.",
                 "exitisp rollback",
                 (Operand("NUMBER", Kind.NUMBER, "the number of a generation", optional=True),),
-                (Flag("--slot", "restart into the system in the other slot"),),
-                one_of=True,
+                (Flag("--slot", "restart into the system in the other slot"), CONFIRM, NO_CONFIRM),
+                one_of=("NUMBER", "--slot"),
+            ),
+            Command(
+                "history",
+                "print what this box ran: when, what changed, who did it, how it ended",
+                "The last hundred changes, the oldest first. Of a login over SSH it prints the "
+                "comment of the key.",
+                "exitisp history",
             ),
         ),
     ),
@@ -165,6 +202,7 @@ GROUPS = (
                 "The sessions stay up. After a restart of the box, nobody is drained.",
                 "exitisp drain upstream-a",
                 (PEER,),
+                (Flag("--for", "let it come back by itself after so many minutes", "MINUTES"),),
             ),
             Command(
                 "undrain",
@@ -205,6 +243,20 @@ GROUPS = (
         "Keep what makes this box, and move it",
         (
             Command(
+                "family",
+                "say who the relays are, and move the secret of their family",
+                "It prints the fingerprints of the relays and the names of the family keys. With "
+                "--rsa or --ed25519 it prints what proof:uri-rsa in a contact asks for.",
+                "exitisp family",
+                flags=(
+                    Flag("--rsa", "print the file rsa-fingerprint.txt for your web site"),
+                    Flag("--ed25519", "print the file ed25519-master-pubkey.txt for it"),
+                    Flag("--export", "write the family key to standard output"),
+                    Flag("--import", "take a family key from standard input"),
+                ),
+                one_of=("--rsa", "--ed25519", "--export", "--import"),
+            ),
+            Command(
                 "backup",
                 "write a backup, encrypted with a passphrase",
                 "It has the site, root's password and the keys of the box and its relays. The "
@@ -241,10 +293,32 @@ GROUPS = (
                 for_rc=True,
             ),
             Command(
-                "confirm",
+                "tend",
+                "lower the ports if something could leak, and restart what died",
+                "init(8) has libexec/exitisp/tend run it once a minute.",
+                "exitisp tend",
+                for_rc=True,
+            ),
+            Command(
+                "settle",
+                "undo a change that was not confirmed in time, or broke something",
+                "rc.d/exitisp_site runs it before a boot lays the configuration, and the box once "
+                "a minute.",
+                "exitisp settle",
+                for_rc=True,
+            ),
+            Command(
+                "keep",
                 "keep the running slot once the box does what it did before",
                 "rc.d/exitisp_trial runs it at every boot.",
-                "exitisp confirm",
+                "exitisp keep",
+                for_rc=True,
+            ),
+            Command(
+                "bootcode",
+                "renew the boot programs of the disk from the running system",
+                "rc.d/exitisp_trial runs it once a release is confirmed.",
+                "exitisp bootcode",
                 for_rc=True,
             ),
             Command(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
-from firstboot.box.commandline.declared import GROUPS, Command
+from firstboot.box.commandline.declared import GROUPS, Command, Flag
 
 PATH = "usr/local/share/man/man8/exitisp.8"
 """Where the image has it."""
@@ -87,7 +87,7 @@ def _commands() -> Iterator[str]:
 
 
 def _item(command: Command) -> str:
-    flags = [f"Oo Fl -{flag.name.removeprefix('--')} Oc" for flag in command.flags]
+    flags = [f"Oo {_flag(flag)} Oc" for flag in command.flags]
     operands = [
         f"Oo Ar {one.name} Oc" if one.optional else f"Ar {one.name}" for one in command.operands
     ]
@@ -96,8 +96,13 @@ def _item(command: Command) -> str:
     for operand in command.operands:
         lines += [".Pp", f".Ar {operand.name} :", *_sentences(f"{operand.what}.")]
     for flag in command.flags:
-        lines += [".Pp", f".Fl -{flag.name.removeprefix('--')} :", *_sentences(f"{flag.what}.")]
+        lines += [".Pp", f".{_flag(flag)} :", *_sentences(f"{flag.what}.")]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _flag(flag: Flag) -> str:
+    value = f" Ar {flag.value}" if flag.value else ""
+    return f"Fl -{flag.name.removeprefix('--')}{value}"
 
 
 def _examples() -> str:

@@ -22,9 +22,9 @@ class Misused(Refusal):
 class Call:
     """What a command line asks for.
 
-    `values` are those of the operands that were given, by their names: numbers as int, all others
-    as str. `flags` are the options that were given. `root` is empty on the box itself; tests name
-    the folder of another root with --root.
+    `values` are those of the operands and options that were given, by their names: numbers as int,
+    all others as str. `flags` are the options that were given. `root` is empty on the box itself;
+    tests name the folder of another root with --root.
     """
 
     command: Command
@@ -72,16 +72,24 @@ def parse(words: Sequence[str]) -> Call | Asked:
 
 
 def _call(command: Command, words: list[str], root: str) -> Call:
-    known = {flag.name for flag in command.flags}
+    known = {flag.name: flag for flag in command.flags}
     where = f"exitisp {command.name}"
     given: list[str] = []
     flags: set[str] = set()
-    for at, word in enumerate(words):
+    numbers: dict[str, str | int] = {}
+    left = iter(words)
+    for word in left:
+        name, equals, value = word.partition("=")
         if word == "--":
-            given += words[at + 1 :]
-            break
-        if word[:1] != "-" or word == "-":
+            given += left
+        elif word[:1] != "-" or word == "-":
             given.append(word)
+        elif name in known and known[name].value:
+            flag = known[name]
+            operand = Operand(f"{name} {flag.value}", Kind.NUMBER, flag.what)
+            text = value if equals else next(left, "")
+            numbers[name] = _value(command, operand, text)
+            flags.add(name)
         elif word in known:
             flags.add(word)
         else:
@@ -96,9 +104,10 @@ def _call(command: Command, words: list[str], root: str) -> Call:
     for one in command.operands[len(given) :]:
         if not one.optional:
             raise Misused(where, f"{one.name} is missing: {one.what}", _try(command))
-    if command.one_of and len(flags) + len(values) > 1:
-        raise Misused(where, "it takes one argument, not several", _try(command))
-    return Call(command, values, frozenset(flags), root)
+    if len([name for name in command.one_of if name in flags or name in values]) > 1:
+        several = " and ".join(command.one_of)
+        raise Misused(where, f"{several} exclude each other", _try(command))
+    return Call(command, values | numbers, frozenset(flags), root)
 
 
 def _value(command: Command, operand: Operand, word: str) -> str | int:
@@ -152,12 +161,12 @@ def help_of(command: Command) -> str:
     lines = [f"usage: exitisp {command.usage}", "", *wrap(_sentence(command.what), WIDTH), ""]
     lines += wrap(command.more, WIDTH)
     rows = [(one.name, one.what) for one in command.operands]
-    rows += [(one.name, one.what) for one in command.flags]
+    rows += [(one.usage, one.what) for one in command.flags]
     if rows:
         lines.append("")
         for name, what in rows:
             indent = " " * 15
-            lines += wrap(what, WIDTH, initial_indent=f"  {name:13}", subsequent_indent=indent)
+            lines += wrap(what, WIDTH, initial_indent=f"  {name:12} ", subsequent_indent=indent)
     return "\n".join([*lines, "", f"Example: {command.example}"])
 
 

@@ -1,7 +1,9 @@
 """What works on a box, told before a switch of slots and again after it.
 
 A slot is as good as the one before it if everything works that worked there. What did not work
-before is no reason to go back.
+before is no reason to go back. Nothing counts as confirmed if it is not known what worked: the
+record of it may be missing or damaged, and the file systems that the box keeps its state on may not
+be mounted.
 """
 
 import json
@@ -10,14 +12,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firstboot.box.apply import site_of_running
-from firstboot.box.machine import Machine
-from firstboot.core.durable import keep
+from firstboot.box.daemons import is_off
+from firstboot.box.machine import STORAGE, Machine
+from firstboot.core.durable import damaged, keep, kept_json
+from firstboot.core.limits import SIGNS
+from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
 
 CONFIGURED = "it is configured"
 """Without this sign, the boot itself is all that can be judged."""
 
 RESOLVES = "names of the Internet are resolved"
+
+FORMER = {
+    "ports have the addresses of the site and no others": (
+        "no interface has a foreign address",
+        "every port is there, with its addresses",
+    ),
+    "the resolver, the relays and BGP run": (),
+}
+"""Signs of earlier releases that are no more, and those that say the same now. Of services that run
+each has a sign of its own, then and now."""
 
 OPENED = re.compile(
     r'^tor_relay_connections\{(?=[^}]*type="OR")[^}]*state="opened"[^}]*\} ([0-9]+)', re.MULTILINE
@@ -27,12 +42,15 @@ OPENED = re.compile(
 BGPCTL = "/usr/local/libexec/exitisp/bgpctl"
 """bgpctl(8), which fails until bgpd has settled."""
 
+BGPD_CONF = "etc/local/bgpd.conf"
+
 PATIENCE = 20.0
 """Seconds that a program may take to answer."""
 
 
 def signs(machine: Machine) -> frozenset[str]:
-    """What works now, as sentences for people. Raises Refusal if the site cannot be read."""
+    """What works now, as sentences for people. Raises Refusal if the configuration cannot be
+    read."""
     running = machine.running()
     if running is None:
         return frozenset()
@@ -49,6 +67,32 @@ def signs(machine: Machine) -> frozenset[str]:
             *_sessions(machine),
         }
     )
+
+
+def still_wanted(signs: frozenset[str], machine: Machine) -> frozenset[str]:
+    """Those of `signs` that are about something that the site still has."""
+    try:
+        site = site_of_running(machine).value
+    except Refusal:
+        return signs
+    running = machine.running()
+    files = running.read().files if running is not None and running.sound else ()
+    bgpd = next((file.text for file in files if file.path == BGPD_CONF), "")
+    ports = {port.interface for port in site.ports}
+    off = {one.label for one in machine.system.services if is_off(one, machine)}
+
+    def wanted(sign: str) -> bool:
+        if match := re.fullmatch(r"BGP with (.+) is established", sign):
+            return f'descr "{match[1]}' in bgpd
+        if match := re.fullmatch(r"relay ([0-9]+) has reached the network", sign):
+            return int(match[1]) <= site.relays.count
+        if match := re.fullmatch(r"there is the (.+)", sign):
+            return match[1] not in off
+        if match := re.fullmatch(r"(\S+) is up", sign):
+            return match[1] in ports
+        return True
+
+    return frozenset(filter(wanted, signs))
 
 
 def _services(machine: Machine) -> Iterator[str]:
@@ -99,13 +143,32 @@ def remember(found: frozenset[str], machine: Machine) -> None:
 
 
 def remembered(machine: Machine) -> frozenset[str]:
-    """The signs that were kept last; none if nobody kept any."""
+    """The signs that were kept last. Raises Refusal if the record is missing or damaged."""
+    place = _place(machine)
+    told = kept_json(place, SIGNS, list)
+    if told is None:
+        raise damaged(place, "nobody has kept there what worked before")
+    if not all(isinstance(one, str) for one in told):
+        raise damaged(place, "it is not what was kept: a list of sentences")
+    return frozenset(told)
+
+
+def missing(machine: Machine) -> frozenset[str]:
+    """What a slot on trial still lacks to be confirmed, as sentences that are not true yet."""
+    lacking = {f"/{name} is mounted" for name in STORAGE if not machine.mounted(name)}
     try:
-        told = json.loads(_place(machine).read_text())
-    except (OSError, ValueError):
-        return frozenset()
-    found = told if isinstance(told, list) else []
-    return frozenset(one for one in found if isinstance(one, str))
+        wanted = in_present_words(remembered(machine))
+    except Refusal as refusal:
+        return frozenset({*lacking, f"it is known what worked before ({refusal})"})
+    try:
+        return frozenset({*lacking, *(wanted - signs(machine))})
+    except (Refusal, OSError) as error:
+        return frozenset({*lacking, f"the configuration can be read ({error})"})
+
+
+def in_present_words(signs: frozenset[str]) -> frozenset[str]:
+    """The signs that an earlier release kept, as this one says them."""
+    return frozenset(now for sign in signs for now in FORMER.get(sign, (sign,)))
 
 
 def _place(machine: Machine) -> Path:

@@ -7,10 +7,10 @@ that is done, nothing can start the slot, and the box runs as before.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ from firstboot.box.apply import site_of_running
 from firstboot.box.host import Ran
 from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
+from firstboot.box.upgrade import device
 from firstboot.box.upgrade.slots import Slot, forget, mount, slots, unmount
 from firstboot.core import release_info, upgrade_file
-from firstboot.core.durable import flush
+from firstboot.core.limits import UPGRADE_MANIFEST, ZSTD_MEMORY
 from firstboot.core.refusal import Refusal
 from firstboot.core.upgrade_file import FORM, LONGEST_HEAD, SUPERBLOCK, Manifest, Span
 from firstboot.site.address_plan import allot
@@ -89,12 +90,8 @@ def fetch(address: str, machine: Machine, say: Say) -> Path:
             "this is not https:// and the name of a file",
             "Correct the address, or copy the file to /data and name that",
         )
-    folder = machine.root / "data" / FETCHED
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / name
-    for other in folder.iterdir():
-        if other != path:
-            other.unlink()
+    path = machine.root / "data" / FETCHED / name
+    _clear_for(path)
     say(f"Fetching {address}.")
     command = ("fetch", "-q", "-r", "-o", str(path), address)
     done = machine.run("env", *_from(machine), *command, patience=FETCHING)
@@ -105,6 +102,24 @@ def fetch(address: str, machine: Machine, say: Say) -> Path:
             "Run the same command again, which goes on where this one ended",
         )
     return path
+
+
+def _clear_for(path: Path) -> None:
+    """Make the folder of the download `path`, and remove all else in it. Raises Refusal."""
+    folder = path.parent
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for other in folder.iterdir():
+            if other.is_dir() and not other.is_symlink():
+                shutil.rmtree(other)
+            elif other != path:
+                other.unlink()
+    except OSError as error:
+        raise Refusal(
+            error.filename or folder,
+            f"downloads cannot be kept there: {error.strerror or error}",
+            "See that /data is mounted and that /data/upgrade is a folder, or name a file",
+        ) from error
 
 
 def _from(machine: Machine) -> tuple[str, ...]:
@@ -132,10 +147,14 @@ def verified(path: Path, machine: Machine, say: Say) -> Iterator[Verified]:
             raise _unusable(path, "it is not an upgrade")
         if head.form != FORM:
             raise _unusable(path, f"it has form {head.form}, and this image knows form {FORM}")
+        if head.manifest > UPGRADE_MANIFEST.size:
+            raise _unusable(path, f"its manifest has {head.manifest} bytes, as none of ours has")
         file.seek(head.length)
         data, signature = _read(file, head.manifest), _read(file, head.signature)
         if len(data) != head.manifest or len(signature) != head.signature:
             raise _unusable(path, "the file ends early")
+        if not data.isascii():
+            raise _unusable(path, "its manifest is not ASCII")
         _verify(path, data, signature, machine)
         try:
             manifest = upgrade_file.parse(data)
@@ -175,9 +194,7 @@ def _verify(path: Path, data: bytes, signature: bytes, machine: Machine) -> None
         "-s",
         str(beside),
     )
-    done = machine.run(
-        "ssh-keygen", "-Y", "verify", *who, given=data.decode("ascii", "backslashreplace")
-    )
+    done = machine.run("ssh-keygen", "-Y", "verify", *who, given=data.decode("ascii"))
     beside.unlink()
     if done.status != 0:
         raise Refusal(
@@ -242,14 +259,14 @@ def ensure_knows(system: release_info.Stamp, name: str, machine: Machine) -> Non
 
 def write(upgrade: Verified, slot: Slot, machine: Machine) -> None:
     """Write the slot, its superblock last. Raises Refusal; the slot holds no system then."""
-    device = machine.root / slot.device.lstrip("/")
+    path = machine.root / slot.device.lstrip("/")
     manifest = upgrade.manifest
     try:
-        target = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        target = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise _unwritten(slot, error.strerror or str(error)) from error
     try:
-        size = os.lseek(target, 0, os.SEEK_END) or _media_size(target)
+        size = device.size(target)
         if size != manifest.slot:
             raise Refusal(
                 upgrade.name,
@@ -257,31 +274,23 @@ def write(upgrade: Verified, slot: Slot, machine: Machine) -> None:
                 "Flash the image: this disk was partitioned by another version",
             )
         first, end = SUPERBLOCK
-        _place(target, first, bytes(end - first))
-        _settle(target)
+        device.place(target, first, bytes(end - first))
+        device.settle(target)
         kept = _fill(target, upgrade, machine)
-        _settle(target)
-        _place(target, first, kept)
-        _settle(target)
+        device.settle(target)
+        device.place(target, first, kept)
+        device.settle(target)
     except OSError as error:
         raise _unwritten(slot, error.strerror or str(error)) from error
     finally:
         os.close(target)
 
 
-DIOCGMEDIASIZE = 0x40086481
-"""_IOR('d', 129, off_t) in sys/disk.h: the size of a disk in bytes, which seeking does not tell."""
-
-
-def _media_size(target: int) -> int:
-    return int.from_bytes(fcntl.ioctl(target, DIOCGMEDIASIZE, bytes(8)), "little")
-
-
 def _fill(target: int, upgrade: Verified, machine: Machine) -> bytes:
     """Write all but the superblock, and return that. Raises Refusal for content that is not as
     signed."""
     manifest, state, kept = upgrade.manifest, hashlib.sha256(), bytearray()
-    command = ["zstd", "-d", "-c", "-q"]
+    command = ["zstd", "-d", "-c", "-q", f"--memory={ZSTD_MEMORY >> 20}MB"]
     with subprocess.Popen(
         command, stdin=upgrade.file, stdout=subprocess.PIPE, env={"PATH": machine.search}
     ) as unpacking:
@@ -292,7 +301,7 @@ def _fill(target: int, upgrade: Verified, machine: Machine) -> bytes:
             if (first, end) == SUPERBLOCK:
                 kept += data
             else:
-                _place(target, first, data)
+                device.place(target, first, data)
         more = unpacking.stdout.read(1)
     if unpacking.returncode != 0 or more or state.hexdigest() != manifest.content.sha256:
         raise Refusal(
@@ -310,19 +319,6 @@ def pieces(spans: tuple[Span, ...]) -> Iterator[Span]:
         for low, high in itertools.pairwise(cuts):
             for at in range(low, high, CHUNK):
                 yield at, min(at + CHUNK, high)
-
-
-def _place(target: int, offset: int, data: bytes) -> None:
-    while data:
-        written = os.pwrite(target, data, offset)
-        data, offset = data[written:], offset + written
-
-
-def _settle(target: int) -> None:
-    # FreeBSD writes to a disk at once, and flush() empties the cache of the disk.
-    with contextlib.suppress(OSError):
-        os.fsync(target)
-    flush()
 
 
 def _unwritten(slot: Slot, found: str) -> Refusal:
@@ -348,8 +344,8 @@ def void(slot: Slot, machine: Machine) -> None:
     """Erase the superblock, so that nothing can start the slot."""
     target = os.open(machine.root / slot.device.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
     try:
-        _place(target, SUPERBLOCK[0], bytes(SUPERBLOCK[1] - SUPERBLOCK[0]))
-        _settle(target)
+        device.place(target, SUPERBLOCK[0], bytes(SUPERBLOCK[1] - SUPERBLOCK[0]))
+        device.settle(target)
     finally:
         os.close(target)
 

@@ -48,14 +48,13 @@ class Slots:
 
 
 def slots(machine: Machine) -> Slots:
-    """Both slots. Raises Refusal on a system that was started from neither."""
+    """Both slots of the disk that the root is on. Raises Refusal on a system that was started from
+    neither."""
     label = machine.run("kenv", "-q", "exitisp.slot").text.strip()
-    found: dict[str, Slot] = {}
-    for line in machine.run("gpart", "show", "-lp").text.splitlines():
-        if match := _LINE.match(line):
-            marks = frozenset((match[4] or "").split(",")) - {""}
-            slot = Slot(match[3], match[1], int(match[2]), marks, match[3] == label)
-            found.setdefault(slot.label, slot)
+    every = _every(label, machine)
+    disks = {slot.disk for slot in every}
+    own = _disk_of(label, machine) if len(disks) > 1 else "".join(disks)
+    found = {slot.label: slot for slot in every if slot.disk == own}
     if set(found) != set(LABELS) or label not in found:
         raise Refusal(
             "this box",
@@ -65,6 +64,30 @@ def slots(machine: Machine) -> Slots:
         )
     (idle,) = (one for one in found.values() if not one.running)
     return Slots(found[label], idle)
+
+
+def other_disks(machine: Machine) -> tuple[str, ...]:
+    """Disks with slots that the root is not on. Raises Refusal as `slots` does."""
+    every = {slot.disk for slot in _every("", machine)}
+    return tuple(sorted(every - {slots(machine).running.disk})) if len(every) > 1 else ()
+
+
+def _every(running: str, machine: Machine) -> list[Slot]:
+    """The slots of all disks of this machine."""
+    found = []
+    for line in machine.run("gpart", "show", "-lp").text.splitlines():
+        if match := _LINE.match(line):
+            marks = frozenset((match[4] or "").split(",")) - {""}
+            found.append(Slot(match[3], match[1], int(match[2]), marks, match[3] == running))
+    return found
+
+
+def _disk_of(label: str, machine: Machine) -> str:
+    """The disk whose partition has a label; empty if none has. rc.d/exitisp_guard sees to it that
+    all labels are those of the disk that the root is on."""
+    told = machine.run("glabel", "status", "-s").text
+    found = re.search(rf"^\s*gpt/{label}\s+\S+\s+(\S+)p[0-9]+$", told, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def try_once(slot: Slot, machine: Machine) -> None:

@@ -91,13 +91,13 @@ def restart(machine: Machine, say: Say) -> None:
 
 def wind_down(machine: Machine, say: Say) -> None:
     """Drain all peers, and have the relays end their circuits."""
-    if machine.running() is None:
-        return
-    say("Winding down.")
     try:
+        if machine.running() is None:
+            return
+        say("Winding down.")
         drain_all(machine)
-    except Refusal as refusal:
-        say(f"Not drained: {refusal}")
+    except (Refusal, OSError) as error:
+        say(f"Not drained: {error}")
     machine.run("pkill", "-INT", "-x", "tor")
     end = time.monotonic() + WIND_DOWN
     while machine.run("pgrep", "-q", "-x", "tor").status == 0 and time.monotonic() < end:
@@ -111,9 +111,8 @@ def stand(machine: Machine, say: Say) -> None:
     """
     both = slots(machine)
     if both.running.trying:
-        wanted = health.remembered(machine)
         before: frozenset[str] = frozenset()
-        while missing := wanted - _signs(machine):
+        while missing := health.missing(machine):
             if missing != before:
                 say(f"{both.running.label} on trial: not yet so: {'; '.join(sorted(missing))}.")
             before = missing
@@ -122,10 +121,3 @@ def stand(machine: Machine, say: Say) -> None:
     machine.state.mkdir(parents=True, exist_ok=True)
     (machine.state / CONFIRMED).touch()
     say(f"{both.running.label} is confirmed.")
-
-
-def _signs(machine: Machine) -> frozenset[str]:
-    try:
-        return health.signs(machine)
-    except Refusal:
-        return frozenset()

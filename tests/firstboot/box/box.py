@@ -4,6 +4,7 @@ Services are up or down as they are started and stopped; what programs say of th
 box with the site would say. `fail` makes a program say no.
 """
 
+import json
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -16,15 +17,17 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
+from firstboot.site.services import SILENT
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 SCRIPT = "usr/local/libexec/exitisp/site"
+BGPCTL = "/usr/local/libexec/exitisp/bgpctl"
 
 READY = {
     "local-unbound-control -c /var/unbound/unbound.conf status": "local_unbound",
     "pfctl -q -s Running": "pf",
-    "/usr/local/libexec/exitisp/bgpctl show": "openbgpd",
+    f"{BGPCTL} show": "openbgpd",
 }
 
 
@@ -36,6 +39,13 @@ class Programs:
     answers: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     up: set[str] = field(default_factory=set)
+    """Services, by name."""
+
+    dead: set[str] = field(default_factory=set)
+    """Relays that do not run, of those of a service that is up."""
+
+    hung: set[str] = field(default_factory=set)
+    """Services and relays that run and do not answer."""
 
     def run(self, call: str) -> Ran:
         self.calls.append(call)
@@ -44,14 +54,36 @@ class Programs:
                 return Ran(f"{message}\n", 1)
         words = call.split()
         if call in READY:
-            return Ran("", 0 if READY[call] in self.up else 1)
-        if words[0] == "service" and words[2] == "status":
-            return Ran("", 0 if words[1] in self.up else 1)
-        if words[0] == "service" and words[2] == "start":
-            self.up.add(words[1])
-        if words[0] == "service" and words[2] == "stop":
-            self.up.discard(words[1])
+            return Ran("", self.status(READY[call]))
+        if call.startswith("pgrep -j none "):
+            return Ran("", 1)
+        if words[0] == "pkill":
+            self.end(*(one.name for one in SYSTEM.services if "|".join(one.processes) == words[-1]))
+        if words[0] == "service":
+            service, verb, *relays = words[1:]
+            if verb == "status":
+                return Ran("", self.status(service, *relays))
+            if verb == "start":
+                self.up.add(service)
+                self.dead -= {*relays} or self.dead
+            if verb == "kill" or (verb == "stop" and relays):
+                self.dead |= {*relays}
+                self.hung -= {*relays}
+            elif verb == "stop":
+                self.end(service)
         return Ran(self.answers.get(call, ""), 0)
+
+    def status(self, service: str, *relays: str) -> int:
+        """As the command `ready` of services.yaml ends."""
+        named = {*relays} or {one for one in self.dead | self.hung if one.startswith("relay")}
+        named = named if service == "exitisp_relays" else set()
+        if service not in self.up or named & self.dead:
+            return 1
+        return SILENT if {service, *named} & self.hung else 0
+
+    def end(self, *services: str) -> None:
+        self.up -= {*services}
+        self.hung -= {*services}
 
 
 @dataclass(frozen=True)
@@ -111,11 +143,13 @@ class Box:
         self.answer("ifconfig -a", cards)
         lines = ["lo0: flags=1", "\tinet 127.0.0.1 netmask 0xff000000", "lo1: flags=1"]
         plan = allot(site)
-        lines += [f"\tinet{'6' if a.version == 6 else ''} {a} netmask" for a in plan.addresses]
+        lines += [f"\tinet{'6' if a.version == 6 else ''} {a} netmask" for a in plan.on_loopback]
         rules = []
         for port in site.ports:
             lines.append(f"{port.interface}: flags=8843<UP>")
-            lines += [f"\tinet{'6' if i.version == 6 else ''} {i.ip} x" for i in port.addresses]
+            aliases = [one.address for one in plan.aliases if one.port == port]
+            on_port = [*(face.ip for face in port.addresses), *aliases]
+            lines += [f"\tinet{'6' if a.version == 6 else ''} {a} x" for a in on_port]
             if port.role.outside:
                 rules += [
                     f'block drop out quick on {port.interface} from ! <own> label "{label}"'
@@ -126,8 +160,25 @@ class Box:
         self.answer("pfctl -s info", "Status: Enabled for 0 days")
         relays = [a for r in plan.relays for a in (*r.listen, *r.source)]
         lans = [i.ip for p in site.ports if p.role.value == "lan" for i in p.addresses]
+        self.speaks(site)
         self._jail("exitisp_relays", ["127.0.0.2", *relays])
         self._jail("local_unbound", ["127.0.0.1", "127.0.0.53", "::1", *lans, *plan.resolver])
+
+    def speaks(self, site: Site, **of: object) -> None:
+        """bgpd's sessions are up, each with a thousand routes. `of` is what bgpctl tells of the
+        first one besides, or instead."""
+        told: list[dict[str, object]] = [
+            {
+                "remote_addr": str(session.remote),
+                "state": "Established",
+                "stats": {"prefixes": {"sent": 1, "received": 1000}},
+                "config": {"max_prefix": 2000},
+            }
+            for session in allot(site).sessions
+        ]
+        if of:
+            told[0] |= of
+        self.answer(f"{BGPCTL} -j show neighbor", json.dumps({"neighbors": told}))
 
     def _jail(self, name: str, addresses: list[object]) -> None:
         told = [str(one) for one in dict.fromkeys(addresses)]
@@ -146,7 +197,7 @@ class _Standin(Machine):
 def make(root: Path, site: Site) -> Box:
     """A box that was never configured, on a network that is as `site` says."""
     box = Box(root)
-    for name in ("etc", "cfg", "var/run"):
+    for name in ("etc", "cfg", "data", "var/run"):
         (root / name).mkdir(parents=True)
     uid, gid = os.getuid(), os.getgid()
     users = ("root", "unbound", "_tor")

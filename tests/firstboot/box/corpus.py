@@ -44,8 +44,8 @@ FORMS = (
     Wrong("JSON of something else", b'{"version": 3, "services": {}}\n', "'version' is unknown"),
     Wrong("a gzip", b"\x1f\x8b\x08" + bytes(100), "not a text file"),
     Wrong("terminal sequences", b"\x1b[2J\x1b]0;x\x07: 1\n", "escape character"),
-    Wrong("a wrong schema", altered(("schema: 1", "schema: 99")), "schema"),
-    Wrong("no schema", altered(("schema: 1", "")), "schema"),
+    Wrong("a wrong schema", altered(("schema: 2", "schema: 99")), "schema"),
+    Wrong("no schema", altered(("schema: 2", "")), "schema"),
     Wrong("an unknown key", WHOLE + b"\nextra: 1\n", "the key 'extra' is unknown"),
     Wrong("the same key twice", WHOLE + b"\nasn: 64500\n", "is there twice"),
 )

@@ -47,7 +47,7 @@ def power_cut(before: int) -> Iterator[Callable[[], int]]:
 
 def _lose(unsafe: dict[int, str]) -> None:
     for path in unsafe.values():
-        if Path(path).exists():
+        if Path(path).is_file():
             os.truncate(path, 0)
     unsafe.clear()
 

@@ -38,6 +38,42 @@ def test_every_command_runs_something() -> None:
     assert cli.RUN.keys() == COMMANDS.keys()
 
 
+class Replaced(BaseException):
+    """The program has been replaced by another one."""
+
+
+def test_in_a_session_of_ssh_it_starts_again_in_the_first_routing_table(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The resolver and the metrics of relays answer there alone, and services start there."""
+    started = []
+
+    def replaced(program: str, command: list[str], environment: dict[str, str]) -> None:
+        started.append((program, command))
+        raise Replaced
+
+    monkeypatch.setattr(os, "execvpe", replaced)
+    box.answer("sysctl -n net.my_fibnum", "1\n")
+    with pytest.raises(Replaced):
+        cli.main(["apply", "a file.yaml"])
+    command = ["setfib", "-F", "0", sys.executable, "apply", "a file.yaml"]
+    assert started == [("setfib", command)]
+    for table in ("0\n", "sysctl: unknown oid"):
+        box.answer("sysctl -n net.my_fibnum", table)
+        assert cli.main(["diff"]) == 1
+    assert len(started) == 1
+
+
+def test_a_box_that_cannot_start_it_again_says_so(
+    box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "SEARCH", "/nonexistent")
+    box.answer("sysctl -n net.my_fibnum", "1\n")
+    assert cli.main(["status"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("exitisp: setfib: exitisp has to be started by it, and it does not run")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(
     name: str, capsys: pytest.CaptureFixture[str]
@@ -79,12 +115,14 @@ def test_the_version_is_the_release_that_the_image_is(
         ("nonsense", "exitisp: there is no command 'nonsense'. Run exitisp --help."),
         ("help upgarde", "exitisp: there is no command 'upgarde'. Did you mean upgrade?"),
         ("--verison", "exitisp: there is no option '--verison'."),
-        ("apply", "exitisp apply: FILE is missing: the site file. For example: exitisp apply site"),
+        ("apply", "exitisp apply: FILE is missing: the site file; - is standard input. For"),
         ("apply a b", "exitisp apply: 'b' is one argument too many."),
         ("rollback x", "exitisp rollback: NUMBER is 'x', which is not a number from 1 on."),
         ("rollback 0", "exitisp rollback: NUMBER is '0', which is not a number from 1 on."),
         ("rollback --slto", "exitisp rollback: there is no option '--slto'. Did you mean --slot?"),
-        ("rollback 3 --slot", "exitisp rollback: it takes one argument, not several."),
+        ("rollback 3 --slot", "exitisp rollback: NUMBER and --slot exclude each other."),
+        ("apply --confirm", "exitisp apply: --confirm MINUTES is empty."),
+        ("apply --confirm x site.yaml", "exitisp apply: --confirm MINUTES is 'x', which is not a"),
         ("status --slot", "exitisp status: there is no option '--slot'."),
     ],
 )
@@ -104,7 +142,9 @@ def test_what_begins_with_a_dash_comes_after_two_dashes() -> None:
     assert call.text("FILE") == "--site.yaml"
 
 
-@pytest.mark.parametrize("line", ["upgrade x.upgrade", "slots", "confirm", "rollback --slot"])
+@pytest.mark.parametrize(
+    "line", ["upgrade x.upgrade", "slots", "keep", "bootcode", "rollback --slot"]
+)
 def test_what_a_system_cannot_do_is_refused(
     line: str, box: Box, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,16 @@
 """What an administrator asks a configured box."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from firstboot.box import commands
+from firstboot.box import apply, commands
 from firstboot.core.refusal import Refusal
-from tests.firstboot.box.box import Box, altered, changed, example
+from firstboot.site import address_plan
+from firstboot.site.render import render
+from firstboot.site.verify.explain import explain, table
+from tests.firstboot.box.box import BGPCTL, Box, altered, changed, example
 from tests.firstboot.box.test_apply import PEER, SECRET, Told, applied, configured
 
 OLD, NEW = SECRET
@@ -34,7 +38,7 @@ def test_a_box_that_is_not_configured_says_so(box: Box) -> None:
 
 def test_the_difference_from_the_generation_before(box: Box) -> None:
     configured(box)
-    with pytest.raises(Refusal, match="there is no generation before it"):
+    with pytest.raises(Refusal, match="nothing that was well ran before it"):
         commands.diff("", box.machine, Told())
     applied(box, PEER, SECRET)
     told = Told()
@@ -109,6 +113,29 @@ def test_a_boot_of_another_image_renders_anew(box: Box) -> None:
     assert box.started() == []
 
 
+def test_a_boot_of_another_image_tells_of_addresses_that_its_plan_moved(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(box)
+    _upgraded(box)
+    told = Told()
+    monkeypatch.setattr(apply, "render", render)
+    monkeypatch.setattr(address_plan, "RESOLVER_NET", 0x54)
+    commands.renew(box.machine, told)
+    assert told[-1].startswith(
+        "This release plans other addresses: 2001:db8:ee:53::1 are no longer used here. "
+    )
+    assert "dns.addresses" in told[-1]
+
+
+def test_a_boot_of_another_image_with_the_same_plan_tells_of_none(box: Box) -> None:
+    configured(box)
+    _upgraded(box)
+    told = Told()
+    commands.renew(box.machine, told)
+    assert told[-1] == "Rendered anew: generation 2."
+
+
 def test_what_another_image_cannot_render_stays_as_it_is(box: Box) -> None:
     configured(box)
     _upgraded(box)
@@ -128,14 +155,107 @@ def test_the_status_of_a_box_that_is_as_it_has_to_be(box: Box) -> None:
     assert not any(line.startswith(("DOWN", "NOT SO")) for line in told)
 
 
+def test_the_status_explains_what_passes_by_the_rules_of_the_box(box: Box) -> None:
+    configured(box)
+    told = Told()
+    assert commands.status(box.machine, told, explained=True) is True
+    running = box.machine.running()
+    assert running is not None
+    assert told[-1] == table(explain(example().value, box.machine.box(), running.read().files))
+    assert "out on exchange (ix2, exchange)" in told[-1]
+    assert "hears     198.51.100.0/24" in told[-1]
+
+
 def test_the_status_names_what_is_not_as_it_has_to_be(box: Box) -> None:
     configured(box)
     box.programs.up.discard("exitisp_relays")
+    box.programs.hung.add("ntpd")
     box.answer("pfctl -s info", "Status: Disabled")
+    box.answer("ifconfig", box.programs.answers["ifconfig"].replace("\tinet 203.0.113.10 x\n", ""))
     told = Told()
     assert commands.status(box.machine, told) is False
-    assert "DOWN: relays" in told
-    assert "NOT SO: pf guards every port towards strangers: pf is off" in told
+    assert "DOWN: relays: it does not run" in told
+    assert "DOWN: clock: it runs and does not answer" in told
+    ports = "NOT SO: pf guards every port towards strangers: pf is off (the ports go down)"
+    assert ports in told
+    one = "NOT SO: every port is there, with its addresses: ix2 lacks 203.0.113.10 ("
+    assert any(line.startswith(one) and "the ports stay as they are" in line for line in told)
+
+
+def test_the_status_names_each_relay_that_does_not_run(box: Box) -> None:
+    configured(box)
+    box.programs.dead |= {"relay3", "relay7"}
+    told = Told()
+    assert commands.status(box.machine, told) is False
+    down = [line for line in told if line.startswith("DOWN")]
+    assert down == [f"DOWN: relay {number}: it does not run" for number in (3, 7)]
+    assert "up: relays" not in told
+
+
+def test_the_status_tells_which_session_a_limit_closed_and_what_opens_it(box: Box) -> None:
+    configured(box)
+    closed = {"state": "Idle", "last_error_sent": "Cease, received max-prefix exceeded"}
+    box.speaks(example().value, **closed)
+    told = Told()
+    assert commands.status(box.machine, told) is False
+    assert (
+        "CLOSED: BGP with upstream-a (192.0.2.1): it sent more than 2000 routes, as a leak does. "
+        "Once that has ended, let it in again: bgpctl neighbor 192.0.2.1 clear"
+    ) in told
+    box.speaks(example().value, state="Idle", last_error_sent="Cease, administrative reset")
+    assert commands.status(box.machine, Told()) is True
+
+
+@pytest.mark.parametrize(
+    ("routes", "wrong", "others"),
+    [
+        (["0.0.0.0/0"], True, "no others"),
+        (["0.0.0.0/0", "11.0.0.0/24", "11.0.1.0/24"], True, "2 others"),
+        (["11.0.0.0/24"], False, ""),
+    ],
+)
+def test_the_status_tells_a_transit_that_sends_a_default_route_in_place_of_a_table(
+    box: Box, routes: list[str], wrong: bool, others: str
+) -> None:
+    configured(box)
+    box.speaks(example().value, stats={"prefixes": {"received": len(routes)}})
+    rib = json.dumps({"rib": [{"prefix": prefix} for prefix in routes]})
+    box.answer(f"{BGPCTL} -j show rib in neighbor 192.0.2.1", rib)
+    told = Told()
+    assert commands.status(box.machine, told) is not wrong
+    lines = [line for line in told if line.startswith("NO ROUTES: BGP with upstream-a (192.0.2.1)")]
+    assert len(lines) == wrong
+    assert all(f"a default route and {others}," in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("received", "default", "wrong"), [(0, False, True), (3, False, True), (1, True, False)]
+)
+def test_the_status_tells_a_transit_that_sends_no_default_route_where_one_is_wanted(
+    box: Box, received: int, default: bool, wrong: bool
+) -> None:
+    configured(box)
+    gtsm = "    gtsm: yes  "
+    applied(box, (gtsm, f"    routes: default\n{gtsm}"))
+    box.speaks(example().value, stats={"prefixes": {"received": received}})
+    rib = json.dumps({"rib": [{"prefix": "0.0.0.0/0"}] if default else []})
+    box.answer(f"{BGPCTL} -j show rib in neighbor 192.0.2.1 0.0.0.0/0", rib)
+    told = Told()
+    commands.status(box.machine, told)
+    lines = [line for line in told if line.startswith("NO ROUTES: BGP with upstream-a (192.0.2.1)")]
+    assert len(lines) == wrong
+    assert all("it sends no default route" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "[]", "{}", '{"neighbors": [{}]}', "bgpd has not settled yet"]
+)
+def test_the_status_tells_that_sessions_cannot_be_looked_at(box: Box, answer: str) -> None:
+    configured(box)
+    box.answer(f"{BGPCTL} -j show neighbor", answer)
+    told = Told()
+    assert commands.status(box.machine, told) is False
+    assert any(line.startswith("UNKNOWN: sessions of BGP: ") for line in told)
 
 
 def test_the_status_tells_damage_and_what_awaits_a_restart(box: Box) -> None:
@@ -154,7 +274,7 @@ def test_the_status_tells_damage_and_what_awaits_a_restart(box: Box) -> None:
 def test_a_file_is_applied_as_it_is_comments_and_all(box: Box, tmp_path: Path) -> None:
     path = tmp_path / "site.yaml"
     path.write_bytes(altered(PEER))
-    commands.apply_file(path, box.machine, Told())
+    commands.apply_file(str(path), box.machine, Told())
     chosen = box.machine.generations.chosen()
     assert chosen is not None
     assert chosen.read().site == path.read_bytes()

@@ -50,6 +50,78 @@ def test_status_tells_who_is_drained(box: Box) -> None:
     assert "drained: upstream-b (exitisp undrain upstream-b)" in told
 
 
+def test_a_drain_with_an_end_comes_to_it_by_itself(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(box)
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    drain.drain("upstream-a", box.machine, Told(), 30)
+    drain.drain("root-server", box.machine, Told())
+    told = Told()
+    commands.status(box.machine, told)
+    assert "drained: upstream-a (exitisp undrain upstream-a), by itself in 31 min" in told
+    assert "drained: root-server (exitisp undrain root-server)" in told
+    now += 30 * 60 - 1
+    drain.end_drains(box.machine, told)
+    assert drain.drained(box.machine) == ["upstream-a", "root-server"]
+    now += 1
+    told.clear()
+    drain.end_drains(box.machine, told)
+    assert told == ["upstream-a is used again."]
+    assert drain.drained(box.machine) == ["root-server"]
+    box.forget()
+    drain.end_drains(box.machine, told)
+    assert box.calls == []
+
+
+def test_the_end_of_a_drain_is_moved_and_taken_away(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(box)
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    drain.drain("upstream-a", box.machine, Told(), 5)
+    drain.drain("upstream-a", box.machine, Told())
+    now += 600
+    drain.end_drains(box.machine, Told())
+    assert drain.drained(box.machine) == ["upstream-a"]
+
+
+def test_an_end_that_bgpd_refuses_is_tried_again(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    configured(box)
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    drain.drain("upstream-a", box.machine, Told(), 1)
+    now += 60
+    box.fail("/usr/local/libexec/exitisp/bgpctl -w 60 reload")
+    with pytest.raises(Refusal):
+        drain.end_drains(box.machine, Told())
+    assert drain.drained(box.machine) == ["upstream-a"]
+    box.programs.failures.clear()
+    drain.end_drains(box.machine, Told())
+    assert drain.drained(box.machine) == []
+
+
+@pytest.mark.parametrize("data", ["", "{", "null", "[]", '{"upstream-a": "1"}', '{"a": true}'])
+def test_a_damaged_record_of_ends_leaves_peers_drained_until_somebody_says_so(
+    box: Box, data: str
+) -> None:
+    configured(box)
+    drain.drain("upstream-a", box.machine, Told(), 1)
+    (box.machine.state / drain.ENDS).write_text(data)
+    with pytest.raises(Refusal, match=drain.ENDS.replace(".", r"\.")):
+        drain.end_drains(box.machine, Told())
+    assert drain.drained(box.machine) == ["upstream-a"]
+    told = Told()
+    assert not commands.status(box.machine, told)
+    at = next(i for i, line in enumerate(told) if line.startswith("UNKNOWN: which drains end"))
+    assert any(line.startswith("holds: ") for line in told[at:])
+    drain.undrain("upstream-a", box.machine, Told())
+    assert drain.drained(box.machine) == []
+    drain.end_drains(box.machine, Told())
+
+
 def test_a_name_that_nobody_has_is_refused_with_those_that_there_are(box: Box) -> None:
     configured(box)
     with pytest.raises(Refusal, match="Name one of upstream-a, upstream-b, route-server-1"):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstboot.box.generations import KEPT, Content, Damaged, Generation, Generations
+from firstboot.box.generations import KEPT, Content, DamagedGeneration, Generation, Generations
 from firstboot.core.refusal import Refusal
 from firstboot.site.render import Rendered
 from tests.firstboot.box.box import ROOT, SCRIPT
@@ -122,6 +122,34 @@ def test_a_boot_runs_the_nearest_sound_one(
         assert chosen.number == max({1, 2, 3} - damaged)
 
 
+@pytest.mark.parametrize(
+    ("well", "order"),
+    [
+        (b"0003\n0004\n0001\n", ["0003", "0004", "0001", "0002"]),
+        (b"0001\n", ["0003", "0001", "0002", "0004"]),
+        (b"", ["0003", "0002", "0001", "0004"]),
+        (b"\xff\0001\n../0001\n1\n 0001\n9999\n", ["0003", "0002", "0001", "0004"]),
+        (b"0004 0001\n0001\n0001\n", ["0003", "0001", "0002", "0004"]),
+        (b"0001", ["0003", "0001", "0002", "0004"]),
+    ],
+)
+def test_a_boot_prefers_what_ran_well_to_what_is_next(
+    tmp_path: Path, well: bytes, order: list[str]
+) -> None:
+    """A damaged note is none: something has to run."""
+    generations = filled(tmp_path / "cfg", "one", "two", "three", "four")
+    generations.switch(generations.find(3))
+    (tmp_path / "cfg/state").mkdir(exist_ok=True)
+    (tmp_path / "cfg/state/well").write_bytes(well)
+    tried = []
+    while (chosen := generations.chosen()) is not None:
+        assert chosen_by_sh(tmp_path) == chosen.folder.name
+        tried.append(chosen.folder.name)
+        (chosen.folder / "seal").unlink()
+    assert chosen_by_sh(tmp_path) is None
+    assert tried == order
+
+
 def test_a_power_cut_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     places = (tmp_path / str(number) for number in itertools.count())
 
@@ -198,7 +226,7 @@ def test_generations_that_are_asked_for_are_there(tmp_path: Path) -> None:
         Refusal, match="generation 3: there is no such generation; sound ones are 1"
     ):
         generations.find(3)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedGeneration):
         generations.all()[1].read()
 
 

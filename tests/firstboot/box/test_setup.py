@@ -58,10 +58,10 @@ def test_the_first_conversation_configures_the_box(box: Box, sit: Sit) -> None:
 
 def test_who_leaves_finds_the_answers_again(box: Box, sit: Sit) -> None:
     script = whole(SITE)
-    sit(script[:12])
+    sit(script[:13])
     assert setup.setup(box.machine) == 1
     assert box.machine.generations.all() == []
-    person = sit([BEGIN, *script[12:]])
+    person = sit([BEGIN, *script[13:]])
     assert setup.setup(box.machine) == 0
     assert "goes on where it was" in person.screen
 
@@ -85,14 +85,17 @@ def test_what_a_daemon_refuses_is_asked_again_with_nothing_changed(box: Box, sit
     assert Draft.open(box.machine.cfg / "draft.yaml").begun
 
 
-def test_a_service_that_does_not_come_up_leaves_a_configured_box(box: Box, sit: Sit) -> None:
+def test_a_service_that_does_not_come_up_leaves_a_configured_box(
+    box: Box, sit: Sit, capsys: pytest.CaptureFixture[str]
+) -> None:
     box.fail("service exitisp_relays start", "no tor")
     person = sit(whole(SITE))
     assert setup.setup(box.machine) == 1
     assert "service exitisp_relays (relays): it does not come up: no tor" in person.screen
     assert box.machine.running() is not None
     assert matches(PASSWORD, (box.machine.cfg / "accounts/root").read_text().strip())
-    assert "service exitisp_ports raise" not in box.calls
+    assert "service exitisp_ports raise" in box.calls
+    assert "Not so: every service runs: relays (it does not run)" in capsys.readouterr().out
 
 
 def test_the_present_site_is_what_is_changed_later(box: Box, sit: Sit) -> None:

@@ -62,6 +62,17 @@ def test_nothing_is_started_for_the_boot_goes_on_anyway(box: Box, stick: Path) -
     assert box.files() == {}
 
 
+def test_a_folder_in_place_of_the_file_is_refused(box: Box, stick: Path) -> None:
+    (stick / "site.yaml").mkdir()
+    with pytest.raises(Refusal, match=r"site\.yaml: this is a folder, not a YAML file"):
+        unattended.take(stick, box.machine, Told())
+
+
+def test_a_folder_that_is_missing_is_refused(box: Box, stick: Path) -> None:
+    with pytest.raises(Refusal, match="none: the folder cannot be read: No such file"):
+        unattended.take(stick / "none", box.machine, Told())
+
+
 def test_there_are_enough_of_the_wrong_ones() -> None:
     assert len(CORPUS) >= 50
     assert len({wrong.data for wrong in CORPUS}) == len(CORPUS)

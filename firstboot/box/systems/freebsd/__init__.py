@@ -25,9 +25,16 @@ def verdicts(
     return judge(site, files, observe(host, services), services)
 
 
-def alias(address: "Address") -> "Command":
+def alias(address: "Address", interface: str) -> "Command":
     family = "inet6" if address.version == 6 else "inet"
-    return "ifconfig", "lo1", family, f"{address}/{address.max_prefixlen}", "alias"
+    return "ifconfig", interface, family, f"{address}/{address.max_prefixlen}", "alias"
+
+
+def again(host: Host) -> "Command":
+    """The first routing table has the resolver, the relays and the way out. A session of SSH, and
+    what is started in it, has that of the management port (sshd_fib in rc.conf.d/sshd)."""
+    table = host.run("sysctl", "-n", "net.my_fibnum").text.strip()
+    return ("setfib", "-F", "0") if table.isdecimal() and int(table) else ()
 
 
 def password(host: Host) -> "Command":
@@ -43,4 +50,5 @@ SYSTEM = System(
     alias=alias,
     fat="msdosfs",
     password=password,
+    again=again,
 )

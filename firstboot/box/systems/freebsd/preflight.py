@@ -1,18 +1,19 @@
-"""The preflight on FreeBSD: what pfctl, ifconfig, netstat, sockstat and jls print, and its meaning.
+"""The preflight on FreeBSD: what pfctl, ifconfig, netstat, sockstat, jls and pgrep print, and its
+meaning.
 
 Beyond what every system checks, pf has to guard the ports, and service jails (rc.conf(5),
 `NAME_svcj`) have to have their own addresses alone.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from firstboot.box import preflight
 from firstboot.box.host import Host
 from firstboot.box.preflight import Facts, address_of
-from firstboot.box.verdict import Verdict
+from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
 from firstboot.site.listening import Socket
 from firstboot.site.model import Site
@@ -41,27 +42,46 @@ class Printed:
     """`sockstat -46lqw`"""
 
     jails: dict[str, str]
-    """`jls ip4.addr ip6.addr` of each service jail"""
+    """`jls ip4.addr ip6.addr` of each service jail that exists"""
 
-    down: tuple[str, ...]
-    """The labels of installed services that have to run and do not"""
+    outside: tuple[str, ...]
+    """The labels of services that have a process outside of their jail"""
+
+    silent: tuple[str, ...] = ()
+    """The programs among these that failed"""
+
+
+STAND_IN = "stands in for a network card that is gone"
+"""The description with which rc.d/exitisp_ports marks such an interface."""
 
 
 def observe(host: Host, services: Sequence[Service]) -> Printed:
     """Ask the programs of the box, which has these services."""
-    installed = [one for one in services if host.has(one.program)]
+    silent: list[str] = []
+
+    def ask(*command: str) -> str:
+        ran = host.run(*command)
+        if ran.status != 0:
+            silent.append(" ".join(command))
+        return ran.text
+
+    jails, outside = {}, []
+    for one in services:
+        if one.name in JAILED and host.has(one.program):
+            told = host.run("jls", "-j", f"svcj-{one.name}", "ip4.addr", "ip6.addr")
+            if told.status == 0:
+                jails[one.name] = told.text
+            if host.run("pgrep", "-j", "none", "-x", "|".join(one.processes)).status == 0:
+                outside.append(one.label)
     return Printed(
         host.run("pfctl", "-s", "info").text,
         host.run("pfctl", "-s", "rules").text,
-        host.run("ifconfig").text,
-        host.run("setfib", "0", "netstat", "-rn").text,
-        host.run("sockstat", "-46lqw").text,
-        {
-            one.name: host.run("jls", "-j", f"svcj-{one.name}", "ip4.addr", "ip6.addr").text
-            for one in installed
-            if one.name in JAILED
-        },
-        tuple(one.label for one in installed if one.needed and host.run(*one.ready).status != 0),
+        ask("ifconfig"),
+        ask("setfib", "0", "netstat", "-rn"),
+        ask("sockstat", "-46lqw"),
+        jails,
+        tuple(outside),
+        tuple(silent),
     )
 
 
@@ -72,12 +92,18 @@ def judge(
     facts = Facts(
         parse_interfaces(printed.interfaces),
         tuple(parse_sockets(printed.sockets)),
-        default_gateway(printed.routes),
-        printed.down,
+        default_gateways(printed.routes),
+        stand_ins(printed.interfaces),
+        {name: frozenset(cards) for name, cards in parse_bundles(printed.interfaces).items()},
     )
+    planned = planned_jails(files)
+    failed = f"this fails: {', '.join(printed.silent)}" if printed.silent else ""
     return (
-        Verdict("pf guards every port towards strangers", _unguarded(site, printed)),
-        Verdict("jails have their own addresses alone", _unconfined(files, printed.jails)),
+        Verdict("pf guards every port towards strangers", Effect.LEAK, _unguarded(site, printed)),
+        Verdict("jails have their own addresses alone", Effect.LEAK, _unconfined(planned, printed)),
+        Verdict("what the box does can be seen", Effect.LEAK, failed),
+        Verdict("every card of a bundle carries", Effect.OUTAGE, _idle(printed.interfaces)),
+        Verdict("jails have all their addresses", Effect.OUTAGE, _short(planned, printed.jails)),
         *preflight.judge(site, facts, services),
     )
 
@@ -96,20 +122,84 @@ def _unguarded(site: Site, printed: Printed) -> str:
     return ""
 
 
-def _unconfined(files: Iterable[Rendered], jails: dict[str, str]) -> str:
+def planned_jails(files: Iterable[Rendered]) -> dict[str, set[Address]]:
+    """The addresses of each service jail, as rc's files have them."""
     wanted = {}
     for file in files:
         if file.path.startswith("etc/rc.conf.d/"):
             for _, name, value in assignments(file):
                 wanted[name] = value
-    for service, told in jails.items():
-        expected = {ip_address(word) for word in wanted.get(f"{service}_svcj_ipaddrs", "").split()}
-        words = re.split(r"[\s,]+", told.strip())
-        found = {address for word in words if (address := address_of(word)) is not None}
-        if found != expected:
-            differing = ", ".join(sorted(map(str, found ^ expected)))
-            return f"the jail of {service} differs from the plan: {differing}"
+    return {
+        service: {ip_address(word) for word in wanted.get(f"{service}_svcj_ipaddrs", "").split()}
+        for service in JAILED
+    }
+
+
+def _unconfined(planned: Mapping[str, set[Address]], printed: Printed) -> str:
+    """A jail that lists no address of a family may use all of the box's."""
+    for label in printed.outside:
+        return f"a process of the {label} is in no jail"
+    for service, told in printed.jails.items():
+        found, expected = parse_jail(told), planned[service]
+        if strange := found - expected:
+            return f"the jail of {service} has {', '.join(sorted(map(str, strange)))}"
+        for version in (4, 6):
+            of_family = [one for one in expected if one.version == version]
+            if of_family and not any(one.version == version for one in found):
+                return f"the jail of {service} is not held to its IPv{version} addresses"
     return ""
+
+
+def _short(planned: Mapping[str, set[Address]], jails: Mapping[str, str]) -> str:
+    lacking = {
+        service: sorted(map(str, planned[service] - parse_jail(told)))
+        for service, told in jails.items()
+    }
+    return "; ".join(
+        f"the jail of {service} lacks {', '.join(addresses)}"
+        for service, addresses in lacking.items()
+        if addresses
+    )
+
+
+def parse_jail(text: str) -> set[Address]:
+    """The addresses in the output of jls(8)."""
+    words = re.split(r"[\s,]+", text.strip())
+    return {address for word in words if (address := address_of(word)) is not None}
+
+
+def stand_ins(text: str) -> frozenset[str]:
+    """The interfaces that stand in for a network card, in the output of ifconfig(8)."""
+    found, name = set(), ""
+    for line in text.splitlines():
+        if head := re.match(r"(\S+): flags=", line):
+            name = head[1]
+        elif line.strip() == f"description: {STAND_IN}":
+            found.add(name)
+    return frozenset(found)
+
+
+def parse_bundles(text: str) -> dict[str, dict[str, bool]]:
+    """The cards in each bundle, and whether they carry packets, in the output of ifconfig(8):
+    ``laggport: ix0 flags=1c<ACTIVE,COLLECTING,DISTRIBUTING> state=3d<...>`` (lagg(4))."""
+    found: dict[str, dict[str, bool]] = {}
+    name = ""
+    for line in text.splitlines():
+        if head := re.match(r"(\S+): flags=", line):
+            name = head[1]
+        elif match := re.match(r"\s+laggport: (\S+) flags=[0-9a-f]+(<\S*>)?", line):
+            found.setdefault(name, {})[match[1]] = "DISTRIBUTING" in (match[2] or "")
+    return found
+
+
+def _idle(text: str) -> str:
+    """Cards of bundles that are up which carry nothing: the cable, the card or the other end."""
+    reasons = []
+    for name, cards in parse_bundles(text).items():
+        idle = [card for card, carries in cards.items() if not carries]
+        if idle and re.search(rf"(?m)^{re.escape(name)}: flags=[0-9a-f]+<UP[,>]", text):
+            reasons.append(f"{' and '.join(idle)} of {name} carries nothing")
+    return "; ".join(reasons)
 
 
 def parse_interfaces(text: str) -> dict[str, set[Address]]:
@@ -134,11 +224,10 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         if len(words) >= 6 and words[4].startswith(("tcp", "udp")):
             host, _, port = words[5].rpartition(":")
             address = host.strip("[]").partition("%")[0]
-            if port.isdigit():
+            if port.isdecimal():
                 yield Socket(words[1], words[4][:3], address, int(port))
 
 
-def default_gateway(text: str) -> str:
-    """The gateway of the first default route in the output of netstat(1); empty without one."""
-    found = re.search(r"^default\s+(\S+)", text, re.MULTILINE)
-    return found[1] if found else ""
+def default_gateways(text: str) -> frozenset[str]:
+    """The gateways of all default routes in the output of netstat(1)."""
+    return frozenset(re.findall(r"^default\s+(\S+)", text, re.MULTILINE))

@@ -25,10 +25,10 @@ def verdicts(
     return preflight.verdicts(site, host, services)
 
 
-def alias(address: "Address") -> "Command":
+def alias(address: "Address", interface: str) -> "Command":
     one = f"{address}/{address.max_prefixlen}"
     nodad = ("nodad",) if address.version == 6 else ()
-    return "ip", "address", "replace", one, "dev", "lo1", *nodad
+    return "ip", "address", "replace", one, "dev", interface, *nodad
 
 
 def password(host: Host) -> "Command":
@@ -52,7 +52,7 @@ SYSTEM = System(
         Lack("UFS and a read-only root", "the root is in memory, /cfg and /data are ext4"),
         Lack(
             "a second slot and upgrades",
-            commands=("upgrade", "slots", "confirm", "rollback --slot"),
+            commands=("upgrade", "slots", "keep", "bootcode", "rollback --slot"),
         ),
         Lack("profiles of network cards, hourly RPKI and the rotation of logs"),
     ),

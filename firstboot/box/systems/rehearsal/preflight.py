@@ -11,7 +11,7 @@ from typing import Any
 from firstboot.box import preflight
 from firstboot.box.host import Host
 from firstboot.box.preflight import Facts, address_of
-from firstboot.box.verdict import Verdict
+from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
 from firstboot.site.listening import Socket
 from firstboot.site.model import Site
@@ -28,11 +28,13 @@ def verdicts(site: Site, host: Host, services: Sequence[Service]) -> tuple[Verdi
     facts = Facts(
         parse_addresses(host.run("ip", "-json", "address").text),
         tuple(parse_sockets(host.run("ss", "-H", "-lntup").text)),
-        default_gateway("".join(routes)),
-        tuple(one.label for one in services if one.needed and host.run(*one.ready).status != 0),
+        default_gateways("".join(routes)),
+        bundles=parse_bundles(host.run("ip", "-json", "address").text),
     )
     return (
-        Verdict("nftables guards every port towards strangers", unguarded(site, rules)),
+        Verdict(
+            "nftables guards every port towards strangers", Effect.LEAK, unguarded(site, rules)
+        ),
         *preflight.judge(site, facts, services),
     )
 
@@ -49,19 +51,31 @@ def unguarded(site: Site, rules: str) -> str:
 
 def parse_addresses(text: str) -> dict[str, set[Address]]:
     """Addresses by interface, in the output of ``ip -json address``."""
-    try:
-        found: list[dict[str, Any]] = json.loads(text)
-    except ValueError:
-        return {}
     return {
-        interface["ifname"]: {
+        name: {
             address
             for one in interface.get("addr_info", ())
             if (address := address_of(str(one.get("local")))) is not None
         }
-        for interface in found
-        if "ifname" in interface
+        for name, interface in _interfaces(text).items()
     }
+
+
+def parse_bundles(text: str) -> dict[str, frozenset[str]]:
+    """The cards of each bond, in the output of ``ip -json address``."""
+    pairs = [
+        (str(one["master"]), card) for card, one in _interfaces(text).items() if "master" in one
+    ]
+    return {name: frozenset(card for master, card in pairs if master == name) for name, _ in pairs}
+
+
+def _interfaces(text: str) -> dict[str, dict[str, Any]]:
+    """What ip(8) tells of each interface, by its name; nothing if that is not JSON."""
+    try:
+        found: list[dict[str, Any]] = json.loads(text)
+    except ValueError:
+        return {}
+    return {str(one["ifname"]): one for one in found if "ifname" in one}
 
 
 def parse_sockets(text: str) -> Iterator[Socket]:
@@ -74,13 +88,16 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         host, _, port = words[4].rpartition(":")
         owner = re.search(r'\(\("([^"]+)"', line)
         name = owner[1] if owner else "somebody"
-        if port.isdigit():
+        if port.isdecimal():
             where = "*" if host in EVERYWHERE else host.strip("[]").partition("%")[0]
             yield Socket(name, words[0], where, int(port))
 
 
-def default_gateway(text: str) -> str:
-    """The gateway, or else the device, of the first route in the output of ``ip route show
-    default``; empty without one."""
-    found = re.search(r"^default (?:via|dev) (\S+)", text, re.MULTILINE)
-    return found[1] if found else text.strip()
+def default_gateways(text: str) -> frozenset[str]:
+    """The gateways of the routes in the output of ``ip route show default``, or else their devices,
+    or what they say instead."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    named = ("via", "dev")
+    return frozenset(
+        words[2] if len(words) > 2 and words[1] in named else " ".join(words) for words in lines
+    )

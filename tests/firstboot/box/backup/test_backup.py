@@ -20,6 +20,7 @@ from firstboot.box import cli, setup
 from firstboot.box.backup import archive, create, encryption
 from firstboot.box.backup.archive import Kept, gather, lay, pack, unpack
 from firstboot.box.backup.encryption import seal, unseal
+from firstboot.box.backup.restore import _on_sticks
 from firstboot.core.passwords import hashed, matches
 from firstboot.core.refusal import Refusal
 from firstboot.wizard.draft import Draft
@@ -397,13 +398,27 @@ class TestRestore:
 
     def test_who_does_not_want_it_is_asked_as_ever(self, kept: Box, spare: Box, sit: Sit) -> None:
         sealed_on_stick(kept, spare)
-        script = [("Press Enter to begin", ""), ("Make this box", "no"), ("Name of the oper", "Q")]
+        script = [("Press Enter to begin", ""), ("Make this box", "no"), ("Whose addresses", "Q")]
         sit(script)
         assert setup.setup(spare.machine) == 1
-        assert not (spare.root / "data").exists()
+        assert not any((spare.root / name).exists() for name in KEYS)
+
+    def test_what_is_no_backup_on_the_stick_does_not_stop_it(
+        self, kept: Box, spare: Box, exitisp: Callable[..., Ran]
+    ) -> None:
+        """A folder, and what macOS leaves beside a file."""
+        stick = spare.machine.state / "stick"
+        (stick / "old.backup").mkdir(parents=True)
+        exitisp(kept, "backup", str(stick / "b.backup"), lines=f"{PHRASE}\n")
+        (stick / "._b.backup").write_bytes(b"\x00\x05\x16\x07")
+        said: list[str] = []
+        found = _on_sticks(spare.machine, said.append)
+        assert {name for name, _ in found} == {"b.backup"}
+        assert all("old.backup: the backup cannot be read" in line for line in said)
+        assert said
 
     def test_nothing_is_offered_without_a_backup(self, spare: Box, sit: Sit) -> None:
-        sit([("Press Enter to begin", ""), ("Name of the operator", "Q")])
+        sit([("Press Enter to begin", ""), ("Whose addresses", ""), ("Name of the operator", "Q")])
         assert setup.setup(spare.machine) == 1
 
     def test_a_power_cut_in_the_middle_goes_on_with_the_questions(

@@ -45,7 +45,7 @@ def test_mandoc_finds_nothing_wrong_with_the_page(tmp_path: Path) -> None:
     ("line", "words"),
     [
         (["exitisp", "un"], {"undrain"}),
-        (["exitisp", "rollback", "--"], {"--slot", "--help"}),
+        (["exitisp", "rollback", "--n"], {"--no-confirm"}),
         (["exitisp", "backup", "s"], {"stick"}),
         (["exitisp", "help", "re"], {"reconfigure", "restore"}),
     ],

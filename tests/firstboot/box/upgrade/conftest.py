@@ -9,6 +9,7 @@ import pytest
 from firstboot.core import release_info
 from firstboot.core.release_info import Stamp
 from firstboot.core.upgrade_file import Manifest, parse, read_head
+from firstboot.site.model import SCHEMA
 from image import file_manifest, ufs2
 from image.release import upgrade
 from image.release_stamp import Release, plant
@@ -58,7 +59,7 @@ def release(keys: Keys, tmp_path_factory: pytest.TempPathFactory) -> Releases:
         for path in small.tree:
             tree[path] = small.tree[path]
         plant(tree, Release(version, (keys.public,)), WHEN)
-        told = replace(Stamp(version, SYSTEM, 1), **facts)  # type: ignore[arg-type]
+        told = replace(Stamp(version, SYSTEM, SCHEMA), **facts)  # type: ignore[arg-type]
         tree[release_info.PLACE] = file(release_info.render(told), mtime=WHEN)
         # Far from each other on the disk.
         for path in ("a", "z"):

@@ -7,6 +7,7 @@ import pytest
 from firstboot.box.apply import apply_site
 from firstboot.box.upgrade import health
 from firstboot.box.upgrade.health import CONFIGURED, RESOLVES, remember, remembered, signs
+from firstboot.core.refusal import Refusal
 from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import Box
 from tests.firstboot.box.conftest import quick  # noqa: F401
@@ -65,7 +66,7 @@ def test_a_relay_counts_once_it_is_connected(running: Box) -> None:
     address = "http://127.0.0.2:9101/metrics"
     for connections, expected in ((0, set()), (3, {"relay 1 has reached the network"})):
         running.answer(f"fetch -q -T 10 -o - {address}", METRICS % connections)
-        found = {one for one in signs(running.machine) if one.startswith("relay")}
+        found = {one for one in signs(running.machine) if one.startswith("relay 1")}
         assert found == expected
 
 
@@ -92,9 +93,24 @@ def test_signs_outlast_a_restart(running: Box) -> None:
     assert remembered(running.machine) == {"a", "b"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "7", "[1]"])
-def test_signs_that_are_damaged_are_none(running: Box, text: str) -> None:
+def test_signs_of_an_earlier_release_are_looked_for_in_present_words(running: Box) -> None:
+    now = signs(running.machine)
+    before = {*health.FORMER, "pf guards every port towards strangers"}
+    assert not before <= now
+    assert health.in_present_words(frozenset(before)) <= now
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "7", "[1]", '["a", 1]', '["a"', '{"a": "b"}'])
+def test_a_damaged_record_of_signs_is_refused(running: Box, text: str) -> None:
     place = health._place(running.machine)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text)
-    assert remembered(running.machine) == frozenset()
+    with pytest.raises(Refusal, match=r"signs\.json: it is "):
+        remembered(running.machine)
+
+
+def test_without_a_record_of_signs_nothing_is_confirmed(running: Box) -> None:
+    (lacking,) = health.missing(running.machine)
+    assert "nobody has kept there what worked before" in lacking
+    remember(frozenset(), running.machine)
+    assert health.missing(running.machine) == frozenset()

@@ -4,6 +4,7 @@ import contextlib
 import re
 import shutil
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firstboot.box.host import Ran
-from firstboot.box.upgrade import health, install, switch
+from firstboot.box.upgrade import device, health, install, switch
 from firstboot.box.upgrade.slots import held, table
+from firstboot.core.limits import UNVERIFIED, UPGRADE_MANIFEST
 from firstboot.core.refusal import Refusal
 from firstboot.core.upgrade_file import SUPERBLOCK, begin, parse, read_head, render
 from tests.firstboot.box.upgrade.conftest import Made, Releases, running
@@ -192,9 +194,9 @@ def test_a_site_file_of_a_later_version_is_refused(
 ) -> None:
     folder = box.root / "cfg/generations/0001"
     folder.mkdir(parents=True)
-    monkeypatch.setattr(install, "site_of", lambda _: b"schema: 2\n")
+    monkeypatch.setattr(install, "site_of", lambda _: b"schema: 3\n")
     monkeypatch.setattr(type(box.machine), "running", lambda _: object())
-    with pytest.raises(Refusal, match="up to version 1, and this box has version 2"):
+    with pytest.raises(Refusal, match="up to version 2, and this box has version 3"):
         do(box, new.upgrade)
     assert box.steps == 0
 
@@ -248,12 +250,12 @@ def test_another_size_of_slot_is_refused(box: Disk, new: Made) -> None:
 def test_a_disk_that_loses_bytes_is_found_out(
     box: Disk, new: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = install._place
+    place = device.place
 
     def losing(target: int, offset: int, data: bytes) -> None:
         place(target, offset, data.replace(b"1.1", b"1.x"))
 
-    monkeypatch.setattr(install, "_place", losing)
+    monkeypatch.setattr(device, "place", losing)
     refused(box, new.upgrade, "what was written to rootB")
 
 
@@ -268,7 +270,7 @@ def test_a_disk_that_takes_nothing_ends_it(
     def full(target: int, offset: int, data: bytes) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(install, "_place", full)
+    monkeypatch.setattr(device, "place", full)
     with pytest.raises(Refusal, match="the slot cannot be written: Input/output error"):
         do(box, new.upgrade)
     assert box.start() == "rootA"
@@ -288,14 +290,14 @@ def test_a_table_that_cannot_be_changed_ends_it(box: Disk, new: Made) -> None:
 @pytest.fixture
 def stepping(monkeypatch: pytest.MonkeyPatch) -> Callable[[Disk], Disk]:
     """A disk each write to which is a step."""
-    place = install._place
+    place = device.place
 
     def of(disk: Disk) -> Disk:
         def counted(target: int, offset: int, data: bytes) -> None:
             disk.step()
             place(target, offset, data)
 
-        monkeypatch.setattr(install, "_place", counted)
+        monkeypatch.setattr(device, "place", counted)
         return disk
 
     return of
@@ -463,7 +465,50 @@ def test_other_addresses_are_refused(box: Disk, address: str) -> None:
         switch.upgrade(address, box.machine, quiet)
 
 
+def test_whatever_is_in_the_folder_of_downloads_makes_room(box: Disk) -> None:
+    folder = box.root / "data/upgrade"
+    (folder / "older.upgrade" / "deep").mkdir(parents=True)
+    (folder / "exitisp-1.1.upgrade").mkdir()
+    (folder / "link").symlink_to(box.root / "data")
+    box.answers["env fetch"] = Ran("fetch: gone", 1)
+    with pytest.raises(Refusal, match="cannot be downloaded: fetch: gone"):
+        switch.upgrade("https://releases.example.net/exitisp-1.1.upgrade", box.machine, quiet)
+    assert list(folder.iterdir()) == []
+    assert (box.root / "data").is_dir()
+
+
+def test_a_place_for_downloads_that_is_none_is_refused(box: Disk) -> None:
+    address = "https://releases.example.net/exitisp-1.1.upgrade"
+    (box.root / "data/upgrade").write_bytes(b"")
+    with pytest.raises(Refusal, match="downloads cannot be kept there: File exists"):
+        switch.upgrade(address, box.machine, quiet)
+    shutil.rmtree(box.root / "data")
+    with pytest.raises(Refusal, match="downloads cannot be kept there: No such file"):
+        switch.upgrade(address, box.machine, quiet)
+
+
+def test_a_manifest_that_says_it_is_huge_is_refused_unread(box: Disk, tmp_path: Path) -> None:
+    path = tmp_path / "exitisp-1.1.upgrade"
+    path.write_bytes(b"exitisp-upgrade 1 99999999 300\n")
+    with pytest.raises(Refusal, match="its manifest has 99999999 bytes, as none of ours has"):
+        switch.upgrade(str(path), box.machine, quiet)
+
+
 # The form.
+
+
+def test_an_upgrade_that_nobody_signed_takes_little_memory(box: Disk, tmp_path: Path) -> None:
+    """The longest manifest and signature that are read before that is known."""
+    path = tmp_path / "x"
+    path.write_bytes(begin(b" " * UPGRADE_MANIFEST.size, b"x" * 99_999))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refusal, match="no key of this image has signed it"):
+            do(box, path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < UNVERIFIED
 
 
 def test_the_manifest_reads_as_it_was_written(new: Made) -> None:

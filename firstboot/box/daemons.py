@@ -1,0 +1,113 @@
+"""The daemons that a box looks after, one by one: each service, and each relay by itself."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby
+
+from firstboot.box.host import Host
+from firstboot.box.verdict import Effect, Verdict
+from firstboot.site.model import Site
+from firstboot.site.services import SILENT, Command, Each, Service
+
+PATIENCE = 20.0
+"""Seconds that a daemon may take to answer."""
+
+AT_ONCE = 8
+"""Daemons that are asked at the same time, so that one that is silent holds up no other."""
+
+
+class State(Enum):
+    UP = "it runs"
+    HUNG = "it runs and does not answer"
+    DEAD = "it does not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """`name` is unique among those of a box, `label` its name for people. `operand` is what the
+    commands of its service take for it, if the service has several."""
+
+    name: str
+    label: str
+    service: Service
+    operand: Command = ()
+
+    @property
+    def ready(self) -> Command:
+        return *self.service.ready, *self.operand
+
+    @property
+    def start(self) -> Command:
+        return *self.service.start, *self.operand
+
+    @property
+    def kill(self) -> Command:
+        if self.service.kill:
+            return *self.service.kill, *self.operand
+        return "pkill", "-KILL", "-x", "|".join(self.service.processes)
+
+
+def wanted(site: Site, host: Host, services: Iterable[Service]) -> Iterator[Daemon]:
+    """The daemons that have to run on this box: those that are installed, and not off in `site`."""
+    for service in services:
+        if not (service.ready and host.has(service.program)) or is_off(service, host):
+            continue
+        if service.each is Each.RELAY:
+            for number in range(1, site.relays.count + 1):
+                name = f"relay{number}"
+                yield Daemon(name, f"relay {number}", service, (name,))
+        else:
+            yield Daemon(service.name, service.label, service)
+
+
+def is_off(service: Service, host: Host) -> bool:
+    """Whether the site leaves this service out."""
+    return service.may_be_off and host.run("service", service.name, "enabled").status != 0
+
+
+def look(daemon: Daemon, host: Host) -> State:
+    """Whether the daemon runs and answers."""
+    status = host.run(*daemon.ready, patience=PATIENCE).status
+    return State.UP if status == 0 else State.HUNG if status == SILENT else State.DEAD
+
+
+def look_at_all(daemons: Iterable[Daemon], host: Host) -> Mapping[Daemon, State]:
+    """The state of each. A service with many daemons is asked once if they are all well."""
+
+    def of_service(service: Service, its: Sequence[Daemon]) -> Iterable[tuple[Daemon, State]]:
+        if len(its) > 1 and host.run(*service.ready, patience=PATIENCE).status == 0:
+            return [(one, State.UP) for one in its]
+        return zip(its, asked.map(lambda one: look(one, host), its), strict=True)
+
+    by_service = groupby(daemons, lambda one: one.service)
+    with ThreadPoolExecutor(AT_ONCE) as asked, ThreadPoolExecutor(AT_ONCE) as services:
+        found = [services.submit(of_service, service, tuple(its)) for service, its in by_service]
+        return dict(pair for one in found for pair in one.result())
+
+
+def survey(
+    site: Site, host: Host, services: Iterable[Service]
+) -> Iterator[tuple[Service, dict[str, State]]]:
+    """Each service that has to run, with those of its daemons that are not up, by label. If all of
+    them are in the same state, they are one entry, with the label of the service."""
+    found = look_at_all(wanted(site, host, services), host)
+    for service, daemons in groupby(found, lambda one: one.service):
+        states = {one.label: found[one] for one in daemons}
+        down: dict[str, State] = {
+            label: state for label, state in states.items() if state is not State.UP
+        }
+        if len(down) == len(states) and len({*down.values()}) == 1:
+            down = {service.label: next(iter(down.values()))}
+        yield service, down
+
+
+def all_run(site: Site, host: Host, services: Iterable[Service]) -> Verdict:
+    """The condition that every daemon runs and answers."""
+    down = [
+        f"{label} ({state.value})"
+        for _, found in survey(site, host, services)
+        for label, state in found.items()
+    ]
+    return Verdict("every service runs", Effect.OUTAGE, ", ".join(down))

@@ -1,0 +1,208 @@
+"""What the box does once a minute, to be well again without anybody's help.
+
+A change that was not confirmed in time is undone, and a drain whose time is over ends. If something
+could leak, the transit and exchange ports go down. Daemons that died or do not answer are restarted
+by their own scripts of rc(8), in their jails and with their addresses. Ports that are down go up
+again once nothing can leak.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from firstboot.box import restarts
+from firstboot.box.apply import site_of_running
+from firstboot.box.confirm import settle
+from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
+from firstboot.box.drain import end_drains
+from firstboot.box.machine import Machine
+from firstboot.box.output import Say
+from firstboot.box.ports import lower, raise_ports, raised
+from firstboot.box.restarts import LIMIT, PLACE, PORTS, History, spent, wait
+from firstboot.box.verdict import Verdict
+from firstboot.core.refusal import Refusal
+from firstboot.site.model import Site
+from firstboot.site.render import Rendered
+
+CHANGING = 45.0
+"""Seconds for a change of the configuration to end, which judges the ports itself at its end."""
+
+AGAIN = 10.0
+"""Seconds between two looks at a daemon, for somebody may be restarting it."""
+
+UNTENDED = "untended"
+
+START = 300.0
+"""Seconds that a script of rc(8) may take to start a daemon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the box runs: a site and its rendered files."""
+
+    site: Site
+    files: tuple[Rendered, ...]
+
+
+def tend(machine: Machine, say: Say) -> None:
+    """Do all of it, unless another process does. What one step cannot do is told, and is no reason
+    not to take the next one."""
+    with _first(machine) as first:
+        if not first:
+            return
+        failed = []
+        for step in STEPS:
+            try:
+                step(machine, say)
+            except (Refusal, OSError) as error:
+                failed.append(str(error))
+        for reason in dict.fromkeys(failed):
+            say(reason)
+
+
+def close(machine: Machine, say: Say) -> None:
+    """Lower the ports if something could leak, and put back into force what holds it back."""
+    if not _leaks(machine):
+        return
+    with contextlib.ExitStack() as change:
+        with contextlib.suppress(Refusal):
+            change.enter_context(machine.alone(CHANGING))
+        leaks = _leaks(machine)
+        if not leaks:
+            return
+        if raised(machine):
+            say(f"The transit and exchange ports go down. {leaks[0].what}: {leaks[0].reason}")
+        lower(machine, leaks[0].reason)
+        for service in machine.system.services:
+            if service.guards and service.reload and machine.has(service.program):
+                machine.run(*service.reload)
+
+
+def heal(machine: Machine, say: Say) -> None:
+    """Restart the daemons that died or hang, those that were restarted before after a pause."""
+    running, record, now = _running(machine), _record(machine, say), time.monotonic()
+    states = look_at_all(wanted(running.site, machine, machine.system.services), machine)
+    heard = {
+        one.name: _history(record, one).not_heard(now)
+        if state is State.HUNG
+        else _history(record, one).heard()
+        for one, state in states.items()
+    }
+    _keep(record | heard, machine)
+    due = [
+        one
+        for one, state in states.items()
+        if (state is State.DEAD or heard[one.name].hangs(now))
+        and not wait(heard[one.name].times, now)
+    ]
+    if not due:
+        return
+    time.sleep(AGAIN)
+    with machine.alone():
+        for daemon in due:
+            if untended(machine):
+                return
+            if (state := look(daemon, machine)) is not State.UP:
+                _restart(daemon, state, machine, say)
+
+
+def renew(machine: Machine, say: Say) -> None:
+    """Run what services declare for every minute, to keep right what changes by itself."""
+    due = [one.tend for one in machine.system.services if one.tend and machine.has(one.program)]
+    if not due or untended(machine):
+        return
+    # Whoever changes the box now leaves it for the next minute.
+    with contextlib.suppress(Refusal), machine.alone(0.0):
+        for command in due:
+            machine.run(*command, patience=START)
+
+
+def open_again(machine: Machine, say: Say) -> None:
+    """Raise the ports that went down, or stayed down at the boot, if nothing can leak."""
+    record, now = _record(machine, say), time.monotonic()
+    history = record.get(PORTS, History())
+    if raised(machine) or wait(history.times, now) or untended(machine) or _leaks(machine):
+        return
+    with machine.alone():
+        if raised(machine):
+            return
+        _keep(record | {PORTS: history.restarted(now)}, machine)
+        raise_ports(_running(machine).site, machine, say, tries=1)
+
+
+STEPS: tuple[Callable[[Machine, Say], None], ...] = (
+    close,
+    settle,
+    heal,
+    renew,
+    end_drains,
+    open_again,
+)
+
+
+def untended(machine: Machine) -> bool:
+    """Whether nothing is restarted or raised: the box goes down (see libexec/exitisp/tend), or
+    somebody works on it."""
+    return (machine.state / UNTENDED).exists()
+
+
+def _restart(daemon: Daemon, state: State, machine: Machine, say: Say) -> None:
+    record, now = _record(machine, say), time.monotonic()
+    history = _history(record, daemon).restarted(now)
+    # First, so that a start that never ends counts.
+    _keep(record | {daemon.name: history}, machine)
+    say(f"Restarting the {daemon.label}: {state.value}.")
+    if spent(history.times, now):
+        say(f"That is restart {LIMIT} within a day. After the next failure somebody has to look.")
+    machine.run(*daemon.kill)
+    ran = machine.run(*daemon.start, patience=START)
+    if ran.status != 0:
+        lines = ran.text.strip().splitlines()
+        say(f"The {daemon.label} did not start: {lines[-1] if lines else f'status {ran.status}'}")
+
+
+def _leaks(machine: Machine) -> list[Verdict]:
+    running = _running(machine)
+    return [one for one in machine.verdicts(running.site, running.files) if one.leaks]
+
+
+def _running(machine: Machine) -> Running:
+    """Raises Refusal if it cannot be read."""
+    site = site_of_running(machine).value
+    running = machine.running()
+    return Running(site, running.read().files if running is not None else ())
+
+
+def _record(machine: Machine, say: Say) -> dict[str, History]:
+    try:
+        return restarts.read(machine.state / PLACE)
+    except Refusal as refusal:
+        say(f"The record of restarts is damaged: {refusal.problem}. They are counted anew.")
+        (machine.state / PLACE).unlink(missing_ok=True)
+        return {}
+
+
+def _keep(record: Mapping[str, History], machine: Machine) -> None:
+    if record != restarts.read(machine.state / PLACE):
+        restarts.write(machine.state / PLACE, record)
+
+
+def _history(record: Mapping[str, History], daemon: Daemon) -> History:
+    return record.get(daemon.name, History())
+
+
+@contextlib.contextmanager
+def _first(machine: Machine) -> Iterator[bool]:
+    """Whether no other process does this now."""
+    machine.state.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(machine.state / "tend.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
