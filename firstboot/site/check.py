@@ -8,15 +8,18 @@ from pathlib import Path
 from firstboot.core import document
 from firstboot.core.document import Document, Faulty, spell
 from firstboot.core.refusal import Refusal
+from firstboot.site import schema
 from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules import (
     addresses,
     asn,
     limits,
     management,
+    papers,
     peers,
     performance,
     ports,
+    provider,
     relays,
     scopes,
     secrets,
@@ -45,11 +48,13 @@ RULES: tuple[Rule, ...] = (
     scopes.check,
     ports.check,
     peers.check,
+    provider.check,
     addresses.check,
     relays.check,
     management.check,
     performance.check,
     text.check,
+    papers.check,
     secrets.check,
 )
 
@@ -80,6 +85,7 @@ def check(site_document: Document[Site]) -> list[Finding]:
     site = site_document.value
     found = list(limits.check(site))
     within = limits.within(site) if found else site
+    found += schema.check_keys(site_document)
     found += [finding for rule in RULES for finding in rule(within)]
     placed = dict.fromkeys(
         _printable_finding(replace(finding, line=site_document.line(*finding.key)))

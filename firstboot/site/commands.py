@@ -14,6 +14,8 @@ from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Site
 from firstboot.site.redact import masked
 from firstboot.site.render import Box, Rendered, notes, render
+from firstboot.site.verify.at_hand import ask_all
+from firstboot.site.verify.context import Context
 from firstboot.site.verify.explain import explain
 from firstboot.site.verify.explain import table as explanation
 from firstboot.site.verify.folder import read_folder
@@ -24,24 +26,13 @@ BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24), openbgpd=(8, 9), tor=(0, 4
 """What a site is rendered for where no box is named."""
 
 
-def check_sites(paths: Iterable[Path]) -> None:
-    """Print what is found in each. Raises Refusal if any has errors, or cannot be read."""
-    examined = []
-    for path in paths:
-        examined.append(examine(path))
-        say(report(examined[-1]))
-    wrong = [one for one in examined if one.errors]
-    if wrong:
-        raise refused(wrong[0], "Correct them and check again")
-
-
 def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> None:
     """Render the site at `path`, into the folder `output` if there is one, and print the list.
 
     Raises Refusal, after its findings, for a site with errors, and after its flaws, for a rendering
     with any.
     """
-    site = _sound(path)
+    site = sound(path)
     files = verified(site, box, render(site, box, overlays), say)
     if output is not None:
         write(files, output)
@@ -51,16 +42,19 @@ def render_site(path: Path, output: Path | None, box: Box, overlays: Path) -> No
 def verify_folder(
     path: Path, folder: Path, box: Box, *, explained: bool = False, picture: Path | None = None
 ) -> None:
-    """Judge the files below `folder` as what the site at `path` is rendered to for `box`. Print the
-    proof if it is to be `explained`, and write it as a drawing to `picture` (SVG).
+    """Judge the files below `folder` as what the site at `path` is rendered to for `box`, and ask
+    the daemons that this machine has what they understand of them. Print the proof if it is to be
+    `explained`, and write it as a drawing to `picture` (SVG).
 
     Raises Refusal, after its findings, for a site with errors, and after its flaws, for files with
     any.
     """
-    site = _sound(path)
+    site = sound(path)
     files, flaws = read_folder(folder)
     unread = {flaw.path for flaw in flaws}
     flaws += [flaw for flaw in verify(site, box, files) if flaw.path not in unread]
+    ensure_flawless(flaws, say)
+    flaws, told = ask_all(files, Context.of(site, box))
     ensure_flawless(flaws, say)
     if explained or picture is not None:
         proof = explain(site, box, files)
@@ -69,12 +63,13 @@ def verify_folder(
         if picture is not None:
             drawing = Rendered(picture.name, draw(site, proof), 0o644, "root", "wheel")
             write([drawing], picture.parent)
+    say("\n".join(told))
     say(f"no flaws in {len(files)} files: they do what {path} says, and nothing else")
 
 
 def show_difference(old: Path, new: Path, box: Box, overlays: Path) -> None:
     """Print how the files of two sites differ, with their secrets masked. Raises Refusal."""
-    before, after = _sound(old), _sound(new)
+    before, after = sound(old), sound(new)
     new_files = verified(after, box, render(after, box, overlays), say)
     text = difference(render(before, box, overlays), new_files)
     say(masked(text, before, after) or "no file changes")
@@ -135,9 +130,11 @@ def table(files: Iterable[Rendered]) -> str:
 
 def parse_box(text: str) -> Box:
     """The box that ``cores=16,memory=65536,unbound=1.24,openbgpd=8.9,tor=0.4.9`` describes, memory
-    in MiB; what is not said is `BOX`'s. Raises Refusal."""
+    in MiB; what is not said is `BOX`'s. ``resolver=package`` is the package's Unbound, with
+    libevent. Raises Refusal."""
     numbers = {"cores": BOX.cores, "memory": BOX.memory_mib}
     versions = {"unbound": BOX.unbound, "openbgpd": BOX.openbgpd, "tor": BOX.tor}
+    packaged = False
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
         version = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3}){1,3}", value)
@@ -145,11 +142,13 @@ def parse_box(text: str) -> Box:
             numbers[name] = int(value)
         elif name in versions and version:
             versions[name] = tuple(map(int, value.split(".")))
+        elif name == "resolver" and value in ("base", "package"):
+            packaged = value == "package"
         else:
             raise Refusal(
                 "--box",
                 f"{quote(part)} is neither cores or memory with a number, nor unbound, openbgpd or "
-                "tor with a version",
+                "tor with a version, nor resolver with base or package",
                 "Write it as in --box cores=16,memory=65536,openbgpd=8.9",
             )
     return Box(
@@ -158,10 +157,12 @@ def parse_box(text: str) -> Box:
         unbound=versions["unbound"],
         openbgpd=versions["openbgpd"],
         tor=versions["tor"],
+        packaged_unbound=packaged,
+        libevent=packaged,
     )
 
 
-def _sound(path: Path) -> Site:
+def sound(path: Path) -> Site:
     """The site at `path` if it has no errors; else all its findings are printed."""
     examined = examine(path)
     if examined.site is None or examined.errors:

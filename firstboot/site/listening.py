@@ -48,7 +48,7 @@ class Rules:
     def fits(self, service: Service, one: Listens, socket: Socket) -> bool:
         """Whether `socket` is what `service` declares with `one`."""
         return (
-            service.process.startswith(socket.program)
+            any(name.startswith(socket.program) for name in service.processes)
             and one.protocol.value == socket.protocol
             and one.port in (None, socket.port)
             and one.on in self._of(socket.host)

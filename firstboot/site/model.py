@@ -12,10 +12,10 @@ from pathlib import Path
 from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.keys import key
-from firstboot.core.values import Address, Asn, Interface, Mac, Network
+from firstboot.core.values import Address, Asn, Interface, Mac, Network, is_address
 
-SCHEMA = 1
-"""The version of the site file that this program reads and writes."""
+SCHEMA = 2
+"""The newest version of the site file that this program reads, and the one that it writes."""
 
 MTU = (1280, 9216)
 """IPv6 needs the smaller one (RFC 8200); switches and network cards end at the larger one."""
@@ -28,6 +28,19 @@ MOST = 64
 
 MOST_ADDRESSES = 8
 """Addresses of a port or a peer."""
+
+MOST_MEMBERS = 8
+"""Cards of a bundle; switches take no more in one."""
+
+MOST_RELAYS = 256
+
+
+class Addresses(Enum):
+    """Whose addresses the box has: the operator's own, which it announces by BGP with an AS number,
+    or some of a provider's, which the provider routes to it."""
+
+    OWN = "own"
+    PROVIDER = "provider"
 
 
 class PortRole(Enum):
@@ -48,6 +61,15 @@ class PeerRole(Enum):
     ROUTE_SERVER = "route-server"
 
 
+class Routes(Enum):
+    """What is taken of a transit: all of its table, its default route, or nothing, with a static
+    default route by its router instead."""
+
+    FULL = "full"
+    DEFAULT = "default"
+    STATIC = "static"
+
+
 class Policy(Enum):
     """What exits let out: Tor's reduced policy, the web, Tor's default policy, own rules."""
 
@@ -62,6 +84,24 @@ class Strictness(Enum):
     COMPATIBLE = "compatible"
 
 
+class Rir(Enum):
+    """The five registries of numbers."""
+
+    RIPE = "ripe"
+    ARIN = "arin"
+    APNIC = "apnic"
+    LACNIC = "lacnic"
+    AFRINIC = "afrinic"
+
+
+class Holding(Enum):
+    """How an operator came to have address space."""
+
+    PORTABLE = "portable"
+    ALLOCATED = "allocated"
+    MEMBER = "member"
+
+
 @dataclass(frozen=True)
 class Operator:
     """Who runs this network, and how they are reached."""
@@ -71,6 +111,11 @@ class Operator:
     contact: str = key("Mail address for other operators.", label="other operators")
     url: str = key("Web page about what this operator does.", label="web page")
     jurisdiction: str = key("The law that applies.", label="law of")
+    country: str | None = key(
+        "For papers: the country that the registry has, in two letters (ISO 3166): US.",
+        label="country",
+        default=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +123,10 @@ class Port:
     """A network port of the box."""
 
     name: str = key("What people call the port.")
-    device: str = key("Driver and number, as `ifconfig -l` lists them on the box: ix0.")
+    device: str = key(
+        "Driver and number, as `ifconfig -l` lists them on the box: ix0. A bundle of cards is "
+        "lagg0, lagg1 and so on."
+    )
     role: PortRole = key(
         "transit (to an upstream), exchange, lan (other machines of the operator) or management "
         "(on a routing table of its own).",
@@ -89,7 +137,8 @@ class Port:
         default=(),
     )
     gateway: tuple[Address, ...] = key(
-        "Of the management port only: the router that its routing table uses.",
+        "Of the management port, and of the transit port where the addresses are a provider's: the "
+        "router that its routing table uses.",
         label="router",
         limit=(0, MOST_ADDRESSES),
         default=(),
@@ -112,6 +161,20 @@ class Port:
         default=None,
     )
 
+    members: tuple[str, ...] = key(
+        "The network cards of a bundle (LACP, IEEE 802.1AX), if the device is one. Ports that are "
+        "VLANs of one bundle name the same.",
+        label="LACP of",
+        since=2,
+        limit=(0, MOST_MEMBERS),
+        default=(),
+    )
+
+    @property
+    def cards(self) -> tuple[str, ...]:
+        """The network cards that carry the port: the device, or the members of a bundle."""
+        return self.members or (self.device,)
+
     @property
     def interface(self) -> str:
         """The interface with the addresses: the device, or a VLAN on it as ifconfig(8) names it
@@ -126,12 +189,20 @@ class Peer:
     name: str = key("What people call the peer.")
     asn: Asn = key("Its AS number.")
     role: PeerRole = key(
-        "transit (sends the whole Internet), peer (sends its own routes and its customers') or "
-        "route-server (of an exchange).",
+        "transit (carries packets to the whole Internet), peer (sends its own routes and its "
+        "customers') or route-server (of an exchange).",
     )
     addresses: tuple[Address, ...] = key(
         "Addresses of its router, one of each family, in the network of a port.",
         limit=(0, MOST_ADDRESSES),
+    )
+    routes: Routes = key(
+        "What is taken of a transit: full (its whole table, and no default route), default (the "
+        "default route alone) or static (nothing; the box has a static default route by this "
+        "router).",
+        label="routes",
+        since=2,
+        default=Routes.FULL,
     )
     md5: str | None = key(
         "Secret for TCP MD5 signatures (RFC 2385): 16 to 80 characters that nobody guesses.",
@@ -146,7 +217,8 @@ class Peer:
         default=False,
     )
     max_prefix: int | None = key(
-        "The session is closed when the peer sends more routes; left out, what suits the role.",
+        "The session is closed when the peer sends more routes, and stays closed until somebody "
+        "opens it; left out, what suits the role.",
         label="routes at most",
         limit=(1, 10_000_000),
         default=None,
@@ -181,9 +253,9 @@ class Relays:
     """The Tor exit relays of the box."""
 
     count: int = key(
-        "How many relays, about one for each core. Eight share an IPv4 address.",
+        "How many relays, about one for each core. Eight listen on an IPv4 address.",
         label="how many",
-        limit=(1, 256),
+        limit=(1, MOST_RELAYS),
         default=4,
     )
     nickname: str = key(
@@ -219,17 +291,17 @@ class Relays:
         default=Family(),
     )
     or_addresses: tuple[Address, ...] = key(
-        "Addresses that other relays connect to, instead of the plan's: one of each family for "
-        "every eight relays.",
+        "Addresses that other relays connect to, instead of the plan's: of each family, one for "
+        "each relay or one for every eight.",
         label="relays listen",
-        limit=(0, MOST),
+        limit=(0, 2 * MOST_RELAYS),
         default=(),
     )
     exit_addresses: tuple[Address, ...] = key(
-        "Source addresses of exit traffic, instead of the plan's: one of each family for every "
-        "eight relays.",
+        "Source addresses of exit traffic, instead of the plan's: of each family, one for each "
+        "relay or one for every eight.",
         label="exits",
-        limit=(0, MOST),
+        limit=(0, 2 * MOST_RELAYS),
         default=(),
     )
 
@@ -305,19 +377,89 @@ class Clock:
         default=("0.freebsd.pool.ntp.org", "2.freebsd.pool.ntp.org"),
     )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that are no addresses. A name may stand for many servers."""
+        return tuple(one for one in self.servers if not is_address(one))
+
 
 @dataclass(frozen=True)
+class Registry:
+    """What the registry of this network, and others where one is listed, know it by."""
+
+    rir: Rir | None = key("The registry that the numbers are from.", label="registry", default=None)
+    network: str | None = key(
+        "Short name of the network, in capitals: EXAMPLE-EXIT.", label="network", default=None
+    )
+    organisation: str | None = key(
+        "Handle of the organisation: ORG-EEF1-RIPE.", label="organisation", default=None
+    )
+    maintainer: str | None = key(
+        "Who may change the objects: EXAMPLE-MNT.", label="maintainer", default=None
+    )
+    contact: str | None = key(
+        "Handle of the role or person for administration and technology: EXA1-RIPE.",
+        label="handle",
+        default=None,
+    )
+    abuse: str | None = key(
+        "Handle of the role for complaints: EXB1-RIPE. APNIC and AFRINIC call such a role an IRT.",
+        label="for complaints",
+        default=None,
+    )
+    as_set: str = key(
+        "Last part of the name of the as-set, which begins with the AS number: AS64511:AS-EXIT.",
+        default="AS-EXIT",
+    )
+    holding: Holding = key(
+        "How the prefixes are held: portable (assigned by the registry, through a sponsor or not), "
+        "allocated (to this operator, as a member) or member (assigned by another member).",
+        default=Holding.PORTABLE,
+    )
+    peeringdb: int | None = key(
+        "Number of the organisation at PeeringDB.",
+        label="PeeringDB",
+        limit=(1, 2**31 - 1),
+        default=None,
+    )
+
+
+@dataclass(frozen=True)
+class Zones:
+    """The reverse zones of the prefixes. The box serves none of them."""
+
+    servers: tuple[str, ...] = key(
+        "Name servers that serve the zones, two at least: ns1.example.org.",
+        label="name servers",
+        limit=(0, 12),
+        default=(),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Site:
     """A whole site, as the file has it."""
 
-    schema: int = key("Version of this file's format.")
+    schema: int = key(f"Version of this file's format; the newest is {SCHEMA}.")
     operator: Operator = key(
         "Who runs this network, and how they are reached. All of it is public.",
     )
-    asn: Asn = key("The AS number of this network.", label="AS number")
+    addresses: Addresses = key(
+        "Whose addresses these are: own (of this operator, announced by BGP with an AS number) or "
+        "provider (some of a provider's, which routes them here: no AS number, no BGP).",
+        label="addresses of",
+        since=2,
+        default=Addresses.OWN,
+    )
+    asn: Asn | None = key(
+        "The AS number of this network. It has to be there, unless the addresses are a provider's.",
+        label="AS number",
+        default=None,
+    )
     scopes: tuple[Network, ...] = key(
         "Address space of this network, announced to everybody: /24 or larger, /48 or larger. The "
-        "address plan takes its addresses from the first scope of each family.",
+        "address plan takes its addresses from the first scope of each family. Of a provider's "
+        "addresses: those that it gave to this box, single ones or networks.",
         label="prefixes",
         limit=(0, MOST),
     )
@@ -352,6 +494,26 @@ class Site:
         limit=(0, MOST),
         default_factory=dict,
     )
+    registry: Registry = key(
+        "For papers: what registries know this network by. The box takes no notice.",
+        default=Registry(),
+    )
+    zones: Zones = key(
+        "For papers: the reverse zones of the prefixes. The box takes no notice.",
+        default=Zones(),
+    )
+
+    @property
+    def provided(self) -> bool:
+        """Whether the addresses are a provider's, so that there is no BGP."""
+        return self.addresses is Addresses.PROVIDER
+
+    @property
+    def as_number(self) -> Asn:
+        """The AS number of a site that has BGP. Raises ValueError if there is none."""
+        if self.asn is None:
+            raise ValueError("the site has no AS number")
+        return self.asn
 
 
 def load(path: Path) -> Document[Site]:

@@ -186,7 +186,7 @@ def _matches(
         if profile.value.driver is None:
             yield name, profile, None
     drivers = {profile.value.driver: name for name, profile in profiles.items()}
-    ports = {port.device for port in site.ports}
+    ports = {card for port in site.ports for card in port.cards}
     for device in sorted(ports | machine.devices.keys(), key=_natural):
         driver = device.rstrip("0123456789")
         name = site.performance.profiles.get(device, drivers.get(driver, NONE))
@@ -210,7 +210,7 @@ def _choice(
     name: str, profile: Document[Profile], device: str | None, site: Site, machine: Machine
 ) -> Choice:
     id_ = machine.devices.get(device or "", "")
-    roles = [port.role for port in site.ports if port.device == device]
+    roles = [port.role for port in site.ports if device in port.cards]
     known = {
         "cores": machine.cores,
         "memory": machine.memory_mib,

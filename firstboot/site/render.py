@@ -18,7 +18,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
 from firstboot.site import bogons, profiles, services
 from firstboot.site.address_plan import Plan, allot
-from firstboot.site.model import Site
+from firstboot.site.model import Addresses, Site
 
 Version = tuple[int, ...]
 
@@ -43,6 +43,8 @@ class Template:
     owner: str = "root"
     group: str = "wheel"
     each: Each = Each.SITE
+    only: Addresses | None = None
+    """Whose addresses a site must have for it to have this file; None for either."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Box:
 
     Versions are what is installed, as far as options depend on it, (1, 25) or (0, 4, 9): options
     that a program does not know yet are not rendered. `devices` are as in `profiles.Machine`.
+    `packaged_unbound` says whether the package's Unbound runs in place of the base's, `libevent`
+    whether it waits with libevent; with select(2) it has 1024 descriptors.
     """
 
     cores: int
@@ -66,6 +70,8 @@ class Box:
     openbgpd: Version
     tor: Version
     devices: Mapping[str, str] = field(default_factory=dict)
+    packaged_unbound: bool = False
+    libevent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
     for index in sorted(overlays.glob("*/templates/index.yaml")):
         environment = _environment(index.parent)
         for template in document.load(index, Index).value.templates:
+            if template.only not in (None, site.addresses):
+                continue
             for names, path in _each(template, plan):
                 if path in files:
                     raise Refusal(

@@ -21,6 +21,9 @@ FILE = "services.yaml"
 
 Command = tuple[str, ...]
 
+SILENT = 124
+"""The exit status of a command that had no answer in time, as that of timeout(1)."""
+
 
 class On(Enum):
     """When rc(8) runs a script."""
@@ -31,6 +34,12 @@ class On(Enum):
 
     NEVER = "never"
     """The script is there for others to start, or to come after."""
+
+
+class Each(Enum):
+    """What a service has one process for."""
+
+    RELAY = "relay"
 
 
 class Place(Enum):
@@ -88,8 +97,8 @@ class Service:
     """A script of rc(8), `on` for a `reason`; with a `label`, a service that the box looks after.
 
     `label` is its name for people. It is installed if the box has `program`, an absolute path.
-    `ready` is a command that succeeds while it runs and answers; a service without it is a setting,
-    which is done when its start ends.
+    `ready` is a command that succeeds while it runs and answers, and ends with the status `SILENT`
+    if it runs and does not; a service without it is a setting, which is done when its start ends.
 
     `reads` and `fixed` are patterns (fnmatch) of its files, without a leading slash. It takes on a
     change of one in `reads` by the command `reload`, or by itself if there is none. After a change
@@ -101,6 +110,10 @@ class Service:
     reason: str
     label: str = ""
     program: str = ""
+    packaged: str = ""
+    """The program of a package that the script starts in place of `program` where the box has it,
+    by its absolute path."""
+
     after: str = ""
     """The service that starts before it."""
 
@@ -108,8 +121,18 @@ class Service:
     fixed: tuple[str, ...] = ()
     reload: Command = ()
     ready: Command = ()
-    needed: bool = False
-    """Whether the transit and exchange ports stay down while it does not run."""
+    kill: Command = ()
+    """Ends all of its processes, whatever they do; by default those of the names in `processes`."""
+
+    tend: Command = ()
+    """What the box runs once a minute, to keep right what changes by itself."""
+
+    each: Each | None = None
+    """What it has one process for; `start`, `stop`, `ready` and `kill` take the name of one."""
+
+    guards: bool = False
+    """Whether something could leak while it is not in force, so that the transit and exchange ports
+    stay down."""
 
     may_be_off: bool = False
     """Whether a site can leave it out."""
@@ -126,9 +149,9 @@ class Service:
         return "service", self.name, "stop"
 
     @property
-    def process(self) -> str:
-        """The name of its process, which sockstat(1) and ps(1) may cut short."""
-        return _basename(self.program)
+    def processes(self) -> tuple[str, ...]:
+        """The names that its process may have; sockstat(1) and ps(1) may cut them short."""
+        return tuple(_basename(one) for one in (self.program, self.packaged) if one)
 
     def rereads(self, changed: Iterable[str]) -> bool:
         return _any(changed, self.reads)

@@ -10,7 +10,7 @@ from firstboot.site.model import Site
 from firstboot.site.writer import compose
 from firstboot.wizard.ask import Move, ask, told
 from firstboot.wizard.console_lock import TakenOver
-from firstboot.wizard.draft import LISTS, Draft
+from firstboot.wizard.draft import Draft
 from firstboot.wizard.flow import (
     SECTIONS,
     Step,
@@ -19,12 +19,14 @@ from firstboot.wizard.flow import (
     before,
     blamed,
     first_open,
+    main_sections,
     sections,
 )
 from firstboot.wizard.line_editor import Interrupted, LineLost
 from firstboot.wizard.list_editor import choose
 from firstboot.wizard.question import MachineView, Situation
 from firstboot.wizard.review import Verdict, review
+from firstboot.wizard.sections import kind
 from firstboot.wizard.terminal import Terminal
 from firstboot.wizard.validate import errors
 
@@ -153,7 +155,9 @@ class _Conversation:
         """Return the first step that has no answer, or a wrong one; say what is wrong with it."""
         steps = self._steps()
         step = first_open(steps, self._draft)
-        if not all(map(self._draft.finished, LISTS)):
+        situation = Situation(self._draft, self._machine)
+        lists = (section.name for section in sections(situation) if section.item)
+        if not all(map(self._draft.finished, lists)):
             return step
         for error in errors(self._draft.answers):
             wrong = blamed(steps, error.key)
@@ -200,6 +204,14 @@ class _Conversation:
         if step.question:
             gone = (q for q in step.section.questions if not q.when(situation))
             self._draft.drop(*((*step.base, *question.key) for question in gone))
+        if step.section is kind.SECTION:
+            asked_once = (section for section in SECTIONS if not section.item)
+            questions = (q for section in asked_once for q in section.questions)
+            lists = (s for s in SECTIONS if s.item and not s.when(situation))
+            self._draft.drop(
+                *(question.key for question in questions if not question.when(situation)),
+                *((section.name,) for section in lists),
+            )
 
     def _review(self) -> Saved | None:
         steps = self._steps()
@@ -237,8 +249,9 @@ class _Conversation:
             self._raised = True
         kind = f"{self._machine.kind}: " if self._machine.kind else ""
         heading = f"--- {kind}{section.title} "
-        if section in SECTIONS:
-            heading += f"({SECTIONS.index(section) + 1} of {len(SECTIONS)}) "
+        parts = main_sections(Situation(self._draft, self._machine))
+        if section in parts:
+            heading += f"({parts.index(section) + 1} of {len(parts)}) "
         if step.question and section.item:
             heading = f"--- {kind}{section.item.capitalize()} {int(step.base[1]) + 1} "
         if heading == self._heading:

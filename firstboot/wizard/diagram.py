@@ -60,6 +60,8 @@ def _far_ends(site: Site, plan: Plan, port: Port) -> list[str]:
         return ["your machines"]
     if port.role is PortRole.MANAGEMENT:
         return ["administrators"]
+    if site.provided:
+        return ["the provider"]
     found = dict.fromkeys(s.peer.name for s in plan.sessions if s.port.name == port.name)
     asns = {peer.name: f" AS{peer.asn}" for peer in site.peers}
     names = [_cut(name, FAR - 1 - len(asns[name])) + asns[name] for name in found]
@@ -75,7 +77,7 @@ def _texts(site: Site, plan: Plan) -> list[str]:
     whose = names[0] if len(names) == 1 else f"{names[0]} to {len(names)}"
     texts = [
         site.operator.name,
-        f"AS{site.asn}",
+        "a provider's addresses" if site.asn is None else f"AS{site.asn}",
         *map(str, site.scopes),
         "",
         *_of_each("router", [*plan.router]),

@@ -20,6 +20,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.site import check
 from firstboot.site.check import Examined
 from firstboot.site.model import SCHEMA, Site
+from firstboot.site.schema import migrated
 
 NOTES = "wizard"
 """The key of what is not part of a site."""
@@ -69,12 +70,13 @@ class Draft:
         notes = tree.pop(NOTES, {})
         answers, _ = partial.fit(tree, Site, whole=False)
         assert isinstance(answers, dict)
+        answers["schema"] = str(SCHEMA)
         return cls(path, {**answers, NOTES: notes if isinstance(notes, dict) else {}})
 
     @classmethod
     def from_site(cls, path: Path, site: Site, root_password: str | None = None) -> "Draft":
         """Return a draft with all answers of `site`. `root_password` is the present hash."""
-        answers = partial.of(site)
+        answers = partial.of(migrated(site))
         assert isinstance(answers, dict)
         return cls(path, _complete(answers, root_password))
 

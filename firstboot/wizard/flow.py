@@ -10,6 +10,7 @@ from firstboot.wizard.sections import (
     address_space,
     addresses,
     console,
+    kind,
     management,
     operator,
     overrides,
@@ -20,6 +21,7 @@ from firstboot.wizard.sections import (
 )
 
 SECTIONS = (
+    kind.SECTION,
     operator.SECTION,
     address_space.SECTION,
     ports.SECTION,
@@ -45,9 +47,14 @@ class Step:
         return (*self.base, *(self.question.key if self.question else ()))
 
 
+def main_sections(situation: Situation) -> tuple[Section, ...]:
+    """Return the sections that every conversation of this kind has, in order."""
+    return tuple(section for section in SECTIONS if section.when(situation))
+
+
 def sections(situation: Situation) -> tuple[Section, ...]:
-    """Return all sections. Those about values set by hand are last, if there are any."""
-    return (*SECTIONS, *overrides.sections(situation))
+    """Return the sections that apply. Those about values set by hand are last, if there are any."""
+    return (*main_sections(situation), *overrides.sections(situation))
 
 
 def all_steps(draft: Draft, machine: MachineView, adding: Key | None = None) -> list[Step]:

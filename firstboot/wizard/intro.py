@@ -7,7 +7,8 @@ It asks who you are, for your AS number and prefixes, which network card leads
 where, who your peers are, about the relays, who may log in, and for a
 password. This takes a quarter of an hour. Have these at hand:
 
-  - the letter from your registry: AS number and prefixes
+  - the letter from your registry: AS number and prefixes; or your provider's:
+    the addresses of this machine, and its router
   - those from upstreams and exchanges: addresses, VLANs, their AS numbers
   - which cable goes where, or somebody who can unplug one
   - SSH public keys of two administrators, to paste or in files on the stick

@@ -14,7 +14,8 @@ from firstboot.wizard.wording import lowered, sentences
 FORMAT = """\
 One peer a line, in this order, with spaces between; an empty line ends:
 
-  NAME ASN ROLE ADDRESS [ADDRESS] [md5=SECRET] [gtsm] [max=ROUTES] [irr=AS-SET]
+  NAME ASN ROLE ADDRESS [ADDRESS] [md5=SECRET] [gtsm] [max=NUMBER] [irr=AS-SET]
+  [routes=full|default|static]
 
   route-server-1 64497 route-server 203.0.113.1 2001:db8:200::1
   content        65536 peer 203.0.113.20 max=2000 irr=AS-CONTENT
@@ -38,14 +39,17 @@ def parse_line(line: str) -> dict[str, Plain]:
         "addresses": list(addresses),
         "md5": None,
         "gtsm": "yes" if "gtsm" in words else "no",
+        "routes": "full",
         "max_prefix": None,
         "irr": None,
     }
-    keys = {"md5": "md5", "max": "max_prefix", "irr": "irr"}
+    keys = {"md5": "md5", "max": "max_prefix", "irr": "irr", "routes": "routes"}
     for word in words:
         option, equals, value = word.partition("=")
         if equals and option not in keys:
-            raise ValueError(f"There is no option {quote(option)}. Use md5=, max= or irr=.")
+            raise ValueError(
+                f"There is no option {quote(option)}. Use md5=, max=, irr= or routes=."
+            )
         if equals:
             peer[keys[option]] = value
     return peer

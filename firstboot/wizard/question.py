@@ -119,6 +119,7 @@ class Section:
     intro: str
     questions: tuple[Question, ...]
     item: str = ""
+    when: Callable[[Situation], bool] = always
     about_cards: bool = False
     """Whether the network cards are brought up before its first question, to show their links."""
 

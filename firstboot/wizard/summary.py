@@ -9,7 +9,7 @@ from typing import Any
 from firstboot.core import partial
 from firstboot.core.document import Plain
 from firstboot.core.keys import about, name_of, walk
-from firstboot.site.model import Peer, Port, Site
+from firstboot.site.model import Addresses, Peer, Port, Site
 from firstboot.site.rules.ssh_key import SshKey
 from firstboot.wizard.draft import LISTS, OVERRIDES, Tree, find
 
@@ -23,6 +23,7 @@ NOT_YET = "-"
 
 TITLES = {
     "operator": "Operator",
+    "addresses": "Network",
     "asn": "Network",
     "scopes": "Network",
     "relays": "Relays",
@@ -59,8 +60,9 @@ def lines(answers: Tree, shape: Any = Site) -> Iterator[str]:
         if title == "Relays":
             yield "Ports"
             yield from ports(answers) or ["  none yet"]
-            yield "Peers"
-            yield from peers(answers) or ["  none yet"]
+            if answers.get("addresses") != Addresses.PROVIDER.value:
+                yield "Peers"
+                yield from peers(answers) or ["  none yet"]
         under = [row for found, row in rows if found == title]
         yield from [title, *under] if under else []
     for one in walk(shape):
@@ -73,6 +75,7 @@ def lines(answers: Tree, shape: Any = Site) -> Iterator[str]:
 def _rows(answers: Tree, shape: Any) -> Iterator[tuple[str, str]]:
     """A row for each key with a label outside of lists, and the title that it belongs under. A key
     that is empty by default has one only where the site gives it."""
+    provided = answers.get("addresses") == Addresses.PROVIDER.value
     for one in walk(shape):
         key = tuple(one.path.split("."))
         if not one.about.label or key[0] in LISTS or typing.get_origin(one.hint) is dict:
@@ -83,6 +86,7 @@ def _rows(answers: Tree, shape: Any) -> Iterator[tuple[str, str]]:
         if key == ("management", "keys"):
             value = ", ".join(_key(str(text)) for text in _list(value))
         usual = one.field.default not in (None, ()) or key[0] == "management"
+        usual = usual or (key == ("asn",) and not provided)
         if value or usual:
             title = BY_HAND if key in OVERRIDES else TITLES.get(key[0], OTHERS)
             yield title, _row(one.about.label, value)

@@ -13,7 +13,7 @@ from firstboot.core import document
 from firstboot.core.document import Faulty, Key, Plain
 from firstboot.site import check
 from firstboot.site.check import Examined, Finding, Severity
-from firstboot.site.model import SCHEMA, Site
+from firstboot.site.model import SCHEMA, Addresses, Site
 from firstboot.site.rules.waivers import KNOWN
 from firstboot.wizard.draft import Tree, put, remove
 
@@ -44,6 +44,7 @@ REQUIRED: dict[str, dict[str, Plain]] = {
 """Placeholders for the keys that every site must have."""
 
 LATER = {
+    "addresses": ("asn", "scopes", "ports", "peers", "relays", "dns", "router"),
     "scopes": ("ports", "peers", "relays", "dns", "router"),
     "ports": ("peers",),
 }
@@ -177,7 +178,8 @@ def _stood_in(tree: Tree) -> Tree:
     whole = _without(tree, ())
     whole["operator"] = {**REQUIRED["operator"], **cast(Tree, whole.get("operator") or {})}
     whole.setdefault("schema", str(SCHEMA))
-    whole.setdefault("asn", NOBODY)
+    if whole.get("addresses") != Addresses.PROVIDER.value:
+        whole.setdefault("asn", NOBODY)
     for name in ("scopes", "ports"):
         whole.setdefault(name, [])
     for name in ("ports", "peers"):

@@ -10,8 +10,9 @@ from ipaddress import ip_network
 
 from firstboot.core.document import Key, quote
 from firstboot.core.values import Address
-from firstboot.site.address_plan import RELAYS_AN_ADDRESS, Plan, allot
+from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import PortRole, Site
+from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, eights, links, within
 from firstboot.site.rules.finding import Finding, error, warning
 from firstboot.site.rules.hosts import inside, no_host
 
@@ -19,6 +20,9 @@ ROUTER = "the router's"
 RESOLVER = "the resolver's source"
 OR = "where relays listen"
 EXIT = "where exit traffic comes from"
+
+SHARED = ({ROUTER, RESOLVER}, {OR, EXIT})
+"""Uses that have one address where a provider gives few."""
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -31,7 +35,7 @@ def check(site: Site) -> Iterator[Finding]:
     except ValueError:
         return  # `scopes.check` reports it
     keys = dict(reversed([(address, key) for address, key in chosen]))
-    yield from _one_use(plan, keys)
+    yield from _one_use(site, plan, keys)
     yield from _crowded(plan, keys)
     yield from _on_ports(site, plan, keys)
 
@@ -58,7 +62,8 @@ def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Finding]:
             "Give an address in a scope, or remove it and the plan chooses one",
         )
     for scope in site.scopes:
-        why = no_host(address, scope) if address in scope else None
+        part = site.provided and any(within(scope, link) for link in links(site))
+        why = no_host(address, scope) if address in scope and not part else None
         if why:
             yield warning(
                 key,
@@ -68,27 +73,28 @@ def _in_scope(site: Site, address: Address, key: Key) -> Iterator[Finding]:
 
 
 def _how_many(site: Site) -> Iterator[Finding]:
-    groups = -(-site.relays.count // RELAYS_AN_ADDRESS)
-    allowed: tuple[tuple[Key, tuple[Address, ...], int, str], ...] = (
-        (("router",), site.router, 1, "the router has"),
-        (("dns", "addresses"), site.dns.addresses, 1, "the resolver has"),
-        (("relays", "or_addresses"), site.relays.or_addresses, groups, ""),
-        (("relays", "exit_addresses"), site.relays.exit_addresses, groups, ""),
+    allowed: tuple[tuple[Key, tuple[Address, ...], str], ...] = (
+        (("router",), site.router, "the router has"),
+        (("dns", "addresses"), site.dns.addresses, "the resolver has"),
+        (("relays", "or_addresses"), site.relays.or_addresses, ""),
+        (("relays", "exit_addresses"), site.relays.exit_addresses, ""),
     )
-    for key, addresses, most, whose in allowed:
+    relays, groups = site.relays.count, eights(site.relays.count)
+    for key, addresses, whose in allowed:
         repeated = {address for address, times in Counter(addresses).items() if times > 1}
         for at, address in enumerate(addresses):
             if address in repeated and addresses.index(address) != at:
                 yield error(
                     (*key, at),
                     f"{address} is listed twice",
-                    "Give each group of eight relays its own address"
+                    "Give each relay, or each group of eight, its own address"
                     if not whose
                     else "Remove one of the two",
                 )
         for version in (4, 6):
             of_family = [at for at, one in enumerate(addresses) if one.version == version]
-            for at in of_family[most:]:
+            each = not whose and len(of_family) >= relays
+            for at in of_family[1 if whose else relays if each else groups :]:
                 if whose:
                     yield error(
                         (*key, at), f"{whose} only one IPv{version} address", "Remove all but one"
@@ -96,13 +102,13 @@ def _how_many(site: Site) -> Iterator[Finding]:
                 else:
                     yield warning(
                         (*key, at),
-                        f"no relay uses {addresses[at]}: {site.relays.count} relays need {most} "
-                        f"IPv{version} addresses",
-                        "Remove it, or run more relays",
+                        f"no relay uses {addresses[at]}: {relays} relays need {groups} "
+                        f"IPv{version} addresses, or {relays} to have one each",
+                        "Remove it, or give each relay its own",
                     )
 
 
-def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
+def _one_use(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
     uses: dict[Address, str] = {}
     told: set[tuple[Address, str]] = set()
     wanted: list[tuple[Address, str]] = [(address, ROUTER) for address in plan.router]
@@ -112,7 +118,8 @@ def _one_use(plan: Plan, keys: dict[Address, Key]) -> Iterator[Finding]:
         wanted += [(address, EXIT) for address in relay.source]
     for address, use in wanted:
         other = uses.setdefault(address, use)
-        if other == use or (address, use) in told:
+        shared = site.provided and {other, use} in SHARED
+        if other == use or shared or (address, use) in told:
             continue
         told.add((address, use))
         yield error(
@@ -150,7 +157,7 @@ def _on_ports(site: Site, plan: Plan, keys: dict[Address, Key]) -> Iterator[Find
         if port.role is PortRole.LAN
     ]
     for address in plan.addresses:
-        if address in own:
+        if address in own and address not in plan.homes:
             yield error(
                 keys.get(address, ("scopes",)),
                 f"the plan gives {address} to the box, and it is an address of the port "

@@ -10,7 +10,21 @@ from firstboot.site.rules.finding import Finding, error, for_documentation
 
 
 def check(site: Site) -> Iterator[Finding]:
-    yield from _one(site, ("asn",), site.asn, "Give the ASN that your registry assigned to you")
+    if site.asn is None and not site.provided:
+        yield error(
+            ("asn",),
+            "there is no AS number",
+            "Give the one that your registry assigned to you, or write addresses: provider if the "
+            "addresses are a provider's, who routes them to this box",
+        )
+    elif site.asn is not None and site.provided:
+        yield error(
+            ("asn",),
+            "the addresses are a provider's, which announces them with its own AS number",
+            "Remove the key asn, or the key addresses if the address space is yours",
+        )
+    elif site.asn is not None:
+        yield from _one(site, ("asn",), site.asn, "Give the ASN that your registry assigned to you")
     for at, peer in enumerate(site.peers):
         key = ("peers", at, "asn")
         if peer.asn == site.asn:

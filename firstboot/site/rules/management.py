@@ -22,7 +22,9 @@ def check(site: Site) -> Iterator[Finding]:
     if not ports and not waived(site, "no_management"):
         yield error(
             ("ports",),
-            "there is no management port, so whoever loses BGP loses the box with it",
+            "there is no management port, and nobody may log in from the Internet"
+            if site.provided
+            else "there is no management port, so whoever loses BGP loses the box with it",
             "Add a port with the role management, or set the rule aside: waivers, no_management "
             "and the reason",
         )
@@ -31,12 +33,15 @@ def check(site: Site) -> Iterator[Finding]:
         key: Key = ("ports", at)
         if port.role is PortRole.MANAGEMENT:
             yield from _gateway(site, key, port)
+        elif site.provided and port.role is PortRole.TRANSIT:
+            yield from _routers(key, port, link_local=True)
         elif port.gateway:
             yield error(
                 (*key, "gateway"),
                 f"a {port.role.value} port has no gateway: its routes come from BGP, and a default "
                 "route would carry packets past every policy",
-                "Remove the key gateway",
+                "Remove the key gateway. For a static default route, write routes: static at the "
+                "peer; where there is no BGP at all, write addresses: provider",
             )
     yield from _networks(site, ports)
 
@@ -90,28 +95,9 @@ def _kind(key: Key, found: SshKey) -> Iterator[Finding]:
 
 
 def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
-    own = {interface.ip for interface in port.addresses}
+    yield from _routers(key, port)
     networks = [ip_network(interface.network) for interface in port.addresses]
-    families = set()
-    for at, gateway in enumerate(port.gateway):
-        where: Key = (*key, "gateway", at)
-        network = next((network for network in networks if gateway in network), None)
-        why = no_host(gateway, network) if network else None
-        if network is None:
-            yield error(
-                where,
-                f"{gateway} is in no network of this port",
-                "Give the address of the router there",
-            )
-        elif gateway in own:
-            yield error(
-                where, f"{gateway} is the box's own address", "Give the address of the router"
-            )
-        elif why:
-            yield error(where, f"{gateway} {why} of {network}", "Give the address of the router")
-        if gateway.version in families:
-            yield error(where, f"this is the second IPv{gateway.version} gateway", "Keep one")
-        families.add(gateway.version)
+    families = {gateway.version for gateway in port.gateway}
     beyond = [
         allowed
         for allowed in site.management.networks
@@ -131,6 +117,32 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
             "the management port has no gateway, so only its own network can reach the box",
             "Add the gateway, unless the administrators are on that network",
         )
+
+
+def _routers(key: Key, port: Port, *, link_local: bool = False) -> Iterator[Finding]:
+    """The routers on the link of a port, one of each family at most."""
+    own = {interface.ip for interface in port.addresses}
+    networks = [ip_network(interface.network) for interface in port.addresses]
+    families = set()
+    for at, gateway in enumerate(port.gateway):
+        where: Key = (*key, "gateway", at)
+        network = next((network for network in networks if gateway in network), None)
+        why = no_host(gateway, network) if network else None
+        if network is None and not (link_local and gateway.is_link_local):
+            yield error(
+                where,
+                f"{gateway} is in no network of this port",
+                "Give the address of the router there",
+            )
+        elif gateway in own:
+            yield error(
+                where, f"{gateway} is the box's own address", "Give the address of the router"
+            )
+        elif why:
+            yield error(where, f"{gateway} {why} of {network}", "Give the address of the router")
+        if gateway.version in families:
+            yield error(where, f"this is the second IPv{gateway.version} gateway", "Keep one")
+        families.add(gateway.version)
 
 
 def _networks(site: Site, ports: list[Port]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from firstboot.core.document import Key, quote
 from firstboot.core.fault import quote_value
 from firstboot.core.values import Address
-from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
+from firstboot.site.model import Peer, PeerRole, Port, PortRole, Routes, Site
 from firstboot.site.rules.finding import Finding, advice, error, warning
 from firstboot.site.rules.hosts import Neighbourhood, inside, no_host
 
@@ -17,11 +17,19 @@ IRR = re.compile(rf"(?i)(?:[A-Z]{{1,20}}::)?{_SET}(?::{_SET}){{0,5}}")
 FULL_TABLE = 500_000
 """Far below the IPv4 Internet of the day, which has about a million routes."""
 
+A_DEFAULT_ROUTE = 100
+"""A limit below this is for an upstream that sends a default route and perhaps its own routes."""
+
 
 def check(site: Site) -> Iterator[Finding]:
+    if site.provided:
+        return  # `provider.check` has the rules of such a site
     if not site.peers:
         yield error(
-            ("peers",), "there is no peer, so nobody learns the scopes", "Add the upstream's router"
+            ("peers",),
+            "there is no peer, so nobody learns the scopes",
+            "Add the upstream's router, or write addresses: provider if the scopes are a "
+            "provider's, who routes them to this box",
         )
     elif not any(peer.role is PeerRole.TRANSIT for peer in site.peers):
         yield warning(
@@ -34,6 +42,7 @@ def check(site: Site) -> Iterator[Finding]:
     for at, peer in enumerate(site.peers):
         yield from _one(site, ports, ("peers", at), peer)
     yield from _apart(site)
+    yield from _default_routes(site)
     yield from _families(site)
     yield from _ports_in_use(site, ports)
 
@@ -66,7 +75,7 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
             "the IPv4 and the IPv6 address are on different ports",
             "If this is right, make them two peers",
         )
-    yield from _routes(key, peer)
+    yield from _routes(site, key, peer)
 
 
 def _address(
@@ -138,9 +147,21 @@ def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[
             )
 
 
-def _routes(key: Key, peer: Peer) -> Iterator[Finding]:
+def _routes(site: Site, key: Key, peer: Peer) -> Iterator[Finding]:
     most = peer.max_prefix
-    if most is not None and peer.role is PeerRole.TRANSIT and most < FULL_TABLE:
+    if _sends_a_default(peer):
+        reached = any(
+            other.role is PeerRole.TRANSIT and not _sends_a_default(other) for other in site.peers
+        )
+        say = warning if reached else error
+        yield say(
+            (*key, "max_prefix"),
+            f"a transit of at most {most} routes sends a default route in place of the Internet's, "
+            "and with routes: full that is refused: "
+            + ("all traffic leaves by other transits" if reached else "relays would reach nobody"),
+            "Write routes: default, or ask the upstream for a full table and remove the key",
+        )
+    elif most is not None and _sends_all(peer) and most < FULL_TABLE:
         yield warning(
             (*key, "max_prefix"),
             f"a full table has far more than {most} routes, so the session would be closed",
@@ -158,6 +179,54 @@ def _routes(key: Key, peer: Peer) -> Iterator[Finding]:
             f"{quote_value(peer.irr)} is not an as-set or ASN of a routing registry",
             "Write one such as AS-EXAMPLE or AS64500:AS-ALL",
         )
+
+
+def _sends_all(peer: Peer) -> bool:
+    """Whether the peer is there for its whole table."""
+    return peer.role is PeerRole.TRANSIT and peer.routes is Routes.FULL
+
+
+def _sends_a_default(peer: Peer) -> bool:
+    most = peer.max_prefix
+    return _sends_all(peer) and most is not None and most < A_DEFAULT_ROUTE
+
+
+def _default_routes(site: Site) -> Iterator[Finding]:
+    """A static default route does not notice that the upstream behind it has none: there is one of
+    each family, and BGP brings no other."""
+    static: dict[int, str] = {}
+    by_bgp = [peer for peer in site.peers if peer.routes is Routes.DEFAULT]
+    for at, peer in enumerate(site.peers):
+        key = ("peers", at, "routes")
+        if peer.routes is not Routes.FULL and peer.role is not PeerRole.TRANSIT:
+            yield error(
+                key,
+                f"a {peer.role.value} has no default route",
+                "Remove the key, or correct the role",
+            )
+        if peer.routes is not Routes.STATIC:
+            continue
+        yield advice(
+            key,
+            "a static default route stays when this upstream loses the Internet",
+            "Ask the upstream to send a default route, and write routes: default",
+        )
+        for version in {address.version for address in peer.addresses}:
+            if version in static:
+                yield error(
+                    key,
+                    f"{quote(static[version])} has the static default route of IPv{version} "
+                    "already, and neither would take over from the other",
+                    "Write routes: default for both",
+                )
+            static.setdefault(version, peer.name)
+        if by_bgp:
+            yield error(
+                key,
+                f"{quote(by_bgp[0].name)} sends a default route by BGP, and this static one would "
+                "stand in its place",
+                "Write routes: default for both",
+            )
 
 
 def _apart(site: Site) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ LARGEST = 2**31 - 1
 
 
 def check(site: Site) -> Iterator[Finding]:
-    devices = {port.device for port in site.ports}
+    devices = {card for port in site.ports for card in port.cards}
     for device in site.performance.profiles:
         if device not in devices:
             yield error(

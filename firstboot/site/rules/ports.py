@@ -22,6 +22,9 @@ NAME_OF_DEVICE = re.compile(r"[a-z][a-z_]{0,11}[0-9]{1,3}")
 
 PSEUDO = ("enc", "gif", "gre", "ipfw", "lo", "ng", "pflog", "pfsync", "tap", "tun", "vlan", "wg")
 
+BUNDLE = "lagg"
+"""lagg(4), whose members speak LACP."""
+
 SHORTEST = {4: 16, 6: 48}
 """The shortest prefix lengths of real networks on ports; a shorter one is a typing error."""
 
@@ -37,22 +40,33 @@ def check(site: Site) -> Iterator[Finding]:
         yield from _device(("ports", at), port)
         yield from _addresses(site, ("ports", at), port)
     yield from _devices_apart(site)
+    yield from _bundles(site)
     yield from _addresses_apart(site)
 
 
 def _device(key: Key, port: Port) -> Iterator[Finding]:
-    driver = port.device.rstrip("0123456789")
-    if not NAME_OF_DEVICE.fullmatch(port.device):
+    bundle = port.device.rstrip("0123456789") == BUNDLE
+    if bundle and not port.members:
         yield error(
-            (*key, "device"),
-            f"{quote_value(port.device)} is not the name of a FreeBSD network device",
-            "Write driver and number, such as ix0; `ifconfig -l` lists them on the box",
+            (*key, "members"),
+            f"{port.device} is a bundle, and no card is named that is in it",
+            "Name them, for instance members: [ix0, ix1]",
         )
-    elif driver in PSEUDO:
+    elif port.members and not bundle:
         yield error(
             (*key, "device"),
-            f"{port.device} is not a network card",
-            "Name the card here, and a VLAN with the key vlan",
+            f"{quote_value(port.device)} is one card, and the port has members",
+            f"Name the bundle here, such as {BUNDLE}0, and its cards as members",
+        )
+    if not bundle:
+        yield from _card((*key, "device"), port.device)
+    for at, member in enumerate(port.members):
+        yield from _card((*key, "members", at), member)
+    if len(port.members) == 1:
+        yield warning(
+            (*key, "members"),
+            "there is one card in the bundle, so nothing takes over when it goes",
+            "Name the other one, or the card as the device",
         )
     if port.mtu != 1500 and port.role is PortRole.EXCHANGE:
         yield warning(
@@ -61,6 +75,22 @@ def _device(key: Key, port: Port) -> Iterator[Finding]:
             "Ask the exchange; remove the key for 1500",
         )
     yield from _mac(key, port)
+
+
+def _card(key: Key, device: str) -> Iterator[Finding]:
+    """The name of a network card."""
+    if not NAME_OF_DEVICE.fullmatch(device):
+        yield error(
+            key,
+            f"{quote_value(device)} is not the name of a FreeBSD network device",
+            "Write driver and number, such as ix0; `ifconfig -l` lists them on the box",
+        )
+    elif device.rstrip("0123456789") in (*PSEUDO, BUNDLE):
+        yield error(
+            key,
+            f"{device} is not a network card",
+            "Name the card here, and a VLAN with the key vlan",
+        )
 
 
 def _mac(key: Key, port: Port) -> Iterator[Finding]:
@@ -120,7 +150,9 @@ def _address(site: Site, key: Key, port: Port, interface: Interface) -> Iterator
                 "cannot reach the Internet",
                 "Give the LAN addresses from the scopes",
             )
-    elif own or any(network.overlaps(s) for s in site.scopes if s.version == network.version):
+    elif (
+        own or any(network.overlaps(s) for s in site.scopes if s.version == network.version)
+    ) and not (site.provided and port.role.outside):
         yield error(
             key,
             f"{network} overlaps the own scopes, so it is announced to everybody"
@@ -213,6 +245,31 @@ def _devices_apart(site: Site) -> Iterator[Finding]:
             )
         if port.mac is not None:
             macs.setdefault(port.mac, port)
+
+
+def _bundles(site: Site) -> Iterator[Finding]:
+    """Each card is in one bundle, or is a device by itself."""
+    bundles: dict[str, Port] = {}
+    whose: dict[str, str] = {port.device: port.device for port in site.ports if not port.members}
+    for at, port in enumerate(site.ports):
+        other = bundles.setdefault(port.device, port)
+        key: Key = ("ports", at, "members")
+        if set(other.members) != set(port.members) and port.members:
+            yield error(
+                key,
+                f"{quote(other.name)} has other cards in {quote(port.device)}",
+                "Name the same at each port that is a VLAN of the bundle",
+            )
+            continue
+        for nth, member in enumerate(port.members):
+            if member in port.members[:nth]:
+                yield error((*key, nth), f"{member} is listed twice", "Remove one of the two")
+            elif whose.setdefault(member, port.device) != port.device:
+                yield error(
+                    (*key, nth),
+                    f"{member} is used by {whose[member]} already",
+                    "Name a card that nothing else has",
+                )
 
 
 def _addresses_apart(site: Site) -> Iterator[Finding]:

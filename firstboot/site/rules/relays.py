@@ -184,7 +184,7 @@ def _family(site: Site) -> Iterator[Finding]:
     if site.relays.count > 1 and not family.ids and not family.members:
         yield advice(
             ("relays",),
-            "no family is named, and no circuit should pass two relays of one operator",
+            "no family key is named, so the relays declare each other by their fingerprints alone",
             "Make a key with `tor --keygen-family` and add its id to family.ids",
         )
 

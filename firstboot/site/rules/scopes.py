@@ -20,7 +20,9 @@ def check(site: Site) -> Iterator[Finding]:
         yield error(
             ("scopes",),
             "there is no prefix",
-            "Name the prefixes that your registry assigned to you, such as a /24 and a /48",
+            "Name the addresses that the provider gave to this machine"
+            if site.provided
+            else "Name the prefixes that your registry assigned to you, such as a /24 and a /48",
         )
         return
     yield from _one_by_one(site)
@@ -38,12 +40,13 @@ def _one_by_one(site: Site) -> Iterator[Finding]:
     for at, scope in enumerate(site.scopes):
         key = ("scopes", at)
         longest, shortest = LONGEST[scope.version], SHORTEST[scope.version]
-        if scope.prefixlen > longest:
+        if scope.prefixlen > longest and not site.provided:
             yield error(
                 key,
                 f"a /{scope.prefixlen} is too small: other networks accept no prefix longer than "
                 f"/{longest}",
-                f"Name the whole /{longest} around it if it is yours, or ask your registry for one",
+                f"Name the whole /{longest} around it if it is yours, or write addresses: provider "
+                "if it is a provider's, who routes it to this box",
             )
         special = purpose_of(scope)
         if special and special.documents(scope):
@@ -67,13 +70,17 @@ def _families(site: Site) -> Iterator[Finding]:
         yield error(
             ("scopes",),
             "there is no IPv4 scope, and Tor relays connect to each other over IPv4",
-            "Add an IPv4 scope of at least a /24; universities and other operators lend some",
+            "Ask the provider for IPv4 addresses, two at least"
+            if site.provided
+            else "Add an IPv4 scope of at least a /24; universities and other operators lend some",
         )
     elif all(isinstance(scope, IPv4Network) for scope in site.scopes):
         yield warning(
             ("scopes",),
             "there is no IPv6 scope, so the relays are exits to the IPv4 Internet only",
-            "Ask your registry for a /48; with an ASN it costs little or nothing",
+            "Ask the provider for some"
+            if site.provided
+            else "Ask your registry for a /48; with an ASN it costs little or nothing",
         )
     try:
         allot(site)
@@ -81,5 +88,7 @@ def _families(site: Site) -> Iterator[Finding]:
         yield error(
             ("scopes",),
             f"the scope is too small for the address plan: {reason}",
-            "Put a larger scope first in its family, or run fewer relays",
+            "Ask the provider for more addresses, or run fewer relays"
+            if site.provided
+            else "Put a larger scope first in its family, or run fewer relays",
         )

@@ -150,6 +150,12 @@ def _servers(site: Site) -> Iterator[Finding]:
             "there is no time server, and Tor and DNSSEC fail when the clock is wrong",
             "Name some, or remove the key for the default",
         )
+    if servers and not site.clock.names and len(servers) < 3:
+        yield advice(
+            key,
+            "of fewer than three time servers a wrong one is not found out",
+            "Name three or more addresses, or a name of a pool",
+        )
     for at, server in enumerate(servers):
         if not is_host(server):
             yield error(

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator
 
 from firstboot.core.document import quote
+from firstboot.core.fault import unsecret
 from firstboot.site.model import SCHEMA, PortRole, Site
 from firstboot.site.registries import ADDRESSES, NUMBERS
 from firstboot.site.rules.finding import Finding, advice, error
@@ -16,7 +17,7 @@ def check(site: Site) -> Iterator[Finding]:
     for name, reason in site.waivers.items():
         key = ("waivers", name)
         if name not in KNOWN:
-            yield error(key, f"there is no rule {quote(name)} to set aside", _known(name))
+            yield error(key, f"there is no rule {quote(unsecret(name))} to set aside", _known(name))
         elif not reason.strip():
             reason = "the waiver gives no reason, so the rule is not set aside"
             yield error(key, reason, "Say in a sentence why the rule is set aside")
@@ -57,7 +58,7 @@ def _has_management(site: Site) -> bool:
 
 
 def _has_documentation(site: Site) -> bool:
-    asns = [site.asn, *(peer.asn for peer in site.peers)]
+    asns = [*([site.asn] if site.asn else []), *(peer.asn for peer in site.peers)]
     addresses = [
         *(scope.network_address for scope in site.scopes),
         *(own.ip for port in site.ports for own in port.addresses),

@@ -8,7 +8,6 @@ from firstboot.site import services
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Site
 from firstboot.site.render import Box
-from firstboot.site.verify.address_roles import AddressRoles
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,6 @@ class Context:
     site: Site
     box: Box
     plan: Plan
-    roles: AddressRoles
     management_ports: Mapping[str, tuple[int, ...]]
     """What administrators reach on the management port, by protocol, as services declare it."""
 
@@ -38,4 +36,4 @@ class Context:
     def of(cls, site: Site, box: Box) -> "Context":
         plan = allot(site)
         ports = services.management_ports(overlays())
-        return cls(site, box, plan, AddressRoles.of(site, plan), ports)
+        return cls(site, box, plan, ports)

@@ -69,6 +69,13 @@ def compare(found: Iterable[Directive], table: Table) -> Iterator[tuple[int, str
             yield 1, f"{key} {value} is missing{effect}"
 
 
+def settled(found: Iterable[Directive], table: Table) -> Iterator[tuple[str, str]]:
+    """The directives of a table, with the value that a file has where the table leaves a range."""
+    by_key = {one.key: one.value for one in found}
+    for key, value in table.wanted:
+        yield key, by_key.get(key, str(value.least)) if isinstance(value, Number) else value
+
+
 def _values(
     found: list[Directive], wanted: list[str | Number], *, ordered: bool
 ) -> Iterator[tuple[int, str]]:

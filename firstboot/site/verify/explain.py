@@ -13,6 +13,7 @@ from firstboot.site.render import Box as Machine
 from firstboot.site.render import Rendered
 from firstboot.site.verify.bgpd.check import in_order_of_decision
 from firstboot.site.verify.bgpd.parser import parse as parse_bgpd
+from firstboot.site.verify.bgpd.rules import Configuration, Filter
 from firstboot.site.verify.boxes import Box
 from firstboot.site.verify.context import Context
 from firstboot.site.verify.intervals import Intervals, of_networks, subtract, union
@@ -29,7 +30,7 @@ from firstboot.site.verify.packets import (
 )
 from firstboot.site.verify.pf.evaluate import decided, passes
 from firstboot.site.verify.pf.parser import ICMP_TYPES, parse
-from firstboot.site.verify.pf.policy import flows, own_addresses
+from firstboot.site.verify.pf.policy import flows
 from firstboot.site.verify.pf.rules import Direction, RuleSet, State
 
 MOST_NETWORKS = 3
@@ -93,12 +94,13 @@ def explain(site: Site, machine: Machine, files: Iterable[Rendered]) -> Explanat
     that cannot be read, or that lack pf.conf or bgpd.conf."""
     texts = {file.path: file.text for file in files}
     context = Context.of(site, machine)
-    rules, unread = parse(_text(texts, "etc/pf.conf"), own_addresses(site))
+    rules, unread = parse(_text(texts, "etc/pf.conf"))
     if unread:
         raise Refusal(
             f"/etc/pf.conf:{unread[0].line}", unread[0].reason, "Correct what exitisp verify tells"
         )
-    return Explanation(tuple(_ways(context, rules)), tuple(_sessions(context, _text(texts, BGPD))))
+    sessions = () if site.provided else tuple(_sessions(context, _text(texts, BGPD)))
+    return Explanation(tuple(_ways(context, rules)), sessions)
 
 
 BGPD = "etc/local/bgpd.conf"
@@ -175,9 +177,9 @@ class _Names:
         self.known: dict[tuple[int, Intervals], str] = {}
         for version in (4, 6):
             every = ADDRESSES[version]
-            own = of_networks(site.scopes, version)
+            own = of_networks(plan.own, version)
             nobodys = of_networks(bogons.of(site).prefixes, version)
-            resolver = of_networks(plan.resolver, version)
+            resolver = of_networks(plan.unshared_resolver, version)
             lans = [port for port in site.ports if port.role is PortRole.LAN]
             lan = of_networks([one.network for port in lans for one in port.addresses], version)
             relays = [one for relay in plan.relays for one in (*relay.listen, *relay.source)]
@@ -255,25 +257,39 @@ def _sessions(context: Context, text: str) -> Iterator[Sessions]:
     def told(line: int) -> str:
         return f"line {line}: {lines[line - 1].partition('#')[0].strip()}"
 
-    groups: dict[tuple[str, int], list[str]] = {}
-    first: dict[tuple[str, int], Session] = {}
+    groups: dict[tuple[str, int, tuple[int, ...]], list[Session]] = {}
     for session in context.plan.sessions:
-        key = session.peer.role.value, session.remote.version
-        groups.setdefault(key, []).append(f"{session.peer.name} ({session.remote})")
-        first.setdefault(key, session)
-    for (role, version), neighbours in groups.items():
-        session = first[role, version]
-        to, of = (in_order_of_decision(found.filters, way, session) for way in ("to", "from"))
-        of = [rule for rule in of if rule.about.get(version)]
+        rules = tuple(rule.line for rule in _deciding(found, session))
+        kind = session.peer.role.value, session.remote.version, rules
+        groups.setdefault(kind, []).append(session)
+    for (role, version, _), alike in groups.items():
+        announces, accepts, refuses = (
+            tuple(
+                told(rule.line)
+                for rule in _deciding(found, alike[0])
+                if (rule.direction, rule.action) == what
+            )
+            for what in (("to", "allow"), ("from", "allow"), ("from", "deny"))
+        )
         yield Sessions(
             role,
             version,
-            tuple(neighbours),
+            tuple(f"{session.peer.name} ({session.remote})" for session in alike),
             tuple(str(scope) for scope in context.site.scopes if scope.version == version),
-            tuple(told(rule.line) for rule in to if rule.action == "allow"),
-            tuple(told(rule.line) for rule in of if rule.action == "allow"),
-            tuple(told(rule.line) for rule in of if rule.action == "deny"),
+            announces,
+            accepts,
+            refuses,
         )
+
+
+def _deciding(found: Configuration, session: Session) -> list[Filter]:
+    """The rules that decide over routes of a session, both ways."""
+    rules = (
+        rule
+        for direction in ("to", "from")
+        for rule in in_order_of_decision(found.filters, direction, session)
+    )
+    return [rule for rule in rules if rule.routes(session.remote)]
 
 
 def table(explanation: Explanation) -> str:

@@ -24,7 +24,7 @@ def read_folder(folder: Path) -> tuple[list[Rendered], list[Flaw]]:
         links = [name for name in folders if (Path(top) / name).is_symlink()]
         for name in sorted([*names, *links]):
             place = Path(top) / name
-            path = place.relative_to(folder).as_posix()
+            path = _printable(place.relative_to(folder).as_posix())
             text = _text(place)
             if isinstance(text, str):
                 mode = stat.S_IMODE(place.stat().st_mode)
@@ -32,6 +32,11 @@ def read_folder(folder: Path) -> tuple[list[Rendered], list[Flaw]]:
             else:
                 flaws.append(Flaw(path, 1, text.reason))
     return files, flaws
+
+
+def _printable(path: str) -> str:
+    """A path as it can be told on a line: bytes and characters that nobody sees are escaped."""
+    return path if path.isascii() and path.isprintable() else ascii(path)[1:-1]
 
 
 class _Unreadable:

@@ -63,6 +63,15 @@ def subtract(one: Intervals, other: Intervals) -> Intervals:
     return tuple(left)
 
 
+def whole_number(text: str, most: int) -> int | None:
+    """The decimal number that `text` is; None if it is none from 0 to `most`. A text of thousands
+    of digits is none, where int() raises ValueError."""
+    digits = len(str(most))
+    if not (text.isascii() and text.isdigit()) or len(text) > digits:
+        return None
+    return number if (number := int(text)) <= most else None
+
+
 def contains(one: Intervals, number: int) -> bool:
     return any(first <= number <= last for first, last in one)
 

@@ -11,7 +11,6 @@ from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.directives import Directive, Table, Wanted, compare
 
 CONSTANT: tuple[Wanted, ...] = (
-    ("net.inet.icmp.reply_src", "lo1"),
     ("net.inet.ip.redirect", "0"),
     ("net.inet6.ip6.redirect", "0"),
     ("net.inet.icmp.drop_redirect", "1"),
@@ -49,7 +48,7 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
         said = line.partition("#")[0].strip()
         if not said:
             continue
-        match = re.fullmatch(r"([a-z0-9_.]+)=(-?[A-Za-z0-9_]+)", said)
+        match = re.fullmatch(r"([a-z0-9_.]+)=(-?[A-Za-z0-9_.]+)", said)
         if match is None:
             yield Flaw(file.path, number, f"{said[:40]!a} is no setting")
             continue
@@ -58,16 +57,28 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
         yield Flaw(file.path, number, reason)
 
 
+def _first_with_own_address(context: Context) -> str:
+    """The interface whose first IPv4 address is the router's: of a provider's addresses, one that
+    is on the link is on the port."""
+    router = context.plan.router.v4
+    for port in context.site.ports:
+        if port.role.outside and any(face.ip == router for face in port.addresses):
+            return port.interface
+    return "lo1"
+
+
 def _wanted(context: Context) -> Iterator[Wanted]:
     site, box = context.site, context.box
     yield from CONSTANT
+    yield "net.inet.icmp.reply_src", _first_with_own_address(context)
     if any(port.role is PortRole.EXCHANGE for port in site.ports):
         yield "net.link.ether.inet.max_age", "14400"
     lldp = {}
-    for port in site.ports:
-        driver = port.device.rstrip("0123456789")
-        if port.role.outside and driver in FIRMWARE_LLDP:
-            unit = port.device.removeprefix(driver)
+    outside = (card for port in site.ports if port.role.outside for card in port.cards)
+    for card in outside:
+        driver = card.rstrip("0123456789")
+        if driver in FIRMWARE_LLDP:
+            unit = card.removeprefix(driver)
             lldp[f"dev.{driver}.{unit}.{FIRMWARE_LLDP[driver]}"] = "0"
     yield from lldp.items()
     machine = profiles.Machine(box.cores, box.memory_mib, box.devices)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from firstboot.site.render import Rendered
-from firstboot.site.verify.address_roles import address_of
+from firstboot.site.verify.addresses import address_of
 from firstboot.site.verify.context import Context, Flaw
 
 
@@ -44,6 +44,10 @@ def _syslog(context: Context) -> Iterable[str]:
         "kern.err;daemon.crit;auth.crit /dev/console",
         "auth.info;authpriv.info /var/log/auth.log",
         "kern.notice;daemon.notice;syslog.notice /var/log/messages",
+        # Of bgpd alone: changes of its sessions, below notice. What follows is everybody's again.
+        "!bgpd",
+        "daemon.=info /var/log/messages",
+        "!*",
     )
 
 
@@ -66,12 +70,12 @@ def _crontab(context: Context) -> Iterable[str]:
 
 
 def _rpki(context: Context) -> Iterable[str]:
+    minute = context.site.as_number % 10
     source = context.plan.router.v4 or context.plan.router.v6
-    program = "/usr/local/sbin/rpki-client"
     return (
         "PATH=/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin",
-        f"{context.site.asn % 60} * * * * root [ ! -x {program} ] || {{ {program} -b {source} && "
-        "/usr/local/libexec/exitisp/bgpctl -w 60 reload; } 2>&1 | "
+        f"{minute}-59/10 * * * * root lockf -s -t 0 /var/run/exitisp/rpki.lock "
+        f"/usr/local/libexec/exitisp/rpki validate {source} 2>&1 | "
         "logger -t rpki-client -p daemon.notice",
     )
 
@@ -79,7 +83,9 @@ def _rpki(context: Context) -> Iterable[str]:
 def _ntp(context: Context) -> Iterator[str]:
     for server in context.site.clock.servers:
         yield f"{'pool' if address_of(server) is None else 'server'} {server} iburst"
-    yield "tos minclock 3 maxclock 6"
+    by_name = any(address_of(server) is None for server in context.site.clock.servers)
+    agreeing = 3 if by_name else min(len(context.site.clock.servers), 3)
+    yield f"tos minclock 3 maxclock 6 minsane {agreeing}"
     yield "interface ignore all"
     yield "interface ignore wildcard"
     for address in context.plan.router:

@@ -22,8 +22,9 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     page.close()
     for line, reason in page.flaws:
         yield Flaw(file.path, line, reason)
+    number = () if context.site.asn is None else (f"AS{context.site.asn}",)
     said = " ".join("".join(page.text).split())
-    for what in (operator.name, operator.abuse, f"AS{context.site.asn}", operator.jurisdiction):
+    for what in (operator.name, operator.abuse, *number, operator.jurisdiction):
         if " ".join(what.split()) not in said:
             yield Flaw(file.path, 1, f"the notice does not say {what!a}")
     for link in (operator.url, f"mailto:{operator.abuse}"):
@@ -52,6 +53,8 @@ class _Page(HTMLParser):
         for name, value in attrs:
             if name not in ATTRIBUTES.get(tag, set()):
                 self.flaws.append((line, f"<{tag} {name}> has no place in the notice"))
+            if name == "charset" and (value or "").lower() != "utf-8":
+                self.flaws.append((line, f"the notice is UTF-8, and not {value}"))
             if name == "href":
                 self.links.add(value or "")
                 if value not in self.allowed:

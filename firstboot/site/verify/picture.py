@@ -52,7 +52,8 @@ def draw(site: Site, explanation: Explanation) -> str:
     parts.append(
         f'<rect class="ours" x="{right}" y="{EDGE}" width="{BOX}" height="{bottom - EDGE}" rx="4"/>'
     )
-    own = [("name", f"AS{site.asn}"), *(("small", str(scope)) for scope in site.scopes)]
+    name = "a provider's addresses" if site.asn is None else f"AS{site.asn}"
+    own = [("name", name), *(("small", str(scope)) for scope in site.scopes)]
     room = (bottom - EDGE) // 16 - 1
     for at, (kind, text) in enumerate(own[:room]):
         parts.append(_text(kind, right + 10, EDGE + 20 + 16 * at, text))

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 
 from firstboot.core.values import Address, Interface, Network
-from firstboot.site.model import Port, PortRole
+from firstboot.site.model import Port, PortRole, Routes
 from firstboot.site.render import Rendered
+from firstboot.site.verify.addresses import within
 from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.directives import Directive, Table, Wanted, compare
 
@@ -20,6 +21,16 @@ JAILED = ("exitisp_relays", "local_unbound")
 
 ASSIGNMENT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"]*)"[ \t]*(?:\n|\Z)')
 COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+SPREAD = {
+    "exitisp_ports_gateways",
+    "exitisp_ports_settings",
+    "exitisp_relays_setup",
+    "ifconfig_lo1_aliases",
+    "sshd_setup",
+}
+"""Variables that are read line by line, where how many blanks and empty lines there are is all one.
+Others are what they are: checkyesno takes "YES" and refuses "YES " and a line that ends."""
+
 SHELL = re.compile(r"[$`\\]")
 
 EFFECTS = {
@@ -35,6 +46,10 @@ EFFECTS = {
     "local_unbound_svcj": "outside of a jail the resolver could use any address of the box",
     "local_unbound_svcj_ipaddrs": "the addresses that the resolver could send from",
     "exitisp_ports_settings": "ports stay down until the preflight has passed",
+    "exitisp_ports_gateways": "the box would have a way out that the site does not say",
+    "local_unbound_fib": "restarted over SSH, it would ask by the management port",
+    "openbgpd_fib": "restarted over SSH, its routes would be those of the management port",
+    "sshd_fib": "its answers would leave by a transit port",
     "syslogd_flags": "without -ss it has a socket of the network",
     "sshd_enable": "administrators could not log in",
     "pf_enable": "nothing would hold back foreign packets",
@@ -43,17 +58,35 @@ EFFECTS = {
 }
 
 
+WITH_OWN = ("etc/rc.conf.local", "etc/rc.conf.d/exitisp_ports")
+"""Files that give the box its own addresses."""
+
+
 def assignments(file: Rendered) -> Iterator[tuple[int, str, str]]:
     """Line, name and value of every variable that `file` sets."""
     for one in _read(file.text)[0]:
         yield one.line, one.key, one.value
 
 
+def own_addresses(files: Iterable[Rendered]) -> list[str]:
+    """The box's own addresses, in the order of the plan: those on a loopback, and those that a
+    provider's link has."""
+    return [
+        word.partition("/")[0]
+        for file in files
+        for _, name, value in (assignments(file) if file.path in WITH_OWN else ())
+        if name in ("ifconfig_lo1_aliases", "exitisp_ports_settings")
+        for word in value.split()
+        if word.endswith(("/32", "/128"))
+    ]
+
+
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     """One of rc's files, by what it has to say."""
     directives, mistakes = _read(file.text)
     wanted = WANTED[file.path](context) if file.path in WANTED else ()
-    table = Table(tuple((name, _settled(str(value))) for name, value in wanted), effects=EFFECTS)
+    settled = ((name, _settled(name, str(value))) for name, value in wanted)
+    table = Table(tuple(settled), effects=EFFECTS)
     for line, reason in (*mistakes, *compare(directives, table)):
         yield Flaw(file.path, line, reason)
 
@@ -61,30 +94,28 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
 def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
     found: list[Directive] = []
     mistakes: list[tuple[int, str]] = []
-    at = 0
+    at, line = 0, 1
     while at < len(text):
-        line = text.count("\n", 0, at) + 1
+        before, here = at, line
         if match := COMMENT.match(text, at):
             at = match.end()
-            continue
-        match = ASSIGNMENT.match(text, at)
-        if match is None:
+        elif match := ASSIGNMENT.match(text, at):
+            at = match.end()
+            if SHELL.search(match[2]):
+                mistakes.append((here, f"{match[1]} has something in it that the shell replaces"))
+            found.append(Directive(here, match[1], _settled(match[1], match[2])))
+        else:
             end = text.find("\n", at)
-            end = len(text) if end < 0 else end
-            mistakes.append((line, f"{text[at:end].strip()[:40]!a} is no assignment: it would run"))
-            at = end + 1
-            continue
-        if SHELL.search(match[2]):
-            mistakes.append((line, f"{match[1]} has something in it that the shell replaces"))
-        found.append(Directive(line, match[1], _settled(match[2])))
-        at = match.end()
+            at = len(text) if end < 0 else end + 1
+            said = text[before:at].strip()[:40]
+            mistakes.append((here, f"{said!a} is no assignment: it would run"))
+        line += text.count("\n", before, at)
     return found, mistakes
 
 
-def _settled(value: str) -> str:
-    """In a value of several lines: blanks single, empty lines away, which rc's scripts do not tell
-    apart. A value of one line is what it is: checkyesno takes "YES" and refuses "YES "."""
-    if "\n" not in value:
+def _settled(name: str, value: str) -> str:
+    """The value of a variable in `SPREAD` with single blanks and no empty lines."""
+    if name not in SPREAD:
         return value
     lines = (" ".join(line.split()) for line in value.split("\n"))
     return "\n".join(line for line in lines if line)
@@ -95,11 +126,12 @@ def _pf(context: Context) -> Iterable[Wanted]:
 
 
 def _cron(context: Context) -> Iterable[Wanted]:
-    return ("cron_enable", "YES"), ("cron_svcj", "NO")
+    return ("cron_enable", "YES"), ("cron_fib", "0"), ("cron_svcj", "NO")
 
 
 def _openbgpd(context: Context) -> Iterable[Wanted]:
-    return ("openbgpd_enable", "YES"), ("openbgpd_svcj", "NO")
+    enabled = "NO" if context.site.provided else "YES"
+    return ("openbgpd_enable", enabled), ("openbgpd_fib", "0"), ("openbgpd_svcj", "NO")
 
 
 def _syslogd(context: Context) -> Iterable[Wanted]:
@@ -110,6 +142,7 @@ def _ntpd(context: Context) -> Iterable[Wanted]:
     return (
         ("ntpd_enable", "YES"),
         ("ntpd_sync_on_start", "YES"),
+        ("ntpd_fib", "0"),
         ("ntp_db_leapfile", "NONE"),
         ("ntpd_svcj", "NO"),
     )
@@ -117,7 +150,9 @@ def _ntpd(context: Context) -> Iterable[Wanted]:
 
 HOST_KEY = "/cfg/ssh/ssh_host_ed25519_key"
 MAKE_HOST_KEY = f"""install -d -m 0700 /cfg/ssh && {{
-[ -s {HOST_KEY} ] || {{
+ssh-keygen -y -P '' -f {HOST_KEY} >/dev/null 2>&1 || {{
+[ ! -e {HOST_KEY} ] ||
+warn 'The host key is damaged, so there is a new one: SSH clients will warn'
 rm -f /cfg/ssh/new /cfg/ssh/new.pub &&
 ssh-keygen -q -t ed25519 -N '' -C '' -f /cfg/ssh/new &&
 mv /cfg/ssh/new.pub {HOST_KEY}.pub &&
@@ -167,9 +202,12 @@ def _resolver(context: Context) -> Iterable[Wanted]:
     own = [str(address) for address in context.plan.resolver]
     listening = dict.fromkeys(["127.0.0.1", "127.0.0.53", "::1", *on_lan])
     addresses = [*(one for one in listening if one not in own), *own]
+    packaged = context.box.packaged_unbound
     return (
         ("local_unbound_enable", "YES"),
+        *((("local_unbound_program", "/usr/local/sbin/unbound"),) if packaged else ()),
         ("start_postcmd", ""),
+        ("local_unbound_fib", "0"),
         ("local_unbound_setup", "ifconfig lo0 inet 127.0.0.53/32 alias"),
         ("local_unbound_svcj", "YES"),
         ("local_unbound_svcj_options", "net_basic"),
@@ -177,20 +215,81 @@ def _resolver(context: Context) -> Iterable[Wanted]:
     )
 
 
-def _ports(context: Context) -> Iterable[Wanted]:
+def _ports(context: Context) -> Iterator[Wanted]:
     """Ports towards strangers: configured, and down."""
     ports = [port for port in context.site.ports if port.role.outside]
     interfaces = {port.interface for port in context.site.ports}
     tagged = dict.fromkeys(port.device for port in ports if port.vlan is not None)
     below = [device for device in tagged if device not in interfaces]
-    names = [*below, *(port.interface for port in ports)]
-    settings = [f"{device} inet6 -auto_linklocal ifdisabled" for device in below]
+    bundles = _bundles(ports)
+    members = [card for port in bundles.values() for card in port.members]
+    names = [*members, *below, *(port.interface for port in ports)]
+    settings = [line for port in bundles.values() for line in _bundle(port)]
+    settings += [f"{device} inet6 -auto_linklocal ifdisabled" for device in below]
     for port in ports:
         settings += _port_settings(port)
-    return (
-        ("exitisp_ports_list", " ".join(names)),
-        ("exitisp_ports_settings", "\n".join(settings)),
-    )
+        settings += [
+            f"{port.interface} {_with_family(one)}/{one.max_prefixlen} alias"
+            for one in _on_link(context, port)
+        ]
+    yield "exitisp_ports_list", " ".join(names)
+    yield "exitisp_ports_settings", "\n".join(settings)
+    gateways = [
+        ("inet6" if remote.version == 6 else "inet", str(remote))
+        for peer in context.site.peers
+        if peer.routes is Routes.STATIC
+        for remote in peer.addresses
+    ]
+    if context.site.provided:
+        gateways = [
+            ("inet6" if one.version == 6 else "inet", f"{one}{link}")
+            for port in ports
+            for one in port.gateway
+            for link in (f"%{port.interface}" if one.is_link_local else "",)
+        ]
+    if gateways:
+        yield "exitisp_ports_gateways", "\n".join(" ".join(one) for one in gateways)
+
+
+def _links(context: Context) -> list[Network]:
+    """Networks of outside ports that may have own addresses in them: a provider's."""
+    if not context.site.provided:
+        return []
+    ports = [port for port in context.site.ports if port.role.outside]
+    return [face.network for port in ports for face in port.addresses]
+
+
+def _on_link(context: Context, port: Port) -> list[Address]:
+    """Own addresses that a port answers for, beside those that it has by itself."""
+    if not context.site.provided:
+        return []
+    networks = [face.network for face in port.addresses]
+    its = {face.ip for face in port.addresses}
+    return [
+        one
+        for one in context.plan.addresses
+        if one not in its and any(one in network for network in networks)
+    ]
+
+
+def _bundles(ports: Iterable[Port]) -> dict[str, Port]:
+    """The first port of each bundle, by its device."""
+    found: dict[str, Port] = {}
+    for port in ports:
+        if port.members:
+            found.setdefault(port.device, port)
+    return found
+
+
+def _bundle(port: Port) -> Iterator[str]:
+    """The cards before the bundle that they join, with the size of its packets."""
+    for card in port.members:
+        yield f"{card} mtu {port.mtu} -tso -lro"
+        yield f"{card} inet6 -auto_linklocal ifdisabled"
+    yield f"{port.device} create"
+    yield f"{port.device} laggproto lacp"
+    for card in port.members:
+        yield f"{port.device} laggport {card}"
 
 
 def _port_settings(port: Port) -> Iterator[str]:
@@ -215,20 +314,33 @@ def _network(context: Context) -> Iterator[Wanted]:
     lans = [port for port in inside if port.role is PortRole.LAN]
     interfaces = [port.interface for port in inside]
     tagged = list(dict.fromkeys(port.device for port in inside if port.vlan is not None))
-    names = dict.fromkeys(["lo0", *tagged, *interfaces])
+    bundles = _bundles(inside)
+    members = [card for port in bundles.values() for card in port.members]
+    names = dict.fromkeys(["lo0", *members, *tagged, *interfaces])
     yield "network_interfaces", " ".join(names)
-    yield "cloned_interfaces", "lo1"
+    yield "cloned_interfaces", " ".join(["lo1", *bundles])
+    for port in bundles.values():
+        rest = "" if port.role is PortRole.MANAGEMENT else " -tso -lro"
+        for card in port.members:
+            yield f"ifconfig_{card}", f"up mtu {port.mtu}{rest}"
     yield "ifconfig_lo1", "up"
     yield "ifconfig_lo1_ipv6", "inet6 -accept_rtadv"
-    own = [f"{_with_family(one)}/{one.max_prefixlen}" for one in context.plan.addresses]
+    on_links = {
+        address
+        for port in site.ports
+        if port.role.outside
+        for address in (*_on_link(context, port), *(face.ip for face in port.addresses))
+    }
+    here = [one for one in context.plan.addresses if one not in on_links]
+    own = [f"{_with_family(one)}/{one.max_prefixlen}" for one in here]
     yield "ifconfig_lo1_aliases", "\n".join(own)
     for device in tagged:
         vlans = [str(port.vlan) for port in inside if port.device == device and port.vlan]
         yield f"vlans_{device}", " ".join(vlans)
         if device not in interfaces:
-            yield f"ifconfig_{device}", "up"
+            yield f"ifconfig_{device}", f"up{_joined(bundles.get(device))}"
     for port in inside:
-        yield from _inside_port(port)
+        yield from _inside_port(port, bundles.get(port.interface))
     for name in ("defaultrouter", "ipv6_defaultrouter", "ipv6_default_interface"):
         yield name, "NO"
     for port in inside:
@@ -237,7 +349,10 @@ def _network(context: Context) -> Iterator[Wanted]:
                 family = "ipv6_" if gateway.version == 6 else ""
                 yield f"{family}defaultrouter_fib1", str(gateway)
     on_lans = [interface.network for port in lans for interface in port.addresses]
-    yield from _blackholes([scope for scope in site.scopes if scope not in on_lans])
+    beside = [*on_lans, *_links(context)]
+    yield from _blackholes(
+        [one for one in site.scopes if one not in on_lans and not within(one, beside)]
+    )
     for name in ("gateway_enable", "ipv6_gateway_enable"):
         yield name, "YES" if lans else "NO"
     yield "icmp_drop_redirect", "YES"
@@ -245,11 +360,16 @@ def _network(context: Context) -> Iterator[Wanted]:
         yield name, "NO"
 
 
-def _inside_port(port: Port) -> Iterator[Wanted]:
+def _joined(bundle: Port | None) -> str:
+    cards = bundle.members if bundle else ()
+    return " laggproto lacp" * bool(cards) + "".join(f" laggport {card}" for card in cards)
+
+
+def _inside_port(port: Port, bundle: Port | None) -> Iterator[Wanted]:
     variable = f"ifconfig_{port.interface.replace('.', '_')}"
     ether = f"ether {port.mac} " if port.mac and port.vlan is None else ""
     rest = "fib 1" if port.role is PortRole.MANAGEMENT else "-tso -lro"
-    yield variable, f"{ether}mtu {port.mtu} {rest}"
+    yield variable, f"{ether}mtu {port.mtu} {rest}{_joined(bundle)}"
     if any(interface.version == 6 for interface in port.addresses):
         yield f"{variable}_ipv6", "inet6 -accept_rtadv no_radr"
     yield f"{variable}_aliases", " ".join(map(_with_family, port.addresses))

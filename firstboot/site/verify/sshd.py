@@ -18,6 +18,7 @@ CONSTANT: tuple[Wanted, ...] = (
     ("PermitEmptyPasswords", "no"),
     ("HostbasedAuthentication", "no"),
     ("UsePAM", "no"),
+    ("ExposeAuthInfo", "yes"),
     ("HostKey", "/cfg/ssh/ssh_host_ed25519_key"),
     ("HostKeyAlgorithms", "ssh-ed25519"),
     ("KexAlgorithms", "-ecdh-*,diffie-hellman-*"),
@@ -57,26 +58,44 @@ LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*")
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    table = _table(context)
+    directives, flaws = _read(file, table)
+    yield from flaws
+    for number, reason in compare(directives, table):
+        yield Flaw(file.path, number, reason)
+
+
+def expected(file: Rendered, context: Context) -> str:
+    """An sshd_config that says what the site asks for, and nothing else."""
+    return "".join(f"{key} {value}\n" for key, value in _table(context).wanted)
+
+
+def _table(context: Context) -> Table:
     site = context.site
     managing = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
     places = [str(interface.ip) for port in managing for interface in port.addresses]
     users = " ".join(f"root@{network}" for network in site.management.networks) or "root"
     wanted: list[Wanted] = [*CONSTANT, ("AllowUsers", users)]
     wanted += [("ListenAddress", place) for place in places or ["127.0.0.1"]]
-    names = {key.lower(): key for key, _ in wanted} | {key.lower(): key for key in EFFECTS}
-    directives = []
+    return Table(tuple(wanted), effects=EFFECTS)
+
+
+def _read(file: Rendered, table: Table) -> tuple[list[Directive], list[Flaw]]:
+    names = {key.lower(): key for key, _ in table.wanted} | {key.lower(): key for key in EFFECTS}
+    directives: list[Directive] = []
+    flaws: list[Flaw] = []
     for number, line in enumerate(file.text.split("\n"), 1):
         if not line.strip() or line.strip().startswith("#"):
             continue
         match = LINE.fullmatch(line)
         if match is None or not line.isascii() or re.search(r'["\'\\#]', line):
-            yield Flaw(file.path, number, f"{line.strip()[:40]!a} cannot be read for certain")
+            reason = f"{line.strip()[:40]!a} cannot be read for certain"
+            flaws.append(Flaw(file.path, number, reason))
             continue
         # Names of options have no case, and the first value of one counts (sshd_config(5)).
         name = names.get(match[1].lower(), match[1])
         directives.append(Directive(number, name, " ".join(match[2].split())))
-    for number, reason in compare(directives, Table(tuple(wanted), effects=EFFECTS)):
-        yield Flaw(file.path, number, reason)
+    return directives, flaws
 
 
 def check_keys(file: Rendered, context: Context) -> Iterator[Flaw]:

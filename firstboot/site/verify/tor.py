@@ -8,7 +8,7 @@ from firstboot.site.address_plan import Relay
 from firstboot.site.model import Policy, Site
 from firstboot.site.render import Rendered
 from firstboot.site.verify.context import Context, Flaw
-from firstboot.site.verify.directives import Directive, Number, Table, Wanted, compare
+from firstboot.site.verify.directives import Directive, Number, Table, Wanted, compare, settled
 
 CONSTANT: tuple[Wanted, ...] = (
     ("User", "_tor"),
@@ -31,6 +31,7 @@ CONSTANT: tuple[Wanted, ...] = (
     ("ServerDNSSearchDomains", "0"),
     ("Schedulers", "KISTLite"),
     ("OfflineMasterKey", "0"),
+    ("%include", "/var/run/exitisp/family/*.conf"),
 )
 
 EFFECTS = {
@@ -58,28 +59,50 @@ LINE = re.compile(r"\s*([%+/]?[A-Za-z0-9_]+)(?:\s+(.*?))?\s*")
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
+    table = _table(file, context)
+    if table is None:
+        yield Flaw(file.path, 1, "the site has no such relay")
+        return
+    directives, flaws = _read(file, table)
+    yield from flaws
+    for line, reason in compare(directives, table):
+        yield Flaw(file.path, line, reason)
+
+
+def expected(file: Rendered, context: Context) -> str | None:
+    """A torrc that says what the site asks for, and nothing else; None for no relay of the site."""
+    table = _table(file, context)
+    if table is None:
+        return None
+    return "".join(f"{key} {value}\n" for key, value in settled(_read(file, table)[0], table))
+
+
+def _table(file: Rendered, context: Context) -> Table | None:
     match = re.fullmatch(r"etc/local/tor/torrc@relay([0-9]{1,4})", file.path)
     relays = {str(relay.number): relay for relay in context.plan.relays}
     relay = relays.get(match[1]) if match else None
     if relay is None:
-        yield Flaw(file.path, 1, "the site has no such relay")
-        return
-    table = Table(tuple(_wanted(context, relay)), ordered=("ExitPolicy",), effects=EFFECTS)
+        return None
+    return Table(tuple(_wanted(context, relay)), ordered=("ExitPolicy",), effects=EFFECTS)
+
+
+def _read(file: Rendered, table: Table) -> tuple[list[Directive], list[Flaw]]:
     names = {key.lower(): key for key, _ in table.wanted} | {key.lower(): key for key in EFFECTS}
-    directives = []
+    directives: list[Directive] = []
+    flaws: list[Flaw] = []
     for line, text in enumerate(file.text.split("\n"), 1):
         said = _without_comment(text)
         found = LINE.fullmatch(said)
         if not said.strip():
             continue
         if said.endswith("\\") or found is None or not said.isascii():
-            yield Flaw(file.path, line, f"{said.strip()[:40]!a} cannot be read for certain")
+            reason = f"{said.strip()[:40]!a} cannot be read for certain"
+            flaws.append(Flaw(file.path, line, reason))
             continue
-        # Names of options have no case (tor(1)).
+        # Names of options have no case, and blanks within a value are a part of it (tor(1)).
         name = names.get(found[1].lower(), found[1])
-        directives.append(Directive(line, name, " ".join((found[2] or "").split())))
-    for line, reason in compare(directives, table):
-        yield Flaw(file.path, line, reason)
+        directives.append(Directive(line, name, found[2] or ""))
+    return directives, flaws
 
 
 def _without_comment(text: str) -> str:
@@ -119,9 +142,9 @@ def _wanted(context: Context, relay: Relay) -> Iterator[Wanted]:
         yield "OutboundBindAddressOR", _spelled(address)
     for address in relay.source:
         yield "OutboundBindAddressExit", _spelled(address)
-        if relay.serves_notice:
-            yield "DirPort", f"{_spelled(address)}:80 NoAdvertise"
-    if relay.serves_notice:
+    for address in relay.notice:
+        yield "DirPort", f"{_spelled(address)}:80 NoAdvertise"
+    if any(relay.notice):
         yield "DirPortFrontPage", "/usr/local/etc/tor/exit-notice.html"
     yield "IPv6Exit", "1" if relay.source.v6 else "0"
     yield from _exit_policy(site)
@@ -149,16 +172,15 @@ def _exit_policy(site: Site) -> Iterator[Wanted]:
                 yield "ExitPolicy", rule
         case Policy.OWN:
             for rule in (*site.relays.rules, "reject *:*"):
-                yield "ExitPolicy", " ".join(rule.split())
+                yield "ExitPolicy", rule
 
 
 def _contact(site: Site) -> str:
     """ContactInfo in the form of CIISS 2."""
     operator = site.operator
     mail, abuse = (text.replace("@", "[]") for text in (operator.contact, operator.abuse))
-    return (
-        f"email:{mail} url:{operator.url} proof:uri-rsa abuse:{abuse} asn:{site.asn} ciissversion:2"
-    )
+    number = "" if site.asn is None else f" asn:{site.asn}"
+    return f"email:{mail} url:{operator.url} proof:uri-rsa abuse:{abuse}{number} ciissversion:2"
 
 
 def _spelled(address: Address) -> str:

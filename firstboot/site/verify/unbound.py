@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from firstboot.site.model import PortRole, Strictness
 from firstboot.site.render import Rendered
+from firstboot.site.verify.addresses import address_of
 from firstboot.site.verify.context import Context, Flaw
-from firstboot.site.verify.directives import Directive, Number, Table, Wanted, compare
+from firstboot.site.verify.directives import Directive, Number, Table, Wanted, compare, settled
 
 CLAUSES = ("server", "remote-control")
 
@@ -76,6 +77,7 @@ CONSTANT: tuple[Wanted, ...] = (
     ("infra-host-ttl", "900"),
     ("infra-keep-probing", "yes"),
     ("ip-ratelimit", "0"),
+    ("ratelimit", "0"),
     ("control-enable", "yes"),
     ("control-interface", "/var/run/local_unbound.ctl"),
     ("control-use-cert", "no"),
@@ -86,6 +88,7 @@ EFFECTS = {
     "interface-automatic": "it would answer on every address",
     "access-control": "who may ask",
     "outgoing-interface": "where its questions come from: never a port's address",
+    "do-not-query-address": "a zone of a stranger would have it ask neighbours and own machines",
     "include": "whatever is in that file would count",
     "include-toplevel": "whatever is in that file would count",
     "forward-zone": "questions go to the authorities, never to a forwarder",
@@ -101,10 +104,14 @@ EFFECTS = {
     "auto-trust-anchor-file": "without the root's key nothing is validated",
     "private-address": "answers would steer exits at addresses that are nobody's",
     "control-interface": "the remote control is a local socket",
+    "ip-ratelimit": "a relay asks for thousands of people",
+    "ratelimit": "one person with made-up names below com. would use it up for all",
 }
 
 KEY = re.compile(r"([a-z][a-z0-9-]*):")
 TOKEN = re.compile(r'\s*(?:"([^"\n\\]*)"|([^\s"\'#\\]+))')
+REST = re.compile(r"\s*(?:#.*)?")
+"""What may stand behind the words of a line: a comment."""
 
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
@@ -119,6 +126,16 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
             yield Flaw(file.path, line, reason)
 
 
+def expected(file: Rendered, context: Context) -> str:
+    """An unbound.conf that says what the site asks for, and nothing else."""
+    directives, _ = _read(file.text)
+    clauses: dict[str, list[str]] = {clause: [f"{clause}:"] for clause in CLAUSES}
+    for key, value in settled(directives, _table(context)):
+        clause = "remote-control" if key.startswith("control-") else "server"
+        clauses[clause].append(f"  {key}: {value}")
+    return "".join(f"{line}\n" for lines in clauses.values() for line in lines)
+
+
 def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
     """Options with their values, as Unbound's reader finds them: several may share a line, and a
     value may stand on the next one."""
@@ -126,14 +143,14 @@ def _read(text: str) -> tuple[list[Directive], list[tuple[int, str]]]:
     mistakes: list[tuple[int, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         at = 0
-        while line[at:].strip() and line[at:].lstrip()[0] != "#":
+        while not REST.fullmatch(line, at):
             match = TOKEN.match(line, at)
             if match is None:
                 mistakes.append((number, f"cannot be read: {line[at:].strip()[:20]!a}"))
                 break
             at = match.end()
-            if line[at : at + 1] == "#":
-                mistakes.append((number, "a # right behind a word is a part of it"))
+            if line[at : at + 1].strip():
+                mistakes.append((number, f"{line[at]!a} right behind a word may be a part of it"))
                 break
             word = match[1] if match[1] is not None else match[2]
             key = KEY.match(word) if match[1] is None else None
@@ -180,6 +197,10 @@ def _table(context: Context) -> Table:
     wanted += [("access-control", f"{one} refuse") for one in ("0.0.0.0/0", "::/0")]
     wanted += [("access-control", f"{one} allow") for one in ("127.0.0.0/8", "::1/128", *askers)]
     wanted += [("outgoing-interface", str(one)) for one in plan.resolver]
+    wanted += [("domain-insecure", one) for one in site.clock.servers if address_of(one) is None]
+    beside = [interface.network for port in site.ports for interface in port.addresses]
+    near = dict.fromkeys([*site.scopes, *beside])
+    wanted += [("do-not-query-address", str(one)) for one in near]
     wanted += [
         ("do-ip4", "yes" if plan.resolver.v4 else "no"),
         ("do-ip6", "yes" if plan.resolver.v6 else "no"),
@@ -199,13 +220,13 @@ def _sizes(context: Context) -> list[Wanted]:
     """What suits the machine; more than it has would keep the resolver from starting."""
     cache = context.site.dns.cache_mib or max(context.box.memory_mib // 8, 64)
     threads = Number(1, max(context.box.cores, 1))
+    # select(2) has 1024 descriptors for all threads together.
+    sockets = 65_000 if context.box.libevent else 1000
     slabs = [f"{name}-cache-slabs" for name in ("msg", "rrset", "infra", "key")]
     return [
         # CVE-2026-50252 and CVE-2026-109125: with these, older versions expose the cache.
         ("so-reuseport", "yes" if context.box.unbound >= (1, 26) else "no"),
         ("unwanted-reply-threshold", "10000000" if context.box.unbound >= (1, 26, 2) else "0"),
-        ("ratelimit", "1000"),
-        ("ratelimit-factor", "10"),
         ("num-threads", threads),
         *((name, threads) for name in slabs),
         ("msg-cache-size", Number(4, cache, "m")),
@@ -215,6 +236,6 @@ def _sizes(context: Context) -> list[Wanted]:
         ("infra-cache-numhosts", Number(10_000, 200_000)),
         ("incoming-num-tcp", Number(1, 1000)),
         ("outgoing-num-tcp", Number(1, 1000)),
-        ("outgoing-range", Number(16, 65_000)),
-        ("num-queries-per-thread", Number(16, 130_000)),
+        ("outgoing-range", Number(16, sockets)),
+        ("num-queries-per-thread", Number(16, 2 * sockets)),
     ]

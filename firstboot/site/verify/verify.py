@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 
+from firstboot.core.characters import CONTROL
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
 from firstboot.site.redact import secrets
@@ -20,6 +21,9 @@ from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.pf import check as pf
 
 Check = Callable[[Rendered, Context], Iterator[Flaw]]
+
+STRANGE = re.compile(r"[^\t\x20-\x7e]")
+STRANGE_IN_PROSE = re.compile(f"[{CONTROL}]")
 
 NOTICE = "etc/local/tor/exit-notice.html"
 
@@ -37,6 +41,16 @@ CHECKS: Mapping[str, Check] = {
     **dict.fromkeys(rc.WANTED, rc.check),
 }
 """What judges which file. Every rendered file has one, and each has to be there."""
+
+SHORT_LINES = {*lines.LINES, "etc/sysctl.conf"}
+"""Files of programs that read a line of a certain length at once."""
+
+LONGEST_LINE = 900
+"""Characters. sysctl(8) and newsyslog(8) read 1,024 at once, syslogd(8) 2,048, and take the rest of
+a longer line, of a comment as well, for the next one."""
+
+OF_BGP = ("etc/local/bgpd.conf", "etc/cron.d/rpki-client")
+"""Files that a site with a provider's addresses does not have."""
 
 REHEARSAL = "etc/rehearsal/*"
 """Files of a rehearsal alone. No daemon of the real box reads them."""
@@ -64,20 +78,36 @@ def verify(site: Site, box: Box, files: Iterable[Rendered]) -> list[Flaw]:
 def judge(file: Rendered, context: Context) -> Iterator[Flaw]:
     """Everything wrong with one file."""
     check = check_of(file.path)
+    if context.site.provided and file.path in OF_BGP:
+        check = None
     if check is not None:
         yield from check(file, context)
-        if file.path != NOTICE:
-            yield from _characters(file)
+        yield from _characters(file)
+        yield from _lines(file)
     elif not fnmatch(file.path, REHEARSAL):
         yield Flaw(file.path, 1, "the site has no such file: what it does is not known")
 
 
 def _characters(file: Rendered) -> Iterator[Flaw]:
     """Control characters and all beyond ASCII: what is a blank or the end of a line to one program
-    is a letter to another."""
+    is a letter to another. The notice is prose, and may have letters beyond ASCII."""
+    unknown = STRANGE_IN_PROSE if file.path == NOTICE else STRANGE
     for number, line in enumerate(file.text.split("\n"), 1):
-        if strange := re.search(r"[^\t\x20-\x7e]", line):
+        if strange := unknown.search(line):
             yield Flaw(file.path, number, f"programs read the character {strange[0]!a} differently")
+
+
+def _lines(file: Rendered) -> Iterator[Flaw]:
+    """Lines that some programs do not read, or read as several."""
+    if file.text and not file.text.endswith("\n"):
+        last = file.text.count("\n") + 1
+        yield Flaw(file.path, last, "the last line does not end, and cron leaves out such a one")
+    if file.path not in SHORT_LINES:
+        return
+    for number, line in enumerate(file.text.split("\n"), 1):
+        if len(line) > LONGEST_LINE:
+            reason = f"longer than {LONGEST_LINE} characters: the rest counts as a line of its own"
+            yield Flaw(file.path, number, reason)
 
 
 def check_of(path: str) -> Check | None:
@@ -86,7 +116,8 @@ def check_of(path: str) -> Check | None:
 
 def _expected(context: Context) -> set[str]:
     relays = {f"etc/local/tor/torrc@relay{relay.number}" for relay in context.plan.relays}
-    return relays | {path for path in CHECKS if "*" not in path}
+    without = OF_BGP if context.site.provided else ()
+    return relays | {path for path in CHECKS if "*" not in path and path not in without}
 
 
 def verified(
@@ -120,6 +151,8 @@ def exposed(site: Site, files: Iterable[Rendered]) -> list[Flaw]:
 
 
 def _exposure(site: Site, file: Rendered) -> str | None:
+    if file.mode & 0o7000:
+        return f"mode {file.mode:04o}: a program would run with the rights of its owner"
     if file.mode & 0o022:
         return f"mode {file.mode:04o}: others than root may write to it"
     if file.mode & 0o077 and file.path in SECRET:

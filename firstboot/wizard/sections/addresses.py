@@ -15,7 +15,8 @@ SECTION = Section(
     "addresses",
     "Addresses",
     "The box takes its addresses from the first prefix of each family: .1 for the router, .2 for "
-    "the resolver, .11 and up for the relays. You see them all at the end.",
+    "the resolver, .11 and up for the relays. A provider's few addresses it takes one by one. You "
+    "see them all at the end.",
     (
         Question(
             BY_HAND,
@@ -52,7 +53,8 @@ SECTION = Section(
         Question(
             ("relays", "or_addresses"),
             "Addresses where relays listen",
-            "One of each family for every eight relays. With none, the plan chooses them.",
+            "Of each family, one for each relay or one for every eight. With none, the plan "
+            "chooses them.",
             hint="or none",
             example="198.51.100.201 198.51.100.203",
             form=Words(),
@@ -63,8 +65,8 @@ SECTION = Section(
         Question(
             ("relays", "exit_addresses"),
             "Addresses that exit traffic comes from",
-            "One of each family for every eight relays. These addresses end up on block lists. "
-            "With none, the plan chooses them.",
+            "Of each family, one for each relay or one for every eight. These addresses end up on "
+            "block lists. With none, the plan chooses them.",
             hint="or none",
             example="198.51.100.202 198.51.100.204",
             form=Words(),

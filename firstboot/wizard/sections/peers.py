@@ -3,12 +3,24 @@
 from firstboot.core.document import Plain
 from firstboot.wizard.prompts import OneOf, Option, Secret, Words, YesOrNo
 from firstboot.wizard.question import Question, Section, Situation, choices, fixed
+from firstboot.wizard.sections.kind import with_bgp
 
 ROLES = (
     Option("transit", "an upstream: sends routes to the whole Internet"),
     Option("peer", "sends its own routes and those of its customers"),
     Option("route-server", "of an exchange: sends the routes of its members"),
 )
+
+
+ROUTES = (
+    Option("full", "the routes to the whole Internet, and no default route"),
+    Option("default", "a default route"),
+    Option("static", "nothing: give this box a static default route by it"),
+)
+
+
+def _is_transit(situation: Situation) -> bool:
+    return situation.here("role") == "transit"
 
 
 def _next_role(situation: Situation) -> Plain:
@@ -60,6 +72,17 @@ SECTION = Section(
             form=Words(),
         ),
         Question(
+            ("routes",),
+            "What it sends",
+            "Of a transit, the box takes the whole table or the default route, and nothing else. "
+            "With static, it takes nothing, and sends everything that no peer has a route for to "
+            "this router; nobody notices then that the router has lost the Internet.",
+            form=OneOf(options=ROUTES),
+            options=choices(*ROUTES),
+            default=fixed("full"),
+            when=_is_transit,
+        ),
+        Question(
             ("md5",),
             "Secret of the session",
             "Type or paste the secret for TCP's MD5 signatures (RFC 2385), if you agreed on one "
@@ -100,4 +123,5 @@ SECTION = Section(
         ),
     ),
     item="peer",
+    when=with_bgp,
 )

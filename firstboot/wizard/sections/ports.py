@@ -6,7 +6,8 @@ from firstboot.core.document import Plain
 from firstboot.site.model import PortRole
 from firstboot.wizard import nics
 from firstboot.wizard.prompts import OneOf, Option, Words
-from firstboot.wizard.question import Question, Section, Situation, choices, fixed
+from firstboot.wizard.question import Question, Section, Situation, fixed
+from firstboot.wizard.sections.kind import with_bgp
 from firstboot.wizard.terminal import Terminal
 
 ROLES = (
@@ -24,14 +25,38 @@ def _cards(situation: Situation) -> str:
     return f"The network cards in this box:\n{nics.table(found)}"
 
 
+def _used(situation: Situation) -> list[Plain]:
+    """Return the cards of the other ports, in bundles or not."""
+    bundled = situation.each("ports", "members")
+    members = [card for cards in bundled if isinstance(cards, list) for card in cards]
+    return [*situation.each("ports", "device"), *members]
+
+
+def _is_bundle(situation: Situation) -> bool:
+    return str(situation.here("device")).startswith("lagg")
+
+
+def _free_cards(situation: Situation) -> Plain:
+    """Propose the cards of an earlier port on the same bundle, or the first two that are free."""
+    devices = situation.each("ports", "device")
+    bundles = situation.each("ports", "members")
+    for device, members in zip(devices, bundles, strict=True):
+        if device == situation.here("device") and members:
+            return members
+    used = _used(situation)
+    free: list[Plain] = [nic.device for nic in situation.machine.nics() if nic.device not in used]
+    return free[:2] or None
+
+
 def _next_card(situation: Situation) -> Plain:
-    used = situation.each("ports", "device")
+    used = _used(situation)
     free = (nic.device for nic in situation.machine.nics() if nic.device not in used)
     return next(free, None)
 
 
 def _unknown(situation: Situation, device: Plain) -> str:
-    if device in [nic.device for nic in situation.machine.nics()]:
+    there = [nic.device for nic in situation.machine.nics()]
+    if device in there or str(device).startswith("lagg"):
         return ""
     return f"There is no card {device} in this box now."
 
@@ -54,7 +79,8 @@ def _identify(terminal: Terminal, situation: Situation) -> Plain:
 
 def _next_role(situation: Situation) -> Plain:
     used = situation.each("ports", "role")
-    return next((role for role in ("transit", "exchange", "management") if role not in used), "lan")
+    wanted = ("transit", *(("exchange",) if with_bgp(situation) else ()), "management")
+    return next((role for role in wanted if role not in used), "lan")
 
 
 def _name(situation: Situation) -> Plain:
@@ -69,16 +95,39 @@ def _is(role: PortRole) -> Callable[[Situation], bool]:
     return lambda situation: situation.here("role") == role.value
 
 
+def _has_a_router(situation: Situation) -> bool:
+    role = situation.here("role")
+    return role == "management" or (role == "transit" and not with_bgp(situation))
+
+
+def _roles(situation: Situation) -> tuple[Option, ...]:
+    """An exchange is for networks with an AS number."""
+    return ROLES if with_bgp(situation) else tuple(one for one in ROLES if one.value != "exchange")
+
+
 DEVICE = Question(
     ("device",),
     "Network card",
     "The system's name for the card. To find out which card is which, type find: you unplug a "
-    "cable and are told which card lost its link.",
+    "cable and are told which card lost its link. For a bundle of several cards (LACP), answer "
+    "lagg0, and lagg1 for the next one.",
     example="ix0",
     above=_cards,
     default=_next_card,
     note=_unknown,
     aids={"find": _identify},
+)
+
+MEMBERS = Question(
+    ("members",),
+    "Cards of the bundle",
+    "The cards whose cables lead to the same switch, which speaks LACP (IEEE 802.1AX) on "
+    "them. When one goes, the others carry on.",
+    hint="with spaces between them",
+    example="ix0 ix1",
+    form=Words(),
+    default=_free_cards,
+    when=_is_bundle,
 )
 
 SECTION = Section(
@@ -88,6 +137,7 @@ SECTION = Section(
     "leads out (transit or exchange), and one for management, for when BGP is down.",
     (
         DEVICE,
+        MEMBERS,
         Question(
             ("role",),
             "What it leads to",
@@ -95,7 +145,7 @@ SECTION = Section(
             "your own addresses, BGP and neighbour discovery. Administrators can log in through "
             "management only. There is one management port; of the others there may be several.",
             form=OneOf(options=ROLES),
-            options=choices(*ROLES),
+            options=_roles,
             default=_next_role,
         ),
         Question(
@@ -127,15 +177,15 @@ SECTION = Section(
         ),
         Question(
             ("gateway",),
-            "Router of the management network",
-            "Management has a routing table of its own, with this router as the way out; one "
-            "address of each family. With none, you reach the box from the port's own network "
-            "only.",
+            "Router on this link",
+            "One address of each family. Management has a routing table of its own, with this "
+            "router as the way out; with none, you reach the box from the port's own network only. "
+            "If the addresses are a provider's, everything else leaves by its router.",
             hint="or none",
             example="192.0.2.193",
             form=Words(),
             optional=True,
-            when=_is(PortRole.MANAGEMENT),
+            when=_has_a_router,
         ),
         Question(
             ("mtu",),

@@ -128,8 +128,8 @@ MISTAKES = [
     mistake("a list for keys", "  count: 4\n  nickname", "  - count: 4\n  - nickname", "- count", "hyphen"),
     mistake("a value for keys", "relays:\n  count: 4\n  nickname: ExampleExit{n}\n", "relays: none\n", "relays: none", "keys", "count"),
     mistake("no keys", "  count: 4\n  nickname: ExampleExit{n}\n", "", "relays:", "count", "Write its keys below"),
-    mistake("no value", "asn: 64511", "asn:", "asn:", "no value", "AS number"),
-    mistake("a tilde", "asn: 64511", "asn: ~", "asn: ~", "'~' means no value"),
+    mistake("no value", "device: ix2", "device:  ", "device:  ", "no value"),
+    mistake("a tilde", "device: ix2", "device: ~", "device: ~", "'~' means no value"),
     mistake("null", "device: ix2", "device: null", "device: null", "'null' means no value"),
     # What YAML 1.1 reads otherwise
     mistake("an octal number", "    role: lan", "    mtu: 01500\n    role: lan", "01500", "zero in front", "Write 1500"),

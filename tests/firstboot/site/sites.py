@@ -19,6 +19,7 @@ from firstboot.site.model import (
     Clock,
     Dns,
     Family,
+    Holding,
     Management,
     Operator,
     Peer,
@@ -27,9 +28,12 @@ from firstboot.site.model import (
     Policy,
     Port,
     PortRole,
+    Registry,
     Relays,
+    Rir,
     Site,
     Strictness,
+    Zones,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -104,6 +108,7 @@ PORTS = st.builds(
     mtu=INTEGERS,
     vlan=st.none() | INTEGERS,
     mac=st.none() | MACS,
+    members=some(TEXT),
 )
 PEERS = st.builds(
     Peer,
@@ -131,7 +136,11 @@ RELAYS = st.builds(
 SITES = st.builds(
     Site,
     schema=INTEGERS,
-    operator=st.builds(Operator, TEXT, TEXT, TEXT, TEXT, TEXT),
+    operator=st.builds(
+        Operator,
+        *[TEXT] * 5,
+        country=st.none() | TEXT,
+    ),
     asn=ASNS,
     scopes=some(NETWORKS),
     ports=some(PORTS),
@@ -156,5 +165,19 @@ SITES = st.builds(
     waivers=st.dictionaries(
         st.sampled_from(["documentation", "no_management", "k" * 2000]) | TEXT, TEXT, max_size=3
     ),
+    registry=st.just(Registry())
+    | st.builds(
+        Registry,
+        rir=st.none() | st.sampled_from(Rir),
+        network=st.none() | TEXT,
+        organisation=st.none() | TEXT,
+        maintainer=st.none() | TEXT,
+        contact=st.none() | TEXT,
+        abuse=st.none() | TEXT,
+        as_set=TEXT,
+        holding=st.sampled_from(Holding),
+        peeringdb=st.none() | INTEGERS,
+    ),
+    zones=st.just(Zones()) | st.builds(Zones, servers=some(TEXT)),
 )
 """Every form that a site may have, sensible or not."""

@@ -106,15 +106,15 @@ def test_all_faults_of_form_are_findings_with_their_lines() -> None:
 
 
 def test_a_newer_file_is_told_so_rather_than_that_its_keys_are_unknown() -> None:
-    newer = changed(("schema: 1", "schema: 2\ntomorrow: yes"))
+    newer = changed(("schema: 2", "schema: 3\ntomorrow: yes"))
     (finding,) = examine_text(newer, "site.yaml").findings
     assert (finding.severity, finding.key) == (ERROR, ("schema",))
-    assert finding.reason == "the file has version 2, and this program knows versions up to 1"
+    assert finding.reason == "the file has version 3, and this program knows versions up to 2"
 
 
-@pytest.mark.parametrize(("schema", "reason"), [("2", "up to 1"), ("0", "no version 0")])
+@pytest.mark.parametrize(("schema", "reason"), [("3", "up to 2"), ("0", "no version 0")])
 def test_a_schema_other_than_known_is_an_error(schema: str, reason: str) -> None:
-    assert says(found(("schema: 1", f"schema: {schema}")), ERROR, "schema", reason)
+    assert says(found(("schema: 2", f"schema: {schema}")), ERROR, "schema", reason)
 
 
 def test_the_same_finding_is_told_once() -> None:

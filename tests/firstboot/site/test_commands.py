@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from firstboot.core.refusal import Refusal
+from firstboot.site.check_sites import check_sites
 from firstboot.site.commands import (
     BOX,
-    check_sites,
     difference,
     parse_box,
     render_site,
@@ -228,11 +228,26 @@ def test_a_box_is_the_default_where_nothing_else_is_said() -> None:
     assert parse_box("memory=4096,openbgpd=7.7,tor=0.4.9") == dataclasses.replace(
         BOX, memory_mib=4096, openbgpd=(7, 7), tor=(0, 4, 9)
     )
+    assert parse_box("resolver=base") == BOX
+    assert parse_box("resolver=package") == dataclasses.replace(
+        BOX, packaged_unbound=True, libevent=True
+    )
 
 
 @pytest.mark.parametrize(
     "text",
-    ["cores", "cores=0", "cores=-1", "cores=x", "discs=2", "tor=9", "tor=", "memory=1.5", "="],
+    [
+        "cores",
+        "cores=0",
+        "cores=-1",
+        "cores=x",
+        "discs=2",
+        "tor=9",
+        "tor=",
+        "memory=1.5",
+        "=",
+        "resolver=",
+    ],
 )
 def test_a_box_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(Refusal, match=r"--box: .* is neither cores or memory"):

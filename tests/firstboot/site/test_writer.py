@@ -54,7 +54,7 @@ def test_another_reader_of_yaml_finds_texts_where_texts_are(path: Path) -> None:
     written = yaml.safe_load(compose(load(path).value))
     assert all(isinstance(port["mac"], str) for port in written["ports"] if "mac" in port)
     assert all(isinstance(member, str) for member in written["ports"][0]["addresses"])
-    assert isinstance(written["asn"], int)
+    assert isinstance(written.get("asn", 0), int)
 
 
 def test_every_key_is_walked_and_explained() -> None:

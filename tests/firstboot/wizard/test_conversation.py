@@ -146,7 +146,9 @@ def test_an_answer_that_does_not_fit_earlier_ones_is_refused(tmp_path: Path) -> 
 
 
 def test_an_empty_answer_where_there_is_no_default_is_asked_for_again(tmp_path: Path) -> None:
-    _, person = talk(empty(tmp_path), [BEGIN, ("Name of the operator", "")])
+    _, person = talk(
+        empty(tmp_path), [BEGIN, ("Whose addresses", ""), ("Name of the operator", "")]
+    )
     assert "This question needs an answer." in person.screen
     assert person.prompts[-1].startswith("Name of the operator")
 
@@ -183,9 +185,9 @@ def test_back_goes_to_the_question_before_across_sections_and_keeps_answers(tmp_
 
 
 def test_back_at_the_first_question_stays_there(tmp_path: Path) -> None:
-    _, person = talk(empty(tmp_path), [BEGIN, ("Name of the operator", "back")])
+    _, person = talk(empty(tmp_path), [BEGIN, ("Whose addresses", "back")])
     assert "This is the first question." in person.screen
-    assert person.prompts[-1].startswith("Name of the operator")
+    assert person.prompts[-1].startswith("Whose addresses")
 
 
 def test_back_from_a_new_port_leaves_no_port_behind(tmp_path: Path) -> None:
@@ -235,13 +237,14 @@ def test_at_every_question_a_person_may_leave_and_keeps_the_answers(
 
 
 def test_two_control_c_leave(tmp_path: Path) -> None:
-    outcome, _ = talk(empty(tmp_path), [BEGIN, ("Name", CONTROL_C), (LEAVE, CONTROL_C)])
+    outcome, _ = talk(empty(tmp_path), [BEGIN, ("Whose", CONTROL_C), (LEAVE, CONTROL_C)])
     assert outcome == Abandoned(Why.LEFT)
 
 
 def test_what_is_no_utf_8_is_refused_with_what_to_do(tmp_path: Path) -> None:
     script = [
         BEGIN,
+        ("Whose addresses", ""),
         ("Name of the operator", "F\ufffdrening"),
         ("Name of the operator", "Förening"),
     ]
@@ -320,7 +323,7 @@ def test_starting_over_forgets_everything_after_asking(tmp_path: Path) -> None:
     ]
     draft = whole(tmp_path)
     _, person = talk(draft, script)
-    assert person.prompts[-1].startswith("Name of the operator:")
+    assert person.prompts[-1].startswith("Whose addresses")
     assert not draft.path.exists()
 
 
@@ -330,7 +333,7 @@ def test_a_part_is_changed_by_its_name_or_number(tmp_path: Path) -> None:
         ("How many relays [4]", "6"),
         *[("[", "") for _ in range(6)],
         ("save, change", "change"),
-        ("Which part", "1"),
+        ("Which part", "2"),
         ("Name of the operator", "Another Foundation"),
         *[("[", "") for _ in range(4)],
         SAVE,
@@ -535,3 +538,12 @@ def test_no_answer_ends_the_conversation_but_leaving(
     outcome = converse(person.terminal, draft, machine())
     assert isinstance(outcome, Abandoned | Saved)
     assert Draft.open(draft.path).answers == draft.answers
+
+
+def test_another_kind_of_network_forgets_what_no_longer_applies(tmp_path: Path) -> None:
+    draft = whole(tmp_path)
+    script = [("save, change", "change kind"), ("Whose addresses", "provider")]
+    talk(draft, script)
+    assert not draft.has(("asn",))
+    assert draft.count("peers") == 0
+    assert draft.count("ports") == 4

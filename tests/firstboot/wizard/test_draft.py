@@ -183,7 +183,7 @@ def test_a_file_by_hand_is_used_as_far_as_it_can_be(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("data", [b"schema: 2\n", b"- a\n", b"a: [", b"text", b""])
+@pytest.mark.parametrize("data", [b"schema: 3\n", b"- a\n", b"a: [", b"text", b""])
 def test_a_file_that_is_no_site_is_refused(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(Faulty):
         Draft.from_text(tmp_path / "draft.yaml", data, "site.yaml")

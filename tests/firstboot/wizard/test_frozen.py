@@ -18,7 +18,8 @@ from tests.image.freeze.made import frozen_for_linux
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[Far]:
     """Return the console of a box that is a folder without any programs."""
-    (tmp_path / "cfg").mkdir()
+    for name in ("cfg", "data"):
+        (tmp_path / name).mkdir()
     program = frozen_for_linux().folder / "exitisp"
     child = pexpect.spawn(
         str(program),

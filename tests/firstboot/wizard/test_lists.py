@@ -153,7 +153,7 @@ def test_a_way_to_the_administrators_is_missed_when_the_ports_are_complete(tmp_p
         ("Name for this port", ""),
         ("VLAN tag", ""),
         ("Addresses of this port", ""),
-        ("Router of the management network", "none"),
+        ("Router on this link", "none"),
         ("Largest packet", ""),
         (PORTS, "done"),
         (PORTS, CONTROL_C),

@@ -99,8 +99,8 @@ def test_mistakes_steps_back_and_pastes_do_not_change_the_site(tmp_path: Path) -
 def test_control_c_asks_and_a_second_one_leaves(tmp_path: Path) -> None:
     with wizard(tmp_path) as far:
         play(far, [BEGIN])
-        far.press(CONTROL_C, "Name of the operator")
-        play(far, [("Leave?", "no"), ("Name of the operator", "A")])
+        far.press(CONTROL_C, "Whose addresses")
+        play(far, [("Leave?", "no"), ("Whose addresses", ""), ("Name of the operator", "A")])
         far.press(CONTROL_C, "Mail address")
         far.press(CONTROL_C, "Leave?")
         assert far.end() == "left"
@@ -113,7 +113,7 @@ def test_control_c_asks_and_a_second_one_leaves(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_utf_8_are_refused_and_asked_again(tmp_path: Path) -> None:
     with wizard(tmp_path) as far:
-        play(far, [BEGIN])
+        play(far, [BEGIN, ("Whose addresses", "")])
         far.expect(["Name of the operator"])
         far.child.send(b"F\xf6rening\r")
         far.expect(["Set the terminal to UTF-8"])
@@ -128,7 +128,12 @@ def test_bytes_that_are_no_utf_8_are_refused_and_asked_again(tmp_path: Path) -> 
 def test_whatever_ends_the_process_the_answers_are_kept(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    begin: list[Turn] = [BEGIN, ("Name of the operator", "A"), ("Mail address", "a@example.org")]
+    begin: list[Turn] = [
+        BEGIN,
+        ("Whose addresses", ""),
+        ("Name of the operator", "A"),
+        ("Mail address", "a@example.org"),
+    ]
     with wizard(tmp_path) as far:
         play(far, begin)
         far.expect(["Mail address for other operators"])
@@ -143,7 +148,7 @@ def test_whatever_ends_the_process_the_answers_are_kept(
 
 def test_a_line_that_is_lost_ends_the_process(tmp_path: Path) -> None:
     with wizard(tmp_path) as far:
-        play(far, [BEGIN, ("Name of the operator", "A")])
+        play(far, [BEGIN, ("Whose addresses", ""), ("Name of the operator", "A")])
         far.expect(["Mail address for complaints"])
         far.child.sendeof()
         far.child.send(b"\x04")
@@ -153,7 +158,7 @@ def test_a_line_that_is_lost_ends_the_process(tmp_path: Path) -> None:
 def test_the_first_console_talks_and_the_other_waits_its_turn(tmp_path: Path) -> None:
     with wizard(tmp_path) as first, wizard(tmp_path, "ttyv0") as second:
         second.expect(["Press Enter to begin"])
-        play(first, [BEGIN])
+        play(first, [BEGIN, ("Whose addresses", "")])
         first.expect(["Name of the operator"])
         second.send("")
         second.expect(["being answered on the other console (ttyu0)"])
@@ -172,7 +177,7 @@ def test_the_first_console_talks_and_the_other_waits_its_turn(tmp_path: Path) ->
 
 def test_a_conversation_that_was_left_alone_is_taken_over(tmp_path: Path) -> None:
     with wizard(tmp_path) as first, wizard(tmp_path, "ttyv0") as second:
-        play(first, [BEGIN, ("Name of the operator", "A")])
+        play(first, [BEGIN, ("Whose addresses", ""), ("Name of the operator", "A")])
         first.expect(["Mail address for complaints"])
         play(second, [BEGIN])
         second.expect(["Enter or take"])

@@ -18,6 +18,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
 
 CONVERSATION: list[Turn] = [
     BEGIN,
+    ("Whose addresses", ""),
     ("Name of the operator", "Example Exit Foundation"),
     ("Mail address for complaints", "abuse at example.org"),
     ("Mail address for complaints", "abuse@example.org"),
@@ -44,7 +45,7 @@ CONVERSATION: list[Turn] = [
     ("Name for this port", ""),
     ("VLAN tag", ""),
     ("Addresses of this port", "192.0.2.194/27"),
-    ("Router of the management network", "192.0.2.193"),
+    ("Router on this link", "192.0.2.193"),
     ("Largest packet", ""),
     ("add, change N", ""),
     ("add, paste or done", ""),
@@ -52,6 +53,7 @@ CONVERSATION: list[Turn] = [
     ("Name for this peer", ""),
     ("Its AS number", "64496"),
     ("Addresses of its router", "192.0.2.1 2001:db8:100::1"),
+    ("What it sends", ""),
     ("Secret of the session", "EKpCMmMTM7gbv4W4jvLnhxnA"),
     ("Refuse packets from afar", ""),
     ("Most routes that are taken", ""),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 
 from firstboot.site.address_plan import Session, allot
-from firstboot.site.model import PeerRole, Site
+from firstboot.site.model import PeerRole, Routes, Site
 from firstboot.site.render import Rendered
 from firstboot.site.verify.bgpd.parser import parse
 from firstboot.site.verify.bgpd.policy import (
@@ -14,10 +14,12 @@ from firstboot.site.verify.bgpd.policy import (
     ROLES,
     accepted,
     announced,
+    group,
 )
 from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, all_routes
 from firstboot.site.verify.boxes import Box, split
 from firstboot.site.verify.context import Context, Flaw
+from firstboot.site.verify.intervals import contains
 
 VALIDATED, DRAINED = "/var/db/rpki-client/openbgpd", "/var/db/exitisp/drained"
 
@@ -100,8 +102,8 @@ def _options(
     found: Configuration, neighbour: Neighbour, session: Session, site: Site, *, new: bool
 ) -> Iterator[tuple[int, str]]:
     peer, version = session.peer, session.remote.version
-    if neighbour.group != peer.role.value:
-        yield neighbour.line, f"{neighbour.remote} is a {peer.role.value}, not in that group"
+    if neighbour.group != group(peer):
+        yield neighbour.line, f"{neighbour.remote} is a {group(peer)}, not in that group"
     scopes = sum(scope.version == version for scope in site.scopes)
     limit = MOST[peer.role][version] if peer.max_prefix is None else peer.max_prefix
     descr = f"{peer.name[:28]}-v{version}".replace('"', '\\"')
@@ -111,7 +113,8 @@ def _options(
         "local-address": str(session.local),
         "announce IPv4": "unicast" if version == 4 else "none",
         "announce IPv6": "unicast" if version == 6 else "none",
-        "max-prefix": f"{limit} restart 60",
+        # Without `restart`: a session that was closed stays so until somebody opens it.
+        "max-prefix": str(limit),
         "max-prefix out": str(max(scopes, 1)),
         "enforce neighbor-as": "no" if peer.role is PeerRole.ROUTE_SERVER else "yes",
     }
@@ -124,8 +127,8 @@ def _options(
     if peer.md5 is not None:
         password = peer.md5.replace('"', '\\"')
         wanted["tcp md5sig"] = f'password "{password}"'
-    group = found.groups[neighbour.group]
-    have: Mapping[str, tuple[int, str]] = {**group, **neighbour.options}
+    of_group = found.groups[neighbour.group]
+    have: Mapping[str, tuple[int, str]] = {**of_group, **neighbour.options}
     for name, (line, value) in have.items():
         if name not in wanted:
             yield line, f"{neighbour.remote}: {name} is not what the site says of {peer.name}"
@@ -166,9 +169,12 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
     wanted = [
         ("from ebgp", "", "{ large-community delete local-as:*:* community delete local-as:* }")
     ]
-    for role in dict.fromkeys(session.peer.role for session in sessions):
-        mark = f"{{ localpref {PREFERENCE[role]} large-community local-as:2:{MARKS[role]} }}"
-        wanted.append((f'from group "{role.value}"', "", mark))
+    kinds = {group(session.peer): session.peer for session in sessions}
+    for name, peer in kinds.items():
+        if peer.routes is not Routes.STATIC:
+            role = peer.role
+            mark = f"{{ localpref {PREFERENCE[role]} large-community local-as:2:{MARKS[role]} }}"
+            wanted.append((f'from group "{name}"', "", mark))
     wanted.append(("from ebgp", "community GRACEFUL_SHUTDOWN", "{ localpref 0 }"))
     if not list(sessions):
         wanted = [wanted[0], wanted[-1]]
@@ -211,8 +217,12 @@ def _routes(
         version = session.remote.version
         for direction in ("to", "from"):
             rules = in_order_of_decision(found.filters, direction, session)
-            # Neighbours of one role and family to whom the same rules apply are the same here.
-            kind = (direction, version, session.peer.role, tuple(rule.line for rule in rules))
+            # Neighbours of one role, port and family to whom the same rules apply are the same
+            # here, unless a rule names the next hop of a single one.
+            named = any(rule.next_hop and rule.next_hop.address for rule in rules)
+            whose = session.remote if named else session.port.name
+            lines = tuple(rule.line for rule in rules)
+            kind = (direction, version, group(session.peer), whose, lines)
             if kind in judged:
                 continue
             judged.add(kind)
@@ -222,14 +232,14 @@ def _routes(
                 wanted = accepted(site, session, aspa=aspa)
             unwanted = split([all_routes(version)], wanted)[1]
             for allowed, boxes in ((True, unwanted), (False, wanted)):
-                for rule, part in decided(rules, boxes, version):
+                for rule, part in decided(rules, boxes, session.remote):
                     if rule is not None and (rule.action == "allow") is not allowed:
                         continue
                     line = rule.line if rule else 1
                     if (line, allowed) in told:
                         continue
                     told.add((line, allowed))
-                    what = _route(part[0], version)
+                    what = _route(part[0], session.remote)
                     if rule is None:
                         yield 1, f"no rule decides whether {what} goes {direction} {session.remote}"
                         continue
@@ -244,7 +254,7 @@ def _routes(
 
 def in_order_of_decision(rules: Iterable[Filter], direction: str, session: Session) -> list[Filter]:
     """The first rule with `quick` that fits decides; without one, the last that fits."""
-    names = {"any", "ebgp", f'group "{session.peer.role.value}"', str(session.remote)}
+    names = {"any", "ebgp", f'group "{group(session.peer)}"', str(session.remote)}
     about = [
         rule
         for rule in rules
@@ -255,11 +265,12 @@ def in_order_of_decision(rules: Iterable[Filter], direction: str, session: Sessi
 
 
 def decided(
-    rules: Iterable[Filter], boxes: Iterable[Box], version: int
+    rules: Iterable[Filter], boxes: Iterable[Box], neighbour: IPv4Address | IPv6Address
 ) -> Iterator[tuple[Filter | None, list[Box]]]:
+    """Which of `boxes` each rule decides over in a session with `neighbour`; None for no rule."""
     left = list(boxes)
     for rule in rules:
-        matched, left = split(left, rule.about.get(version, ()))
+        matched, left = split(left, rule.routes(neighbour))
         if matched:
             yield rule, matched
         if not left:
@@ -268,8 +279,9 @@ def decided(
         yield None, left
 
 
-def _route(box: Box, version: int) -> str:
-    """A route of a box, in words."""
+def _route(box: Box, neighbour: IPv4Address | IPv6Address) -> str:
+    """A route of a box, as `neighbour` sends it, in words."""
+    version = neighbour.version
     length = box[1][-1][1]
     first = box[0][-1][0]
     address = IPv4Address(first) if version == 4 else IPv6Address(first)
@@ -283,6 +295,8 @@ def _route(box: Box, version: int) -> str:
             said.append(f"whose {name} is invalid")
     if box[6] == ((0, 0),):
         said.append("not originated here")
-    if box[7] == ((1, 1),):
-        said.append("with another next hop than the neighbour")
+    if not contains(box[7], int(neighbour)):
+        next_hop = box[7][0][0]
+        address = IPv4Address(next_hop) if version == 4 else IPv6Address(next_hop)
+        said.append(f"with the next hop {address}")
     return " ".join(said)

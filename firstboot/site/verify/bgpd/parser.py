@@ -1,14 +1,13 @@
 """Reads the part of bgpd.conf(5) that is rendered, as bgpd(8) reads it, and nothing else."""
 
 import re
-from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from firstboot.site.verify.bgpd.rules import (
     ASNS,
     INVALID,
     LENGTHS,
-    NO,
     NUMBERS,
     UNKNOWN,
     VALID,
@@ -18,12 +17,18 @@ from firstboot.site.verify.bgpd.rules import (
     Include,
     Mistake,
     Neighbour,
+    NextHop,
     all_routes,
 )
 from firstboot.site.verify.boxes import Box, common
-from firstboot.site.verify.intervals import Intervals, union
+from firstboot.site.verify.intervals import Intervals, union, whole_number
 
-TOKEN = re.compile(r'\s*("(?:[^"\\\n]|\\")*"|[{},]|[^\s"{},#]+)')
+TOKEN = re.compile(r"""[ \t]*("(?:[^"\\\n]|\\")*"(?=[\s{},]|$)|[{},]|[^\s"'{},#]+(?=[\s{},]|$))""")
+"""A word, a string in its quotes, or a separator. bgpd takes ' for a quote as well; it is not
+rendered."""
+
+REST = re.compile(r"[ \t]*((?<!\S)#.*)?")
+"""What may stand behind the words of a line: a comment, not right behind a word."""
 MARK = "local-as:1:1"
 """The large community of routes that this box originates."""
 
@@ -75,22 +80,17 @@ def _lines(text: str, mistakes: list[Mistake]) -> Iterator[Line]:
             mistakes.append(Mistake(number, f"the character {unreadable[0]!a} has no place here"))
             continue
         words, at = [], 0
-        rest = line.rstrip()
-        while at < len(rest) and rest[at:].lstrip()[:1] != "#":
-            match = TOKEN.match(rest, at)
-            if match is None:
-                mistakes.append(Mistake(number, f"cannot be read: {rest[at:].strip()[:20]!a}"))
-                break
+        while match := TOKEN.match(line, at):
             words.append(match[1])
             at = match.end()
-        else:
-            comment = rest[at:]
-            if comment.endswith("\\") or any("\\" in w and w[0] != '"' for w in words):
-                mistakes.append(Mistake(number, "a backslash continues even a comment"))
-            elif any("$" in word and word[0] != '"' for word in words) or "=" in words[1:2]:
-                mistakes.append(Mistake(number, "macros are not rendered"))
-            elif words:
-                yield number, tuple(words)
+        if not REST.fullmatch(line, at):
+            mistakes.append(Mistake(number, f"cannot be read: {line[at:].strip()[:20]!a}"))
+        elif line.endswith("\\") or any("\\" in w and w[0] != '"' for w in words):
+            mistakes.append(Mistake(number, "a backslash continues even a comment"))
+        elif any("$" in word and word[0] != '"' for word in words) or "=" in words[1:2]:
+            mistakes.append(Mistake(number, "macros are not rendered"))
+        elif words:
+            yield number, tuple(words)
 
 
 def _behind_block(lines: list[Line], at: int) -> int:
@@ -111,12 +111,12 @@ def _statement(found: Configuration, lines: list[Line], at: int) -> int:
         return _group(found, lines, at)
     elif first == "prefix-set":
         return _prefix_set(found, lines, at)
-    elif first == "as-set" and words[2:3] == ("{",) and words[-1] == "}":
+    elif first == "as-set" and words[2:3] == ("{",) and words[-1] == "}" and len(words) > 4:
         if words[1] in found.as_sets:
             raise _Unknown(f"the as-set {words[1]} is there twice")
-        found.as_sets[words[1]] = union(*(_asn(word, word) for word in words[3:-1] if word != ","))
+        found.as_sets[words[1]] = union(*(_asn(word, word) for word in _items(words[3:-1])))
     elif first == "include" and len(words) == 2:
-        path = words[1].strip('"')
+        path = _unquoted(words[1])
         found.includes.append(Include(number, path, len(found.filters)))
     elif first == "network" or GLOBALS.get(first) == len(words) - 1:
         found.statements.append((number, first, " ".join(words[1:])))
@@ -141,8 +141,18 @@ def _prefix_set(found: Configuration, lines: list[Line], at: int) -> int:
         at += 1
     if items.index("}") != len(items) - 1:
         raise _Unknown("something stands behind the prefix-set")
-    found.prefix_sets[name] = _prefixes([item for item in items[:-1] if item != ","])
+    found.prefix_sets[name] = _prefixes(_items(items[:-1]))
     return at
+
+
+def _items(words: Sequence[str]) -> list[str]:
+    """What stands in braces, without the commas. Raises _Unknown for one that separates nothing."""
+    for at, word in enumerate(words):
+        if word == "," and not (
+            0 < at < len(words) - 1 and words[at + 1][0] in "0123456789abcdef:"
+        ):
+            raise _Unknown("a comma stands where nothing is separated")
+    return [word for word in words if word != ","]
 
 
 def _prefixes(words: list[str]) -> Prefixes:
@@ -150,7 +160,7 @@ def _prefixes(words: list[str]) -> Prefixes:
     at = 0
     while at < len(words):
         try:
-            network = ip_network(words[at])
+            network = ip_network(words[at] if "/" in words[at] else "none")
         except ValueError:
             raise _Unknown(f"{words[at]!a} is no prefix") from None
         at += 1
@@ -160,6 +170,8 @@ def _prefixes(words: list[str]) -> Prefixes:
             at += 1
         elif words[at : at + 1] == ["prefixlen"]:
             first, longest, at = _lengths(words, at + 1, LENGTHS[network.version])
+            if first < network.prefixlen:
+                raise _Unknown(f"{network} has no shorter prefixes in it")
         box = list(all_routes(network.version))
         low, high = int(network.network_address), int(network.broadcast_address)
         # A longer prefix begins anywhere inside; the prefix itself begins at its own address.
@@ -170,12 +182,12 @@ def _prefixes(words: list[str]) -> Prefixes:
 
 
 def _lengths(words: list[str], at: int, most: int) -> tuple[int, int, int]:
-    """The range behind `prefixlen`, and where it ends."""
+    """The range behind `prefixlen`, and where it ends. Raises _Unknown for one without a length."""
     if words[at + 1 : at + 2] == ["-"]:
-        return _number(words[at], most), _number(words[at + 2], most), at + 3
-    operator = words[at]
+        return *_range(words[at], _word(words, at + 2), most), at + 3
+    operator = _word(words, at)
     if operator in ("=", "<=", ">=", "<", ">"):
-        number = _number(words[at + 1], most)
+        number = _number(_word(words, at + 1), most)
         ranges = {
             "=": (number, number),
             "<=": (0, number),
@@ -183,17 +195,21 @@ def _lengths(words: list[str], at: int, most: int) -> tuple[int, int, int]:
             "<": (0, number - 1),
             ">": (number + 1, most),
         }
-        return *ranges[operator], at + 2
+        low, high = ranges[operator]
+        if not 0 <= low <= high <= most:
+            raise _Unknown(f"no length is {operator} {number}")
+        return low, high, at + 2
     number = _number(operator, most)
     return number, number, at + 1
 
 
 def _group(found: Configuration, lines: list[Line], at: int) -> int:
-    name = lines[at][1][1].strip('"')
+    name = _unquoted(lines[at][1][1])
     if name in found.groups:
         raise _Unknown(f"the group {name} is there twice")
     options: dict[str, tuple[int, str]] = {}
     found.groups[name] = options
+    neighbours = False
     at += 1
     while at < len(lines):
         number, words = lines[at]
@@ -201,14 +217,19 @@ def _group(found: Configuration, lines: list[Line], at: int) -> int:
             return at + 1
         if words[0] == "neighbor" and len(words) == 3 and words[2] == "{":
             at = _neighbour(found, name, lines, at)
+            neighbours = True
             continue
+        if neighbours:
+            # A neighbour begins as its group is where it stands.
+            raise _Unknown("options of a group count for the neighbours behind them alone")
         _option(options, number, words)
         at += 1
     raise _Unknown("the group does not end")
 
 
 def _neighbour(found: Configuration, group: str, lines: list[Line], at: int) -> int:
-    start, (_, remote, _) = lines[at]
+    start, (_, text, _) = lines[at]
+    remote = str(_address(text))
     options: dict[str, tuple[int, str]] = {}
     at += 1
     while at < len(lines):
@@ -240,29 +261,36 @@ def _filter(found: Configuration, line: int, words: tuple[str, ...]) -> Filter:
     action, at = words[0], 1
     quick = words[at : at + 1] == ("quick",)
     at += quick
-    direction = words[at] if at < len(words) else ""
+    direction = _word(words, at)
     if direction not in ("from", "to"):
         raise _Unknown(f"{direction!a} stands where 'from' or 'to' belongs")
     at += 1
-    who = words[at] if at < len(words) else ""
+    who = _word(words, at)
     at += 1
     if who == "group":
-        who = f"group {words[at]}" if at < len(words) else ""
+        name = _unquoted(_word(words, at))
+        if name not in found.groups:
+            raise _Unknown(f"the group {name} is not there yet")
+        who = f'group "{name}"'
         at += 1
     elif who not in ("any", "ebgp"):
-        _address(who)
+        who = str(_address(who))
+        if who not in {neighbour.remote for neighbour in found.neighbours}:
+            raise _Unknown(f"the neighbour {who} is not there yet")
     rest = list(words[at:])
     sets: tuple[str, ...] = ()
     if "set" in rest:
         sets = tuple(rest[rest.index("set") + 1 :])
         rest = rest[: rest.index("set")]
-    about = _conditions(found, rest)
-    return Filter(line, action, direction, who, quick, about, sets, tuple(rest))
+    about, next_hop = _conditions(found, rest)
+    return Filter(line, action, direction, who, quick, about, sets, tuple(rest), next_hop)
 
 
-def _conditions(found: Configuration, words: list[str]) -> Prefixes:
-    """The routes that conditions are about. All of them have to hold."""
+def _conditions(found: Configuration, words: list[str]) -> tuple[Prefixes, NextHop | None]:
+    """The routes that conditions are about, and the next hop that they have. All of them have to
+    hold."""
     about: Prefixes = {version: (all_routes(version),) for version in (4, 6)}
+    next_hop: NextHop | None = None
     at = 0
 
     def restrict(number: str, values: Intervals) -> None:
@@ -283,6 +311,8 @@ def _conditions(found: Configuration, words: list[str]) -> Prefixes:
         at += 1
         match word:
             case "inet" | "inet6":
+                if not (about[4] and about[6]):
+                    raise _Unknown("there is a family already")
                 about[4 if word == "inet6" else 6] = ()
             case "prefixlen":
                 version = 6 if not about[4] else 4
@@ -302,8 +332,10 @@ def _conditions(found: Configuration, words: list[str]) -> Prefixes:
                 to_prefixes(prefixes)
             case "prefix":
                 if words[at : at + 1] == ["{"]:
-                    end = words.index("}", at) if "}" in words[at:] else len(words)
-                    items = [item for item in words[at + 1 : end] if item != ","]
+                    if "}" not in words[at:]:
+                        raise _Unknown("the list of prefixes does not end")
+                    end = words.index("}", at)
+                    items = _items(words[at + 1 : end])
                     at = end + 1
                 else:
                     items = words[at : at + 1]
@@ -315,6 +347,8 @@ def _conditions(found: Configuration, words: list[str]) -> Prefixes:
                         stop = at + (4 if words[at + 2 : at + 3] == ["-"] else 3)
                         items += words[at:stop]
                         at = stop
+                if not items:
+                    raise _Unknown("there is no prefix")
                 to_prefixes(_prefixes(items))
             case "AS":
                 first = _word(words, at)
@@ -346,10 +380,11 @@ def _conditions(found: Configuration, words: list[str]) -> Prefixes:
                 at += 1
                 restrict("marked", YES)
             case "nexthop":
-                if _word(words, at) != "neighbor":
-                    raise _Unknown("only the neighbour itself is rendered as a next hop")
+                if next_hop is not None:
+                    raise _Unknown("nexthop is there twice")
+                said = _word(words, at)
                 at += 1
-                restrict("third-party next hop", NO)
+                next_hop = NextHop(None if said == "neighbor" else _address(said))
             case "community":
                 # Rules that only set something may look for one; others may not.
                 about = {4: (), 6: ()} if _word(words, at) != "GRACEFUL_SHUTDOWN" else about
@@ -358,7 +393,7 @@ def _conditions(found: Configuration, words: list[str]) -> Prefixes:
                 at += 1
             case _:
                 raise _Unknown(f"the condition {word!a} is not rendered")
-    return about
+    return about, next_hop
 
 
 def _or_longer(boxes: tuple[Box, ...], version: int) -> tuple[Box, ...]:
@@ -371,25 +406,43 @@ def _or_longer(boxes: tuple[Box, ...], version: int) -> tuple[Box, ...]:
     return tuple(wider)
 
 
-def _word(words: list[str], at: int) -> str:
+def _word(words: Sequence[str], at: int) -> str:
     if at >= len(words):
         raise _Unknown("the rule ends too early")
     return words[at]
 
 
+def _unquoted(text: str) -> str:
+    """A string with or without its quotes. Raises _Unknown for one that bgpd reads otherwise."""
+    plain = text[1:-1] if text.startswith('"') else text
+    if not plain or "\\" in plain:
+        raise _Unknown(f"{text[:40]!a} is no name")
+    return plain
+
+
 def _asn(first: str, last: str) -> Intervals:
-    most = ASNS[0][1]
-    return ((_number(first, most), _number(last, most)),)
+    return (_range(first, last, ASNS[0][1]),)
+
+
+def _range(first: str, last: str, most: int) -> tuple[int, int]:
+    low, high = _number(first, most), _number(last, most)
+    if low > high:
+        raise _Unknown(f"nothing is from {low} to {high}")
+    return low, high
 
 
 def _number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > most:
-        raise _Unknown(f"{text!a} is no number from 0 to {most}")
-    return int(text)
+    number = whole_number(text, most)
+    if number is None:
+        raise _Unknown(f"{text[:40]!a} is no number from 0 to {most}")
+    return number
 
 
-def _address(text: str) -> None:
+def _address(text: str) -> IPv4Address | IPv6Address:
+    # A name of an interface behind an address of link scope makes another address of it.
     try:
-        ip_address(text)
+        if "%" not in text:
+            return ip_address(text)
     except ValueError:
-        raise _Unknown(f"{text!a} is no neighbour, group or ebgp") from None
+        pass
+    raise _Unknown(f"{text[:60]!a} is no address of a neighbour")

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 
 from firstboot.core.values import Network
 from firstboot.site import bogons
-from firstboot.site.address_plan import Session
-from firstboot.site.model import PeerRole, PortRole, Site
+from firstboot.site.address_plan import Session, allot
+from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.verify.bgpd.rules import (
     ASNS,
     EITHER,
+    LAST_ADDRESS,
     LENGTHS,
     PATH_LENGTHS,
     STATES,
@@ -19,7 +20,13 @@ from firstboot.site.verify.bgpd.rules import (
     all_routes,
 )
 from firstboot.site.verify.boxes import Box, split
-from firstboot.site.verify.intervals import Intervals, subtract, union
+from firstboot.site.verify.intervals import (
+    Intervals,
+    of_networks,
+    of_numbers,
+    subtract,
+    union,
+)
 
 LENGTHS_TAKEN: Mapping[int, tuple[int, int]] = {4: (8, 24), 6: (16, 48)}
 LONGEST_PATH = 64
@@ -28,9 +35,9 @@ TIER1 = (174, 701, 1299, 2914, 3257, 3320, 3356, 3491, 5511, 6453, 6461, 6762, 6
 """Networks that buy transit from nobody: behind a peer or a route server they are a leak."""
 
 MOST: Mapping[PeerRole, Mapping[int, int]] = {
-    PeerRole.TRANSIT: {4: 1_300_000, 6: 400_000},
-    PeerRole.ROUTE_SERVER: {4: 400_000, 6: 150_000},
-    PeerRole.PEER: {4: 1000, 6: 1000},
+    PeerRole.TRANSIT: {4: 2_000_000, 6: 500_000},
+    PeerRole.ROUTE_SERVER: {4: 500_000, 6: 200_000},
+    PeerRole.PEER: {4: 50_000, 6: 20_000},
 }
 """Routes taken of a neighbour before its session is closed."""
 
@@ -44,6 +51,12 @@ ROLES = {
 """What this network is to a neighbour (RFC 9234)."""
 
 
+def group(peer: Peer) -> str:
+    """The group of bgpd.conf that a neighbour is in: those of whom the same is taken."""
+    kind = peer.role.value
+    return kind if peer.routes is Routes.FULL else f"{kind}-{peer.routes.value}"
+
+
 def announced(site: Site, version: int) -> list[Box]:
     """What every neighbour hears: the own scopes, as they are, and marked as originated here."""
     return [_exact(scope, YES) for scope in site.scopes if scope.version == version]
@@ -51,20 +64,25 @@ def announced(site: Site, version: int) -> list[Box]:
 
 def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
     """What is taken of a neighbour."""
-    version = session.remote.version
-    shortest, longest = LENGTHS_TAKEN[version]
+    version, routes = session.remote.version, session.peer.routes
+    if routes is Routes.STATIC:
+        return []
     every = all_routes(version)
+    shortest, longest = LENGTHS_TAKEN[version]
+    addresses = every[0]
+    if routes is Routes.DEFAULT:
+        shortest, longest, addresses = 0, 0, ((0, 0),)
     refused_asns = union(tuple(bogons.of(site).asns), _others_transits(site, session))
     left = [
         (
-            every[0],
+            addresses,
             ((shortest, longest),),
             subtract(ASNS, refused_asns),
             ((PATH_LENGTHS[0][0], LONGEST_PATH),),
             union(VALID, UNKNOWN),
             union(VALID, UNKNOWN) if aspa else STATES,
             EITHER,
-            EITHER,
+            _next_hops(site, session),
         )
     ]
     refused = (*site.scopes, *bogons.of(site).prefixes, *_exchanges(site))
@@ -72,12 +90,32 @@ def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
     return split(left, cuts)[1]
 
 
+def _next_hops(site: Site, session: Session) -> Intervals:
+    """The neighbour alone; of a route server whoever may be at its exchange: not this box, and no
+    neighbour of it that is elsewhere."""
+    version = session.remote.version
+    if session.peer.role is not PeerRole.ROUTE_SERVER:
+        return of_networks([session.remote], version)
+    plan = allot(site)
+    elsewhere = [other.remote for other in plan.sessions if other.port != session.port]
+    box = [
+        interface.ip
+        for port in site.ports
+        if port.role is not PortRole.MANAGEMENT
+        for interface in port.addresses
+    ]
+    refused = of_networks([*elsewhere, *box, *plan.addresses], version)
+    return subtract(((0, LAST_ADDRESS[version]),), refused)
+
+
 def _others_transits(site: Site, session: Session) -> Intervals:
-    """ASNs that only a transit may have in its paths."""
+    """ASNs that only a transit may have in its paths: networks that buy from nobody, and those that
+    this site buys from."""
     if session.peer.role is PeerRole.TRANSIT:
         return ()
     peered = {int(peer.asn) for peer in site.peers if peer.role is PeerRole.PEER}
-    return union(tuple((asn, asn) for asn in TIER1 if asn not in peered))
+    bought = {int(peer.asn) for peer in site.peers if peer.role is PeerRole.TRANSIT}
+    return of_numbers({*TIER1, *bought} - peered)
 
 
 def _exchanges(site: Site) -> Iterable[Network]:

@@ -5,8 +5,9 @@ Source: bgpd.conf(5) of OpenBGPD 7.7 to 9, and its grammar, usr.sbin/bgpd/parse.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 
-from firstboot.site.verify.boxes import Box
+from firstboot.site.verify.boxes import Box, common
 from firstboot.site.verify.intervals import Intervals
 
 Words = tuple[str, ...]
@@ -30,11 +31,12 @@ NUMBERS = (
     "ovs",
     "avs",
     "marked",
-    "third-party next hop",
+    "next hop",
 )
 """The numbers of a route, in the order of its box. `asn` stands for any one ASN of its path: rules
 that look for an ASN only deny, so a path is denied if one of its ASNs is. `marked` is whether it
-has the large community with which this box originates its scopes."""
+has the large community with which this box originates its scopes. The next hop is an address of the
+route's own family."""
 
 
 def all_routes(version: int) -> Box:
@@ -46,14 +48,22 @@ def all_routes(version: int) -> Box:
         STATES,
         STATES,
         EITHER,
-        EITHER,
+        ((0, LAST_ADDRESS[version]),),
     )
+
+
+@dataclass(frozen=True)
+class NextHop:
+    """A condition on the next hop. `address` is None for the neighbour that sends the route."""
+
+    address: IPv4Address | IPv6Address | None
 
 
 @dataclass(frozen=True)
 class Filter:
     """A filter rule. `who` is any, ebgp, a group or a neighbour's address as it is written; `about`
-    has the routes that it matches, by version of IP; `sets` is what it does to them."""
+    has the routes that it matches, by version of IP and whatever `next_hop` says; `sets` is what it
+    does to them."""
 
     line: int
     action: str
@@ -68,6 +78,21 @@ class Filter:
     sets: Words
     conditions: Words
     """As they are written, for rules that only set something."""
+
+    next_hop: NextHop | None = None
+
+    def routes(self, neighbour: IPv4Address | IPv6Address) -> tuple[Box, ...]:
+        """The routes that it matches in a session with `neighbour`."""
+        about = self.about.get(neighbour.version, ())
+        if self.next_hop is None:
+            return about
+        wanted = self.next_hop.address or neighbour
+        if wanted.version != neighbour.version:
+            return ()
+        only = list(all_routes(neighbour.version))
+        only[NUMBERS.index("next hop")] = ((int(wanted), int(wanted)),)
+        both = (common(box, tuple(only)) for box in about)
+        return tuple(box for box in both if box is not None)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from firstboot.site.verify.packets import (
 )
 from firstboot.site.verify.pf.evaluate import decided, frame_decision, passes
 from firstboot.site.verify.pf.parser import parse
-from firstboot.site.verify.pf.policy import Flow, fallback_flows, flows, own_addresses, region
+from firstboot.site.verify.pf.policy import Flow, fallback_flows, flows, region
 from firstboot.site.verify.pf.rules import Action, Direction, Option, RuleSet, State
 
 LOOPBACKS = ("lo0", "lo1")
@@ -56,17 +56,17 @@ them, so these and those that rules name stand for every type."""
 
 def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     site = context.site
-    rules, flaws = _read(file, site, OPTIONS)
+    rules, flaws = _read(file, OPTIONS)
     yield from flaws
     if flaws:
         return
     yield from _judge(file.path, rules, site, flows(context))
-    yield from _labels(file.path, rules, site, flows(context))
+    yield from _labels(file.path, rules, context, flows(context))
     yield from _frames(file.path, rules, site)
 
 
 def check_fallback(file: Rendered, context: Context) -> Iterator[Flaw]:
-    rules, flaws = _read(file, context.site, FALLBACK_OPTIONS)
+    rules, flaws = _read(file, FALLBACK_OPTIONS)
     yield from flaws
     if not flaws:
         yield from _judge(file.path, rules, context.site, fallback_flows(context))
@@ -74,10 +74,8 @@ def check_fallback(file: Rendered, context: Context) -> Iterator[Flaw]:
             yield Flaw(file.path, frame.line, "frames are no business of the fallback")
 
 
-def _read(
-    file: Rendered, site: Site, options: Mapping[str, tuple[str, ...]]
-) -> tuple[RuleSet, list[Flaw]]:
-    rules, mistakes = parse(file.text, own_addresses(site))
+def _read(file: Rendered, options: Mapping[str, tuple[str, ...]]) -> tuple[RuleSet, list[Flaw]]:
+    rules, mistakes = parse(file.text)
     flaws = [
         Flaw(file.path, one.line, f"{one.reason}: what it does cannot be proved")
         for one in mistakes
@@ -113,7 +111,7 @@ def _judge(path: str, rules: RuleSet, site: Site, wanted: list[Flow]) -> Iterato
     """Each rule that does what the site does not say, once, with a packet that shows it."""
     told: set[tuple[int, bool]] = set()
     interfaces = {ANY_OTHER, *(port.interface for port in site.ports)}
-    interfaces |= {port.device for port in site.ports}
+    interfaces |= {name for port in site.ports for name in (port.device, *port.members)}
     interfaces |= {name for rule in rules.rules for name in rule.interfaces or ()}
     interfaces -= set(LOOPBACKS)
     for interface in sorted(interfaces):
@@ -167,8 +165,10 @@ STATES = {
 }
 
 
-def _labels(path: str, rules: RuleSet, site: Site, wanted: list[Flow]) -> Iterator[Flaw]:
+def _labels(path: str, rules: RuleSet, context: Context, wanted: list[Flow]) -> Iterator[Flaw]:
     """The counters that show an attempted leak: the preflight looks for their labels."""
+    site, own = context.site, context.plan.own
+    unused = () if context.plan.unshared_resolver else ("dns-unasked", "dns-other")
     for port in site.ports:
         if not port.role.outside:
             continue
@@ -179,14 +179,14 @@ def _labels(path: str, rules: RuleSet, site: Site, wanted: list[Flow]) -> Iterat
                 if rule.quick and rule.action is Action.BLOCK
             }
             for name in names:
-                if name not in blocking:
+                if name not in blocking and name not in unused:
                     where = f"{direction.value} on {port.interface}"
                     yield Flaw(path, 1, f"{where}: no rule counts what is held back as {name}")
         for version in (4, 6):
             here = _there(wanted, port.interface, Direction.OUT)
             out = joined(flow.packets for flow in here)
             label = f"LEAK{version}"
-            foreign = difference(difference(all_packets(version), _from(site.scopes, version)), out)
+            foreign = difference(difference(all_packets(version), _from(own, version)), out)
             for rule, space, boxes in decided(rules, port.interface, Direction.OUT, foreign):
                 if rule is not None and rule.label != label and not passes(rule):
                     yield Flaw(
@@ -206,6 +206,7 @@ def _frames(path: str, rules: RuleSet, site: Site) -> Iterator[Flaw]:
         for port in site.ports
         if port.role.outside and port.vlan is not None and port.device not in ports
     }
+    below |= {card for port in site.ports if port.role.outside for card in port.members}
     named = {rule.ethertype for rule in rules.frames if rule.ethertype is not None}
     ethertypes = dict.fromkeys((*FRAMES, *OTHER_FRAMES, *sorted(named)))
     for interface in sorted({*ports, *below}):

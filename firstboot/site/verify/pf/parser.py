@@ -5,11 +5,12 @@ translation, routing options, interface groups, host names, names of services, r
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TypeVar
 
-from firstboot.core.values import Address, Network
+from firstboot.core.values import Network
 from firstboot.site.verify.boxes import Box
 from firstboot.site.verify.intervals import (
     Intervals,
@@ -18,6 +19,7 @@ from firstboot.site.verify.intervals import (
     of_numbers,
     subtract,
     union,
+    whole_number,
 )
 from firstboot.site.verify.packets import (
     ADDRESSES,
@@ -59,10 +61,10 @@ BOTH = frozenset(Direction)
 Item = TypeVar("Item")
 
 
-def parse(text: str, own: Iterable[Address] = ()) -> tuple[RuleSet, list[Mistake]]:
+def parse(text: str) -> tuple[RuleSet, list[Mistake]]:
     """The rules in `text`, and what is no part of this grammar. With mistakes, the rules prove
-    nothing. `own` are the addresses of the box, which `self` stands for."""
-    reader = _Reader(tuple(own))
+    nothing."""
+    reader = _Reader()
     mistakes = []
     for one in statements(text):
         if isinstance(one, Mistake):
@@ -134,8 +136,7 @@ class _Words:
 class _Reader:
     """Statements in their order; a table has to be there before a rule that names it."""
 
-    def __init__(self, own: tuple[Address, ...]) -> None:
-        self.own = own
+    def __init__(self) -> None:
         self.options: list[Option] = []
         self.tables: dict[str, Table] = {}
         self.frames: list[FrameRule] = []
@@ -170,6 +171,10 @@ class _Reader:
         # A table may be empty, and then matches nothing; a list in a rule may not.
         networks = words.block(_network)
         words.end()
+        # The key of zeros is one of the radix tree's own, and pfctl says nothing of it:
+        # sys/net/radix.c, rn_addroute(). A network that begins with zeros has a mask and is held.
+        if any(not int(one.network_address) and one.num_addresses == 1 for one in networks):
+            raise _Unknown("a table of pf does not hold an address that is all zeros")
         by_version = {version: of_networks(networks, version) for version in (4, 6)}
         self.tables[name] = Table(line, by_version, constant)
 
@@ -235,8 +240,6 @@ class _Reader:
             if name not in self.tables:
                 raise _Unknown(f"the table {name} is not there yet")
             of_version = self.tables[name].networks
-        elif words.found("self"):
-            of_version = {version: of_networks(self.own, version) for version in (4, 6)}
         else:
             network = _network(words)
             of_version = {version: of_networks([network], version) for version in (4, 6)}
@@ -359,10 +362,9 @@ def _frame_rule(line: int, words: _Words) -> FrameRule:
     ethertype = None
     if words.found("proto"):
         text = words.take()
-        try:
-            ethertype = int(text, 16) if text.startswith("0x") else int(text)
-        except ValueError:
-            raise _Unknown(f"{text!a} is no type of frames") from None
+        if not re.fullmatch("0x[0-9a-f]{4}", text):
+            raise _Unknown(f"{text[:20]!a} is no type of frames of four hexadecimal digits")
+        ethertype = int(text, 16)
     words.end()
     return FrameRule(line, Action(action), directions, quick, interfaces, ethertype)
 
@@ -393,8 +395,6 @@ def _protocol(words: _Words) -> int:
     word = words.take()
     if word in PROTOCOLS:
         return PROTOCOLS[word]
-    if not word.isdigit():
-        raise _Unknown(f"the protocol {word!a} is not rendered")
     return _number(word, 255)
 
 
@@ -429,14 +429,18 @@ def _port(words: _Words) -> Intervals:
                 ">": ((number + 1, last),) if number < last else (),
             }[operator]
     first, colon, end = words.take().partition(":")
-    number = _number(first, last)
-    return ((number, _number(end, last)),) if colon else ((number, number),)
+    low = _number(first, last)
+    high = _number(end, last) if colon else low
+    if low > high:
+        raise _Unknown(f"no port is from {low} to {high}")
+    return ((low, high),)
 
 
 def _number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > most:
-        raise _Unknown(f"{text!a} is no number from 0 to {most}")
-    return int(text)
+    number = whole_number(text, most)
+    if number is None:
+        raise _Unknown(f"{text[:20]!a} is no number from 0 to {most}")
+    return number
 
 
 def _flags(words: _Words) -> Intervals:

@@ -51,7 +51,7 @@ OPENING = of_numbers(flags for flags in range(256) if flags & 0b10010 == 0b10)
 ACKNOWLEDGING = of_numbers(flags for flags in range(256) if flags & 0b10000)
 RESETTING = of_numbers(flags for flags in range(256) if flags & 0b110 == 0b100)
 
-RELAY_PORTS = of_numbers((HTTP, HTTPS, *range(1024, 65536)))
+RELAY_PORTS = union(of_numbers((HTTP, HTTPS)), ((1024, 65535),))
 """Where a relay's own connections end: its listeners, and what the kernel picks for others."""
 
 
@@ -88,7 +88,7 @@ def fallback_flows(context: Context) -> list[Flow]:
     return [flow for flow in found if any(flow.packets.values())]
 
 
-def own_addresses(site: Site) -> tuple[Address, ...]:
+def _own_addresses(site: Site) -> tuple[Address, ...]:
     """All addresses that the box has."""
     on_ports = (interface.ip for port in site.ports for interface in port.addresses)
     return (*allot(site).addresses, *on_ports)
@@ -134,19 +134,20 @@ class _Outside:
 
     def _discovery(self) -> Iterator[Flow]:
         ours = [one for one in self.port.addresses if one.version == 6]
-        local = [LINK_LOCAL, UNSPECIFIED]
-        mine = of_networks([*local, *(one.ip for one in ours)], 6)
-        near = of_networks([*local, *(one.network for one in ours)], 6)
-        all_nodes = of_networks(SOLICITED, 6)
-        out = (6, Kind.ICMP), (mine, union(near, all_nodes), ND, BYTES)
-        back = (6, Kind.ICMP), (near, union(mine, all_nodes), ND, BYTES)
+        aliases = [one.address for one in self.plan.aliases if one.port == self.port]
+        mine = of_networks([LINK_LOCAL, *(one.ip for one in ours), *aliases], 6)
+        near = of_networks([LINK_LOCAL, *(one.network for one in ours)], 6)
+        unspecified, all_nodes = of_networks([UNSPECIFIED], 6), of_networks(SOLICITED, 6)
+        out = (6, Kind.ICMP), (union(mine, unspecified), union(near, all_nodes), ND, BYTES)
+        back = (6, Kind.ICMP), (union(near, unspecified), union(mine, all_nodes), ND, BYTES)
         yield self._flow("neighbour discovery", Direction.OUT, out)
         yield self._flow("neighbour discovery", Direction.IN, back)
 
     def _leaving(self, version: int) -> Iterator[Flow]:
-        own = of_networks(self.site.scopes, version)
+        own = of_networks(self.plan.own, version)
         reachable = subtract(ADDRESSES[version], of_networks(self.bogons, version))
         resolver = of_networks(self.plan.resolver, version)
+        asking_alone = of_networks(self.plan.unshared_resolver, version)
         router = of_networks(self.plan.router, version)
         relays = of_networks(self.relays, version)
         tcp, udp, icmp = ((version, kind) for kind in (Kind.TCP, Kind.UDP, Kind.ICMP))
@@ -163,8 +164,11 @@ class _Outside:
             state=State.FLOATING,
         )  # fmt: skip
         clock = self._flow("the router's clock", out, asked(router, NTP), state=State.FLOATING)
+        what, ports = "RPKI and releases for the router", [HTTPS, RSYNC]
+        if self.site.provided:
+            what, ports = "releases for the router", [HTTPS]
         fetching = self._flow(
-            "RPKI and releases for the router", out, opened(router, HTTPS, RSYNC),
+            what, out, opened(router, *ports),
             state=State.FLOATING,
         )  # fmt: skip
         yield from (asking, clock, fetching)
@@ -172,7 +176,7 @@ class _Outside:
         yield self._flow(
             "ICMP of the own addresses",
             out,
-            (icmp, (subtract(own, resolver), reachable, REACHABILITY[version], BYTES)),
+            (icmp, (subtract(own, asking_alone), reachable, REACHABILITY[version], BYTES)),
         )
         # A LAN may have addresses of the plan in it: what these send with a state keeps it.
         lan = subtract(of_networks([one.network for one in self.lan], version), resolver)
@@ -181,14 +185,14 @@ class _Outside:
         yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
 
     def _coming(self, version: int) -> Iterator[Flow]:
-        own = of_networks(self.site.scopes, version)
+        own = of_networks(self.plan.own, version)
         strangers = subtract(ADDRESSES[version], union(own, of_networks(self.bogons, version)))
-        resolver = of_networks(self.plan.resolver, version)
+        resolver = of_networks(self.plan.unshared_resolver, version)
         relays = of_networks(self.relays, version)
         tcp, icmp = (version, Kind.TCP), (version, Kind.ICMP)
 
-        def opened(address: Address, port: int) -> tuple[Space, Box]:
-            there = of_networks([address], version)
+        def opened(addresses: Iterable[Address], port: int) -> tuple[Space, Box]:
+            there = of_networks(addresses, version)
             return tcp, (strangers, there, PORTS, of_numbers((port,)), OPENING)
 
         into = Direction.IN
@@ -199,11 +203,10 @@ class _Outside:
             (tcp, (strangers, relays, PORTS, RELAY_PORTS, RESETTING)),
         )
         for relay in self.plan.relays:
-            listening = [opened(one, relay.port) for one in relay.listen if one.version == version]
-            yield self._flow(f"connections to relay {relay.number}", into, *listening)
-            if relay.serves_notice:
-                notice = [opened(one, HTTP) for one in relay.source if one.version == version]
-                yield self._flow(f"the exit notice of relay {relay.number}", into, *notice)
+            listening = opened(relay.listen, relay.port)
+            yield self._flow(f"connections to relay {relay.number}", into, listening)
+        notices = [address for relay in self.plan.relays for address in relay.notice]
+        yield self._flow("the exit notices", into, opened(notices, HTTP))
         yield self._flow(
             "ICMP to the own addresses",
             into,
@@ -254,7 +257,7 @@ def _lan(site: Site, plan: Plan, port: Port) -> Iterator[Flow]:
         lan = of_networks(networks, version)
         every = ADDRESSES[version]
         logins: Box = (
-            every, of_networks(own_addresses(site), version), PORTS, of_numbers((SSH,)), BYTES,
+            every, of_networks(_own_addresses(site), version), PORTS, of_numbers((SSH,)), BYTES,
         )  # fmt: skip
         coming: list[tuple[Space, Box]] = []
         for space, box in _anything(version, lan, every):

@@ -15,7 +15,16 @@ from firstboot.site.model import Family, Policy, PortRole, Site, Strictness
 from firstboot.site.render import Box, Rendered, render
 
 ROOT = Path(__file__).parents[4]
-EXAMPLES = ("ipv6-heavy", "one-port-of-each", "two-transits-and-an-exchange")
+EXAMPLES = (
+    "ipv6-heavy",
+    "one-port-of-each",
+    "two-transits-and-an-exchange",
+    "default-route",
+    "relays-only",
+    "bundle",
+)
+
+WITH_BGP = tuple(name for name in EXAMPLES if name != "relays-only")
 
 BOX = Box(cores=8, memory_mib=16384, unbound=(1, 25), openbgpd=(9, 2), tor=(0, 4, 9))
 """What the examples are rendered for: eight cores, and the programs of the day."""
@@ -73,9 +82,9 @@ def without_ipv6(site: Site) -> Site:
 
 
 @strategies.composite
-def varied(draw: strategies.DrawFn) -> Site:
-    """An example with other knobs: relays, policy, contact, family, resolver, ports, families."""
-    site = example(draw(strategies.sampled_from(EXAMPLES)))
+def varied(draw: strategies.DrawFn, names: tuple[str, ...] = EXAMPLES) -> Site:
+    """One of `names`, with other knobs: relays, policy, contact, family, resolver, ports."""
+    site = example(draw(strategies.sampled_from(names)))
     policy = draw(strategies.sampled_from(Policy))
     relays = replace(
         site.relays,

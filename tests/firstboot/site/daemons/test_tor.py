@@ -109,8 +109,8 @@ def test_on_every_site_and_box(site: Site, box: Box) -> None:
         assert values(text, "ORPort") == [
             f"{bracketed(one)}:{relay.port} IPv{one.version}Only" for one in listen
         ]
-        pages = [f"{bracketed(one)}:80 NoAdvertise" for one in source]
-        assert values(text, "DirPort") == (pages if relay.serves_notice else [])
+        pages = [f"{bracketed(one)}:80 NoAdvertise" for one in relay.notice]
+        assert values(text, "DirPort") == pages
         assert values(text, "IPv6Exit") == ["1" if relay.source.v6 else "0"]
         for closed in ("SocksPort", "ControlPort", "ControlSocket", "OfflineMasterKey"):
             assert values(text, closed) == ["0"]

@@ -195,6 +195,31 @@ def test_settings_that_expose_the_cache_of_a_version_are_off_there(
     assert verify(site, box, render(site, box, ROOT / "overlays")) == []
 
 
+def test_the_package_s_program_runs_where_it_is_and_the_base_s_elsewhere() -> None:
+    site = example("one-port-of-each")
+    line = 'local_unbound_program="/usr/local/sbin/unbound"\n'
+    for packaged in (True, False):
+        rendered = files(site, "unbound", replace(BOX, packaged_unbound=packaged))
+        assert (line in rendered["etc/rc.conf.d/local_unbound"].text) is packaged
+
+
+def test_with_libevent_there_are_as_many_questions_as_a_busy_exit_has() -> None:
+    site, box = example("one-port-of-each"), replace(BOX, packaged_unbound=True, libevent=True)
+    text = conf(site, box)
+    assert value(text, "outgoing-range") == 8192
+    assert value(text, "num-queries-per-thread") == 4096
+    assert "1024 descriptors" not in text
+    assert verify(site, box, render(site, box, ROOT / "overlays")) == []
+
+
+def test_more_questions_than_select_has_descriptors_for_are_a_flaw() -> None:
+    site, base = example("one-port-of-each"), replace(BOX, libevent=False)
+    found = render(site, replace(BOX, libevent=True), ROOT / "overlays")
+    told = [flaw.reason for flaw in verify(site, base, found)]
+    assert any("outgoing-range" in reason for reason in told)
+    assert any("num-queries-per-thread" in reason for reason in told)
+
+
 def test_no_relay_waits_for_another_s_questions() -> None:
     text = conf(example("one-port-of-each"))
     free = {limit.removesuffix(" -1") for limit in values(text, "wait-limit-netblock")}
@@ -209,7 +234,15 @@ def test_nothing_is_forwarded_logged_or_recorded(name: str) -> None:
     for option in ("log-queries", "log-replies", "log-servfail", "log-local-actions"):
         assert found[option] == "no"
     assert found["val-log-level"] == "0"
-    assert not found.keys() & {"val-permissive-mode", "domain-insecure", "module-config"}
+    assert not found.keys() & {"val-permissive-mode", "module-config"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_names_of_the_clock_s_servers_alone_are_taken_unsigned(name: str) -> None:
+    servers = example(name).clock.servers
+    unsigned = [one.strip('"') for one in values(conf(example(name)), "domain-insecure")]
+    assert unsigned
+    assert unsigned == [one for one in servers if not one.replace(".", "").isdigit()]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -58,6 +58,8 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
         ([("irr: AS-NEIGHBOUR", "max_prefix: 900000")], WARNING, "peers[2].max_prefix", "leaks"),
         ([(UPSTREAM, f"{UPSTREAM}\n    max_prefix: 1000")], WARNING, "peers[0].max_prefix",
          "closed"),
+        ([(UPSTREAM, f"{UPSTREAM}\n    max_prefix: 10")], ERROR, "peers[0].max_prefix",
+         "with routes: full that is refused: relays would reach nobody"),
         ([("  - 198.51.100.0/24\n  - 2001:db8:ee::/48\n", "  - 198.51.100.0/24\n")], WARNING,
          "peers", "no scope is IPv6"),
     ],
@@ -66,6 +68,41 @@ def test_peers_are_judged_as_the_field_does(
     changes: list[tuple[str, str]], severity: Severity, key: str, reason: str
 ) -> None:
     assert says(found(*changes), severity, key, reason)
+
+
+def test_a_default_route_beside_another_transit_is_no_error() -> None:
+    findings = found(("max_prefix: 1400000", "max_prefix: 2"), of=TWO)
+    assert says(findings, WARNING, "peers[1].max_prefix", "all traffic leaves by other transits")
+    assert not says(findings, ERROR, "peers[1].max_prefix", "")
+
+
+@pytest.mark.parametrize("routes", ["default", "static"])
+def test_a_transit_that_sends_no_table_needs_no_room_for_one(routes: str) -> None:
+    findings = found((UPSTREAM, f"{UPSTREAM}\n    max_prefix: 10\n    routes: {routes}"))
+    assert not [one for one in findings if one.severity is not ADVICE]
+
+
+def test_a_static_default_route_is_advised_against() -> None:
+    findings = found((UPSTREAM, f"{UPSTREAM}\n    routes: static"))
+    assert says(findings, ADVICE, "peers[0].routes", "stays when this upstream loses")
+
+
+def test_only_a_transit_has_a_default_route() -> None:
+    findings = found(("irr: AS-NEIGHBOUR", "routes: default"))
+    assert says(findings, ERROR, "peers[2].routes", "a peer has no default route")
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [("static", "has the static default route of IPv4 already"),
+     ("default", "sends a default route by BGP")],
+)  # fmt: skip
+def test_a_static_default_route_is_the_only_one(other: str, reason: str) -> None:
+    limit, gtsm = "max_prefix: 1400000", "gtsm: yes  "
+    findings = found(
+        (limit, f"{limit}\n    routes: static"), (gtsm, f"routes: {other}\n    {gtsm}"), of=TWO
+    )
+    assert says(findings, ERROR, "peers[1].routes", reason)
 
 
 def test_a_scope_that_no_peer_hears_of_is_an_error() -> None:

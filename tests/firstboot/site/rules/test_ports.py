@@ -10,7 +10,7 @@ import pytest
 
 from firstboot.site.check import Severity
 from firstboot.site.rules.ssh_key import SshKey
-from tests.firstboot.site.sites import ONE, TWO, found, says
+from tests.firstboot.site.sites import ONE, ROOT, TWO, found, says
 
 ERROR, WARNING, ADVICE = Severity
 
@@ -248,3 +248,41 @@ def test_one_administrator_gets_advice_and_none_is_an_error() -> None:
     assert says(found(nobody), ERROR, "management.keys", "there is no key")
     waiver = ("waivers:\n", "waivers:\n  no_management: The rack is next to my desk\n")
     assert not [one for one in found(nobody, waiver) if one.key == ("management", "keys")]
+
+
+BUNDLE = ROOT / "examples" / "bundle.yaml"
+FIRST = "  - name: transit-a\n    device: lagg0\n    members: [ix0, ix1]\n"
+
+
+@pytest.mark.parametrize(
+    ("new", "severity", "key", "reason"),
+    [
+        (FIRST.replace("    members: [ix0, ix1]\n", ""), ERROR, "ports[0].members",
+         "no card is named that is in it"),
+        (FIRST.replace("lagg0", "ix0"), ERROR, "ports[0].device", "is one card, and the port has"),
+        (FIRST.replace("[ix0, ix1]", "[ix0]"), ERROR, "ports[1].members", "has other cards"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, ix0]"), ERROR, "ports[0].members[1]", "listed twice"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, igb0]"), ERROR, "ports[0].members[1]",
+         "igb0 is used by igb0 already"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, ixl0]"), ERROR, "ports[2].members[0]",
+         "ixl0 is used by lagg0 already"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, vlan1]"), ERROR, "ports[0].members[1]",
+         "vlan1 is not a network card"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, lagg1]"), ERROR, "ports[0].members[1]",
+         "lagg1 is not a network card"),
+        (FIRST.replace("[ix0, ix1]", "[ix0, Eth0]"), ERROR, "ports[0].members[1]",
+         "is not the name of a FreeBSD network device"),
+        (FIRST.replace("ix1]", "ix2, ix3, ix4, ix5, ix6, ix7, ix8, ix9]"), ERROR,
+         "ports[0].members", "at most 8 are possible"),
+    ],
+)  # fmt: skip
+def test_a_bundle_has_cards_that_nothing_else_has(
+    new: str, severity: Severity, key: str, reason: str
+) -> None:
+    findings = found((FIRST, new), of=BUNDLE)
+    assert says(findings, severity, key, reason), findings
+
+
+def test_a_bundle_of_one_card_is_a_warning() -> None:
+    findings = found(("[igb1, igb2]", "[igb1]"), of=BUNDLE)
+    assert says(findings, WARNING, "ports[3].members", "one card in the bundle")

@@ -76,7 +76,7 @@ def with_relays(text: str) -> tuple[str, str]:
         ([with_dns("198.51.100.12")], ERROR, "dns.addresses[0]",
          "the resolver's source and also where exit traffic comes from; name servers drop"),
         ([with_dns("198.51.100.11")], ERROR, "dns.addresses[0]", "and also where relays listen"),
-        ([with_dns('"2001:db8:ee::2:3"')], ERROR, "dns.addresses[0]", "where exit traffic comes"),
+        ([with_dns('"2001:db8:ee:80::3"')], ERROR, "dns.addresses[0]", "where exit traffic comes"),
         ([with_relays("exit_addresses: [198.51.100.2]")], ERROR, "relays.exit_addresses[0]",
          "the resolver's source and also where exit traffic"),
         ([with_relays("exit_addresses: [198.51.100.11]")], ERROR, "relays.exit_addresses[0]",
@@ -88,6 +88,10 @@ def with_relays(text: str) -> tuple[str, str]:
         ([with_dns("198.51.100.255")], WARNING, "dns.addresses[0]", "is the broadcast address"),
         ([with_relays("or_addresses: [198.51.100.3, 198.51.100.4]")], WARNING,
          "relays.or_addresses[1]", "no relay uses 198.51.100."),
+        ([with_relays("exit_addresses: [198.51.100.3, 198.51.100.4, 198.51.100.5]")], WARNING,
+         "relays.exit_addresses[2]", "no relay uses 198.51.100.5: 4 relays need 1 IPv4 "
+         "addresses, or 4 to have one each"),
+        ([with_router("198.51.100.77")], ERROR, "router[0]", "the router's and also where exit"),
     ],
 )  # fmt: skip
 def test_relays_are_judged_as_the_field_does(
@@ -117,7 +121,7 @@ def test_relays_without_a_family_get_advice_and_a_single_one_needs_none() -> Non
     text = TWO.read_text()
     assert family + members in text, "the example has changed"
     without = (family + members, "")
-    assert says(found(without, of=TWO), ADVICE, "relays", "no family is named")
+    assert says(found(without, of=TWO), ADVICE, "relays", "no family key is named")
     single = ("  count: 16\n", "  count: 1\n")
     assert not says(found(without, single, of=TWO), ADVICE, "relays", "no family")
 

@@ -30,6 +30,7 @@ from firstboot.site.model import (
     Port,
     PortRole,
     Relays,
+    Routes,
     Site,
     Strictness,
 )
@@ -87,7 +88,7 @@ class _Maker:
         relays = self._relays(scopes)
         managing = any(port.role is PortRole.MANAGEMENT for port in ports)
         site = Site(
-            schema=1,
+            schema=model.SCHEMA,
             operator=Operator(
                 self.pick("Onion Cooperative", "Verein für Freiheit (e.V.)", "A & B, Ltd."),
                 "abuse@example.net",
@@ -113,7 +114,64 @@ class _Maker:
         waivers = {} if managing else {"no_management": "A person sits beside the box."}
         if self.documentation:
             waivers["documentation"] = "An example."
-        return replace(site, waivers=waivers)
+        site = replace(site, waivers=waivers)
+        return self._of_provider(site) if self.often(0.25) else site
+
+    def _of_provider(self, site: Site) -> Site:
+        """The site with a few addresses of a provider's: on its link, routed, or both."""
+        used = site.ports[0]
+        device = used.device
+        others = [port for port in site.ports if port.role is PortRole.MANAGEMENT]
+        others = [port for port in others if port.device != device]
+        net = 0x2D000000 + (self.chance.randrange(1 << 15) << 8)
+        on_link: list[Network] = [
+            IPv4Network((net + 10, 32)),
+            *(IPv4Network((net + host, 32)) for host in self.some(range(11, 40), 12)),
+        ]
+        if self.often(0.3):
+            on_link = [IPv4Network((net, self.pick(24, 26, 27, 28)))]
+        scopes = on_link
+        if self.often(0.4):
+            length = self.pick(29, 28, 24)
+            routed: Network = IPv4Network((net + (1 << 8), length))
+            scopes = self.pick([routed], [*on_link, routed], [routed, *on_link])
+        faces: list[Interface] = [IPv4Interface((net + 10, self.pick(24, 25, 26)))]
+        gateway: list[Address] = [IPv4Address(net + 1)]
+        if self.often(0.7):
+            net6 = int(IPv6Address("2a0e:5::")) + (self.chance.randrange(1 << 16) << 80)
+            faces.append(IPv6Interface((net6 + 0xA, 64)))
+            gateway.append(self.pick(IPv6Address("fe80::1"), IPv6Address(net6 + 1)))
+            scopes = [
+                *scopes,
+                self.pick(IPv6Network((net6, 64)), IPv6Network((net6 + (1 << 64), 64))),
+            ]
+            if self.often(0.3):
+                some = (IPv6Network((net6 + host, 128)) for host in (0xA, 0xB, 0xC, 0xD))
+                scopes = [*scopes[:-1], *some]
+        port = Port(
+            "provider",
+            device,
+            PortRole.TRANSIT,
+            tuple(faces),
+            tuple(gateway),
+            vlan=self.pick(None, None, 1203),
+            members=used.members,
+        )
+        return replace(
+            site,
+            addresses=model.Addresses.PROVIDER,
+            asn=None,
+            scopes=tuple(scopes),
+            ports=tuple(self.pick([port, *others], [*others, port])),
+            peers=(),
+            relays=replace(
+                site.relays, count=self.pick(1, 2, 4, 8, 9, 17), or_addresses=(), exit_addresses=()
+            ),
+            router=(),
+            dns=replace(site.dns, addresses=()),
+            performance=Performance(),
+            waivers=site.waivers if others else {**site.waivers, "no_management": "A console."},
+        )
 
     def box(self, site: Site) -> Box:
         devices = {}
@@ -127,6 +185,8 @@ class _Maker:
             openbgpd=self.pick((7, 7), (7, 8), (8, 0), (8, 4), (8, 9), (9, 2)),
             tor=self.pick((0, 4, 8), (0, 4, 9)),
             devices=devices,
+            packaged_unbound=self.often(0.5),
+            libevent=self.often(0.5),
         )
 
     def _scopes(self) -> list[Network]:
@@ -165,6 +225,10 @@ class _Maker:
                 device = self.chance.choice(before).device
                 vlan = self.pick(None, 200 + number)
             addresses = self._port_addresses(role, scopes)
+            same = next((port for port in found if port.device == device), None)
+            bundled = same.members if same else self._bundle(number)
+            if bundled and not same:
+                device = f"lagg{number}"
             found.append(
                 Port(
                     f"{role.value}-{number}",
@@ -177,9 +241,15 @@ class _Maker:
                     Mac(f"02:00:5e:10:00:{number:02x}")
                     if role is PortRole.EXCHANGE and self.often(0.5)
                     else None,
+                    bundled,
                 )
             )
         return found
+
+    def _bundle(self, number: int) -> tuple[str, ...]:
+        """Cards of a bundle that nothing else has, or none."""
+        cards = tuple(f"{self.pick('bge', 'ixl')}{100 + 4 * number + nth}" for nth in range(3))
+        return cards[: self.pick(1, 2, 2, 3)] if self.often(0.2) else ()
 
     def _port_addresses(self, role: PortRole, scopes: list[Network]) -> tuple[Interface, ...]:
         number = next(self.networks)
@@ -226,6 +296,7 @@ class _Maker:
     def _peers(self, ports: list[Port]) -> Iterator[Peer]:
         outside = [port for port in ports if port.role.outside]
         many = self.pick(1, 2, 3, 3, 8, 20)
+        default = self.pick(Routes.FULL, Routes.DEFAULT, Routes.STATIC)
         if self.often(0.02):
             many = self.chance.randrange(100, 201)
         hosts = {
@@ -253,12 +324,13 @@ class _Maker:
                 Asn(asn),
                 role,
                 tuple(addresses.values()),
-                "".join(self.chance.choices(SECRET, k=self.pick(14, 24, 80)))
+                routes=default if role is PeerRole.TRANSIT and self.often(0.7) else Routes.FULL,
+                md5="".join(self.chance.choices(SECRET, k=self.pick(14, 24, 80)))
                 if self.often(0.3)
                 else None,
-                self.often(0.3),
-                self.pick(None, None, 1, 500, 10_000_000),
-                self.pick(None, "AS-EXAMPLE"),
+                gtsm=self.often(0.3),
+                max_prefix=self.pick(None, None, 1, 500, 10_000_000),
+                irr=self.pick(None, "AS-EXAMPLE"),
             )
 
     def _hosts(self, interface: Interface) -> Iterator[Address]:
@@ -312,7 +384,7 @@ class _Maker:
         return Management(tuple(self.some(KEYS, 3)) or KEYS[:1], tuple(networks))
 
     def _performance(self, ports: list[Port]) -> Performance:
-        devices = list(dict.fromkeys(port.device for port in ports))
+        devices = list(dict.fromkeys(card for port in ports for card in port.cards))
         profiles = dict.fromkeys(self.some(devices, 2), "none") if self.often(0.2) else {}
         settings = {"kern.ipc.soacceptqueue": 2048} if self.often(0.2) else {}
         return Performance(profiles, settings)

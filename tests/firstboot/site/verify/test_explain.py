@@ -24,7 +24,7 @@ def test_each_row_names_the_line_of_a_rule_that_passes() -> None:
             assert rule.startswith("pass")
             assert f'label "{one.label}"' in rule
             assert ("no state" in rule) == (one.state == "no state")
-        assert "default (line 43)" in way.blocked or way.role.value == "management"
+        assert "default (line 44)" in way.blocked or way.role.value == "management"
     assert [(way.port, way.direction) for way in explanation.ways] == [
         (port.name, direction) for port in site.ports for direction in Direction
     ]
@@ -37,7 +37,7 @@ def test_the_table_tells_who_passes_and_which_rule_stops_a_leak() -> None:
     (question,) = (line for line in out.split("\n") if " udp to 53 " in line)
     assert "the resolver's questions" in question
     assert "state of any port" in question
-    assert "LEAK4 (line 77), LEAK6 (line 78)" in out
+    assert "LEAK4 (line 78), LEAK6 (line 79)" in out
     assert "hears     198.51.100.0/24, and nothing else" in told
     assert "deny quick from ebgp ovs invalid" in told
 

@@ -22,9 +22,13 @@ from tests.firstboot.site.verify.random_sites import sites
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 LARGEST = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
+DEFAULT_ROUTE = ROOT / "examples" / "default-route.yaml"
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24, 0), openbgpd=(8, 9), tor=(0, 4, 9))
 OLD = Box(cores=1, memory_mib=2048, unbound=(1, 17, 1), openbgpd=(7, 7), tor=(0, 4, 8))
-MUTATIONS = yaml.safe_load((Path(__file__).parent / "mutations.yaml").read_text())
+MUTATIONS, OF_ROUTES = (
+    yaml.safe_load((Path(__file__).parent / name).read_text())
+    for name in ("mutations.yaml", "routes_mutations.yaml")
+)
 
 
 BOXES = {"new-daemons": BOX, "old-daemons": OLD}
@@ -60,7 +64,29 @@ def test_nothing_is_wrong_with_random_valid_sites(seed: int) -> None:
 
 @pytest.mark.parametrize("case", MUTATIONS, ids=lambda case: f"{case['file']}: {case['why']}")
 def test_a_change_to_a_rendered_file_is_a_flaw(case: dict[str, str]) -> None:
-    site, files = rendered(LARGEST)
+    assert_noticed(case, *rendered(LARGEST.with_stem(case.get("site", LARGEST.stem))))
+
+
+@cache
+def with_routes(routes: str) -> tuple[Site, list[Rendered]]:
+    site, _ = rendered(DEFAULT_ROUTE)
+    (upstream,) = site.peers
+    site = replace(site, peers=(replace(upstream, routes=model.Routes(routes)),))
+    return site, render(site, BOX, ROOT / "overlays")
+
+
+@pytest.mark.parametrize("routes", ["full", "default", "static"])
+def test_nothing_is_wrong_with_what_is_taken_of_a_transit(routes: str) -> None:
+    site, files = with_routes(routes)
+    assert [str(flaw) for flaw in verify(site, BOX, files)] == []
+
+
+@pytest.mark.parametrize("case", OF_ROUTES, ids=lambda case: f"{case['file']}: {case['why']}")
+def test_a_change_to_the_routes_of_a_transit_is_a_flaw(case: dict[str, str]) -> None:
+    assert_noticed(case, *with_routes(case["routes"]))
+
+
+def assert_noticed(case: dict[str, str], site: Site, files: list[Rendered]) -> None:
     (target,) = (file for file in files if file.path.endswith(case["file"]))
     count = 0 if case.get("every") else 1
     text = re.sub(case["find"], case["put"], target.text, count=count)
@@ -87,6 +113,16 @@ def test_a_file_that_cannot_be_read_is_a_flaw_and_no_traceback(garbage: str) -> 
             assert check(replace(file, text=text), site) or text.strip() in ("", file.text.strip())
 
 
+@pytest.mark.parametrize("path", ["etc/local/bgpd.conf", "etc/cron.d/rpki-client"])
+def test_a_site_without_bgp_has_no_file_of_bgp(path: str) -> None:
+    site, files = rendered(LARGEST.with_stem("relays-only"))
+    (theirs,) = (file for file in rendered(LARGEST)[1] if file.path == path)
+    flaws = verify(site, BOX, [*files, theirs])
+    assert [(flaw.path, flaw.reason) for flaw in flaws] == [
+        (path, "the site has no such file: what it does is not known")
+    ]
+
+
 def test_a_counterexample_is_a_packet() -> None:
     site, files = rendered(LARGEST)
     (file,) = (file for file in files if file.path == "etc/pf.conf")
@@ -108,8 +144,15 @@ def test_a_file_that_is_missing_or_unknown_is_a_flaw() -> None:
     }
 
 
-@pytest.mark.parametrize(("mode", "told"), [(0o644, "may read it"), (0o622, "may write to it")])
-def test_a_secret_that_others_may_read_or_write_is_a_flaw(mode: int, told: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        (0o644, "may read it"),
+        (0o622, "may write to it"),
+        (0o4600, "the rights of its owner"),
+    ],
+)
+def test_a_mode_that_gives_others_more_than_they_need_is_a_flaw(mode: int, told: str) -> None:
     site, files = rendered(LARGEST)
     changed = [
         replace(file, mode=mode) if file.path == "etc/local/bgpd.conf" else file for file in files
@@ -144,6 +187,19 @@ def test_a_folder_is_judged_as_it_lies_there(
     told = capsys.readouterr().out
     assert "etc/pf.conf:1: is not text in UTF-8" in told
     assert "etc/crontab:1: is no regular file" in told
+
+
+def test_a_name_that_cannot_be_shown_is_told_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, files = rendered(LARGEST)
+    write(files, tmp_path)
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/etc/\xff"))).touch()
+    (tmp_path / "etc" / "a\n\x1b[2J").touch()
+    with pytest.raises(Refusal, match="2 flaws"):
+        verify_folder(LARGEST, tmp_path, BOX)
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in told] == [r"etc/\udcff", r"etc/a\n\x1b[2J"]
 
 
 @pytest.mark.parametrize("there", ["nothing", "a file"])
