@@ -38,7 +38,7 @@ def everybody() -> list[Socket]:
 
 
 def reasons(services: tuple[Service, ...]) -> set[str]:
-    facts = Facts({}, tuple(everybody()), "", ())
+    facts = Facts({}, tuple(everybody()), frozenset())
     return {one.reason for one in judge(SITE, facts, services) if "listens" in one.reason}
 
 

@@ -1,0 +1,299 @@
+"""rc.d/exitisp_ports with stand-ins for ifconfig and pfctl: cards that are gone, pf that is off."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from firstboot.box.systems.freebsd.preflight import (
+    STAND_IN,
+    parse_bundles,
+    parse_interfaces,
+    stand_ins,
+)
+from firstboot.site.address_plan import allot
+from firstboot.site.model import Routes, Site
+from firstboot.site.render import render
+from tests.firstboot.site.daemons.sites import BOX, ROOT, example
+
+SITE = example("two-transits-and-an-exchange")
+OUTSIDE = [port for port in SITE.ports if port.role.outside]
+SCRIPT = ROOT / "overlays/network/files/etc/rc.d/exitisp_ports"
+
+RC_SUBR = """\
+warn() { echo "WARNING: $*" >&2; }
+load_rc_config() { . "$here/settings"; }
+run_rc_command() { eval "\\${${1}_cmd}"; }
+"""
+
+IFCONFIG = """\
+import json, sys
+from pathlib import Path
+place = Path(sys.argv[0]).parent / "interfaces.json"
+there = json.loads(place.read_text())
+words = sys.argv[1:]
+if words == ["-u", "-l"]:
+    print(*(name for name, facts in there.items() if facts["up"]))
+    sys.exit()
+name, *rest = words
+if name == "vlan" and rest[:2] == ["create", "name"]:
+    name = rest[2]
+    there[name] = {"up": False, "addresses": [], "said": [], "description": rest[4]}
+elif rest == ["create"] and (name.partition(".")[0] in there or name.startswith("lagg")):
+    there[name] = {"up": False, "addresses": [], "said": [], "description": ""}
+elif name not in there:
+    sys.exit(f"ifconfig: interface {name} does not exist")
+elif not rest:
+    print(f"{name}: flags=8802")
+    if there[name]["description"]:
+        print(f"\\tdescription: {there[name]['description']}")
+    for family, address in there[name]["addresses"]:
+        print(f"\\t{family} {address} x")
+    for word in there[name]["said"]:
+        if word.startswith("laggport "):
+            print(f"\\tlaggport: {word[9:]} flags=1c<ACTIVE,COLLECTING,DISTRIBUTING>")
+elif rest[0] == "laggport" and rest[1] not in there:
+    sys.exit(f"ifconfig: SIOCSLAGGPORT: no {rest[1]}")
+elif rest in (["up"], ["down"]):
+    there[name]["up"] = rest == ["up"]
+elif rest[-1] == "alias":
+    there[name]["addresses"].append([rest[0], rest[1].partition("/")[0]])
+else:
+    there[name]["said"].append(" ".join(rest))
+place.write_text(json.dumps(there))
+"""
+
+PFCTL = """\
+#!/bin/sh
+[ -e "${0%/*}/guarded" ] && echo 'Status: Enabled label "LEAK4"'
+"""
+
+
+ROUTE = """\
+import json, sys
+from pathlib import Path
+place = Path(sys.argv[0]).parent / "routes.json"
+there = json.loads(place.read_text()) if place.exists() else {}
+quiet, numeric, what, family, default, gateway, fib, number = sys.argv[1:]
+assert (quiet, numeric, default, fib) == ("-q", "-n", "default", "-fib")
+key = f"{family} {number}"
+if (what == "add") is (key in there):
+    sys.exit("route: " + what)
+there.pop(key, None)
+if what != "delete":
+    there[key] = gateway
+place.write_text(json.dumps(there))
+"""
+"""A default route of each family in each routing table."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    folder: Path
+
+    def run(self, command: str) -> "subprocess.CompletedProcess[str]":
+        path = f"{self.folder}:{os.defpath}"
+        return subprocess.run(
+            ["sh", self.folder / "script", command],
+            capture_output=True,
+            text=True,
+            env={"PATH": path, "here": str(self.folder)},
+        )
+
+    def guarded(self, *, yes: bool) -> None:
+        (self.folder / "guarded").touch() if yes else (self.folder / "guarded").unlink()
+
+    def cards(self, *names: str) -> None:
+        """The machine has these cards, which are down."""
+        empty = '{"up": false, "addresses": [], "said": [], "description": ""}'
+        there = ", ".join(f'"{name}": {empty}' for name in names)
+        (self.folder / "interfaces.json").write_text(f"{{{there}}}")
+
+    @property
+    def up(self) -> set[str]:
+        return set(self.ask("-u", "-l").split())
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """Gateways of the default routes, by family and number of the routing table."""
+        place = self.folder / "routes.json"
+        found: dict[str, str] = json.loads(place.read_text()) if place.exists() else {}
+        return found
+
+    def ask(self, *arguments: str) -> str:
+        command = [str(self.folder / "ifconfig"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def printed(self, *names: str) -> str:
+        return "".join(self.ask(name) for name in names)
+
+
+def settings(site: Site) -> str:
+    """What the script reads on a box with `site`."""
+    files = render(site, BOX, ROOT / "overlays")
+    return next(file.text for file in files if file.path == "etc/rc.conf.d/exitisp_ports")
+
+
+@pytest.fixture
+def ports(tmp_path: Path) -> Ports:
+    """With all cards, pf that guards, and the settings of the site."""
+    (tmp_path / "settings").write_text(settings(SITE))
+    (tmp_path / "rc.subr").write_text(RC_SUBR)
+    script = SCRIPT.read_text()
+    assert script.count(". /etc/rc.subr") == script.count("/var/run/exitisp") == 1
+    script = script.replace("/etc/rc.subr", f"{tmp_path}/rc.subr")
+    script = script.replace("/var/run/exitisp", f"{tmp_path}")
+    (tmp_path / "script").write_text(script.replace("sleep 2", "sleep 0"))
+    for name, text in (
+        ("ifconfig", f"#!{sys.executable} -IS\n{IFCONFIG}"),
+        ("pfctl", PFCTL),
+        ("route", f"#!{sys.executable}\n{ROUTE}"),
+    ):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    found = Ports(tmp_path)
+    found.cards("lo1", *{port.device for port in SITE.ports})
+    found.guarded(yes=True)
+    return found
+
+
+def test_every_port_has_its_addresses_and_is_down_until_it_is_raised(ports: Ports) -> None:
+    assert ports.run("start").returncode == 0
+    assert ports.up == set()
+    assert ports.run("status").returncode == 1
+    names = [port.interface for port in OUTSIDE]
+    found = parse_interfaces(ports.printed(*names))
+    assert found == {port.interface: {face.ip for face in port.addresses} for port in OUTSIDE}
+    assert stand_ins(ports.printed(*names)) == frozenset()
+    assert ports.run("raise").returncode == 0
+    assert set(names) < ports.up
+    assert ports.run("status").returncode == 0
+
+
+@pytest.mark.parametrize("gone", sorted({port.device for port in OUTSIDE}))
+def test_where_a_card_is_gone_something_else_has_its_addresses_and_never_goes_up(
+    ports: Ports, gone: str
+) -> None:
+    """bgpd starts with all of its addresses or not at all."""
+    ports.cards("lo1", *{port.device for port in SITE.ports} - {gone})
+    started = ports.run("start")
+    assert started.returncode == 0
+    missing = {port.interface for port in OUTSIDE if port.device == gone}
+    assert {line.split()[4].rstrip(":") for line in started.stderr.splitlines()} == missing
+    names = [port.interface for port in OUTSIDE]
+    found = parse_interfaces(ports.printed(*names))
+    for session in allot(SITE).sessions:
+        assert session.local in found[session.port.interface]
+    assert stand_ins(ports.printed(*names)) == missing
+    assert ports.run("raise").returncode == 0
+    assert ports.up & missing == set()
+    assert {*names} - missing < ports.up | {""}
+    assert ports.run("status").returncode == 0
+    assert ports.run("stop").returncode == 0
+    assert ports.up == set()
+
+
+def with_static_routes() -> Site:
+    """The site, whose first upstream sends nothing."""
+    upstream = replace(SITE.peers[0], routes=Routes.STATIC)
+    return replace(SITE, peers=(upstream, *SITE.peers[1:]))
+
+
+def test_static_default_routes_are_there_while_the_ports_are_up(ports: Ports) -> None:
+    (ports.folder / "settings").write_text(settings(with_static_routes()))
+    wanted = {"-inet 0": "192.0.2.1", "-inet6 0": "2001:db8:100::1"}
+    assert ports.run("start").returncode == 0
+    assert ports.routes == {}
+    for _ in range(2):
+        assert ports.run("raise").returncode == 0
+        assert ports.routes == wanted
+    ports.guarded(yes=False)
+    assert ports.run("guard").returncode == 1
+    assert ports.routes == {}
+
+
+def test_a_site_without_static_default_routes_has_none(ports: Ports) -> None:
+    ports.run("start")
+    assert ports.run("raise").returncode == 0
+    assert ports.routes == {}
+
+
+def test_the_mark_of_a_stand_in_is_what_the_preflight_looks_for() -> None:
+    assert f'stand_in="{STAND_IN}"' in SCRIPT.read_text()
+
+
+@pytest.mark.parametrize("command", ["start", "raise"])
+def test_nothing_is_configured_or_raised_without_pf(ports: Ports, command: str) -> None:
+    ports.guarded(yes=False)
+    ran = ports.run(command)
+    assert (ran.returncode, ran.stderr) == (1, "WARNING: pf does not guard the ports\n")
+    assert ports.up == set()
+
+
+def test_pf_that_was_switched_off_lowers_the_ports_and_is_told_once(ports: Ports) -> None:
+    ports.run("start")
+    ports.run("raise")
+    (ports.folder / "raised").touch()
+    quiet = ports.run("guard")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    ports.guarded(yes=False)
+    ran = ports.run("guard")
+    assert ran.returncode == 1
+    assert "pf does not guard the transit and exchange ports: they are down now" in ran.stdout
+    assert ports.up == set()
+    assert not (ports.folder / "raised").exists()
+    assert (ports.folder / "lowered").read_text() == "pf does not guard them\n"
+    assert ports.run("guard").stdout == ""
+
+
+BUNDLED = example("bundle")
+CARDS = tuple(card for port in BUNDLED.ports if port.role.outside for card in port.cards)
+
+
+def bundled(ports: Ports, *gone: str) -> Ports:
+    """A box with bundles, without the cards that are `gone`."""
+    (ports.folder / "settings").write_text(settings(BUNDLED))
+    ports.cards("lo1", *{*CARDS} - {*gone})
+    return ports
+
+
+def test_a_bundle_has_its_cards_and_goes_up_and_down_with_them(ports: Ports) -> None:
+    bundled(ports)
+    assert ports.run("start").returncode == 0
+    assert ports.up == set()
+    for _ in range(2):
+        assert ports.run("start").stderr == ""
+    found = parse_bundles(ports.printed("lagg0", "lagg1"))
+    assert {name: sorted(cards) for name, cards in found.items()} == {
+        "lagg0": ["ix0", "ix1"],
+        "lagg1": ["ixl0", "ixl1"],
+    }
+    said = json.loads((ports.folder / "interfaces.json").read_text())
+    assert said["lagg0"]["said"].count("laggport ix0") == 1
+    assert said["lagg0"]["said"][0] == "laggproto lacp"
+    assert said["ix1"]["said"][0] == "mtu 1500 -tso -lro"
+    assert "ether 02:00:5e:10:00:0a" in said["lagg1"]["said"]
+    assert ports.run("raise").returncode == 0
+    assert {*CARDS, "lagg0", "lagg1", "lagg0.1203", "lagg0.1204"} <= ports.up
+    assert ports.run("status").returncode == 0
+    assert ports.run("stop").returncode == 0
+    assert ports.up == set()
+
+
+@pytest.mark.parametrize("gone", [("ix1",), ("ix0", "ix1")])
+def test_a_bundle_goes_on_without_a_card(ports: Ports, gone: tuple[str, ...]) -> None:
+    bundled(ports, *gone)
+    started = ports.run("start")
+    assert started.returncode == 0
+    assert [line for line in started.stderr.splitlines() if "goes on without it" in line] == [
+        f"WARNING: there is no {card}: lagg0 goes on without it" for card in gone
+    ]
+    found = parse_interfaces(ports.printed("lagg0.1203"))
+    assert found["lagg0.1203"] == {face.ip for face in BUNDLED.ports[0].addresses}
+    assert ports.run("raise").returncode == 0
+    assert {"lagg0", "lagg0.1203", "lagg1"} <= ports.up
+    assert ports.run("status").returncode == 0
