@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,6 +64,7 @@ class Machine:
         self._command: list[str] = []
         self._running: Running | None = None
         self._unplugged: set[int] = set()
+        self._clock: datetime | None = None
         self._work = contextlib.ExitStack()
         self._power = contextlib.ExitStack()
 
@@ -103,7 +105,8 @@ class Machine:
         self.shell = Console(com2, self._folder / f"{self.name}.com2")
         self._power.callback(self.shell.close)
         try:
-            self._running = Running(self._command, (far1, far2), self._log, self._unplugged)
+            command = [*self._command, *_clock(self._clock)]
+            self._running = Running(command, (far1, far2), self._log, self._unplugged)
         except MonitorFailure as failure:
             self.cut_power()
             raise MachineFailure(f"{self.name} did not start\n{self._log.read_text()}") from failure
@@ -113,6 +116,10 @@ class Machine:
         if self._running is not None:
             self._running.cut_power()
         self._power.close()
+
+    def set_clock(self, to: datetime | None) -> None:
+        """Have the clock of the board show `to`, in UTC, at the next start(); None for the time."""
+        self._clock = to
 
     def press_power_button(self) -> None:
         """Ask the guest to shut down (ACPI). See wait_until_off()."""
@@ -183,6 +190,10 @@ class Machine:
         for at, nic in enumerate(self._nics):
             arguments += _nic(nic, at)
         return arguments
+
+
+def _clock(shown: datetime | None) -> list[str]:
+    return [] if shown is None else ["-rtc", f"base={shown:%Y-%m-%dT%H:%M:%S}"]
 
 
 def _firmware(firmware: Firmware, work: Path) -> list[str]:

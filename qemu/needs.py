@@ -14,6 +14,7 @@ WORLD = (
     program("nsd", "nsd"),
     program("ldns-signzone", "ldnsutils"),
     program("tor", "tor"),
+    program("chronyd", "chrony"),
     program("ip", "iproute2"),
     program("newuidmap", "uidmap"),
 )

@@ -29,7 +29,7 @@ FIRST_V4, FIRST_V6 = int(ip_address("12.0.0.0")), int(ip_address("2d04::"))
 """Where the table's prefixes begin. Nothing else in the simulated Internet uses what follows, and
 it has no bogons."""
 
-MOST = 1_300_000
+MOST = 2_000_000
 """IPv4 routes that bgpd.conf's `max-prefix` allows a transit."""
 
 CONFIG = "/etc/local/bgpd.conf"
@@ -77,7 +77,7 @@ def routes(lab: Lab, count: int) -> Contest:
 
     def heard() -> bool:
         return all(
-            int(box.said(f"bgpctl show neighbor {one.remote} | {RECEIVED}") or 0)
+            int(box.said(f"{box.system.bgp} show neighbor {one.remote} | {RECEIVED}") or 0)
             >= announced[one.remote.version]
             for one in sessions
         )

@@ -7,6 +7,7 @@ authorities, its validated origins. That is in memory, so it has to be repeated 
 
 import shlex
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from firstboot.site.address_plan import allot
@@ -116,8 +117,10 @@ class Appliance:
         self.machine.console.send_line("shutdown -r now")
         self.login()
 
-    def lose_power(self) -> None:
-        """Cut the power, switch the appliance on, and log in."""
+    def lose_power(self, clock: datetime | None = None) -> None:
+        """Cut the power, switch the appliance on, and log in. With `clock`, the clock of the board
+        shows that time then."""
         self.machine.cut_power()
+        self.machine.set_clock(clock)
         self.machine.start()
         self.login()

@@ -7,7 +7,7 @@ of a box.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from firstboot.site.model import Peer, Port, PortRole, Site
+from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
 from firstboot.wizard.terminal import MORE
 
 Turn = tuple[str, str]
@@ -46,24 +46,29 @@ def questions(site: Site) -> list[Turn]:
     """Return the questions with the answers that make `site`, without beginning and end."""
     operator, relays = site.operator, site.relays
     turns: list[Turn] = [
+        ("Whose addresses", site.addresses.value),
         ("Name of the operator", operator.name),
         ("Mail address for complaints", operator.abuse),
         ("Mail address for other operators", operator.contact),
         ("Web page of the operator", operator.url),
         ("Country whose law applies", operator.jurisdiction),
-        ("Your AS number", str(site.asn)),
     ]
-    if "documentation" in site.waivers:
-        turns += [("Your AS number", "waive"), ("Why may that be", site.waivers["documentation"])]
-    turns.append(("Your prefixes", " ".join(map(str, site.scopes))))
+    prefixes = ("Your prefixes", words(site.scopes))
+    numbers = [prefixes] if site.asn is None else [("Your AS number", str(site.asn)), prefixes]
+    for at, turn in enumerate(numbers):
+        turns.append(turn)
+        if at == 0 and "documentation" in site.waivers:
+            turns += [(turn[0], "waive"), ("Why may that be", site.waivers["documentation"])]
     for port in site.ports:
-        turns += [("add or done" if port is site.ports[0] else "add, change N", "add"), *of(port)]
+        prompt = "add or done" if port is site.ports[0] else "add, change N"
+        turns += [(prompt, "add"), *of(port, site)]
     turns.append(("add, change N, remove N or done", "done"))
     for peer in site.peers:
         prompt = "add, paste or done" if peer is site.peers[0] else "add, paste, change N"
         turns += [(prompt, "add"), *about(peer)]
+    if not site.provided:
+        turns.append(("add, paste, change N, remove N or done", "done"))
     turns += [
-        ("add, paste, change N, remove N or done", "done"),
         ("How many relays", str(relays.count)),
         ("Their names", relays.nickname),
         ("What the exits let out", relays.policy.value),
@@ -99,17 +104,18 @@ def questions(site: Site) -> list[Turn]:
     return [*turns, ("Password of root", PASSWORD), ("The same again", PASSWORD)]
 
 
-def of(port: Port) -> list[Turn]:
+def of(port: Port, site: Site) -> list[Turn]:
     """Return the questions about a port."""
     turns = [
         ("Network card [", port.device) if port.device else ("Network card", ""),
+        *([("Cards of the bundle", words(port.members))] if port.members else []),
         ("What it leads to", port.role.value),
         ("Name for this port", port.name),
         ("VLAN tag", said(port.vlan)),
         ("Addresses of this port", words(port.addresses)),
     ]
-    if port.role is PortRole.MANAGEMENT:
-        turns.append(("Router of the management network", words(port.gateway)))
+    if port.role is PortRole.MANAGEMENT or (site.provided and port.role is PortRole.TRANSIT):
+        turns.append(("Router on this link", words(port.gateway)))
     turns.append(("Largest packet", str(port.mtu)))
     if port.role is PortRole.EXCHANGE:
         turns.append(("Ethernet address for the exchange", said(port.mac)))
@@ -118,11 +124,13 @@ def of(port: Port) -> list[Turn]:
 
 def about(peer: Peer) -> list[Turn]:
     """Return the questions about a peer."""
+    transit = peer.role is PeerRole.TRANSIT
     return [
         ("What kind of peer", peer.role.value),
         ("Name for this peer", peer.name),
         ("Its AS number", str(peer.asn)),
         ("Addresses of its router", words(peer.addresses)),
+        *([("What it sends", peer.routes.value)] if transit else []),
         ("Secret of the session", said(peer.md5)),
         ("Refuse packets from afar", "yes" if peer.gtsm else "no"),
         ("Most routes that are taken", said(peer.max_prefix)),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from firstboot.site.model import PeerRole, PortRole
+from firstboot.site.verify.bgpd.policy import MOST
 from qemu.lab.session import Lab
 from qemu.world.nameservers import Nameserver
 from qemu.world.routes import thousands
@@ -60,6 +61,17 @@ def lose_power(lab: Lab) -> None:
     lab.appliance.teach(lab.internet.trust)
 
 
+def start_at(moment: Callable[[datetime], datetime]) -> Step:
+    """Return the step that cuts the power, and switches on with the clock of the board at what
+    `moment` makes of the time."""
+
+    def step(lab: Lab) -> None:
+        lab.appliance.lose_power(moment(datetime.now(UTC)))
+        lab.appliance.teach(lab.internet.trust)
+
+    return step
+
+
 def flap(lab: Lab) -> None:
     """Have the first transit close its sessions and open them again, FLAPS times."""
     lab.internet.routers[first(lab, PeerRole.TRANSIT)].flap(FLAPS, 2)
@@ -85,13 +97,14 @@ def _clear(lab: Lab, peer: str) -> None:
     """Restart the appliance's sessions with this peer at once."""
     for session in lab.plan.sessions:
         if session.peer.name == peer:
-            lab.appliance.said(f"bgpctl neighbor {session.remote} clear")
+            lab.appliance.said(f"{lab.appliance.system.bgp} neighbor {session.remote} clear")
 
 
 def announce_too_many(lab: Lab) -> None:
     """Have the first peer announce more routes than it may."""
     peer = first(lab, PeerRole.PEER)
-    most = next(one.max_prefix for one in lab.site.peers if one.name == peer) or 1000
+    most = next(one.max_prefix for one in lab.site.peers if one.name == peer)
+    most = most or MOST[PeerRole.PEER][4]
     lab.internet.routers[peer].announce(thousands(most + 1, 0))
 
 

@@ -1,6 +1,7 @@
 """The checks that belong to certain faults: what the fault must show, or must not cause."""
 
 import time
+from datetime import UTC, datetime
 
 from firstboot.site.model import PeerRole
 from qemu.lab import checks
@@ -9,6 +10,17 @@ from qemu.lab.fault_actions import first
 from qemu.lab.probe import Probe, probe
 from qemu.lab.probes import PATIENCE
 from qemu.lab.session import Lab, until_holds
+
+FAR = float("inf")
+CLOSE = 30.0
+"""Seconds that the clock may be off, with a console between it and the look at it."""
+
+CLOCK_FOUND = 600.0
+"""Seconds within which the clock has to be right."""
+
+HEALED = 900.0
+"""Seconds within which an emulated box has to be well again: it looks once a minute, and does not
+take silence for a failure at once."""
 
 QUIET = 10.0
 """Seconds within which a port that is up would send something."""
@@ -30,18 +42,28 @@ def told(*wanted: str) -> Probe:
     return told
 
 
-@probe("No neighbour hears a route of the box any more.")
-def withdrawn(lab: Lab) -> Verdict:
-    def look() -> Verdict:
-        heard = {
-            peer.name: {route.prefix for route in lab.internet.heard(peer.name)}
-            for peer in lab.internet.topology.peers
-        }
-        left = [name for name, prefixes in heard.items() if prefixes]
-        evidence = f"heard by {checks.several(left)}" if left else "no neighbour hears anything"
-        return Verdict("withdrawn", not left, evidence)
+def healed(*labels: str) -> Probe:
+    """The check that the box restarts these by itself, and finds nothing wrong then."""
 
-    return until_holds(look, PATIENCE)
+    @probe(
+        f"`exitisp status` finds nothing wrong, and has restarted the {' and the '.join(labels)}."
+    )
+    def healed(lab: Lab) -> Verdict:
+        begun = time.monotonic()
+
+        def look() -> Verdict:
+            ran = lab.appliance.ran("exitisp status")
+            verdict = checks.said(
+                "healed", ran.text, wanted=[f"restarted: {label}" for label in labels]
+            )
+            if ran.status != 0:
+                return Verdict("healed", False, "exitisp status finds something wrong")
+            evidence = f"{verdict.evidence}; after {time.monotonic() - begun:.0f} s"
+            return Verdict("healed", verdict.holds, evidence)
+
+        return until_holds(look, HEALED)
+
+    return healed
 
 
 def gone(role: PeerRole) -> Probe:
@@ -75,10 +97,13 @@ def not_steered(lab: Lab) -> Verdict:
 
 @probe("No transit or exchange port sends anything.")
 def dark(lab: Lab) -> Verdict:
-    since = lab.sent_counts()
-    time.sleep(QUIET)
-    frames = {port: lab.sent(port)[count:] for port, count in since.items()}
-    return checks.silent("dark", frames)
+    def look() -> Verdict:
+        since = lab.sent_counts()
+        time.sleep(QUIET)
+        frames = {port: lab.sent(port)[count:] for port, count in since.items()}
+        return checks.silent("dark", frames)
+
+    return until_holds(look, PATIENCE)
 
 
 @probe("Applying a site is refused in one sentence, and the box keeps the one that it runs.")
@@ -95,3 +120,15 @@ def unchanged(lab: Lab) -> Verdict:
 def unbelieved(lab: Lab) -> Verdict:
     text = lab.appliance.ran(f"drill -D @127.0.0.1 {lab.new_name()} A").text
     return checks.said("unbelieved", text, wanted=["SERVFAIL"])
+
+
+@probe("The box's clock is right, and it says which server it follows.")
+def right_clock(lab: Lab) -> Verdict:
+    def look() -> Verdict:
+        told = lab.appliance.ran("date -u +%s; exitisp status | grep ^clock:")
+        seconds, _, follows = told.text.strip().partition("\n")
+        off = int(seconds) - datetime.now(UTC).timestamp() if seconds.isdecimal() else FAR
+        evidence = f"{off:+.0f} s off; {follows or 'no word of it'}"
+        return Verdict("right clock", abs(off) < CLOSE and " from " in follows, evidence)
+
+    return until_holds(look, CLOCK_FOUND)

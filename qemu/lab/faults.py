@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from firstboot.box.restarts import PLACE as RECORD
+from firstboot.box.tend import UNTENDED as MARK
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import PeerRole
 from qemu.lab import fault_actions, fault_checks
@@ -22,6 +24,12 @@ SEALED = (contained, permitted)
 """Checks that nothing leaks, for every fault."""
 
 WORKING = (announced, fetched)
+
+FORGET = f"rm -f /var/run/exitisp/{RECORD}"
+"""The box counts its restarts anew, so that those of an earlier fault are none of this one."""
+
+UNTENDED = f"/var/run/exitisp/{MARK}"
+"""While this is there, the box restarts nothing that ended."""
 
 RESOLVER_AGAIN, RELAYS_AGAIN = "{resolver} stop; {resolver} start", "{relays} stop; {relays} start"
 
@@ -53,8 +61,7 @@ FAULTS = (
         root(f"mv {UNBOUND}.kept {UNBOUND}", RESOLVER_AGAIN),
         (
             fault_checks.told("NOT SO: everybody listens where the plan says"),
-            announced,
-            resolved,
+            fault_checks.dark,
             *SEALED,
         ),
         rehearsed=False,
@@ -62,19 +69,37 @@ FAULTS = (
     Fault(
         "resolver-killed",
         "The resolver is killed.",
-        root(f"pkill -9 -f {UNBOUND}"),
-        root(RESOLVER_AGAIN),
-        (fault_checks.told("DOWN: resolver"), announced, *SEALED),
+        root(FORGET, f"pkill -9 -f {UNBOUND}"),
+        fault_actions.nothing,
+        (fault_checks.healed("resolver"), announced, resolved, *SEALED),
+    ),
+    Fault(
+        "resolver-hung",
+        "The resolver is stopped: it is there and does nothing.",
+        root(FORGET, f"pkill -STOP -f {UNBOUND}"),
+        fault_actions.nothing,
+        (fault_checks.healed("resolver"), announced, resolved, *SEALED),
+    ),
+    Fault(
+        "others-killed",
+        "The daemons for SSH, time, the log and hourly jobs are killed.",
+        root(FORGET, *(f"pkill -9 -o -x {name}" for name in ("sshd", "ntpd", "syslogd", "cron"))),
+        fault_actions.nothing,
+        (
+            fault_checks.healed("SSH on the management port", "clock", "log", "hourly jobs"),
+            *WORKING,
+            *SEALED,
+        ),
+        rehearsed=False,
     ),
     Fault(
         "pf-disabled",
         "The packet filter is switched off.",
-        root("pfctl -q -d"),
-        root("pfctl -q -e"),
+        root(FORGET, "pfctl -q -d"),
+        fault_actions.nothing,
         (
-            fault_checks.told("NOT SO: pf guards", "pf is off"),
-            announced,
-            fetched,
+            fault_checks.healed("packet filter", "transit and exchange ports"),
+            *WORKING,
             resolved,
             *SEALED,
         ),
@@ -91,16 +116,30 @@ FAULTS = (
     Fault(
         "bgpd-killed",
         "bgpd is killed.",
-        root("pkill -9 -x bgpd"),
-        root("service openbgpd start"),
-        (fault_checks.withdrawn, fault_checks.told("DOWN: BGP"), *SEALED),
+        root(FORGET, "pkill -9 -x bgpd"),
+        fault_actions.nothing,
+        (fault_checks.healed("BGP"), *WORKING, *SEALED),
+    ),
+    Fault(
+        "bgpd-hung",
+        "bgpd is stopped: it is there and does nothing.",
+        root(FORGET, "pkill -STOP -x bgpd"),
+        fault_actions.nothing,
+        (fault_checks.healed("BGP"), *WORKING, *SEALED),
     ),
     Fault(
         "relay-killed",
         "One of the relays is killed.",
-        root("kill -9 $(cat /var/run/tor/relay2.pid)"),
-        root(RELAYS_AGAIN),
-        (fault_checks.told("DOWN: relays"), announced, *SEALED),
+        root(FORGET, "kill -9 $(cat /var/run/tor/relay2.pid)"),
+        fault_actions.nothing,
+        (fault_checks.healed("relay 2"), announced, *SEALED),
+    ),
+    Fault(
+        "relay-hung",
+        "One of the relays is stopped: it is there and does nothing.",
+        root(FORGET, "kill -STOP $(cat /var/run/tor/relay2.pid)"),
+        fault_actions.nothing,
+        (fault_checks.healed("relay 2"), announced, *SEALED),
     ),
     Fault(
         "transit-flapping",
@@ -135,7 +174,12 @@ FAULTS = (
         "A peer announces more routes than it may.",
         fault_actions.announce_too_many,
         fault_actions.announce_enough,
-        (fault_checks.gone(PeerRole.PEER), fetched, *SEALED),
+        (
+            fault_checks.gone(PeerRole.PEER),
+            fault_checks.told("CLOSED: BGP with", "bgpctl neighbor"),
+            fetched,
+            *SEALED,
+        ),
     ),
     Fault(
         "disk-full",
@@ -151,16 +195,38 @@ FAULTS = (
     Fault(
         "clock-wrong",
         "The clock is a year ahead.",
-        fault_actions.in_turn(root("{clock} stop"), fault_actions.set_clock(timedelta(days=366))),
+        fault_actions.in_turn(
+            root(f"touch {UNTENDED}", "{clock} stop"),
+            fault_actions.set_clock(timedelta(days=366)),
+        ),
         fault_actions.in_turn(
             fault_actions.set_clock(timedelta()),
             root(
+                f"rm {UNTENDED}",
                 "{clock} start",
                 RESOLVER_AGAIN,
                 RELAYS_AGAIN,
             ),
         ),
         (fault_checks.unbelieved, announced, *SEALED),
+    ),
+    *(
+        Fault(
+            f"clock-{name}",
+            f"The power fails and comes back, and the board's clock is {what}.",
+            fault_actions.start_at(moment),
+            fault_actions.nothing,
+            (announced, *SEALED),
+            after=(fault_checks.right_clock, *WORKING, resolved, healthy),
+            rehearsed=False,
+        )
+        for name, what, moment in (
+            ("of-a-dead-battery", "in the year 2000", lambda now: now.replace(year=2000, day=1)),
+            ("of-1970", "in 1970", lambda now: now.replace(year=1970, day=1)),
+            ("half-a-year-back", "half a year back", lambda now: now - timedelta(days=183)),
+            ("a-year-ahead", "a year ahead", lambda now: now + timedelta(days=366)),
+            ("ten-years-ahead", "ten years ahead", lambda now: now + timedelta(days=3653)),
+        )
     ),
     Fault(
         "exits-blackholed",

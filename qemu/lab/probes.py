@@ -136,7 +136,7 @@ def permitted(lab: Lab) -> Verdict:
 def healthy(lab: Lab) -> Verdict:
     def look() -> Verdict:
         ran = lab.appliance.ran("exitisp status")
-        wrong = ("DOWN", "NOT SO", "damaged")
+        wrong = ("DOWN", "NOT SO", "damaged", "CLOSED", "NO ROUTES", "UNKNOWN")
         verdict = checks.said("healthy", ran.text, unwanted=wrong)
         if ran.status == 0:
             return verdict
@@ -178,7 +178,8 @@ def announcing(lab: Lab, peer: Peer, routes: Iterable[Route]) -> Iterator[None]:
 
 def _routes(lab: Lab, *which: str) -> set[Network]:
     """The prefixes that bgpd has from others: with "in" as they came, else those it uses."""
-    said = lab.appliance.said(" ".join(("bgpctl -j show rib", *which)))
+    appliance = lab.appliance
+    said = appliance.said(" ".join((appliance.system.bgp, "-j show rib", *which)))
     told: dict[str, Any] = json.loads(said)
     return {ip_network(one["prefix"]) for one in told["rib"] if one["aspath"]}
 

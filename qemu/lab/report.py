@@ -4,12 +4,15 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from firstboot.site.model import Site
+from firstboot.site.verify.explain import Explanation
+from firstboot.site.verify.picture import draw as draw_proof
 from image.atomic_files import replace, writing
 from qemu.lab.checks import Verdict
 from qemu.lab.picture import draw, draw_narrow
@@ -59,10 +62,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """What was found. `proof` says what passes by the rules that the box runs; None where there is
+    no pf."""
+
     origin: Origin
     stages: tuple[Stage, ...]
     trials: tuple[Trial, ...]
     wires: tuple[Traffic, ...]
+    proof: Explanation | None
 
     @property
     def holds(self) -> bool:
@@ -82,7 +89,7 @@ def table(trial: Trial) -> str:
 def render_json(report: Report) -> str:
     origin = dataclasses.asdict(report.origin) | {"began": report.origin.began.isoformat()}
     facts = dataclasses.asdict(report) | {"origin": origin, "holds": report.holds}
-    return json.dumps(facts, indent=2) + "\n"
+    return json.dumps(facts, indent=2, default=_value) + "\n"
 
 
 def render_html(report: Report, site: Site) -> str:
@@ -91,7 +98,13 @@ def render_html(report: Report, site: Site) -> str:
     )
     environment.filters["code"] = _code
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(report=report, wide=draw(site), narrow=draw_narrow(site))
+    proof = "" if report.proof is None else draw_proof(site, report.proof)
+    return template.render(report=report, wide=draw(site), narrow=draw_narrow(site), proof=proof)
+
+
+def _value(member: Enum) -> object:
+    """What JSON has instead of a member of an enumeration."""
+    return member.value
 
 
 def _code(text: str) -> Markup:

@@ -19,6 +19,7 @@ from qemu.lab.lab_site import on
 from qemu.lab.probe import Probe
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
+from qemu.lab.proof import proof
 from qemu.lab.report import Origin, Report, Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import System
@@ -127,6 +128,7 @@ def reported(lab: Lab, origin: Origin, trials: Iterable[Trial]) -> Report:
         tuple(lab.progress.stages),
         tuple(trials),
         tuple(traffic(name, cable.frames()) for name, cable in lab.internet.cables.items()),
+        proof(lab.appliance),
     )
 
 

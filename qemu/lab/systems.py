@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from firstboot.box.upgrade.health import BGPCTL
 from image.artifacts import Base, base_of
 
 PORTS = 4
@@ -14,10 +15,12 @@ class System:
     """A system, as far as the lab uses it.
 
     `devices` are its names for QEMU's network cards. `anchor`, `origins` and `torrc` are the files
-    that the lab replaces, `owner` owns the first. `resolver`, `relays`, `clock` and `bgp` are
-    commands to which `stop`, `start` or `reload` is appended. `steered` prints the routes and
-    addresses that came of router advertisements and redirects, and default routes other than that
-    of management. `emulated` is a command for emulated processors. `memory` is in MiB.
+    that the lab replaces, `owner` owns the first. `resolver`, `relays` and `clock` are commands
+    to which `stop` or `start` is appended. `bgp` is bgpctl(8), or the box's script that waits for
+    bgpd before. `steered` prints the routes and addresses that came of router advertisements and
+    redirects, and default routes other than that of management. `emulated` is a command for
+    emulated processors. `memory` is in MiB. `rules` are the rendered files that say what passes
+    the ports and the BGP sessions; a system without pf has none.
     """
 
     base: str
@@ -34,6 +37,7 @@ class System:
     clock: str
     steered: str
     emulated: str
+    rules: tuple[str, ...]
 
 
 HARDENEDBSD = System(
@@ -47,18 +51,20 @@ HARDENEDBSD = System(
     torrc="/etc/local/tor/torrc@relay{number}",
     resolver="service local_unbound",
     relays="service exitisp_relays",
-    bgp="bgpctl",
+    bgp=f"{BGPCTL} -w 60",
     clock="service ntpd",
     steered="setfib 0 netstat -rn | awk '$1 == \"default\" || $3 ~ /D/'; ifconfig | grep autoconf",
     emulated="sysctl -i kern.elf64.aslr.enable=0 kern.elf64.aslr.pie_enable=0 "
     "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0 "
     "net.route.algo.inet.algo=radix4_lockless",
+    rules=("etc/pf.conf", "etc/local/bgpd.conf"),
 )
 """`emulated` is needed because an emulator translates a program anew for each address that it is
 loaded at, and because dxr computes most of its tables anew for each change of a few routes."""
 
 REHEARSAL = replace(
     HARDENEDBSD,
+    bgp="bgpctl",
     base="rehearsal",
     image="dist/exitisp-rehearsal.img",
     devices=tuple(f"eth{n}" for n in range(PORTS)),
@@ -68,6 +74,7 @@ REHEARSAL = replace(
     "ip -6 route show default; ip -6 route show proto ra; ip -6 route show proto redirect; "
     "ip -6 address show dynamic",
     emulated="sysctl -w kernel.randomize_va_space=0",
+    rules=(),
 )
 
 

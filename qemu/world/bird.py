@@ -19,11 +19,14 @@ OWN = "source = RTS_STATIC"
 @dataclass(frozen=True)
 class Route:
     """A route that a router announces. `path` has the ASNs behind the router, nearest first.
-    Packets for it go to `via`, or are dropped."""
+    Packets for it go to `via`, or are dropped. `communities` are written as 64511:1, large ones as
+    64511:1:1. `next_hop` is what a session that keeps next hops says instead of its own address."""
 
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...] = ()
     via: Address | None = None
+    communities: tuple[str, ...] = ()
+    next_hop: Address | None = None
 
     @classmethod
     def to(cls, prefix: str, *path: int) -> "Route":
@@ -51,6 +54,9 @@ class Session:
 
     hold: int = 240
     """Hold time in seconds (RFC 4271)."""
+
+    keeps_next_hops: bool = False
+    """Whether the next hops of its routes are announced, where they have one."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +182,18 @@ def _config(sessions: tuple[Session, ...], routes: tuple[Route, ...], routing: b
 
 
 def _static(route: Route) -> str:
-    path = " ".join(f"bgp_path.prepend({asn});" for asn in reversed(route.path))
+    said = [f"bgp_path.prepend({asn});" for asn in reversed(route.path)]
+    for community in route.communities:
+        kind = "bgp_large_community" if community.count(":") == 2 else "bgp_community"
+        said.append(f"{kind}.add(({community.replace(':', ', ')}));")
+    if route.next_hop is not None:
+        said.append(f"bgp_next_hop = {route.next_hop};")
     to = "blackhole" if route.via is None else f"via {route.via}"
-    return f"route {route.prefix} {to} {{ {path} }};" if path else f"route {route.prefix} {to};"
+    return (
+        f"route {route.prefix} {to} {{ {' '.join(said)} }};"
+        if said
+        else f"route {route.prefix} {to};"
+    )
 
 
 def _kernel(version: int) -> str:
@@ -211,7 +226,7 @@ protocol bgp {session.name} {{
   ipv{session.neighbour.version} {{
     import filter {{ if (65535, 0) ~ bgp_community then bgp_local_pref = 0; accept; }};
     export where {session.exports};
-    next hop {"keep" if session.transparent else "self"};
+    next hop {"keep" if session.transparent or session.keeps_next_hops else "self"};
   }};
 }}
 """

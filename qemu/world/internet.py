@@ -26,6 +26,7 @@ from qemu.world.nameservers import Nameservers
 from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
+from qemu.world.time_servers import TimeServers
 from qemu.world.topology import BACKBONE, BACKBONE_ASN, Exchange, Link, lay_out
 from qemu.world.tor import Network
 from qemu.world.trust import Trust
@@ -83,6 +84,7 @@ class Internet:
             self.tor = Network(self.topology, self.parties, self.trust)
             self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
             self.web = Web(self.parties["web"])
+            self.time = TimeServers(self.parties["time"])
             self._stack = stack.pop_all()
         return self
 
@@ -242,7 +244,7 @@ class Internet:
                 session.remote,
                 session.local,
                 peer.asn,
-                self.site.asn,
+                self.site.as_number,
                 ROLES[peer.role],
                 transparent=server,
                 password=peer.md5,

@@ -8,7 +8,8 @@ below `example.` these zones:
 - `expired` has signatures that ran out a month ago;
 - `slow` is signed, and its server answers late.
 
-In each of them, and in `example.net`, `www` is the web server. In the first two every name below
+In each of them, and in `example.net`, `www` is the web server. `ntp1` and `ntp2` in the last one
+are the time servers. In the first two every name below
 `deep` is the web server as well. In `good` a resolver may answer for such names from one answer
 that it has (RFC 8198); in `unsigned` it has to ask for each name.
 """
@@ -85,7 +86,7 @@ class Nameservers:
         folder = parties["roots"].world.folder / "zones"
         folder.mkdir()
         root_servers = Zone("root-servers.net.", (), _root_servers("root-servers.net."), age=None)
-        leaves = _leaves(folder, zones, topology.host("web"))
+        leaves = _leaves(folder, zones, topology.host("web"), topology.host("time"))
         delegation = {
             "example.": "".join(_delegation(one) for one in leaves if ".example." in one.zone.name),
             "net.": _root_servers("root-servers.net.") + _delegation(leaves[-1]),
@@ -104,11 +105,12 @@ class Nameservers:
         slow.wait("the slow server", lambda: "ready" in slow.said())
 
 
-def _leaves(folder: Path, zones: Host, web: Host) -> list[Signed]:
+def _leaves(folder: Path, zones: Host, web: Host, time: Host) -> list[Signed]:
     """Sign the zones below `example.`, and one below `net.`."""
     usual = (zones.v4(), zones.v6())
     www = addresses("www", web.v4(), web.v6())
     deep = addresses("*.deep", web.v4(), web.v6())
+    clocks = "".join(addresses(name, *time.addresses) for name in ("ntp1", "ntp2"))
     leaves = [
         sign(folder, zone)
         for zone in (
@@ -117,7 +119,7 @@ def _leaves(folder: Path, zones: Host, web: Host) -> list[Signed]:
             Zone("bogus.example.", usual, addresses("www", web.v4())),
             Zone("expired.example.", usual, www, age=60 * DAY),
             Zone("slow.example.", _slow(zones), www),
-            Zone("example.net.", usual, www),
+            Zone("example.net.", usual, www + clocks),
         )
     ]
     bogus = leaves[2].file

@@ -220,6 +220,7 @@ def _hosts(near: str, across: str) -> Iterator[Host]:
             ("authorities", BACKBONE, 3),
             ("relays", across, 5),
             ("client", BACKBONE, 1),
+            ("time", BACKBONE, 3),
         ),
         1,
     ):

@@ -104,7 +104,7 @@ def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
 
 
 def _roas(site: Site) -> str:
-    known: list[tuple[Network, int]] = [(scope, site.asn) for scope in site.scopes]
+    known: list[tuple[Network, int]] = [(scope, site.as_number) for scope in site.scopes]
     known += [(prefix, host.asn) for host in lay_out(site).hosts for prefix in host.prefixes]
     known += [(prefix, ORIGIN) for prefix in VALIDATED]
     lines = (f"  {net} maxlen {net.prefixlen} source-as {asn}\n" for net, asn in known)

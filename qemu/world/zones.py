@@ -83,7 +83,8 @@ def make_keys(folder: Path, zone: str) -> Path:
 
 
 def serve(party: Party, name: str, listen: Iterable[Address], zones: Iterable[Signed]) -> Daemon:
-    """Start NSD with `zones` at addresses of `party`. Raises Unable without NSD."""
+    """Start NSD with `zones` at addresses of `party`. It answers whoever asks a lot, too
+    (`rrl-ratelimit: 0`). Raises Unable without NSD."""
     need("nsd", "nsd")
     place = f"/run/nsd.{name}"
     party.run("mkdir", place)
@@ -94,8 +95,8 @@ def serve(party: Party, name: str, listen: Iterable[Address], zones: Iterable[Si
         '  username: ""\n  chroot: ""\n  database: ""\n'
         f'  zonesdir: "{place}"\n  xfrdir: "{place}"\n'
         f'  pidfile: "{place}/pid"\n  xfrdfile: "{place}/xfrd"\n  zonelistfile: "{place}/zones"\n'
-        "  server-count: 1\n  verbosity: 1\nremote-control:\n  control-enable: no\n"
-        + "".join(map(_served, zones))
+        "  server-count: 1\n  rrl-ratelimit: 0\n  verbosity: 1\n"
+        "remote-control:\n  control-enable: no\n" + "".join(map(_served, zones))
     )
     daemon = party.start(f"nsd.{name}", "nsd", "-d", "-c", config)
     daemon.wait("NSD", lambda: "nsd started" in daemon.said())

@@ -19,7 +19,7 @@ import pytest
 
 from image import build, overlay
 from image.download.cache import cache_folder
-from image.freeze import Frozen
+from image.freeze.frozen import Frozen
 from image.inputs.base_sets import obtain
 from image.inputs.packages import Given
 from image.kernel.kernel import Kernel

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ PEERS = (*SITE.peers[:-1], dataclasses.replace(SITE.peers[-1], name="renamed-pee
 SLOWER = dataclasses.replace(SITE.relays, bandwidth_mbit=700)
 CHANGED = dataclasses.replace(SITE, peers=PEERS, relays=SLOWER)
 MORE_RELAYS = dataclasses.replace(SITE, relays=dataclasses.replace(SITE.relays, count=3))
+ELSEWHERE = "192.0.2.208/28"
+LOCKED = dataclasses.replace(
+    SITE, management=dataclasses.replace(SITE.management, networks=(ip_network(ELSEWHERE),))
+)
 OUTSIDE = [port.interface for port in SITE.ports if port.role.outside]
 
 
@@ -98,6 +103,7 @@ def image(sets: Path, folder: Path) -> Path:
     (there / "site.yaml").write_text(compose(SITE))
     (there / "changed.yaml").write_text(compose(CHANGED))
     (there / "more.yaml").write_text(compose(MORE_RELAYS))
+    (there / "locked.yaml").write_text(compose(LOCKED))
     (there / "device.yaml").write_text(compose(SITE).replace("vtnet2", "ix7"))
     (there / "wrong.yaml").write_text(compose(SITE).replace("asn: 65550", "asn: none"))
     (carrying / "overlay.yaml").write_text("description: Sites to try.\n")

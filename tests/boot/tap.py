@@ -104,7 +104,7 @@ def solicitation(mac: bytes, source: IPv6Address, target: IPv6Address) -> bytes:
     group = IPv6Address("ff02::1:ff00:0").packed[:13] + low
     body = bytes([NEIGHBOUR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0]) + target.packed + b"\x01\x01" + mac
     pseudo = source.packed + group + len(body).to_bytes(4, "big") + bytes([0, 0, 0, ICMPV6])
-    body = body[:2] + _checksum(pseudo + body) + body[4:]
+    body = body[:2] + checksum(pseudo + body) + body[4:]
     header = b"\x60\0\0\0" + len(body).to_bytes(2, "big") + bytes([ICMPV6, 255])
     packet = header + source.packed + group + body
     return b"\x33\x33\xff" + low + mac + IPV6.to_bytes(2, "big") + packet
@@ -115,14 +115,14 @@ def opening(mac: bytes, to: bytes, source: IPv4Address, target: IPv4Address, por
     tcp = (40000).to_bytes(2, "big") + port.to_bytes(2, "big") + bytes(8) + b"\x50\x02\xff\xff"
     tcp += bytes(4)
     pseudo = source.packed + target.packed + bytes([0, TCP]) + len(tcp).to_bytes(2, "big")
-    tcp = tcp[:16] + _checksum(pseudo + tcp) + tcp[18:]
+    tcp = tcp[:16] + checksum(pseudo + tcp) + tcp[18:]
     header = b"\x45\0" + (20 + len(tcp)).to_bytes(2, "big") + b"\0\1\0\0" + bytes([64, TCP])
     header += bytes(2) + source.packed + target.packed
-    header = header[:10] + _checksum(header) + header[12:]
+    header = header[:10] + checksum(header) + header[12:]
     return to + mac + IPV4.to_bytes(2, "big") + header + tcp
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
     """Return the Internet checksum (RFC 1071) of an even number of bytes."""
     total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
     while total >> 16:

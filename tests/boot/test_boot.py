@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from firstboot.core.boot_places import IDLE
 from firstboot.site.services import On
 from image.tree import Content, Entry, Kind, Tree, parent
 from qemu.console_patterns import LOGIN, LOGIN_INCORRECT, PASSWORD
@@ -202,23 +203,27 @@ def test_the_partitions_are_as_designed(box: Machine) -> None:
     lines = said(box, "gpart show -p; gpart show -l").splitlines()
     rows = [line.split() for line in lines if line.strip() and " - free - " not in line]
     rows = [row for row in rows if row[0] != "=>"]
-    types, labels = rows[:6], rows[6:]
+    types, labels = rows[:8], rows[8:]
     assert [(row[2][-2:], row[3]) for row in types] == [
         ("p2", "freebsd-boot"),
+        ("p8", f"!{IDLE}"),
         ("p1", "efi"),
+        ("p7", f"!{IDLE}"),
         ("p3", "freebsd-ufs"),
         ("p4", "freebsd-ufs"),
         ("p5", "freebsd-ufs"),
         ("p6", "freebsd-ufs"),
     ]
-    assert [row[3] for row in labels] == ["boot", "efi", "rootA", "rootB", "cfg", "data"]
+    assert [row[3] for row in labels] == [
+        *("boot", "boot2", "efi", "efi2", "rootA", "rootB", "cfg", "data")
+    ]
     assert [row[3] for row in labels if "[bootme]" in row] == ["rootA"]
     assert "CORRUPT" not in "".join(lines)
 
 
 def test_data_is_as_large_as_the_disk(box: Machine) -> None:
     blocks = int(said(box, "df -k /data | awk 'END { print $2 }'"))
-    assert blocks * 1024 > (STICK - (2218 << 20)) * 0.95
+    assert blocks * 1024 > (STICK - (2259 << 20)) * 0.95
     assert "journaled soft-updates" in said(box, "mount | grep ' /data '")
 
 

@@ -1,6 +1,7 @@
 """A box takes its site from a file on its FAT partition, and then goes through changes of it.
 
-The file is wrong at first. Then: changes, the way back, and a damaged generation.
+The file is wrong at first. Then: changes, the way back, one that undoes itself, and a damaged
+generation.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from firstboot.site.redact import secrets
 from firstboot.site.writer import compose
+from qemu.console_patterns import LOGIN
 from qemu.disk import Disk
 from qemu.lab import conversation
 from qemu.machine import Machine
@@ -18,6 +20,7 @@ from tests.boot.conftest import BOOT, STICK, full, transcripts
 from tests.boot.isp import (
     APPLIED,
     CHANGED,
+    ELSEWHERE,
     MORE_RELAYS,
     OUTSIDE,
     QUESTION,
@@ -83,6 +86,21 @@ def test_a_change_is_taken_on_and_back(box: Isp) -> None:
     assert box.said("pgrep -x tor; pgrep -x local-unbound; pgrep -o -x bgpd") == pids
 
 
+def test_a_change_that_locks_administrators_out_undoes_itself_over_a_power_cut(box: Isp) -> None:
+    told = box.said("exitisp apply --confirm 1 /testdata/sites/locked.yaml", APPLIED)
+    assert "Not confirmed yet: 1 minute from now, the box goes back to generation 1." in told
+    assert ELSEWHERE in box.said("cat /etc/ssh/sshd_config")
+    assert box.status("exitisp confirm") == 1
+    box.machine.cut_power()
+    box.machine.start()
+    box.machine.console.expect(LOGIN, timeout=APPLIED)
+    box.machine.shell.open_shell(timeout=BOOT)
+    box.said("while [ -e /cfg/state/unconfirmed.json ]; do sleep 5; done", APPLIED)
+    box.runs(SITE)
+    assert ELSEWHERE not in box.said("cat /etc/ssh/sshd_config")
+    assert "not confirmed, undone" in box.said("exitisp history")
+
+
 def test_more_relays_come_up_with_their_addresses(box: Isp) -> None:
     running = box.said("cat /var/run/tor/relay1.pid /var/run/tor/relay2.pid")
     box.said("exitisp apply /testdata/sites/more.yaml", APPLIED)
@@ -96,7 +114,7 @@ def test_a_damaged_generation_is_not_run(box: Isp) -> None:
     box.said("exitisp apply /testdata/sites/changed.yaml", APPLIED)
     box.said("echo pass all > /cfg/current/files/etc/pf.conf")
     said = box.restart()
-    assert "generation 0004 is damaged" in said
-    assert "Configuration: generation 0003." in said
+    assert "generation 0005 is damaged" in said
+    assert "Configuration: generation 0001." in said
     assert box.status("exitisp status") == 1
     assert box.is_up(OUTSIDE[0])

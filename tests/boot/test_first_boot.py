@@ -101,6 +101,29 @@ def test_everything_is_there_again_after_a_reboot(box: Isp) -> None:
     box.runs(SITE)
 
 
+def test_what_is_typed_over_ssh_runs_by_the_first_routing_table(box: Isp) -> None:
+    """A session of SSH has the second one, of the management port (sshd_fib)."""
+    assert box.said("setfib 1 sysctl -n net.my_fibnum") == "1"
+    assert box.status("setfib 1 exitisp status") == 0
+    for service in ("local_unbound", "exitisp_relays"):
+        box.said(f"setfib 1 service {service} restart", APPLIED)
+    lines = (line.split() for line in box.said("ps -axo fib,comm").splitlines()[1:])
+    found = {(table, name) for table, name, *_ in lines if name in ("local-unbound", "tor")}
+    assert found == {("0", "local-unbound"), ("0", "tor")}
+    box.runs(SITE)
+
+
+def test_relays_that_crash_keep_nobody_from_starting_them(box: Isp) -> None:
+    """On HardenedBSD, five crashes suspend tor for its user, who is not the one that starts it."""
+    box.said("touch /var/run/exitisp/untended")
+    for _ in range(3):
+        box.said("kill -SEGV $(cat /var/run/tor/*.pid); sleep 5")
+        assert box.status("pgrep -x tor") != 0
+        box.said("service exitisp_relays start", APPLIED)
+    box.said("rm /var/run/exitisp/untended")
+    box.runs(SITE)
+
+
 def test_a_wrong_file_changes_nothing(box: Isp) -> None:
     for name, reason in (("wrong", "an ASN"), ("device", "network device of this box")):
         told = box.machine.shell.run(f"exitisp apply /testdata/sites/{name}.yaml", 400, check=False)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from image import overlay
-from image.freeze import Frozen
-from image.freeze.frozen import COMMAND, FOLDER
+from image.freeze.frozen import COMMAND, FOLDER, Frozen
 from qemu.disk import Bus, Disk
 from qemu.lab.conversation import BEGIN
 from qemu.machine import Machine

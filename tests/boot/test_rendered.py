@@ -45,6 +45,10 @@ STRANGER = "203.0.113.99"
 UPSTREAM_B = "192.0.2.5"
 """A neighbour behind a VLAN."""
 
+ADMINISTRATOR = "192.0.2.200"
+SYN_ACK = 0x12
+"""The flags of a TCP segment that takes a connection (RFC 9293)."""
+
 PROMPT = 5.0
 """Seconds within which a frame arrives."""
 
@@ -63,6 +67,14 @@ PLAN: Plan = allot(SITE)
 OUTSIDE = [port for port in SITE.ports if port.role.outside]
 EXCHANGE: Port = next(port for port in SITE.ports if port.role is PortRole.EXCHANGE)
 MANAGEMENT: Port = next(port for port in SITE.ports if port.role is PortRole.MANAGEMENT)
+
+
+def mac_of(management: bool) -> str:
+    """The Ethernet address of the management port, or of the exchange port."""
+    if management:
+        return f"02:00:5e:10:01:{SITE.ports.index(MANAGEMENT):02x}"
+    assert EXCHANGE.mac is not None
+    return str(EXCHANGE.mac)
 
 
 def write_overlay(folder: Path, files: list[Rendered], base: Tree) -> overlay.Overlay:
@@ -93,10 +105,12 @@ def write_overlay(folder: Path, files: list[Rendered], base: Tree) -> overlay.Ov
 
 @dataclass(frozen=True)
 class Lab:
-    """The box, and the other ends of its wires by device."""
+    """The box, the other ends of its wires to strangers by device, and that of the management
+    port's."""
 
     box: Machine
     taps: dict[str, Tap]
+    management: Tap
 
     def said(self, command: str, timeout: float = 120.0) -> str:
         return self.box.shell.run(command, timeout).text.rstrip("\n")
@@ -106,6 +120,20 @@ class Lab:
 
     def is_up(self, interface: str) -> bool:
         return interface in self.said("ifconfig -u -l").split()
+
+    def is_taken(self, tap: Tap, source: str, target: str, port: int) -> bool:
+        """Whether the box takes a TCP connection that `source` opens at `tap`. The port there has
+        the Ethernet address `mac_of`."""
+        before = len(tap.frames)
+        mac = bytes.fromhex(mac_of(tap is self.management).replace(":", ""))
+        tap.send(opening(FAR, mac, IPv4Address(source), IPv4Address(target), port))
+        deadline = time.monotonic() + PROMPT * 2
+        while time.monotonic() < deadline:
+            answers = [p for p in tap.packets(before) if p.protocol == TCP]
+            if answers:
+                return (str(answers[0].source), answers[0].payload[13]) == (target, SYN_ACK)
+            time.sleep(0.2)
+        return False
 
     @property
     def exchange(self) -> Tap:
@@ -138,21 +166,21 @@ def lab(sets: Path, real: Real, tmp_path_factory: pytest.TempPathFactory) -> Ite
         taps, nics = {}, []
         for at, port in enumerate(SITE.ports):
             mac = f"02:00:5e:10:01:{at:02x}"
-            if port.role.outside:
-                wire = stack.enter_context(Wire())
-                taps[port.device] = stack.enter_context(tapped(wire.b))
-                nics.append(Nic(mac, wire.a))
-            else:
-                nics.append(Nic(mac))
+            wire = stack.enter_context(Wire())
+            taps[port.device] = stack.enter_context(tapped(wire.b))
+            nics.append(Nic(mac, wire.a))
         disk = Disk(image, size=STICK)
         machine = Machine(disk, folder=transcripts(sets), nics=nics, memory=1024, name="rendered")
         box = stack.enter_context(machine)
         box.console.expect(LOGIN, timeout=BOOT)
         box.shell.open_shell(timeout=BOOT)
-        yield Lab(box, taps)
+        management = taps.pop(MANAGEMENT.device)
+        yield Lab(box, taps, management)
 
 
-@pytest.mark.parametrize("name", [EXAMPLE, "one-port-of-each", "ipv6-heavy"])
+@pytest.mark.parametrize(
+    "name", [EXAMPLE, "one-port-of-each", "ipv6-heavy", "relays-only", "bundle"]
+)
 def test_the_daemons_of_the_base_accept_every_example(lab: Lab, name: str) -> None:
     folder = f"/testdata/{name}"
     lab.said(f"pfctl -nf {folder}/etc/pf.conf && pfctl -nf {folder}/etc/pf-fallback.conf")
@@ -222,8 +250,25 @@ def test_management_has_a_routing_table_of_its_own(lab: Lab) -> None:
     assert "fib: 1" in lab.said(f"ifconfig {MANAGEMENT.interface}")
 
 
+def test_a_socket_has_what_comes_by_its_own_routing_table_alone(lab: Lab) -> None:
+    names = " ".join(f"net.inet.{protocol}.bind_all_fibs" for protocol in ("tcp", "udp", "raw"))
+    assert lab.said(f"sysctl -n {names}") == "0\n0\n0"
+    assert lab.status("nc -z -w 5 127.0.0.1 53") == 0
+    assert lab.status("setfib 1 nc -z -w 5 127.0.0.1 53") != 0
+
+
+def test_sshd_answers_administrators_at_the_management_port(lab: Lab) -> None:
+    lab.said(f"setfib 1 arp -s {ADMINISTRATOR} {FAR.hex(':')}")
+    assert lab.is_taken(lab.management, ADMINISTRATOR, str(MANAGEMENT.addresses[0].ip), 22)
+    assert not lab.is_taken(lab.management, ADMINISTRATOR, str(PLAN.router.v4), 53)
+
+
+def test_the_kernel_does_no_tls(lab: Lab) -> None:
+    assert lab.said("sysctl -n kern.ipc.tls.enable 2>/dev/null || echo 0") == "0"
+
+
 def test_packets_for_unused_addresses_of_the_scopes_are_dropped(lab: Lab) -> None:
-    assert "BLACKHOLE" in lab.said("route -n get 198.51.100.77")
+    assert "BLACKHOLE" in lab.said("route -n get 198.51.100.177")
     assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ee:77::1")
     assert "BLACKHOLE" in lab.said("route -n get -inet6 2001:db8:ef::1")
     assert "interface: lo1" in lab.said("route -n get 198.51.100.1")
@@ -259,7 +304,7 @@ def test_every_tunable_of_the_loader_is_known(lab: Lab) -> None:
 
 
 def test_modules_are_loaded(lab: Lab) -> None:
-    for module in ("pf", "tcpmd5", "fib_dxr", "coretemp", "mac_ntpd"):
+    for module in ("pf", "tcpmd5", "fib_dxr", "coretemp", "mac_ntpd", "if_lagg"):
         assert lab.status(f"kldstat -q -n {module}") == 0, module
 
 
@@ -315,6 +360,26 @@ def test_sshd_offers_current_algorithms_alone(lab: Lab) -> None:
     assert all(one.startswith(kinds) for one in says["kexalgorithms"].split(","))
     assert says["passwordauthentication"] == says["kbdinteractiveauthentication"] == "no"
     assert says["permitrootlogin"] == "without-password"
+
+
+def test_the_resolver_s_script_starts_a_package_s_program_in_its_jail(lab: Lab) -> None:
+    """A copy of the base's under the names of the package, which this image has not."""
+    names = " ".join(f"unbound{tool}" for tool in ("", "-checkconf", "-control"))
+    lab.said(
+        "mount -t tmpfs tmpfs /mnt"
+        f" && for name in {names}; do cp /usr/sbin/local-$name /mnt/$name; done"
+        " && cp -p /etc/rc.conf.d/local_unbound /tmp/kept && service local_unbound stop"
+        """ && echo 'local_unbound_program="/mnt/unbound"' >> /etc/rc.conf.d/local_unbound"""
+    )
+    try:
+        lab.said("service local_unbound start && sleep 2")
+        jail = lab.said("jls -j svcj-local_unbound jid")
+        assert lab.said(f"pgrep -j {jail} -x '(local-unbound|unbound)'")
+        assert lab.status("pgrep -x local-unbound") != 0
+        lab.said("local-unbound-control -c /var/unbound/unbound.conf status")
+    finally:
+        lab.said("service local_unbound stop; cp -p /tmp/kept /etc/rc.conf.d/local_unbound; true")
+        lab.said("umount /mnt; service local_unbound start")
 
 
 def test_ports_are_not_raised_without_the_packet_filter(lab: Lab) -> None:
@@ -406,6 +471,28 @@ def test_the_probe_would_see_a_leak(raised: Lab) -> None:
     assert {p.source for p in packets} == {IPv4Address("203.0.113.10")}
 
 
+def test_without_pf_a_stranger_still_reaches_no_socket_of_the_management_s_table(
+    raised: Lab,
+) -> None:
+    """What is lost if pf is off: sockets of the first routing table, and no others."""
+    address = str(EXCHANGE.addresses[0].ip)
+    listening = (
+        f"setfib {table} nc -l {address} {port} </dev/null >/dev/null 2>&1 & echo $!"
+        for table, port in ((0, 2000), (1, 2001))
+    )
+    processes = " ".join(raised.said(command) for command in listening)
+    raised.said("pfctl -q -d")
+    try:
+        time.sleep(2)
+        assert raised.is_taken(raised.exchange, NEIGHBOUR, address, 2000)
+        assert not raised.is_taken(raised.exchange, NEIGHBOUR, address, 2001)
+        management = str(MANAGEMENT.addresses[0].ip)
+        assert not raised.is_taken(raised.exchange, NEIGHBOUR, management, 22)
+    finally:
+        raised.said("pfctl -q -e")
+        raised.said(f"kill {processes}; true")
+
+
 def test_neighbours_find_the_port_from_their_link_local_address(raised: Lab) -> None:
     asker, asked = IPv6Address("fe80::c0ff:fe00:201"), IPv6Address("2001:db8:200::10")
     before = len(raised.exchange.frames)
@@ -423,7 +510,7 @@ def test_neighbours_find_the_port_from_their_link_local_address(raised: Lab) -> 
 @pytest.mark.parametrize(
     ("target", "port", "label"),
     [
-        (EXIT, 80, "notice-1"),
+        (EXIT, 80, "notice"),
         (EXIT, 22, "relay-unasked"),
         (EXIT, 9001, "relay-unasked"),
         (PLAN.relays[0].listen.v4, 443, "or-1"),
@@ -464,3 +551,10 @@ def test_frames_of_other_kinds_do_not_leave_an_exchange_port(raised: Lab) -> Non
     kinds = {packet.ethertype for packet in raised.exchange.packets()}
     assert kinds <= {0x0800, 0x0806, 0x86DD}
     assert {p.source_mac for p in raised.exchange.packets()} <= {bytes.fromhex("02005e10000b")}
+
+
+def test_sessions_of_bgp_are_logged_and_no_other_daemon_at_that_level(lab: Lab) -> None:
+    lab.said("logger -t bgpd -p daemon.info seen-it; logger -t tor -p daemon.info hidden; sleep 1")
+    told = lab.said("cat /var/log/messages")
+    assert told.count("seen-it") == 1
+    assert "hidden" not in told

@@ -4,12 +4,14 @@ By default one box takes the cheapest of each, one after the other. `./exitisp t
 of them, on both firmwares, with the power cut at ten moments: more than an hour.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from firstboot.core.boot_places import IDLE
 from firstboot.site.writer import compose
 from image import overlay
 from qemu.console_patterns import CRASHES, sign
@@ -76,7 +78,7 @@ class Box:
 
 def read_slots(text: str) -> dict[str, str]:
     rows = (line.split(None, 2) for line in text.splitlines()[1:])
-    return {label: f"{version} {rest.split('  ')[-1]}" for label, version, rest in rows}
+    return {label: f"{version} {rest.split('  ')[-1].strip()}" for label, version, rest in rows}
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,27 @@ def keeps(one: Box) -> None:
         "rootB": f"{releases.NEW} running, confirmed",
     }
     assert one.said("kenv exitisp.slot") == "rootB"
+    brings_its_boot_programs(one)
     # The guard, which becomes it, looks every five seconds.
     one.said("until pgrep -x watchdogd; do sleep 1; done", 60.0)
+
+
+def brings_its_boot_programs(one: Box) -> None:
+    """A release that is confirmed writes them to the disk, and the box starts with them."""
+    one.said(
+        "until cmp -s /usr/local/share/exitisp/release.json /cfg/state/boot-programs; "
+        "do sleep 1; done"
+    )
+    one.said("cmp -n $(stat -f %z /boot/gptboot) /boot/gptboot /dev/gpt/boot")
+    one.said("mkdir -p /tmp/efi; mount -t msdosfs -o ro /dev/gpt/efi /tmp/efi")
+    one.said("cmp /boot/gptboot.efi /tmp/efi/EFI/BOOT/BOOTX64.EFI && umount /tmp/efi")
+    table = one.said("gpart show -p")
+    for number, kind in ((1, "efi"), (2, "freebsd-boot"), (7, f"!{IDLE}"), (8, f"!{IDLE}")):
+        assert re.search(rf"p{number}  +{re.escape(kind)} ", table), table
+    one.machine.shell.send_line("shutdown -r now >/dev/null")
+    one.machine.console.expect("---<<BOOT>>---", timeout=BOOT)
+    one.ready()
+    assert one.said("kenv exitisp.slot") == "rootB"
 
 
 # All of it.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,17 +15,34 @@ from firstboot.site import model as sites
 from firstboot.site import render
 from firstboot.site.model import PortRole
 from firstboot.site.render import Box
-from qemu.world.net import Daemon, Party, need
+from qemu.world.net import Daemon, Party, environment, need
 from tests.live.world import SITE, SITE_FILE, Surroundings
 
 OVERLAYS = Path(__file__).parents[2] / "overlays"
 
-BOX = Box(cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=(7, 7), tor=(0, 4))
-"""A small machine with Debian 12's versions of the daemons."""
+OLDEST = (7, 7)
+"""The first OpenBGPD that files are rendered for: Debian 12's."""
+
+
+def _openbgpd() -> tuple[int, ...]:
+    """The version of the bgpd in PATH; OLDEST without one."""
+    try:
+        told = subprocess.run(["bgpd", "-V"], env=environment(), capture_output=True, text=True)
+    except OSError:
+        return OLDEST
+    found = re.search(r"OpenBGPD ([0-9]+)\.([0-9]+)", told.stdout + told.stderr)
+    return (int(found[1]), int(found[2])) if found else OLDEST
+
+
+BOX = Box(cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=_openbgpd(), tor=(0, 4))
+"""A small machine with Debian 12's versions of the daemons, or a newer bgpd if there is one."""
 
 UNBOUND = "var/unbound/unbound.conf"
 BGPD = "etc/local/bgpd.conf"
 PF = "etc/pf.conf"
+
+RELOADED = "RDE soft reconfiguration done"
+"""What bgpd logs when new filters have been applied to all routes."""
 
 
 @cache
@@ -132,7 +150,7 @@ class Bgpd:
         self._config = folder / "bgpd.conf"
         self._config.touch(mode=0o600)
         self._config.write_text(text)
-        self._party = party
+        self.party = party
         party.run("mkdir", "-p", "/run/openbgpd")
         self.daemon: Daemon = party.start("bgpd", "bgpd", "-d", "-v", "-f", self._config)
 
@@ -141,7 +159,7 @@ class Bgpd:
         before = self._config.read_text()
         self._config.write_text("\n".join([before, *more, ""]))
         try:
-            self._party.run("bgpctl", "reload")
+            self.party.run("bgpctl", "reload")
         finally:
             self._config.write_text(before)
 
@@ -166,9 +184,27 @@ class Bgpd:
         """Return prefix and path of every route of others that passed the policy."""
         return {(prefix, path) for prefix, path in self._routes() if path}
 
+    def routes(self, *which: str) -> list[dict[str, Any]]:
+        """Return the routes that passed the policy, or `which` others, as bgpctl(8) has them."""
+        return list(self._show("rib", *which).get("rib", []))
+
+    def takes(self, text: str) -> bool:
+        """Whether bgpd accepts `text` as a configuration."""
+        self._config.write_text(text)
+        return "configuration OK" in self.party.run(
+            "sh", "-c", f"bgpd -nf {self._config} 2>&1", check=False
+        )
+
+    def use(self, text: str) -> None:
+        """Reload with `text` as the configuration, and wait until it is in force."""
+        before = self.daemon.said().count(RELOADED)
+        self._config.write_text(text)
+        self.party.run("bgpctl", "reload")
+        self.daemon.wait("a reload", lambda: self.daemon.said().count(RELOADED) > before)
+
     def clear(self, neighbour: Address) -> None:
         """Restart the session."""
-        self._party.run("bgpctl", "neighbor", str(neighbour), "clear")
+        self.party.run("bgpctl", "neighbor", str(neighbour), "clear")
 
     def _neighbours(self) -> list[dict[str, Any]]:
         found = self._show("neighbor").get("neighbors", [])
@@ -179,5 +215,5 @@ class Bgpd:
             yield route["prefix"], route["aspath"]
 
     def _show(self, *what: str) -> dict[str, Any]:
-        said = self._party.run("bgpctl", "-j", "show", *what, check=False)
+        said = self.party.run("bgpctl", "-j", "show", *what, check=False)
         return dict(json.loads(said)) if said else {}

@@ -1,11 +1,15 @@
-"""A small DNS: a root, one top-level domain, and zones of every kind below it.
+"""A small DNS: a root, two top-level domains, and zones of every kind below the first.
 
 Keys are made, zones signed with ldns's programs, and served by NSD: the root behind the peer at
 the exchange, the rest behind the upstream. `example.` is the top-level domain, and in it
 
 - `signed` is signed; `unsigned` is not, and is served over IPv4 alone;
 - `bogus` has a record changed after it was signed;
-- `expired` has signatures of two months ago that held for one.
+- `expired` has signatures of two months ago that held for one;
+- `near` has the addresses of a member of the exchange as its name server's, where nobody serves it.
+
+`crowd.` is the other one, which many names are right below. It is not signed: a resolver has to ask
+for each name, as for those below `com.`, whose proofs of what does not exist cover only themselves.
 """
 
 from ipaddress import ip_address
@@ -15,7 +19,7 @@ from firstboot.core.values import Address
 from qemu.world.net import Party, need
 from qemu.world.zones import DAY, Signed, Zone, sign
 from qemu.world.zones import serve as serve_zones
-from tests.live.world import Surroundings
+from tests.live.world import STRANGER, Surroundings
 
 ROOT = (ip_address("192.0.2.101"), ip_address("2001:db8:53::1"))
 TOP = (ip_address("192.0.2.129"), ip_address("2001:db8:54::1"))
@@ -35,6 +39,11 @@ LEAF_ZONES = (
     Zone("expired.example.", LEAVES, f"www A {ANSWER}", age=60 * DAY),
 )
 
+NEAR = Zone("near.example.", tuple(interface.ip for interface in STRANGER), "", age=None)
+
+INHABITANTS = tuple(f"n{number}.crowd." for number in range(300))
+CROWD = Zone("crowd.", TOP, "".join(f"{one} A {ANSWER}\n" for one in INHABITANTS), age=None)
+
 
 def serve(surroundings: Surroundings) -> Path:
     """Sign and serve all zones. The folder gets what a resolver needs: the root's keys in root.key,
@@ -45,11 +54,13 @@ def serve(surroundings: Surroundings) -> Path:
     leaves = [sign(folder, zone) for zone in LEAF_ZONES]
     bogus = leaves[2].file
     bogus.write_text(bogus.read_text().replace(ANSWER, FORGED))
-    delegations = [*(zone.delegation for zone in LEAF_ZONES), *(leaf.ds for leaf in leaves)]
+    delegations = [zone.delegation for zone in (*LEAF_ZONES, NEAR)]
+    delegations += [leaf.ds for leaf in leaves]
     top = sign(folder, Zone("example.", TOP, "\n".join(delegations)))
-    root = sign(folder, Zone(".", ROOT, f"{top.zone.delegation}{top.ds}"))
+    crowd = sign(folder, CROWD)
+    root = sign(folder, Zone(".", ROOT, f"{top.zone.delegation}{top.ds}{CROWD.delegation}"))
     _start(surroundings.neighbour, "root", ROOT, [root])
-    _start(surroundings.upstream, "top", TOP, [top])
+    _start(surroundings.upstream, "top", TOP, [top, crowd])
     _start(surroundings.upstream, "leaves", LEAVES, leaves)
     resolver = surroundings.world.folder / "resolver"
     resolver.mkdir()

@@ -4,6 +4,8 @@ The policy refuses documentation's prefixes and ASNs, so ordinary routes cannot 
 from 11.0.0.0/8, 2d00::/12 and 4100000000 onwards, and never leave the namespaces.
 """
 
+from ipaddress import ip_address, ip_network
+
 from firstboot.site.model import PeerRole
 from qemu.world.bird import Route
 from qemu.world.routes import ORIGIN, thousands
@@ -19,6 +21,15 @@ roa-set {{
 """The output of rpki-client(8) for two prefixes with one origin."""
 
 
+UPSTREAM = 4100000001
+"""The site's own transit."""
+
+
+def _over(prefix: str, next_hop: str, *path: int) -> Route:
+    """A route whose next hop is not the router that announces it."""
+    return Route(ip_network(prefix), path, next_hop=ip_address(next_hop))
+
+
 ORDINARY: dict[PeerRole, list[Route]] = {
     PeerRole.TRANSIT: [
         *thousands(),
@@ -31,6 +42,8 @@ ORDINARY: dict[PeerRole, list[Route]] = {
     PeerRole.ROUTE_SERVER: [
         Route.to("13.0.0.0/24", ORIGIN + 1),
         Route.to("2d01::/32", ORIGIN + 1),
+        _over("13.1.0.0/24", "203.0.113.66", ORIGIN + 1),
+        _over("2d01:1::/32", "2001:db8:200::66", ORIGIN + 1),
     ],
     PeerRole.PEER: [Route.to("14.0.0.0/24"), Route.to("2d02::/32", ORIGIN + 2)],
 }
@@ -86,6 +99,34 @@ FAULTY: dict[str, dict[PeerRole, list[Route]]] = {
     "a tier-1 behind a peer or a route server": {
         PeerRole.PEER: [Route.to("12.7.0.0/24", TIER_1), Route.to("2d07::/32", ORIGIN, TIER_1)],
         PeerRole.ROUTE_SERVER: [Route.to("12.8.0.0/24", ORIGIN, TIER_1, ORIGIN + 3)],
+    },
+    "the site's own transit behind a peer or a route server": {
+        PeerRole.PEER: [
+            Route.to("12.9.0.0/24", UPSTREAM),
+            Route.to("2d09::/32", ORIGIN, UPSTREAM, ORIGIN + 1),
+        ],
+        PeerRole.ROUTE_SERVER: [Route.to("12.10.0.0/24", ORIGIN, UPSTREAM)],
+    },
+    "a next hop other than the neighbour": {
+        PeerRole.TRANSIT: [
+            _over("12.11.0.0/24", "203.0.113.20", ORIGIN),
+            _over("2d0b::/32", "2001:db8:200::20", ORIGIN),
+            _over("2d0b:1::/32", "2001:db8:100::9", ORIGIN),
+        ],
+        PeerRole.PEER: [
+            _over("12.12.0.0/24", "203.0.113.1"),
+            _over("12.12.1.0/24", "203.0.113.66"),
+            _over("2d0c::/32", "2001:db8:200::66"),
+        ],
+    },
+    "a route server's next hop that is not at the exchange": {
+        PeerRole.ROUTE_SERVER: [
+            _over("12.13.0.0/24", "192.0.2.1", ORIGIN),
+            _over("12.13.1.0/24", "198.51.100.1", ORIGIN),
+            _over("12.13.2.0/24", "198.51.100.129", ORIGIN),
+            _over("2d0d::/32", "2001:db8:100::1", ORIGIN),
+            _over("2d0d:1::/32", "2001:db8:ee:53::1", ORIGIN),
+        ],
     },
     "what RPKI calls invalid": {
         PeerRole.TRANSIT: [

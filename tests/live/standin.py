@@ -7,6 +7,7 @@ for a machine that has pf.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -66,11 +67,9 @@ def rules(pf: str) -> str:
         for line in _bgp(outside, source, destination, outgoing=label == "bgp-out")
     ]
     lines += [
-        _discovery(
-            outside, tables[source], [one for name in near.split() for one in tables[name[1:-1]]]
-        )
-        for outside, source, near in re.findall(
-            r"(?m)^pass out quick on (\S+) inet6 proto icmp6 from <([\w-]+)> to \{ (.*) \} "
+        _discovery(outside, _addresses(sources, tables), _addresses(destinations, tables))
+        for outside, sources, destinations in re.findall(
+            r"(?m)^pass out quick on (\S+) inet6 proto icmp6 from \{ (.*) \} to \{ (.*) \} "
             r'icmp6-type \{ neighbrsol neighbradv \} no state label "nd-out"$',
             pf,
         )
@@ -102,6 +101,11 @@ def _complete(lines: list[str], outside: list[str]) -> None:
         for label in ("LEAK4", "LEAK6"):
             found = any(label in line and f'"{name}"' in line for line in lines)
             assert found, f"other rules: {label} on {name}"
+
+
+def _addresses(members: str, tables: Mapping[str, list[str]]) -> list[str]:
+    """Return what is in a list of tables and addresses of pf.conf."""
+    return [one for name in members.split() for one in tables.get(name.strip("<>"), [name])]
 
 
 def _bgp(outside: str, source: str, destination: str, *, outgoing: bool) -> list[str]:

@@ -3,24 +3,31 @@
 A policy that parses may still leak, so the same assertion is shown to fail for one that does.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from firstboot.box import sessions
+from firstboot.box.host import PATIENCE, Host, Ran
+from firstboot.site import services
 from firstboot.site.model import PeerRole
 from qemu.world.bird import Heard, Route, Router
+from qemu.world.net import Party
+from qemu.world.routes import ORIGIN, thousands
 from tests.live import routes
 from tests.live.appliance import BGPD, Bgpd, changed, for_linux
 from tests.live.conftest import Worlds
-from tests.live.world import PLAN, SITE
+from tests.live.world import PLAN, SITE, SITE_FILE
 
 EXPORT = r"allow to ebgp prefix-set own large-community local-as:1:1"
 LEAKING = "allow to ebgp inet prefixlen 8 - 24\nallow to ebgp inet6 prefixlen 16 - 48"
 """A rule from a published policy for an exit's router (`allow to PEER prefixlen 8 - 24`), in
 today's grammar and for both address families."""
 
-ROLES = r"(?m)^  announce policy \S+$"
+ROLES = r"(?m)^  (role|announce policy) \S+$"
 LIMIT = r"(?m)^    max-prefix \d+ out$"
 
 
@@ -28,29 +35,38 @@ LIMIT = r"(?m)^    max-prefix \d+ out$"
 class Lab:
     bgpd: Bgpd
     routers: dict[PeerRole, Router]
+    announced: Mapping[PeerRole, list[Route]]
 
     @classmethod
-    def start(cls, worlds: Worlds, *without: tuple[str, str]) -> "Lab":
-        """Start sessions with all neighbours, who announce thousands of routes. `without` is what
-        `changed` replaces in the rendered policy."""
+    def start(
+        cls,
+        worlds: Worlds,
+        *without: tuple[str, str],
+        of: Mapping[PeerRole, list[Route]] = {},
+        site: Path = SITE_FILE,
+    ) -> "Lab":
+        """Start sessions with all neighbours, who announce thousands of routes, or those that `of`
+        says of their role. `without` is what `changed` replaces in the rendered policy."""
         surroundings = worlds.make()
         surroundings.raise_ports()
         roles = all(pattern != ROLES for pattern, _ in without)
+        announced = {role: of.get(role, routes.announced(role)) for role in PeerRole}
         routers = {
-            role: surroundings.router(role, routes.announced(role), roles) for role in PeerRole
+            role: surroundings.router(role, announced[role], roles, next_hops=True)
+            for role in PeerRole
         }
         folder = surroundings.world.folder
         (folder / "roas").write_text(routes.ROAS)
-        text = for_linux(BGPD, folder)
+        text = for_linux(BGPD, folder, site)
         for pattern, replacement in without:
             text = changed(text, pattern, replacement)
-        return cls(Bgpd(surroundings.appliance, text, folder), routers)
+        return cls(Bgpd(surroundings.appliance, text, folder), routers, announced)
 
     def settle(self) -> None:
         """Wait until every route has come in and nothing waits to be sent."""
         for role, router in self.routers.items():
             self.bgpd.daemon.wait(f"sessions to {role.value}", router.established)
-        sent = sum(len(routes.announced(role)) for role in self.routers)
+        sent = sum(map(len, self.announced.values()))
         self.bgpd.daemon.wait(f"{sent} routes", lambda: self.bgpd.received() == sent)
         self.bgpd.daemon.wait("an empty queue", self.bgpd.idle)
         self.bgpd.daemon.wait("all that is announced", lambda: self.bgpd.sent() == self._heard())
@@ -63,7 +79,7 @@ def own(router: Router) -> dict[str, set[Heard]]:
     """Return by session what a neighbour has to hear: the own scopes of its family, no more."""
     return {
         session: {
-            Heard(scope, (SITE.asn,), frozenset({f"{SITE.asn}:1:1"}))
+            Heard(scope, (SITE.as_number,), frozenset({f"{SITE.as_number}:1:1"}))
             for scope in SITE.scopes
             if session.endswith(str(scope.version))
         }
@@ -164,3 +180,122 @@ class TestLeakingPolicy:
             lambda: not all(router.established() for router in lab.routers.values()),
         )
         daemon.wait("the end of the leak", lambda: not foreign(lab))
+
+
+REHEARSAL = Path(__file__).parents[2] / "image" / "rehearsal" / "overlay" / services.FILE
+"""The services of a box that has bgpctl itself in PATH."""
+
+LIMITED = (r"(?m)^    max-prefix 50000$", "    max-prefix 20")
+"""A limit of the peer at the exchange that a test can reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Host):
+    """The appliance in its namespace, to run programs in."""
+
+    party: Party = field(kw_only=True)
+
+    def run(self, *command: str, given: str | None = None, patience: float = PATIENCE) -> Ran:
+        return Ran(self.party.run(*command, given=given or "", check=False), 0)
+
+
+def waiting(lab: Lab) -> list[str]:
+    """Return what exitisp status says of the sessions."""
+    (bgpd,) = (one for one in services.load((REHEARSAL,)) if one.name == "openbgpd")
+    return list(sessions.waiting(SITE, Asked(party=lab.bgpd.party), bgpd))
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+class TestTooManyRoutes:
+    """The peer at the exchange announces more than it may, and tries again every few seconds."""
+
+    @pytest.fixture
+    def leaking(self, worlds: Worlds) -> Lab:
+        lab = Lab.start(worlds, LIMITED)
+        lab.settle()
+        assert waiting(lab) == []
+        lab.routers[PeerRole.PEER].announce(Route.to(f"15.0.{n}.0/24") for n in range(30))
+        return lab
+
+    def test_close_the_session_until_somebody_opens_it(self, leaking: Lab) -> None:
+        bgpd, router = leaking.bgpd, leaking.routers[PeerRole.PEER]
+        bgpd.daemon.wait("the end of the session", lambda: len(waiting(leaking)) == 1)
+        refused = "Connection attempt from neighbor 203.0.113.20"
+        bgpd.daemon.wait("two more attempts", lambda: bgpd.daemon.said().count(refused) >= 2)
+        bgpd.reload()
+        before = bgpd.daemon.said().count(refused)
+        bgpd.daemon.wait("one more", lambda: bgpd.daemon.said().count(refused) > before)
+        assert not router.established("appliance4")
+        assert router.established("appliance6")
+        assert all(
+            leaking.routers[role].established() for role in PeerRole if role is not PeerRole.PEER
+        )
+        (told,) = waiting(leaking)
+        assert told == (
+            "CLOSED: BGP with neighbour (203.0.113.20): it sent more than 20 routes, as a leak "
+            "does. Once that has ended, let it in again: bgpctl neighbor 203.0.113.20 clear"
+        )
+        router.announce([])
+        leaking.bgpd.party.run(*told.partition("again: ")[2].split())
+        bgpd.daemon.wait("the session", router.established)
+        assert waiting(leaking) == []
+
+    def test_of_ours_close_it_too(self, worlds: Worlds) -> None:
+        lab = Lab.start(worlds, (EXPORT, LEAKING), (ROLES, ""))
+        leaked = "more than the own scopes would have been announced to it."
+        lab.bgpd.daemon.wait(
+            "the end of a session", lambda: any(leaked in one for one in waiting(lab))
+        )
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+def test_a_transit_that_sends_a_default_route_alone_is_told(worlds: Worlds) -> None:
+    default = [Route.to("0.0.0.0/0", ORIGIN), Route.to("::/0", ORIGIN)]
+    lab = Lab.start(worlds, of={PeerRole.TRANSIT: default})
+    lab.settle()
+    assert waiting(lab) == [
+        f"NO ROUTES: BGP with upstream ({remote}): it sends a default route and no others, and "
+        "with routes: full that is refused, so that relays reach nobody by it. Write routes: "
+        "default, or ask it for a full table"
+        for remote in ("192.0.2.1", "2001:db8:100::1")
+    ]
+    lab.routers[PeerRole.TRANSIT].announce(thousands(200, 200))
+    lab.bgpd.daemon.wait("more routes", lambda: not waiting(lab))
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+@pytest.mark.parametrize(
+    ("takes", "taken"),
+    [("default", routes.FAULTY["a default route"][PeerRole.TRANSIT]), ("static", [])],
+)
+def test_of_a_transit_without_a_table_a_default_route_is_taken_at_most(
+    worlds: Worlds, tmp_path: Path, takes: str, taken: list[Route]
+) -> None:
+    upstream = "role: transit\n    addresses: [192.0.2.1"
+    text = changed(SITE_FILE.read_text(), re.escape(upstream), f"routes: {takes}\n    {upstream}")
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    lab = Lab.start(worlds, site=site)
+    lab.settle()
+    assert_own_scopes_alone(lab)
+    sent = as_received(PeerRole.TRANSIT, routes.announced(PeerRole.TRANSIT))
+    told, accepted = lab.bgpd.told(), lab.bgpd.accepted()
+    assert as_received(PeerRole.TRANSIT, taken) < sent <= told
+    others = {one for role in (PeerRole.PEER, PeerRole.ROUTE_SERVER)
+              for one in as_received(role, routes.ORDINARY[role])}  # fmt: skip
+    assert accepted == others | as_received(PeerRole.TRANSIT, taken)
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+def test_bgpd_tells_of_sessions_and_writes_no_route_down(worlds: Worlds) -> None:
+    """What syslog.conf keeps of bgpd at the level of info."""
+    lab = Lab.start(worlds)
+    lab.settle()
+    lab.routers[PeerRole.PEER].shut()
+    said = lab.bgpd.daemon.said
+    who = r"neighbor 203\.0\.113\.20 \(neighbour-v4\).*: state change"
+    down = re.compile(f"{who} Established -> ")
+    lab.bgpd.daemon.wait("the end of a session", lambda: bool(down.search(said())))
+    assert re.search(f"{who} .* -> Established", said())
+    foreign = {str(one.prefix) for role in PeerRole for one in routes.ORDINARY[role]}
+    assert not [prefix for prefix in foreign if prefix in said()]

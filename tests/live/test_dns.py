@@ -11,10 +11,11 @@ from qemu.world.packets import IPV4, IPV6, TCP, UDP, Packet
 from tests.live import nameservers
 from tests.live.appliance import UNBOUND, Answer, Unbound, changed, for_linux
 from tests.live.conftest import Worlds
-from tests.live.nameservers import ANSWER, LEAVES, ROOT, TOP
+from tests.live.nameservers import ANSWER, LEAVES, NEAR, ROOT, TOP
 from tests.live.world import PLAN, SITE, Surroundings
 
 MINIMISED = r"qname-minimisation: yes"
+FAR_ALONE = r"(?m)^  do-not-query-address: .*\n"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,31 @@ class TestRenderedResolver:
         listens = lab.unbound.listens()
         assert {address for address in listens if not address.is_loopback} == lan
         assert {address.version for address in listens - lan} == {4, 6}
+
+
+@pytest.mark.xdist_group("live-dns")
+def test_while_the_clock_is_years_off_only_its_own_servers_are_found(worlds: Worlds) -> None:
+    lab = Lab.start(
+        worlds,
+        (r'domain-insecure: "0\.freebsd\.pool\.ntp\.org"', 'domain-insecure: "www.signed.example"'),
+        (r"harden-glue: yes", 'harden-glue: yes\n  val-override-date: "20500101000000"'),
+    )
+    assert lab.unbound.ask("www.signed.example") == Answer("NOERROR", False, (ANSWER,))
+    assert lab.unbound.ask("a.deep.signed.example") == Answer("SERVFAIL", False, ())
+
+
+@pytest.mark.xdist_group("live-dns")
+class TestNeighbour:
+    def test_is_not_asked_for_a_zone_that_names_it(self, lab: Lab) -> None:
+        assert lab.unbound.ask("www.near.example") == Answer("SERVFAIL", False, ())
+        assert "near.example." in lab.asked(TOP)
+        assert lab.asked(NEAR.servers) == []
+
+    def test_is_asked_where_nothing_forbids_it(self, worlds: Worlds) -> None:
+        """This shows that the test above would fail."""
+        lab = Lab.start(worlds, (FAR_ALONE, ""))
+        lab.surroundings.rack.run(*lab.unbound.question("www.near.example"), check=False)
+        assert lab.asked(NEAR.servers)
 
 
 @pytest.mark.xdist_group("live-dns")

@@ -92,20 +92,24 @@ class Surroundings:
                 near = next(prefix for prefix in NEAR_PEER if prefix.version == family)
                 self._route(self.appliance, near, session.remote)
 
-    def router(self, role: PeerRole, routes: list[Route], roles: bool = True) -> Router:
+    def router(
+        self, role: PeerRole, routes: list[Route], roles: bool = True, next_hops: bool = False
+    ) -> Router:
         """Start a neighbour's BIRD with a session over each of its addresses in the site. With
-        `roles` it knows RFC 9234, by which it refuses leaks itself."""
+        `roles` it knows RFC 9234, by which it refuses leaks itself. With `next_hops` it announces
+        those of its routes."""
         sessions = [
             bird.Session(
                 f"appliance{session.remote.version}",
                 session.remote,
                 session.local,
                 session.peer.asn,
-                self.site.asn,
+                self.site.as_number,
                 RFC_9234[role] if roles else None,
                 role is PeerRole.ROUTE_SERVER,
                 session.peer.md5,
                 session.peer.gtsm and session.remote.version == 4,
+                keeps_next_hops=next_hops,
             )
             for session in PLAN.sessions
             if session.peer.role is role

@@ -52,9 +52,14 @@ def test_they_are_found_by_name() -> None:
         named("nonsense", HARDENEDBSD)
 
 
+CLOCKS = ("of-a-dead-battery", "of-1970", "half-a-year-back", "a-year-ahead", "ten-years-ahead")
+
+
 def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
     possible = {fault.name for fault in named("all", REHEARSAL)}
     assert {fault.name for fault in FAULTS} - possible == {
+        *(f"clock-{one}" for one in CLOCKS),
+        "others-killed",
         "pf-disabled",
         "pf-missing",
         "resolver-everywhere",

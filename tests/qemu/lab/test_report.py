@@ -1,5 +1,6 @@
 """The reports say what was found, need no other file, and are well-formed."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable
@@ -13,6 +14,9 @@ import pytest
 
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
+from firstboot.site.render import Box, render
+from firstboot.site.verify.explain import explain
+from firstboot.site.verify.picture import draw as draw_proof
 from qemu.lab import report as reports
 from qemu.lab.checks import Verdict
 from qemu.lab.lab_site import EXAMPLE, SITE, on
@@ -29,6 +33,8 @@ BEGAN = datetime(2026, 11, 29, 12, 30, tzinfo=UTC)
 GOOD = Verdict(
     "announced", True, "11 sessions hear 198.51.100.0/24", "Every neighbour hears the scopes."
 )
+BOX = Box(2, 1536, unbound=(1, 25), openbgpd=(8, 9), tor=(0, 4, 9))
+PROOF = explain(SITE, BOX, render(SITE, BOX, EXAMPLES.parent / "overlays"))
 BAD = Verdict("fetched", False, "the client got '<script>'")
 
 
@@ -46,6 +52,7 @@ def made(*verdicts: Verdict) -> Report:
         (Stage("the appliance starts", 60.0, 58.5),),
         (Trial("sound", "nothing is wrong", verdicts),),
         (traffic("transit-a", frames),),
+        PROOF,
     )
 
 
@@ -89,6 +96,30 @@ def test_the_file_for_programs_has_date_and_commit() -> None:
     origin = json.loads(render_json(made(GOOD)))["origin"]
     assert origin["began"] == "2026-11-29T12:30:00+00:00"
     assert origin["commit"] == "0123abcd"
+
+
+def test_a_page_tells_what_passes_and_by_which_line() -> None:
+    text = render_html(made(GOOD), SITE)
+    assert draw_proof(SITE, PROOF) in text
+    assert "out on exchange (vtnet2, exchange)" in text
+    for way in PROOF.ways:
+        for one in way.passing:
+            assert f"line {one.line}, {one.label}" in text
+    assert "198.51.100.0/24, and nothing else" in text
+    assert "deny quick from ebgp ovs invalid" in text
+
+
+def test_a_system_without_pf_has_no_proof() -> None:
+    report = dataclasses.replace(made(GOOD), proof=None)
+    assert "What passes" not in render_html(report, SITE)
+    assert json.loads(render_json(report))["proof"] is None
+
+
+def test_the_file_for_programs_has_the_proof() -> None:
+    ways = json.loads(render_json(made(GOOD)))["proof"]["ways"]
+    assert [(one["port"], one["direction"]) for one in ways] == [
+        (port.name, way) for port in SITE.ports for way in ("in", "out")
+    ]
 
 
 def test_both_files_are_written(tmp_path: Path) -> None:
