@@ -20,6 +20,7 @@ from image.commandline.command import Group, Option, number
 from image.commandline.completion import Shell
 from image.commandline.program import Program
 from image.freeze.target import Target
+from image.seen import Reason
 from qemu.failure import Failure
 from qemu.firmware import Firmware
 
@@ -41,7 +42,12 @@ command = partial(declaring.command, told=[Failure])
 
 INSTALL = Option("install missing programs of this machine with apt-get, without asking")
 IMAGE_BUILT_LAST = Option("the image; default: the one built last", "IMAGE", Path, operand=True)
-SETS = Option("folder with MANIFEST, base.txz and kernel.txz; default: the lock's", "FOLDER", Path)
+SETS = Option(
+    "folder with MANIFEST, base.txz and kernel.txz, or with a repository of the base's packages; "
+    "default: the lock's",
+    "FOLDER",
+    Path,
+)
 PACKAGES = Option("folder or address of a package repository; default: the lock's", "REPOSITORY")
 PACKAGE_KEYS = Option(
     "folder of the fingerprints to trust for --packages, like usr/share/keys/pkg; default: those "
@@ -153,9 +159,19 @@ def build(
         "with --update: fingerprint of the key that may replace the pinned signer's",
         "SHA256:...",
     ),
+    allow_older=Option(
+        "with --update: why base, kernel or packages may be older than what was seen before; the "
+        "lock file keeps it",
+        "REASON",
+        Reason.parse,
+    ),
 )
-def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
+def lock(
+    _: Context, update: bool = False, accept_key: str = "", allow_older: Reason | None = None
+) -> None:
     """Show what the lock file pins, or pin what is newest.
+
+    Nothing is pinned that is older than what was seen before, whatever number a mirror gives it.
 
     Example: ./exitisp lock
     Example: ./exitisp lock --update
@@ -168,12 +184,13 @@ def lock(_: Context, update: bool = False, accept_key: str = "") -> None:
     from image.overlay import load_all
 
     if not update:
-        refuse("without --update", {"--accept-key": accept_key})
+        refuse("without --update", {"--accept-key": accept_key, "--allow-older": allow_older})
         print(render(load(LOCK)), end="")
         return
     cache = cache_folder()
-    print(pin_sets(LOCK, cache, accept_key=accept_key or None))
-    print(pin_packages(LOCK, [*load_all(OVERLAYS), python_overlay(MINORS)], cache.parent))
+    print(pin_sets(LOCK, cache, accept_key=accept_key or None, allow_older=allow_older))
+    overlays = [*load_all(OVERLAYS), python_overlay(MINORS)]
+    print(pin_packages(LOCK, overlays, cache.parent, allow_older=allow_older))
 
 
 @command(
@@ -205,7 +222,7 @@ def freeze(
     Example: ./exitisp freeze --packages ~/packages --sets ~/sets
     """
     from image.download.cache import cache_folder
-    from image.freeze import save
+    from image.freeze.frozen import save
     from image.freeze.request import Request, freeze_requested
     from image.inputs.packages import source
     from image.overlay import load_all
@@ -359,7 +376,7 @@ def check(_: Context, sites: Sequence[Path]) -> None:
 
     Example: ./exitisp check examples/*.yaml
     """
-    from firstboot.site.commands import check_sites
+    from firstboot.site.check_sites import check_sites
 
     check_sites(sites)
 
@@ -370,7 +387,8 @@ def check(_: Context, sites: Sequence[Path]) -> None:
     output=Option("folder to write the files to; without it, they are listed", "FOLDER", Path, "o"),
     diff=Option("an older site file: show what SITE changes in the files", "OLD", Path),
     box=Option(
-        "the box to render for, such as cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4.9",
+        "the box to render for, such as cores=8,memory=32768,unbound=1.24,openbgpd=8.9,tor=0.4.9,"
+        "resolver=package",
         "FACTS",
     ),
 )
@@ -409,11 +427,31 @@ def verify(
 ) -> None:
     """Prove that rendered files do what a site file says, and nothing else.
 
+    Tor, unbound-checkconf and sshd are asked what they understand, where this machine has them.
+
     Example: ./exitisp verify examples/one-port-of-each.yaml dist/site
     """
     from firstboot.site.commands import parse_box, verify_folder
 
     verify_folder(site, folder, parse_box(box), explained=explain, picture=picture)
+
+
+@command(
+    SITE,
+    site=SITE_FILE,
+    output=Option("folder to write them to; without it, they are listed", "FOLDER", Path, "o"),
+)
+def paper(_: Context, site: Path, output: Path | None = None) -> None:
+    """Write what registries, exchanges and other networks want to have in writing.
+
+    Objects for the routing registry, requests for ROAs and an ASPA, the record for PeeringDB.
+    Keys of the site that papers need and a box does not are asked for by name.
+
+    Example: ./exitisp paper examples/papers/member-of-ripe.yaml -o dist/papers
+    """
+    from firstboot.site.paper.command import write_papers
+
+    write_papers(site, output)
 
 
 @command(
@@ -461,8 +499,15 @@ def audit(_: Context, sbom: Path | None = None, feed: Path | None = None) -> Non
     PUBLISH,
     version=Option("the name of the release, such as 2026.11", "VERSION", operand=True),
     key=Option(
-        "required: the key that signs it, a private one, or the public one of a key in your agent",
+        "required: the key that signs it, a private one, or the public one of a key in your agent; "
+        "with --unsigned and --verify the public one",
         "FILE",
+        Path,
+    ),
+    unsigned=Option("sign nothing: .ci/sign.sh does it, where nothing is installed"),
+    verify=Option(
+        "make no release: build the one in this folder again, and compare everything",
+        "FOLDER",
         Path,
     ),
     previous=Option(
@@ -472,8 +517,10 @@ def audit(_: Context, sbom: Path | None = None, feed: Path | None = None) -> Non
 )
 def release(
     _: Context,
-    version: str,
     key: Path,
+    version: str = "",
+    unsigned: bool = False,
+    verify: Path | None = None,
     previous: Path | None = None,
     output: Path | None = None,
 ) -> None:
@@ -482,11 +529,18 @@ def release(
     It takes what the lock file pins, and nothing else.
 
     Example: ./exitisp release 2026.11 --key ~/.ssh/exitisp-release --previous exitisp-2026.10.json
+    Example: ./exitisp release --verify exitisp-2026.11 --key release.pub --previous old.json
     """
     from image.release.release import release as make
+    from image.release.verify import verify as verify_release
 
+    if verify:
+        refuse("with --verify", {"VERSION": version, "--unsigned": unsigned, "--output": output})
+        for name in verify_release(ROOT, verify, key, previous):
+            print(f"{verify / name}: the same")
+        return
     folder = output or Path(f"dist/exitisp-{version}")
-    for name in make(ROOT, version, folder, key, previous):
+    for name in make(ROOT, version, folder, key, previous, signed=not unsigned):
         print(f"{folder / name}: {(folder / name).stat().st_size} bytes")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import lzma
+import struct
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,25 @@ ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted(path.parent for path in ROOT.glob("overlays/*/overlay.yaml"))
 
 ELF_FREEBSD_AMD64 = b"\x7fELF\x02\x01\x01\x09" + bytes(8) + b"\x02\x00\x3e\x00" + bytes(44)
+
+RELEASE, NUMBER = "15.1-STABLE", 1501501
+"""Of the build that the miniature sets are: its release, and __FreeBSD_version."""
+
+
+def shell(number: int = NUMBER) -> bytes:
+    """A program with the ABI tag of a system with that number."""
+    note = struct.pack("<III8sI", 8, 4, 1, b"FreeBSD", number)
+    head = struct.pack(
+        "<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 64, 0, 0
+    )  # one program header, right behind this one
+    segment = struct.pack("<IIQQQQQQ", 4, 4, 120, 0, 0, len(note), len(note), 4)
+    return b"\x7fELF\x02\x01\x01\x09" + bytes(8) + head + segment + note
+
+
+def version_script(release: str = RELEASE) -> bytes:
+    """freebsd-version(1) of that release."""
+    return f'#!/bin/sh\nUSERLAND_VERSION="{release}"\n'.encode()
+
 
 MASTER_PASSWD = b"""\
 # $FreeBSD$
@@ -56,7 +76,8 @@ def folder(path: str, mode: int = 0o755, **facts: str) -> Item:
 BASE = (
     folder("."),
     folder("./bin"),
-    Item("./bin/sh", ELF_FREEBSD_AMD64 + b"sh", 0o555),
+    Item("./bin/sh", shell(), 0o555),
+    Item("./bin/freebsd-version", version_script(), 0o555),
     Item("./bin/[", ELF_FREEBSD_AMD64 + b"test", 0o555),
     Item("./bin/test", type=tarfile.LNKTYPE, link="./bin/["),
     folder("./boot"),
@@ -76,6 +97,7 @@ BASE = (
     Item("./etc/pwd.db", b"stale"),
     Item("./etc/spwd.db", b"stale, and root has no password in it", 0o600),
     Item("./etc/login.conf", b"default:\n"),
+    Item("./etc/rc.initdiskless", b"#!/bin/sh\n"),
     Item("./etc/ttys", b"console none unknown off secure\n"),
     folder("./etc/rc.d"),
     folder("./libexec"),

@@ -25,6 +25,9 @@ case "$1 ${{2-}}" in
 esac
 """
 
+LOCK = "requirements.txt"
+PIP = "-m pip install --disable-pip-version-check"
+
 TOOLS = ("sh", "dirname", "readlink", "cmp", "rm", "cp", "mkdir", "flock", "cat")
 
 
@@ -79,6 +82,7 @@ def checkout(tmp_path: Path) -> Checkout:
         (tmp_path / "bin" / tool).symlink_to(found)
     shutil.copy(ROOT / "exitisp", checkout.root)
     (checkout.root / "pyproject.toml").write_text("[project]\n")
+    (checkout.root / LOCK).write_text("jinja2==3.1.6\n")
     checkout.add_python("python3.12")
     return checkout
 
@@ -99,7 +103,8 @@ def test_the_first_run_makes_the_environment_and_goes_on(checkout: Checkout) -> 
     assert checkout.calls == [
         "--version",
         f"-m venv {venv}",
-        f"-m pip install --disable-pip-version-check --editable {checkout.root}[test]",
+        f"{PIP} --only-binary :all: --require-hashes --requirement {checkout.root}/{LOCK}",
+        f"{PIP} --no-index --no-deps --no-build-isolation --editable {checkout.root}",
         f"{checkout.root}/tasks.py build",
     ]
 
@@ -112,12 +117,13 @@ def test_the_second_run_only_runs(checkout: Checkout) -> None:
     assert checkout.calls == [f"{checkout.root}/tasks.py test"]
 
 
-def test_other_dependencies_make_another_environment(checkout: Checkout) -> None:
+@pytest.mark.parametrize("file", ["pyproject.toml", LOCK])
+def test_other_dependencies_make_another_environment(checkout: Checkout, file: str) -> None:
     checkout.run("build")
     assert made(checkout)
     leftover = checkout.root / ".venv/leftover"
     leftover.touch()
-    (checkout.root / "pyproject.toml").write_text("[project]\ndependencies = []\n")
+    (checkout.root / file).write_text("changed\n")
     checkout.run("build")
     assert made(checkout)
     assert not leftover.exists()

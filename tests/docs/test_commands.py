@@ -7,6 +7,7 @@ import lzma
 import re
 import shlex
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from invoke.exceptions import Exit
 import tasks
 from firstboot.box import cli
 from firstboot.box.apply import apply_site
+from firstboot.box.site_input import STANDARD_INPUT
 from firstboot.box.systems.freebsd import SYSTEM
 from image import file_manifest
 from image.commandline.program import LISTS
 from tests.command import exitisp
 from tests.docs.pages import ROOT, Code, pages
 from tests.firstboot.box.box import Box, altered, changed, example, make
+from tests.firstboot.box.test_site_input import sent
 from tests.image.test_audit import FEED, sbom
 from tests.image.test_diff import manifest, tree
 
@@ -48,6 +51,9 @@ NOT_RUN_ON_THE_BOX = {
     "upgrade": "writes to a disk: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",
     "slots": "of a disk with two slots: tests/firstboot/box/upgrade",
     "rollback --slot": "restarts: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",
+    "confirm": "takes a change that waits: tests/firstboot/box/test_confirm.py",
+    "keep": "of a disk with two slots: tests/firstboot/box/upgrade",
+    "apply --confirm": "waits to be confirmed: tests/firstboot/box/test_confirm.py",
     "backup": "asks for a passphrase: tests/firstboot/box/backup/test_backup.py",
     "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
 }
@@ -200,12 +206,24 @@ class TestBox:
             arguments = ["1" if re.fullmatch(r"[0-9]|NUMBER", word) else word for word in command]
             said_for = {"PEER": "upstream-a", "COMMAND": "status"}
             arguments = [said_for.get(word, word) for word in arguments]
-            if command == ("apply",) or command == ("check",):
+            if command in {("apply",), ("apply", "--dry-run"), ("check",)}:
                 arguments.append("FILE")
             if not " ".join(command).startswith(tuple(NOT_RUN_ON_THE_BOX)):
-                assert cli.main(arguments) == 0, capsys.readouterr().err
+                site = (tmp_path / "FILE").read_bytes()
+                with sent(site) if {*STANDARD_INPUT} & {*arguments} else nullcontext():
+                    assert cli.main(arguments) == 0, capsys.readouterr().err
                 tried.add(arguments[0])
-        daily = {"apply", "check", "diff", "raise", "rollback", "show", "status"}
+        daily = {
+            "apply",
+            "check",
+            "diff",
+            "family",
+            "history",
+            "raise",
+            "rollback",
+            "show",
+            "status",
+        }
         assert tried == {*daily, "drain", "undrain", "--version"}
 
     @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)

@@ -8,6 +8,7 @@ import pytest
 from firstboot.box import generations, ports
 from firstboot.box.systems import rehearsal
 from firstboot.box.systems.freebsd import SYSTEM
+from firstboot.core.limits import UNPACKED_IMAGE
 from firstboot.site import profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
@@ -78,3 +79,15 @@ def test_services_are_named_in_the_order_in_which_they_start() -> None:
     sentence = " ".join(text("docs/day-two.md").partition("Services start in order:")[2].split())
     places = [sentence.index(word) for word in words]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("page", ["docs/flashing.md", "docs/hardware.md", "docs/image.md"])
+def test_pages_agree_on_two_disks_with_the_image(page: str) -> None:
+    words = " ".join(text(page).split())
+    said = "Two disks with the image in one machine have the same labels: take one of them out"
+    assert said in words
+
+
+def test_how_large_a_compressed_image_may_be() -> None:
+    assert UNPACKED_IMAGE.size == 3 << 30 > SMALLEST_MIB << 20
+    assert "at most 3 GiB" in text("docs/flashing.md")
