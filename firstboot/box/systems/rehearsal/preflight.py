@@ -54,7 +54,7 @@ def parse_addresses(text: str) -> dict[str, set[Address]]:
     return {
         name: {
             address
-            for one in interface.get("addr_info", ())
+            for one in _objects(interface.get("addr_info"))
             if (address := address_of(str(one.get("local")))) is not None
         }
         for name, interface in _interfaces(text).items()
@@ -72,10 +72,15 @@ def parse_bundles(text: str) -> dict[str, frozenset[str]]:
 def _interfaces(text: str) -> dict[str, dict[str, Any]]:
     """What ip(8) tells of each interface, by its name; nothing if that is not JSON."""
     try:
-        found: list[dict[str, Any]] = json.loads(text)
-    except ValueError:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         return {}
-    return {str(one["ifname"]): one for one in found if "ifname" in one}
+    return {str(one["ifname"]): one for one in _objects(found) if "ifname" in one}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list in JSON, whatever else it holds; none if `value` is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def parse_sockets(text: str) -> Iterator[Socket]:
