@@ -1,12 +1,20 @@
-"""What all tests share: an option, and that none depends on the clock or on who began them."""
+"""What all tests share: an option, and that none depends on the clock, on chance or on who began
+them."""
 
+import os
 import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+FUZZ_SECONDS = float(os.environ.get("EXITISP_FUZZ", "0"))
+"""How long each target of tests/fuzz is tried with inputs that no run had before."""
+
 settings.register_profile(
-    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any-machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not FUZZ_SECONDS,
 )
 settings.load_profile("any-machine")
 

@@ -1,13 +1,13 @@
 """Whatever is read is understood or refused in one of the ways that the reader declares: never with
 another exception, and never without an end.
 
-Each target gets a hundred inputs; ``EXITISP_FUZZ=100000`` makes it so many. What is found once is
-kept in `found/TARGET/`, and tried at every run.
+Each target gets a hundred inputs, the same at every run. ``EXITISP_FUZZ=60`` makes new ones, for 60
+seconds for each target. What is found once is kept in `found/TARGET/`, and tried at every run.
 """
 
 import ast
-import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,10 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from tests.command import ROOT
+from tests.conftest import FUZZ_SECONDS
 from tests.fuzz.mutations import mutated
 from tests.fuzz.targets import EXEMPT, TARGETS
 
-INPUTS = int(os.environ.get("EXITISP_FUZZ", "100"))
+INPUTS = 100
+
+INPUTS_OF_A_ROUND = 1000
+"""Of a long run, which makes rounds until its time is over."""
 
 FOUND = Path(__file__).with_name("found")
 
@@ -40,19 +44,31 @@ def test_seeds_are_understood(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_is_almost_good_is_understood_or_refused(name: str) -> None:
+def test_what_is_almost_good_is_understood_or_refused(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    tried, longest = 0, 0.0
+
     @settings(
-        max_examples=INPUTS,
+        max_examples=INPUTS_OF_A_ROUND if FUZZ_SECONDS else INPUTS,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
     @given(mutated(TARGETS[name].seeds()))
     def try_one(data: bytes) -> None:
+        nonlocal tried, longest
         note(f"Keep the input as a file in tests/fuzz/found/{name}/, and mend the reader.")
+        start = time.monotonic()
         attempt(name, data)
+        tried, longest = tried + 1, max(longest, time.monotonic() - start)
 
+    end = time.monotonic() + FUZZ_SECONDS
     try_one()
+    while time.monotonic() < end:
+        try_one()
+    record_property("inputs", tried)
+    record_property("longest", f"{longest:.3f} s")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import functools
 import hashlib
 import json
 import lzma
+import os
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -213,8 +214,9 @@ class Signer:
         return cls(public, lambda text: key.sign(text, ec.ECDSA(hashes.SHA256())), "ecdsa")
 
     @classmethod
-    def eddsa(cls) -> "Signer":
-        key = ed25519.Ed25519PrivateKey.generate()
+    def eddsa(cls, private: bytes | None = None) -> "Signer":
+        """`private` are the 32 bytes of a key; without them it is a new one."""
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(private or os.urandom(32))
         public = eddsa.HEAD + _on_wei25519(key.public_key().public_bytes_raw())
 
         def sign(text: bytes) -> bytes:
