@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from firstboot.core.document import Key, quote
 from firstboot.core.fault import quote_value
 from firstboot.site.model import Policy, Site
-from firstboot.site.rules.exit_policy import ExitRule
+from firstboot.site.exit_policy import ExitRule
 from firstboot.site.rules.finding import Finding, advice, error, warning
 
 NICKNAME = re.compile(r"[A-Za-z0-9]{1,19}")

@@ -3,7 +3,7 @@
 import pytest
 
 from firstboot.site.check import Severity
-from firstboot.site.rules.exit_policy import ExitRule
+from firstboot.site.exit_policy import ExitRule
 from tests.firstboot.site.sites import ROOT, TWO, found, says
 
 ERROR, WARNING, ADVICE = Severity
