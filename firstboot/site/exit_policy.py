@@ -1,4 +1,4 @@
-"""One rule of an exit policy, as a torrc has it.
+"""Rules of an exit policy, and the destinations in them, as a torrc has them.
 
 tor(1), ExitPolicy, and dir-spec, exitpattern: ``accept *:443``, ``reject6 [2001:db8::]/32:*``,
 ``reject 198.51.100.0/24:25-26``, ``reject private:*``.
@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Self
+
+from firstboot.core.fault import quote
+from firstboot.core.scalars import Malformed
 
 _RULE = re.compile(
     r"(?P<verb>accept|reject)(?P<six>6?) +"
@@ -47,6 +50,56 @@ class ExitRule:
         return self.where == "*"
 
 
+class Destination(str):
+    """Addresses, and ports of them: ``198.51.100.0/24:25``, ``[2001:db8::]/32:*``. It is spelled as
+    in a rule of an exit policy; what is read may leave out the ports, which are then all, and with
+    them the brackets."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        expected = "an address or a prefix, such as 203.0.113.7, 2001:db8::/32 or 203.0.113.7:25"
+        if text.startswith("*") or "private" in text:
+            raise Malformed(expected, f"{quote(text)} names no single destination")
+        where, ports = text, "*"
+        if text.startswith("[") or text.count(":") == 1:
+            where, colon, ports = text.rpartition(":")
+            if not colon or where.count("[") != where.count("]"):
+                raise Malformed(expected)
+        plain = re.sub(r"^\[([^][]*)\]", r"\1", where)
+        try:
+            network = ipaddress.ip_network(plain)
+            _ports(ports)
+        except ValueError:
+            raise _not_reached(text, plain, ports, expected) from None
+        if network.version == 4:
+            spelled = str(network.network_address if network.prefixlen == 32 else network)
+        else:
+            length = "" if network.prefixlen == 128 else f"/{network.prefixlen}"
+            spelled = f"[{network.network_address}]{length}"
+        return cls(f"{spelled}:{ports}")
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        return ipaddress.ip_network(re.sub(r"[][]", "", self.rpartition(":")[0]))
+
+    @property
+    def rejected(self) -> str:
+        """The rule that keeps exits from it."""
+        return f"reject{'6' if self.startswith('[') else ''} {self}"
+
+
+def _not_reached(text: str, plain: str, ports: str, expected: str) -> Malformed:
+    """Why `text` is no destination."""
+    try:
+        network = ipaddress.ip_network(plain, strict=False)
+    except ValueError:
+        return Malformed(expected)
+    if network.prefixlen < network.max_prefixlen and str(network) != plain:
+        problem = f"{quote(text)} has bits set behind the prefix length (host bits)"
+        return Malformed(expected, problem, str(network))
+    return Malformed(expected, f"{quote(ports)} are no ports from 1 to 65535")
+
+
 def _network(text: str) -> IPv4Network | IPv6Network:
     plain = text.replace("[", "").replace("]", "")
     try:
@@ -61,6 +114,8 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 def _ports(text: str) -> range:
     if text == "*":
         return range(1, 65536)
+    if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?", text):
+        raise ValueError("ports from 1 to 65535, the smaller one first")
     first, _, last = text.partition("-")
     ports = range(int(first), int(last or first) + 1)
     if not ports or ports[0] < 1 or ports[-1] > 65535:

@@ -13,6 +13,7 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.keys import key
 from firstboot.core.values import Address, Asn, Interface, Mac, Network, is_address
+from firstboot.site.exit_policy import Destination
 
 SCHEMA = 2
 """The newest version of the site file that this program reads, and the one that it writes."""
@@ -33,6 +34,10 @@ MOST_MEMBERS = 8
 """Cards of a bundle; switches take no more in one."""
 
 MOST_RELAYS = 256
+
+MOST_BLOCKED = 200
+"""Destinations that exits do not reach. A relay's descriptor has its policy in it, and directory
+authorities take no descriptor above 20,000 bytes (MAX_DESCRIPTOR_UPLOAD_SIZE in Tor's or.h)."""
 
 
 class Addresses(Enum):
@@ -278,6 +283,14 @@ class Relays:
         "With the policy own: the first rule that fits decides. For example accept *:443.",
         label="rules",
         limit=(0, 500),
+        default=(),
+    )
+    block: tuple[Destination, ...] = key(
+        "What exits must not reach, whatever the policy says: addresses or prefixes, with a port "
+        "or a range of ports behind if not all are meant. For example 203.0.113.7:25.",
+        label="never reached",
+        since=2,
+        limit=(0, MOST_BLOCKED),
         default=(),
     )
     bandwidth_mbit: int | None = key(

@@ -13,6 +13,7 @@ from firstboot.core.durable import keep
 from firstboot.core.keys import Described, item, walk
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
+from firstboot.site.exit_policy import Destination
 from firstboot.site.model import Site
 from firstboot.site.profiles import Profile, load_all
 
@@ -25,6 +26,7 @@ KINDS: Mapping[Any, tuple[str, str]] = {
     Interface: ("address with length", "addresses with length"),
     Network: ("prefix", "prefixes"),
     Mac: ("Ethernet address", "Ethernet addresses"),
+    Destination: ("destination", "destinations"),
     str: ("text", "texts"),
     int: ("number", "numbers"),
     bool: ("yes or no", ""),

@@ -35,7 +35,7 @@ from firstboot.core.values import Asn, Mac, Mode
 from firstboot.site import check, commands, profiles
 from firstboot.site import services as declared
 from firstboot.site.profiles import PciId
-from firstboot.site.exit_policy import ExitRule
+from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.rules.ssh_key import SshKey
 from firstboot.site.verify.bgpd import parser as bgpd
 from firstboot.site.verify.pf import parser as pf
@@ -299,6 +299,7 @@ VALUES: Mapping[type[Any], tuple[str, ...]] = {
     Mode: ("0644",),
     PciId: ("8086:15ab",),
     ExitRule: ("accept *:443", "reject 192.0.2.0/24:*", "accept [2001:db8::]/32:80-90"),
+    Destination: ("203.0.113.7", "192.0.2.0/24:25", "[2001:db8::]/32:80-90", "2001:db8::1"),
     SshKey: (KEY,),
     PublicKey: (KEY,),
     Principal: ("hbsd-os-build-01",),

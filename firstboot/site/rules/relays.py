@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from firstboot.core.document import Key, quote
 from firstboot.core.fault import quote_value
-from firstboot.site.model import Policy, Site
 from firstboot.site.exit_policy import ExitRule
+from firstboot.site.model import Policy, Site
 from firstboot.site.rules.finding import Finding, advice, error, warning
 
 NICKNAME = re.compile(r"[A-Za-z0-9]{1,19}")
@@ -18,6 +18,9 @@ CONTACT = re.compile(r"[ !$-&(-\[\]-_a-~]+")
 """Printable ASCII without quotes, # (a comment in torrc), backslash (the line goes on) and `."""
 
 LONGEST_CONTACT = 500
+LARGEST_BLOCKED = 8
+"""Shortest prefix that exits may leave out."""
+
 USEFUL_MBIT = 10
 """The Tor Project asks for 10 Mbit/s each way, and recommends 16."""
 
@@ -26,6 +29,7 @@ def check(site: Site) -> Iterator[Finding]:
     yield from _nicknames(site)
     yield from _contact(site)
     yield from _policy(site)
+    yield from _blocked(site)
     yield from _family(site)
     bandwidth = site.relays.bandwidth_mbit
     key = ("relays", "bandwidth_mbit")
@@ -90,7 +94,8 @@ def _policy(site: Site) -> Iterator[Finding]:
             yield error(
                 key,
                 f"the policy {relays.policy.value} has its own rules, so these have no effect",
-                "Remove the rules, or set policy to own",
+                "Set policy to own, or remove the rules; what exits must not reach belongs into "
+                "relays.block",
             )
         return
     if not relays.rules:
@@ -152,6 +157,23 @@ def _lets_out(rules: list[ExitRule], port: int) -> bool:
     """Whether most of the IPv4 Internet can be reached on `port`."""
     general = (rule for rule in rules if rule.where in ("*", "*4") and port in rule.ports)
     return next((rule.accepts for rule in general), False)
+
+
+def _blocked(site: Site) -> Iterator[Finding]:
+    """Tor does not announce a port as open if more than a /7 is rejected on it, whatever else is
+    (policies.c, REJECT_CUTOFF_COUNT)."""
+    blocked = site.relays.block
+    for at, destination in enumerate(blocked):
+        key: Key = ("relays", "block", at)
+        if destination in blocked[:at]:
+            yield error(key, f"{destination} is listed twice", "Remove one of the two")
+        elif destination.network.prefixlen < LARGEST_BLOCKED:
+            yield error(
+                key,
+                f"{destination.network} is so large that clients would no longer use the relays "
+                "as exits for these ports",
+                "Name smaller prefixes, or close the ports with a policy of your own",
+            )
 
 
 def _family(site: Site) -> Iterator[Finding]:

@@ -164,6 +164,9 @@ def _exit_policy(site: Site) -> Iterator[Wanted]:
             yield "ExitPolicy", f"reject {network}:*"
         else:
             yield "ExitPolicy", f"reject6 [{network.network_address}]/{network.prefixlen}:*"
+    for destination in site.relays.block:
+        six = "6" if "[" in destination else ""
+        yield "ExitPolicy", f"reject{six} {destination}"
     match site.relays.policy:
         case Policy.REDUCED:
             yield "ReducedExitPolicy", "1"

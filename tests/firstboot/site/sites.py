@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from firstboot.core import document
 from firstboot.core.values import Asn, Mac
 from firstboot.site.check import Finding, Severity, check
+from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
     Clock,
     Dns,
@@ -89,6 +90,13 @@ INTERFACES = st.tuples(V4, st.integers(0, 32)).map(IPv4Interface) | st.tuples(
 NETWORKS = st.builds(lambda n, p: IPv4Network((n, p), strict=False), V4, st.integers(0, 32)) | (
     st.builds(lambda n, p: IPv6Network((n, p), strict=False), V6, st.integers(0, 128))
 )
+DESTINATIONS = st.builds(
+    lambda network, ports: Destination.parse(
+        (f"[{network}]" if network.version == 6 else str(network)) + f":{ports}"
+    ),
+    NETWORKS,
+    st.sampled_from(["*", "25", "6881-6889"]),
+)
 MACS = st.binary(min_size=6, max_size=6).map(
     lambda octets: Mac(":".join(f"{o:02x}" for o in bytes([octets[0] & 0xFE]) + octets[1:]))
 )
@@ -128,6 +136,7 @@ RELAYS = st.builds(
     contact_info=st.none() | TEXT,
     policy=st.sampled_from(Policy),
     rules=some(TEXT),
+    block=some(DESTINATIONS),
     bandwidth_mbit=st.none() | INTEGERS,
     family=st.builds(Family, ids=some(TEXT), members=some(TEXT)),
     or_addresses=some(ADDRESSES),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from firstboot.core.scalars import Malformed
 from firstboot.site.check import Severity
-from firstboot.site.exit_policy import ExitRule
+from firstboot.site.exit_policy import Destination, ExitRule
 from tests.firstboot.site.sites import ROOT, TWO, found, says
 
 ERROR, WARNING, ADVICE = Severity
@@ -47,6 +48,9 @@ def with_relays(text: str) -> tuple[str, str]:
         ([with_relays("bandwidth_mbit: 5")], WARNING, "relays.bandwidth_mbit", "little use"),
         ([with_relays("bandwidth_mbit: 999999")], ERROR, "relays.bandwidth_mbit", "is not between"),
         ([with_relays("rules: [accept *:80]")], ERROR, "relays.rules", "reduced has its own rules"),
+        ([with_relays("block: [192.0.2.7, '192.0.2.7:*']")], ERROR, "relays.block[1]", "twice"),
+        ([with_relays("block: ['0.0.0.0/0:25']")], ERROR, "relays.block[0]", "so large"),
+        ([with_relays("block: ['2000::/3']")], ERROR, "relays.block[0]", "so large"),
         ([with_relays("policy: own")], ERROR, "relays.rules", "there are no rules"),
         ([with_relays("policy: own\n  rules: [accept *:80, allow *:443]")], ERROR,
          "relays.rules[1]", "'allow *:443' is not a rule of an exit policy"),
@@ -209,3 +213,44 @@ def test_a_server_that_is_there_twice_is_no_second_one() -> None:
 def test_a_site_that_is_served_in_plain_gets_advice() -> None:
     findings = found(("https://example.org", "http://example.org"))
     assert says(findings, ADVICE, "operator.url", "not encrypted")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("203.0.113.7", "reject 203.0.113.7:*"),
+        ("203.0.113.7/32:25", "reject 203.0.113.7:25"),
+        ("203.0.113.0/24:6881-6889", "reject 203.0.113.0/24:6881-6889"),
+        ("2001:db8::1", "reject6 [2001:db8::1]:*"),
+        ("2001:DB8:0::/32", "reject6 [2001:db8::]/32:*"),
+        ("[2001:db8::]/32:25", "reject6 [2001:db8::]/32:25"),
+    ],
+)
+def test_a_blocked_destination_becomes_a_rule_that_tor_takes(text: str, rule: str) -> None:
+    destination = Destination.parse(text)
+    assert destination.rejected == rule
+    assert Destination.parse(destination) == destination
+    assert not ExitRule.parse(rule).accepts
+    assert ExitRule.parse(rule).network == destination.network
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("*:25", "names no single destination"),
+        ("private:*", "names no single destination"),
+        ("203.0.113.7/24", "host bits"),
+        ("203.0.113.7:0", "ports"),
+        ("203.0.113.7:90-80", "ports"),
+        ("203.0.113.7:", "ports"),
+        ("[2001:db8::]", ""),
+        ("[2001:db8::/32]:25:", ""),
+        ("203.0.113.7:25\nExitPolicy accept *:*", ""),
+        ("example.org", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_no_destination_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Malformed) as refused:
+        Destination.parse(text)
+    assert said in refused.value.problem

@@ -17,6 +17,7 @@ from typing import TypeVar
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
 from firstboot.site import model
 from firstboot.site.check import RULES, Severity
+from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
     Clock,
     Dns,
@@ -42,6 +43,9 @@ KEYS = model.load(TWO).value.management.keys
 DRIVERS = ("ix", "ixl", "ice", "igb", "em", "vtnet", "re", "mce", "cxl")
 SECRET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789!%&()*+,-./:;<=>?@[]^_{|}~"
 TIER_1 = (174, 1299, 3356, 6939)
+BLOCKED = [
+    Destination(one) for one in ("203.0.113.7:*", "192.0.2.0/24:25-26", "[2001:db8:bad::]/48:*")
+]
 EXIT_RULES = (
     "accept *:443", "accept *:80", "accept *:1024-2048", "reject *:25", "accept6 *:993",
     "reject 203.0.112.0/24:*", "reject6 [2a00::]/16:22", "accept *4:995", "reject *:*",
@@ -352,6 +356,7 @@ class _Maker:
             self.pick(None, None, "email:a[]b.example url:https://b.example ciissversion:2"),
             policy,
             tuple(self.some(EXIT_RULES, 6)) or EXIT_RULES if policy is Policy.OWN else (),
+            tuple(self.some(BLOCKED, 3)),
             self.pick(None, 1, 10, 800, 100_000),
             Family(
                 tuple(self.some(["MlKee4HVp0kUHwzAi1FxiB/TqVYsZm4l5stWPLnd7+c"], 1)),
