@@ -34,8 +34,8 @@ from firstboot.core.upgrade_file import Piece
 from firstboot.core.values import Asn, Mac, Mode
 from firstboot.site import check, commands, profiles
 from firstboot.site import services as declared
-from firstboot.site.profiles import PciId
 from firstboot.site.exit_policy import Destination, ExitRule
+from firstboot.site.profiles import PciId
 from firstboot.site.rules.ssh_key import SshKey
 from firstboot.site.verify.bgpd import parser as bgpd
 from firstboot.site.verify.pf import parser as pf

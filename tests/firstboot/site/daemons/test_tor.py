@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import allot
+from firstboot.site.exit_policy import Destination
 from firstboot.site.model import Policy, Site
 from firstboot.site.render import Box, notes
 from tests.firstboot.site.daemons.conftest import version
@@ -129,7 +130,11 @@ def test_on_every_site_and_box(site: Site, box: Box) -> None:
 def rejected(text: str) -> set[str]:
     """The networks that the exit policy of `text` starts with rejecting altogether."""
     rules = (rule.split(" ") for rule in values(text, "ExitPolicy"))
-    whole = (place.removesuffix(":*") for verb, place in rules if verb.startswith("reject"))
+    whole = [
+        place.removesuffix(":*")
+        for verb, place in rules
+        if verb.startswith("reject") and place.endswith(":*")
+    ]
     return {re.sub(r"[\[\]]", "", one) for one in whole if "/" in one}
 
 
@@ -139,7 +144,7 @@ def test_the_own_space_and_every_port_s_network_are_rejected_before_anything_is_
     name: str, policy: Policy
 ) -> None:
     site = example(name)
-    text = torrc(replace(site, relays=replace(site.relays, policy=policy)), 1)
+    text = torrc(replace(site, relays=replace(site.relays, policy=policy, block=())), 1)
     networks = {str(one.network) for port in site.ports for one in port.addresses}
     networks |= {str(one) for one in (*site.scopes, *site.management.networks)}
     assert rejected(text) == networks
@@ -160,6 +165,16 @@ def test_each_policy_is_what_its_name_says() -> None:
     assert policy(Policy.DEFAULT) == ([], [])
     assert policy(Policy.WEB) == (["accept *:80", "accept *:443", "reject *:*"], [])
     assert policy(Policy.OWN, "accept *:22") == (["accept *:22", "reject *:*"], [])
+
+
+@pytest.mark.parametrize("kind", Policy)
+def test_what_exits_must_not_reach_is_rejected_before_anything_is_accepted(kind: Policy) -> None:
+    site = example("one-port-of-each")
+    blocked = (Destination.parse("203.0.113.7"), Destination.parse("[2001:db8:bad::]/48:25"))
+    relays = replace(site.relays, policy=kind, rules=("accept *:80",), block=blocked)
+    rules = values(torrc(replace(site, relays=relays), 1), "ExitPolicy")
+    first = next((at for at, rule in enumerate(rules) if rule.startswith("accept")), len(rules))
+    assert rules[:first][-2:] == ["reject 203.0.113.7:*", "reject6 [2001:db8:bad::]/48:25"]
 
 
 def test_a_contact_is_derived_from_the_operator_and_has_no_address_to_harvest() -> None:
