@@ -455,6 +455,36 @@ def paper(_: Context, site: Path, output: Path | None = None) -> None:
 
 
 @command(
+    SITE,
+    site=SITE_FILE,
+    folder=Option("the folder of the master keys", "FOLDER", Path, operand=True),
+    renew=Option("make new signing keys with the master keys that are there"),
+    days=Option("for how long the signing keys are good; default: 180", "DAYS", number),
+    passphrase=Option("ask for a passphrase, and encrypt new master keys with it"),
+)
+def relay_keys(
+    _: Context,
+    site: Path,
+    folder: Path,
+    renew: bool = False,
+    days: int = 180,
+    passphrase: bool = False,
+) -> None:
+    """Make the master keys of relays, and what a box needs of them.
+
+    The master keys stay in FOLDER; box.relay-keys there goes to the box. Tor makes them.
+
+    Example: ./exitisp relay-keys site.yaml ~/relay-keys --passphrase
+    Example: ./exitisp relay-keys site.yaml ~/relay-keys --renew
+    """
+    from firstboot.site.master_keys import make_keys
+
+    if renew:
+        refuse("with --renew", {"--passphrase": passphrase})
+    make_keys(site, folder, days, renew=renew, encrypted=passphrase)
+
+
+@command(
     PUBLISH,
     old=Option("an image with its manifest beside it, or the manifest", "OLD", Path, operand=True),
     new=Option("another one; default: the image built last", "NEW", Path, operand=True),

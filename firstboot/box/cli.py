@@ -225,6 +225,16 @@ def _family(call: Call, machine: "Machine") -> int:
     return 0
 
 
+def _relay_keys(call: Call, machine: "Machine") -> int:
+    from firstboot.box import relay_keys
+
+    if call.text("FILE"):
+        relay_keys.take(call.text("FILE"), machine, say)
+    else:
+        relay_keys.show(machine, say)
+    return 0
+
+
 def _upgrade(call: Call, machine: "Machine") -> int:
     from firstboot.box.confirm import ensure_none
     from firstboot.box.upgrade.switch import upgrade
@@ -336,6 +346,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "check": _check,
     "status": _status,
     "family": _family,
+    "relay-keys": _relay_keys,
     "upgrade": _upgrade,
     "slots": _slots,
     "confirm": _confirm,

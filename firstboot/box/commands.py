@@ -4,7 +4,7 @@ rc(8)."""
 import time
 from collections.abc import Iterable
 
-from firstboot.box import clock, confirm, drain, restarts, rpki
+from firstboot.box import clock, confirm, drain, relay_keys, restarts, rpki
 from firstboot.box.apply import (
     Applied,
     accepted,
@@ -215,6 +215,9 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
         good = False
     if told := missing_key(site, machine):
         say(told)
+    for told, as_it_has_to_be in relay_keys.told(site, machine):
+        say(told)
+        good = good and as_it_has_to_be
     try:
         for line in drain.told(machine):
             say(line)

@@ -2,8 +2,8 @@
 
 A change that was not confirmed in time is undone, and a drain whose time is over ends. If something
 could leak, the transit and exchange ports go down. Daemons that died or do not answer are restarted
-by their own scripts of rc(8), in their jails and with their addresses. Ports that are down go up
-again once nothing can leak.
+by their own scripts of rc(8), in their jails and with their addresses, other than relays that wait
+for somebody to bring their keys. Ports that are down go up again once nothing can leak.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from firstboot.box.drain import end_drains
 from firstboot.box.machine import Machine
 from firstboot.box.output import Say
 from firstboot.box.ports import lower, raise_ports, raised
+from firstboot.box.relay_keys import finish, without_keys
 from firstboot.box.restarts import LIMIT, PLACE, PORTS, History, spent, wait
 from firstboot.box.verdict import Verdict
 from firstboot.core.refusal import Refusal
@@ -84,6 +85,7 @@ def close(machine: Machine, say: Say) -> None:
 def heal(machine: Machine, say: Say) -> None:
     """Restart the daemons that died or hang, those that were restarted before after a pause."""
     running, record, now = _running(machine), _record(machine, say), time.monotonic()
+    without = without_keys(running.site, machine)
     states = look_at_all(wanted(running.site, machine, machine.system.services), machine)
     heard = {
         one.name: _history(record, one).not_heard(now)
@@ -95,7 +97,8 @@ def heal(machine: Machine, say: Say) -> None:
     due = [
         one
         for one, state in states.items()
-        if (state is State.DEAD or heard[one.name].hangs(now))
+        if one.name not in without
+        and (state is State.DEAD or heard[one.name].hangs(now))
         and not wait(heard[one.name].times, now)
     ]
     if not due:
@@ -136,6 +139,7 @@ def open_again(machine: Machine, say: Say) -> None:
 STEPS: tuple[Callable[[Machine, Say], None], ...] = (
     close,
     settle,
+    finish,
     heal,
     renew,
     end_drains,

@@ -317,6 +317,13 @@ class Relays:
         limit=(0, 2 * MOST_RELAYS),
         default=(),
     )
+    offline_keys: bool = key(
+        "Whether the master keys of the relays are kept away from the box, which then has signing "
+        "keys that end. See docs/day-two.md.",
+        label="offline master keys",
+        since=2,
+        default=False,
+    )
 
 
 @dataclass(frozen=True)

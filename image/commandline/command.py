@@ -127,7 +127,8 @@ class Command(Task[Any]):
         told: tuple[type[Exception], ...] = (),
         **settings: Any,
     ) -> None:
-        super().__init__(body, auto_shortflags=False, **settings)
+        name = body.__name__.replace("_", "-")
+        super().__init__(body, name=name, auto_shortflags=False, **settings)
         self.group = group
         self.told: tuple[type[Exception], ...] = (Refusal, *told)
         self.options = options

@@ -41,6 +41,7 @@ NOT_RUN = {
     r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/image/freeze",
     r"flash .": "writes to a disk: tests/image/flash",
     r"lock --update\b": "takes the mirrors: tests/image/inputs",
+    r"relay-keys\b": "keeps keys: tests/firstboot/site/test_master_keys.py",
     r"docs$": "writes to this repository: tests/docs/test_made.py",
 }
 """Commands that are read and not run: why, and where what they do is tested."""
@@ -55,6 +56,7 @@ NOT_RUN_ON_THE_BOX = {
     "keep": "of a disk with two slots: tests/firstboot/box/upgrade",
     "apply --confirm": "waits to be confirmed: tests/firstboot/box/test_confirm.py",
     "backup": "asks for a passphrase: tests/firstboot/box/backup/test_backup.py",
+    "relay-keys": "of a site with offline keys: tests/firstboot/box/test_relay_keys.py",
     "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
 }
 

@@ -32,7 +32,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.release_info import Stamp
 from firstboot.core.upgrade_file import Piece
 from firstboot.core.values import Asn, Mac, Mode
-from firstboot.site import check, commands, profiles
+from firstboot.site import check, commands, profiles, signing_keys
 from firstboot.site import services as declared
 from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.profiles import PciId
@@ -78,6 +78,7 @@ from image.seen import Time as Moment
 from image.ssh_signature import Principal, PublicKey
 from tests import sets
 from tests.command import ROOT
+from tests.firstboot.site import keys
 from tests.image.base.test_certificates import certificate, der
 from tests.image.kernel import objects
 from tests.image.kernel.objects import Plan
@@ -521,6 +522,16 @@ TARGETS: Mapping[str, Target] = {
         these("dev.ix.0.%driver: ix\ndev.ix.0.%pnpinfo: vendor=0x8086 device=0x15ab\n"),
     ),
     "firstboot.site.services.read": Target(file(declared.read), files("overlays/*/services.yaml")),
+    "firstboot.site.signing_keys.parse_carried": Target(
+        signing_keys.parse_carried,
+        lambda: [signing_keys.compose([keys.signing_keys(1), keys.signing_keys(2)])],
+        (ValueError,),
+    ),
+    "firstboot.site.signing_keys.parse_certificate": Target(
+        signing_keys.parse_certificate,
+        lambda: [signing_keys.CERTIFICATE + keys.certificate(bytes(32), 9e8)],
+        (ValueError,),
+    ),
     "firstboot.site.verify.bgpd.parser.parse": Target(
         text(bgpd.parse), files("tests/golden/ipv6-heavy/**/bgpd.conf")
     ),

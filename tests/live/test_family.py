@@ -1,5 +1,8 @@
-"""A relay that runs learns who belongs to its family, by what the box writes for it and SIGHUP."""
+"""A relay that runs learns who belongs to its family, and takes a new signing key, by what the box
+writes for it and SIGHUP. Its master key is not there."""
 
+import base64
+import os
 import re
 import shutil
 import signal
@@ -12,6 +15,15 @@ from pathlib import Path
 import pytest
 
 from firstboot.box.family import HEADING, LENGTH
+from firstboot.box.relay_keys import lay
+from firstboot.site.master_keys import CARRIED, make_keys
+from firstboot.site.signing_keys import (
+    CERTIFICATE,
+    Certificate,
+    SigningKeys,
+    parse_carried,
+    parse_certificate,
+)
 from tests.command import ROOT
 from tests.firstboot.site.daemons.conftest import find, version
 
@@ -31,6 +43,7 @@ Nickname ExampleExit1
 DataDirectory {3}/data/relay1
 FamilyKeyDirectory {3}/keys
 FamilyId *
+OfflineMasterKey 1
 %include {3}/run/family/*.conf
 """
 
@@ -61,6 +74,28 @@ def descriptor(port: int) -> str:
     return told.decode(errors="replace")
 
 
+def signed_with(port: int) -> Certificate:
+    """The certificate of the signing key in the relay's descriptor."""
+    found = re.search(
+        r"^identity-ed25519\n-----BEGIN ED25519 CERT-----\n(.*?)-----END",
+        descriptor(port),
+        re.DOTALL | re.MULTILINE,
+    )
+    assert found is not None
+    return parse_certificate(CERTIFICATE + base64.b64decode(found[1].replace("\n", "")))
+
+
+def brought(desk: Path, data: Path, *, renew: bool) -> SigningKeys:
+    """Lay signing keys of a desk where the relay looks for them."""
+    make_keys(
+        desk / "site.yaml", desk / "keys", 200 if renew else 100, renew=renew, encrypted=False
+    )
+    keys = parse_carried((desk / "keys" / CARRIED).read_bytes())[0]
+    owner = os.getuid(), os.getgid()
+    lay(data.parent, f"{data.name}/relay1/keys", keys.files, owner)
+    return keys
+
+
 def until(holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
@@ -70,12 +105,17 @@ def until(holds: Callable[[], bool]) -> bool:
     return holds()
 
 
-def test_a_running_relay_declares_its_siblings_and_proves_its_family(tmp_path: Path) -> None:
+def test_a_running_relay_takes_its_family_and_a_new_signing_key(tmp_path: Path) -> None:
     tor = find("tor", "tor")
     if version(tor, "--version") < (0, 4, 9):
         pytest.skip("this Tor is older than 0.4.9 and knows no family keys")
     for name in ("keys", "data/relay1", "data/relay2"):
         (tmp_path / name).mkdir(parents=True, mode=0o700)
+    text = (ROOT / "examples/one-port-of-each.yaml").read_text()
+    (tmp_path / "site.yaml").write_text(
+        text.replace("  count: 4\n", "  count: 1\n  offline_keys: true\n")
+    )
+    first = brought(tmp_path, tmp_path / "data", renew=False)
     port = free_port()
     torrc = tmp_path / "torrc"
     torrc.write_text(TORRC.format(NOBODY, free_port(), port, tmp_path))
@@ -85,6 +125,7 @@ def test_a_running_relay_declares_its_siblings_and_proves_its_family(tmp_path: P
         assert until(lambda: "router ExampleExit1" in descriptor(port)), (
             tmp_path / "log"
         ).read_text()
+        assert signed_with(port) == first.certified
         assert not re.search(r"^family", descriptor(port), re.MULTILINE)
         (tmp_path / "data/relay2/fingerprint").write_text(f"ExampleExit2 {SIBLING}\n")
         text = SCRIPT.read_text().replace("/data/tor", f"{tmp_path}/data")
@@ -97,9 +138,13 @@ def test_a_running_relay_declares_its_siblings_and_proves_its_family(tmp_path: P
         assert len(key) == LENGTH
         assert key.startswith(HEADING)
         shutil.copy(tmp_path / "ours.secret_family_key", tmp_path / "keys")
+        second = brought(tmp_path, tmp_path / "data", renew=True)
         running.send_signal(signal.SIGHUP)
         assert until(lambda: f"${SIBLING}" in descriptor(port)), descriptor(port)
         assert until(lambda: "family-cert" in descriptor(port)), descriptor(port)
+        assert signed_with(port) == second.certified
+        assert second.certified.identity == first.certified.identity
+        assert second.certified.signing != first.certified.signing
     finally:
         running.kill()
         running.wait()

@@ -257,6 +257,22 @@ GROUPS = (
                 one_of=("--rsa", "--ed25519", "--export", "--import"),
             ),
             Command(
+                "relay-keys",
+                "say how long relays may sign, or take new signing keys",
+                "For relays whose master keys are kept at a desk (relays.offline_keys). They take "
+                "the keys without a restart.",
+                "exitisp relay-keys",
+                (
+                    Operand(
+                        "FILE",
+                        Kind.FILE,
+                        "box.relay-keys, which ./exitisp relay-keys makes; - is standard input",
+                        optional=True,
+                        words=("-",),
+                    ),
+                ),
+            ),
+            Command(
                 "backup",
                 "write a backup, encrypted with a passphrase",
                 "It has the site, root's password and the keys of the box and its relays. The "

@@ -30,7 +30,6 @@ CONSTANT: tuple[Wanted, ...] = (
     ("ServerDNSRandomizeCase", "1"),
     ("ServerDNSSearchDomains", "0"),
     ("Schedulers", "KISTLite"),
-    ("OfflineMasterKey", "0"),
     ("%include", "/var/run/exitisp/family/*.conf"),
 )
 
@@ -127,6 +126,7 @@ def _wanted(context: Context, relay: Relay) -> Iterator[Wanted]:
     yield "SyslogIdentityTag", f"relay{relay.number}"
     yield "MetricsPort", f"127.0.0.2:{9100 + relay.number} prometheus"
     yield "Nickname", relay.nickname
+    yield "OfflineMasterKey", "1" if site.relays.offline_keys else "0"
     contact = (site.relays.contact_info or _contact(site)).replace("\\", "\\\\")
     yield "ContactInfo", '"{}"'.format(contact.replace('"', '\\"'))
     if box.tor >= (0, 4, 9):

@@ -117,7 +117,8 @@ def failing(failure: Failure) -> Iterator[Failure]:
 
 def _failing(failure: Failure, name: str, real: Any, *, writes: bool) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
-        if arguments and failure.concerns(arguments[0]):
+        folder = options.get("dir_fd", options.get("src_dir_fd"))
+        if arguments and (failure.concerns(arguments[0]) or failure.concerns(folder)):
             failure.step(name, arguments[0], writes=writes)
         return real(*arguments, **options)
 
@@ -126,7 +127,7 @@ def _failing(failure: Failure, name: str, real: Any, *, writes: bool) -> Callabl
 
 def _opening(failure: Failure, real: Any) -> Callable[..., int]:
     def call(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
-        concerned = failure.concerns(path)
+        concerned = failure.concerns(path) or failure.concerns(options.get("dir_fd"))
         if concerned:
             failure.step("open", path, writes=bool(flags & (os.O_WRONLY | os.O_RDWR)))
         descriptor: int = real(path, flags, *arguments, **options)

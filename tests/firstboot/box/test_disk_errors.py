@@ -14,15 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.box import cli, commands, setup
+from firstboot.box import cli, commands, relay_keys, setup
 from firstboot.box.backup import create
 from firstboot.box.commandline.declared import COMMANDS
+from firstboot.site.signing_keys import compose
 from firstboot.wizard.line_editor import Hidden, LineLost, shown
 from qemu.lab.conversation import conversation
 from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import EXAMPLE, Box, altered, example
 from tests.firstboot.box.disk_errors import ERRORS, Failure, failing
 from tests.firstboot.box.test_apply import PEER, Told, applied, configured
+from tests.firstboot.box.test_relay_keys import OFFLINE
+from tests.firstboot.site.keys import signing_keys
 from tests.firstboot.wizard.talk import Person, machine
 
 SOME = 6
@@ -81,6 +84,12 @@ def new(box: Box) -> None:
     pass
 
 
+def with_offline_keys(box: Box) -> None:
+    applied(box, OFFLINE)
+    (box.root / "mnt/box.relay-keys").write_bytes(compose([signing_keys(1), signing_keys(2)]))
+    box.forget()
+
+
 def with_a_site_on_the_stick(box: Box) -> None:
     (box.root / "mnt/site.yaml").write_bytes(EXAMPLE.read_bytes())
 
@@ -115,6 +124,8 @@ LINES = (
     Command("status --explain", twice),
     Command("history", twice),
     Command("family", twice),
+    Command("relay-keys", with_offline_keys),
+    Command("relay-keys {root}/mnt/box.relay-keys", with_offline_keys),
     Command("settle", waiting),
     Command("confirm", waiting),
     Command("raise", once),
@@ -140,7 +151,11 @@ def state(box: Box) -> Mapping[str, object]:
     path = box.machine.cfg / "accounts/root"
     password = path.read_bytes() if path.exists() else b""
     rules = box.root / "var/db/exitisp/drained"
+    keys = box.root / "data/tor/relay2/keys/ed25519_signing_cert"
+    # What /cfg has of them is laid within a minute.
+    laid = keys.exists() or (box.machine.cfg / relay_keys.PENDING).exists()
     return {
+        "signing keys": laid,
         "site": site,
         # Each hash has a salt of its own.
         "password": bool(setup.HASH.fullmatch(password)) or password,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.box import confirm, history, setup, unattended, unconfirmed
+from firstboot.box import confirm, history, relay_keys, setup, unattended, unconfirmed
 from firstboot.box.backup.archive import gather
 from firstboot.box.commands import status
 from firstboot.box.generations import WELL
@@ -19,14 +19,17 @@ from firstboot.box.upgrade import health
 from firstboot.core.durable import kept
 from firstboot.core.refusal import Refusal
 from firstboot.site.render import render
+from firstboot.site.signing_keys import compose
 from firstboot.wizard.draft import Draft
 from qemu.lab.conversation import BEGIN
 from tests.firstboot.box.box import ROOT, Box, example
 from tests.firstboot.box.rc import Script
-from tests.firstboot.box.test_apply import configured
+from tests.firstboot.box.test_apply import applied, configured
 from tests.firstboot.box.test_generations import chosen_by_sh
+from tests.firstboot.box.test_relay_keys import OFFLINE
 from tests.firstboot.box.test_setup import Sit, sit
 from tests.firstboot.site.daemons.sites import BOX
+from tests.firstboot.site.keys import signing_keys
 
 __all__ = ["sit"]
 
@@ -380,6 +383,20 @@ def test_a_boot_looks_for_a_change_that_is_not_confirmed_before_it_lays_files(
     assert (tmp_path / "order").read_text().splitlines()[:2] == ["settle", "choose"]
 
 
+def test_damaged_signing_keys_that_were_cut_off_are_told_and_not_laid(box: Box) -> None:
+    applied(box, OFFLINE)
+    pending = box.machine.cfg / relay_keys.PENDING
+    relay_keys.finish(box.machine, lambda _: None)
+    pending.write_bytes(compose([signing_keys(1)]))
+    for way in damaged(pending):
+        with pytest.raises(Refusal, match=r"relay-keys: it"):
+            relay_keys.finish(box.machine, lambda _: None)
+        assert not (box.root / "data/tor/relay1/keys").exists(), way
+    relay_keys.finish(box.machine, lambda _: None)
+    assert (box.root / "data/tor/relay1/keys").exists()
+    assert not pending.exists()
+
+
 READERS: dict[Callable[..., object], set[tuple[str, str]]] = {
     test_damaged_generations_are_told_and_never_run: {
         ("box/generations.py", "generations"),
@@ -416,6 +433,9 @@ READERS: dict[Callable[..., object], set[tuple[str, str]]] = {
     test_a_boot_looks_for_a_change_that_is_not_confirmed_before_it_lays_files: {
         ("init.d/exitisp_site", "state/unconfirmed.json"),
         ("rc.d/exitisp_site", "state/unconfirmed.json"),
+    },
+    test_damaged_signing_keys_that_were_cut_off_are_told_and_not_laid: {
+        ("box/relay_keys.py", "PENDING")
     },
     test_a_backup_of_a_damaged_key_is_refused: {("backup/archive.py", "")},
     test_data_of_a_configured_box_is_never_made_anew: {

@@ -364,6 +364,7 @@ class _Maker:
             ),
             self._overrides(scopes, 0.15, 80, groups),
             self._overrides(scopes, 0.15, 90, groups),
+            self.often(0.3),
         )
 
     def _overrides(
