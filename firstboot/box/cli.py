@@ -315,6 +315,20 @@ def _undrain(call: Call, machine: "Machine") -> int:
     return 0
 
 
+def _blackhole(call: Call, machine: "Machine") -> int:
+    from firstboot.box.blackhole import blackhole
+
+    blackhole(call.text("ADDRESS"), machine, say, call.number("--for"))
+    return 0
+
+
+def _unblackhole(call: Call, machine: "Machine") -> int:
+    from firstboot.box.blackhole import unblackhole
+
+    unblackhole(call.text("ADDRESS"), machine, say)
+    return 0
+
+
 def _boot(call: Call, machine: "Machine") -> int:
     from firstboot.box.commands import renew
 
@@ -357,6 +371,8 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "tend": _tend,
     "drain": _drain,
     "undrain": _undrain,
+    "blackhole": _blackhole,
+    "unblackhole": _unblackhole,
     "boot": _boot,
     "unattended": _unattended,
 }

@@ -4,7 +4,7 @@ rc(8)."""
 import time
 from collections.abc import Iterable
 
-from firstboot.box import clock, confirm, drain, relay_keys, restarts, rpki
+from firstboot.box import blackhole, clock, confirm, drain, relay_keys, restarts, rpki
 from firstboot.box.apply import (
     Applied,
     accepted,
@@ -218,12 +218,13 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
     for told, as_it_has_to_be in relay_keys.told(site, machine):
         say(told)
         good = good and as_it_has_to_be
-    try:
-        for line in drain.told(machine):
-            say(line)
-    except Refusal as refusal:
-        say(f"UNKNOWN: which drains end by themselves: {refusal.problem}")
-        good = False
+    for what, lines in (("drains", drain.told), ("blackholes", blackhole.told)):
+        try:
+            for line in lines(machine):
+                say(line)
+        except Refusal as refusal:
+            say(f"UNKNOWN: which {what} end by themselves: {refusal.problem}")
+            good = False
     validated = "" if site.provided else rpki.told(machine)
     for what, told in (("clock", clock.told(machine)), ("RPKI", validated)):
         if told:

@@ -5,21 +5,18 @@ GRACEFUL_SHUTDOWN, so that the peer prefers every other way to this box, and its
 box's last choice. Sessions stay up. bgpd.conf includes `RULES`, which is in memory: after a restart
 of the box no peer is drained.
 
-A drain may have an end. Those ends are in memory as well, as JSON, in seconds of the monotonic
-clock by the name of the peer.
+A drain may have an end, in memory as well (`firstboot.box.ends`).
 """
 
-import json
-import math
 import re
-import time
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 from firstboot.box.apply import site_of_running
+from firstboot.box.bgpd_include import take_on
+from firstboot.box.ends import Ends, after
+from firstboot.box.ends import told as end_told
 from firstboot.box.machine import Machine
 from firstboot.box.output import Say
-from firstboot.core.durable import keep, kept_json
 from firstboot.core.limits import DRAINS
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import Session, allot
@@ -38,10 +35,10 @@ def drain(name: str, machine: Machine, say: Say, minutes: int | None = None) -> 
     with machine.alone():
         sessions = _sessions(name, machine)
         names = dict.fromkeys((*drained(machine), name))
-        left = {one: end for one, end in _ends(machine).items() if one != name}
+        left = {one: end for one, end in _ends(machine).read().items() if one != name}
         if minutes:
-            left[name] = time.monotonic() + 60 * minutes
-        _keep_ends(left, machine)
+            left[name] = after(minutes)
+        _ends(machine).keep(left)
         _follow(names, machine)
         remotes = " and ".join(str(session.remote) for session in sessions)
         say(f"Traffic leaves {name} ({remotes}) for whoever else has the routes.")
@@ -58,24 +55,19 @@ def undrain(name: str, machine: Machine, say: Say) -> None:
 
 def end_drains(machine: Machine, say: Say) -> None:
     """End the drains whose time is over. Raises Refusal."""
-    if not _over(machine):
+    if not _ends(machine).over():
         return
     with machine.alone():
-        _undrain(_over(machine), machine, say)
-
-
-def _over(machine: Machine) -> set[str]:
-    now = time.monotonic()
-    return {name for name, end in _ends(machine).items() if end <= now}
+        _undrain(_ends(machine).over(), machine, say)
 
 
 def _undrain(names: set[str], machine: Machine, say: Say) -> None:
     _follow([one for one in drained(machine) if one not in names], machine)
     try:
-        ends = _ends(machine)
+        ends = _ends(machine).read()
     except Refusal:
         ends = {}
-    _keep_ends({one: end for one, end in ends.items() if one not in names}, machine)
+    _ends(machine).keep({one: end for one, end in ends.items() if one not in names})
     for name in names:
         say(f"{name} is used again.")
 
@@ -97,14 +89,10 @@ def drained(machine: Machine) -> list[str]:
 
 def told(machine: Machine) -> list[str]:
     """What `exitisp status` says of each drained peer. Raises Refusal."""
-    ends, now = _ends(machine), time.monotonic()
+    ends = _ends(machine).read()
     return [
         f"drained: {name} (exitisp undrain {name})"
-        + (
-            f", by itself in {max(0, int((ends[name] - now) // 60) + 1)} min"
-            if name in ends
-            else ""
-        )
+        + (f", {end_told(ends[name])}" if name in ends else "")
         for name in drained(machine)
     ]
 
@@ -139,45 +127,14 @@ def _sessions(name: str, machine: Machine) -> list[Session]:
     return found
 
 
-def _ends(machine: Machine) -> dict[str, float]:
-    """When drains end by themselves. Raises Refusal if the record is damaged."""
-    path = machine.state / ENDS
-    try:
-        found = kept_json(path, DRAINS, dict) or {}
-    except Refusal as refusal:
-        raise _damaged(path, refusal.problem) from refusal
-    for end in found.values():
-        if isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end):
-            raise _damaged(path, "it is no record of drains")
-    return found
-
-
-def _damaged(path: Path, problem: str) -> Refusal:
-    return Refusal(path, problem, "Begin a new one with exitisp undrain for a peer that is drained")
-
-
-def _keep_ends(ends: Mapping[str, float], machine: Machine) -> None:
-    """Raises OSError."""
-    path = machine.state / ENDS
-    if ends or path.exists():
-        keep(path, (json.dumps(ends) + "\n").encode())
+def _ends(machine: Machine) -> Ends:
+    remedy = "Begin a new one with exitisp undrain for a peer that is drained"
+    return Ends(machine.state / ENDS, DRAINS, remedy)
 
 
 def _follow(names: Iterable[str], machine: Machine) -> None:
     """Have bgpd drain these peers and no others. Raises Refusal; the rules are as before then."""
     wanted = set(names)
     sessions = allot(site_of_running(machine).value).sessions
-    path = machine.root / RULES
-    before = path.read_bytes() if path.exists() else NOBODY.encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    keep(path, rules(one for one in sessions if one.peer.name in wanted).encode(), 0o644)
-    (bgpd,) = (one for one in machine.system.services if one.name == "openbgpd")
-    ran = machine.run(*bgpd.reload)
-    if ran.status != 0:
-        keep(path, before, 0o644)
-        lines = ran.text.strip().splitlines()
-        raise Refusal(
-            "bgpd",
-            f"it does not take on other filter rules: {lines[-1] if lines else 'no answer'}",
-            "Look at exitisp status and /var/log/messages",
-        )
+    text = rules(one for one in sessions if one.peer.name in wanted)
+    take_on(machine.root / RULES, text, NOBODY, machine)

@@ -1,9 +1,10 @@
 """What the box does once a minute, to be well again without anybody's help.
 
-A change that was not confirmed in time is undone, and a drain whose time is over ends. If something
-could leak, the transit and exchange ports go down. Daemons that died or do not answer are restarted
-by their own scripts of rc(8), in their jails and with their addresses, other than relays that wait
-for somebody to bring their keys. Ports that are down go up again once nothing can leak.
+A change that was not confirmed in time is undone, and drains and blackholes whose time is over end.
+If something could leak, the transit and exchange ports go down. Daemons that died or do not answer
+are restarted by their own scripts of rc(8), in their jails and with their addresses, other than
+relays that wait for somebody to bring their keys. Ports that are down go up again once nothing can
+leak.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from firstboot.box import restarts
 from firstboot.box.apply import site_of_running
+from firstboot.box.blackhole import end_blackholes
 from firstboot.box.confirm import settle
 from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
 from firstboot.box.drain import end_drains
@@ -143,6 +145,7 @@ STEPS: tuple[Callable[[Machine, Say], None], ...] = (
     heal,
     renew,
     end_drains,
+    end_blackholes,
     open_again,
 )
 

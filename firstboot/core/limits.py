@@ -215,5 +215,8 @@ RESTARTS = Json(256 * KIB, 8192)
 DRAINS = Json(64 * KIB, 1024)
 """When drains end: a number for each peer."""
 
+BLACKHOLES = Json(4 * KIB, 64)
+"""When blackholes end: a number for each address."""
+
 UNCONFIRMED = Json(256 * KIB, 4096)
 """A change that waits to be confirmed: some signs for each of 256 relays, and for each session."""

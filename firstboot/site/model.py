@@ -13,6 +13,7 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.keys import key
 from firstboot.core.values import Address, Asn, Interface, Mac, Network, is_address
+from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 
 SCHEMA = 2
@@ -226,6 +227,13 @@ class Peer:
         "opens it; left out, what suits the role.",
         label="routes at most",
         limit=(1, 10_000_000),
+        default=None,
+    )
+    blackhole: Community | None = key(
+        "Community by which a transit drops everything that goes to an address: 65535:666 "
+        "(RFC 7999) or its own. `exitisp blackhole` needs it.",
+        label="blackhole",
+        since=2,
         default=None,
     )
     irr: str | None = key(

@@ -13,6 +13,7 @@ from firstboot.core.durable import keep
 from firstboot.core.keys import Described, item, walk
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
+from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import Site
 from firstboot.site.profiles import Profile, load_all
@@ -27,6 +28,7 @@ KINDS: Mapping[Any, tuple[str, str]] = {
     Network: ("prefix", "prefixes"),
     Mac: ("Ethernet address", "Ethernet addresses"),
     Destination: ("destination", "destinations"),
+    Community: ("community", "communities"),
     str: ("text", "texts"),
     int: ("number", "numbers"),
     bool: ("yes or no", ""),

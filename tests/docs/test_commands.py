@@ -49,6 +49,8 @@ NOT_RUN = {
 NOT_RUN_ON_THE_BOX = {
     "setup": "a conversation: tests/firstboot/wizard",
     "reconfigure": "a conversation: tests/firstboot/wizard",
+    "blackhole": "needs a transit that drops: tests/firstboot/box/test_blackhole.py",
+    "unblackhole": "needs an address that is given up: tests/firstboot/box/test_blackhole.py",
     "upgrade": "writes to a disk: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",
     "slots": "of a disk with two slots: tests/firstboot/box/upgrade",
     "rollback --slot": "restarts: tests/firstboot/box/upgrade, tests/boot/test_upgrade.py",

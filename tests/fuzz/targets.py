@@ -34,6 +34,7 @@ from firstboot.core.upgrade_file import Piece
 from firstboot.core.values import Asn, Mac, Mode
 from firstboot.site import check, commands, profiles, signing_keys
 from firstboot.site import services as declared
+from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.profiles import PciId
 from firstboot.site.rules.ssh_key import SshKey
@@ -300,6 +301,7 @@ VALUES: Mapping[type[Any], tuple[str, ...]] = {
     Mode: ("0644",),
     PciId: ("8086:15ab",),
     ExitRule: ("accept *:443", "reject 192.0.2.0/24:*", "accept [2001:db8::]/32:80-90"),
+    Community: ("64500:666", "64500:666:0"),
     Destination: ("203.0.113.7", "192.0.2.0/24:25", "[2001:db8::]/32:80-90", "2001:db8::1"),
     SshKey: (KEY,),
     PublicKey: (KEY,),

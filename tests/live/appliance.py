@@ -51,13 +51,17 @@ def rendered(site: Path = SITE_FILE) -> dict[str, str]:
     return {file.path: file.text for file in render.render(sites.load(site).value, BOX, OVERLAYS)}
 
 
+BLACKHOLED = "/var/db/exitisp/blackholed"
+
+
 def for_linux(path: str, folder: Path, site: Path = SITE_FILE) -> str:
     """A rendered file with the changes, all of them here, that a Linux test machine needs; `folder`
     stands for the daemon's own.
 
     - Unbound has no user, no chroot and no syslog there; its folder is one of the test's, which
       has the keys of the test's root in place of IANA's, and the addresses of its servers;
-    - bgpd's list of what rpki-client validated is the test's, and nobody is drained.
+    - bgpd's list of what rpki-client validated is the test's, and nobody is drained; the
+      addresses that are given up are the test's as well.
     """
     text = rendered(site)[path]
     changes = {
@@ -73,6 +77,8 @@ def for_linux(path: str, folder: Path, site: Path = SITE_FILE) -> str:
             (r'"/var/db/exitisp/drained"', '"/dev/null"'),
         ],
     }
+    if path == BGPD and BLACKHOLED in text:
+        changes[BGPD].append((BLACKHOLED, f"{folder}/blackholed"))
     for pattern, replacement in changes[path]:
         text = changed(text, pattern, replacement)
     return text

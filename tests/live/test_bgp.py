@@ -6,11 +6,12 @@ A policy that parses may still leak, so the same assertion is shown to fail for 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
-from firstboot.box import sessions
+from firstboot.box import blackhole, sessions
 from firstboot.box.host import PATIENCE, Host, Ran
 from firstboot.site import services
 from firstboot.site.model import PeerRole
@@ -57,6 +58,7 @@ class Lab:
         }
         folder = surroundings.world.folder
         (folder / "roas").write_text(routes.ROAS)
+        (folder / "blackholed").write_text(blackhole.prefix_set([]))
         text = for_linux(BGPD, folder, site)
         for pattern, replacement in without:
             text = changed(text, pattern, replacement)
@@ -284,6 +286,45 @@ def test_of_a_transit_without_a_table_a_default_route_is_taken_at_most(
     others = {one for role in (PeerRole.PEER, PeerRole.ROUTE_SERVER)
               for one in as_received(role, routes.ORDINARY[role])}  # fmt: skip
     assert accepted == others | as_received(PeerRole.TRANSIT, taken)
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+def test_a_transit_hears_of_addresses_that_are_given_up_and_nobody_else_does(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    text = changed(
+        SITE_FILE.read_text(),
+        "    asn: 4100000001\n",
+        "    asn: 4100000001\n    blackhole: 65535:666\n",
+    )
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    lab = Lab.start(worlds, site=site)
+    lab.settle()
+    assert_own_scopes_alone(lab)
+    transit = lab.routers[PeerRole.TRANSIT]
+    own_scopes = own(transit)
+    given_up = [scope.network_address + 1 for scope in SITE.scopes]
+    foreign_one = ip_address("9.9.9.9")
+    written = lab.bgpd.party.world.folder / "blackholed"
+    written.write_text(blackhole.prefix_set([*given_up, foreign_one]))
+    lab.bgpd.reload()
+    mark = frozenset({f"{SITE.as_number}:1:2", "65535:666"})
+    wanted = {
+        session: scopes
+        | {
+            Heard(ip_network(address), (SITE.as_number,), mark)
+            for address in given_up
+            if session.endswith(str(address.version))
+        }
+        for session, scopes in own_scopes.items()
+    }
+    lab.bgpd.daemon.wait("single addresses", lambda: transit.heard() == wanted)
+    for role in (PeerRole.PEER, PeerRole.ROUTE_SERVER):
+        assert lab.routers[role].heard() == own(lab.routers[role])
+    written.write_text(blackhole.prefix_set([]))
+    lab.bgpd.reload()
+    lab.bgpd.daemon.wait("the own scopes alone", lambda: transit.heard() == own_scopes)
 
 
 @pytest.mark.xdist_group("live-bgp-sessions")

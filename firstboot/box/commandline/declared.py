@@ -75,6 +75,7 @@ class Group:
 
 
 PEER = Operand("PEER", Kind.WORD, "the name of the peer in the site")
+ADDRESS = Operand("ADDRESS", Kind.WORD, "one of the own addresses")
 SITE = Operand("FILE", Kind.FILE, "the site file")
 SENT = Operand("FILE", Kind.FILE, "the site file; - is standard input", words=("-",))
 CONFIRM = Flag(
@@ -210,6 +211,23 @@ GROUPS = (
                 "It undoes drain.",
                 "exitisp undrain upstream-a",
                 (PEER,),
+            ),
+            Command(
+                "blackhole",
+                "have transits drop what goes to an address that is flooded",
+                "Those are asked whose entry in the site names a community for it. The address "
+                "cannot be reached by them meanwhile; everything else can. It ends by itself, "
+                "after two hours if you do not say when, and with a restart of the box.",
+                "exitisp blackhole --for 60 198.51.100.11",
+                (ADDRESS,),
+                (Flag("--for", "end it after so many minutes", "MINUTES"),),
+            ),
+            Command(
+                "unblackhole",
+                "have an address reached again",
+                "It undoes blackhole.",
+                "exitisp unblackhole 198.51.100.11",
+                (ADDRESS,),
             ),
             Command(
                 "raise",

@@ -76,6 +76,12 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
             "If this is right, make them two peers",
         )
     yield from _routes(site, key, peer)
+    if peer.blackhole and peer.role is not PeerRole.TRANSIT:
+        yield error(
+            (*key, "blackhole"),
+            f"only transits are asked to drop packets, and the role is {peer.role.value}",
+            "Remove the key, or correct the role",
+        )
 
 
 def _address(

@@ -10,13 +10,16 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from firstboot.box import cli, commands, relay_keys, setup
+from firstboot.box import blackhole, cli, commands, relay_keys, setup
 from firstboot.box.backup import create
 from firstboot.box.commandline.declared import COMMANDS
+from firstboot.core.document import Document
+from firstboot.site.model import Site
 from firstboot.site.signing_keys import compose
 from firstboot.wizard.line_editor import Hidden, LineLost, shown
 from qemu.lab.conversation import conversation
@@ -24,6 +27,7 @@ from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import EXAMPLE, Box, altered, example
 from tests.firstboot.box.disk_errors import ERRORS, Failure, failing
 from tests.firstboot.box.test_apply import PEER, Told, applied, configured
+from tests.firstboot.box.test_blackhole import with_blackhole
 from tests.firstboot.box.test_relay_keys import OFFLINE
 from tests.firstboot.site.keys import signing_keys
 from tests.firstboot.wizard.talk import Person, machine
@@ -55,8 +59,8 @@ def twice(box: Box) -> None:
     key.write_text("key")
 
 
-def once(box: Box) -> None:
-    configured(box)
+def once(box: Box, site: Document[Site] | None = None) -> None:
+    configured(box, site)
     box.forget()
 
 
@@ -65,6 +69,13 @@ def drained(box: Box) -> None:
     path = box.root / "var/db/exitisp/drained"
     path.parent.mkdir(parents=True)
     path.write_text("# No peer is drained.\n")
+
+
+def flooded(box: Box) -> None:
+    once(box, with_blackhole())
+    path = box.root / blackhole.SET
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(blackhole.prefix_set([ip_address("198.51.100.9")]))
 
 
 def of_another_image(box: Box) -> None:
@@ -131,6 +142,8 @@ LINES = (
     Command("raise", once),
     Command(f"drain {PEER_NAME}", drained),
     Command(f"undrain {PEER_NAME}", drained),
+    Command("blackhole 198.51.100.7", flooded),
+    Command("unblackhole 198.51.100.9", flooded),
     Command("boot", of_another_image),
     Command("unattended {root}/mnt", with_a_site_on_the_stick),
     Command("unattended --finish {root}/mnt", with_a_taken_site),
@@ -160,6 +173,7 @@ def state(box: Box) -> Mapping[str, object]:
         # Each hash has a salt of its own.
         "password": bool(setup.HASH.fullmatch(password)) or password,
         "drained": rules.read_bytes() if rules.exists() else b"",
+        "given up": blackhole.blackholed(box.machine),
         "the site is on the box or on the stick": bool(site)
         or (box.root / "mnt/site.yaml").exists(),
     }

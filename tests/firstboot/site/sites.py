@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from firstboot.core import document
 from firstboot.core.values import Asn, Mac
 from firstboot.site.check import Finding, Severity, check
+from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
     Clock,
@@ -128,6 +129,7 @@ PEERS = st.builds(
     gtsm=st.booleans(),
     max_prefix=st.none() | INTEGERS,
     irr=st.none() | TEXT,
+    blackhole=st.none() | st.sampled_from([Community("65535:666"), Community("64500:666:0")]),
 )
 RELAYS = st.builds(
     Relays,

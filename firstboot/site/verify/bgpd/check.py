@@ -8,20 +8,24 @@ from firstboot.site.model import PeerRole, Routes, Site
 from firstboot.site.render import Rendered
 from firstboot.site.verify.bgpd.parser import parse
 from firstboot.site.verify.bgpd.policy import (
+    BLACKHOLES,
     MARKS,
     MOST,
     PREFERENCE,
     ROLES,
     accepted,
     announced,
+    announced_to,
     group,
 )
-from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, all_routes
+from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, Words, all_routes
 from firstboot.site.verify.boxes import Box, split
 from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.intervals import contains
 
 VALIDATED, DRAINED = "/var/db/rpki-client/openbgpd", "/var/db/exitisp/drained"
+BLACKHOLED = "/var/db/exitisp/blackholed"
+GIVEN_UP = "large-community local-as:1:2"
 
 ASPA_SINCE = (8, 0)
 """The version of OpenBGPD that knows ASPA and `role`."""
@@ -39,7 +43,7 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     for line, reason in (
         *_globals(found, site, sessions),
         *_sessions(found, sessions, site, new=new),
-        *_includes(found),
+        *_includes(found, sessions),
         *_settings(found, sessions),
         *_routes(found, site, sessions, aspa=new),
     ):
@@ -55,6 +59,8 @@ def _globals(
         ("network", "prefix-set own set large-community local-as:1:1"),
         *(("listen", f"on {session.local}") for session in sessions),
     }
+    if any(session.peer.blackhole for session in sessions):
+        wanted.add(("network", f"prefix-set blackholed set {GIVEN_UP}"))
     if (router := allot(site).router.v4) is not None:
         wanted.add(("router-id", str(router)))
     seen = set()
@@ -115,7 +121,7 @@ def _options(
         "announce IPv6": "unicast" if version == 6 else "none",
         # Without `restart`: a session that was closed stays so until somebody opens it.
         "max-prefix": str(limit),
-        "max-prefix out": str(max(scopes, 1)),
+        "max-prefix out": str(max(scopes, 1) + (BLACKHOLES if peer.blackhole else 0)),
         "enforce neighbor-as": "no" if peer.role is PeerRole.ROUTE_SERVER else "yes",
     }
     if new:
@@ -142,19 +148,23 @@ def _options(
         yield neighbour.line, f"{neighbour.remote}: {name}{value} is missing"
 
 
-def _includes(found: Configuration) -> Iterator[tuple[int, str]]:
+def _includes(found: Configuration, sessions: Iterable[Session]) -> Iterator[tuple[int, str]]:
     """Validated origins, and the drained neighbours: these only set something, so that no route
-    comes or goes by them, but they stand before the rules that deny at once."""
+    comes or goes by them, but they stand before the rules that deny at once. The addresses that are
+    given up are a set that no rule names."""
     paths = [one.path for one in found.includes]
+    wanted = {VALIDATED, DRAINED}
+    if any(session.peer.blackhole for session in sessions):
+        wanted.add(BLACKHOLED)
     for one in found.includes:
-        if one.path not in (VALIDATED, DRAINED):
+        if one.path not in wanted:
             yield one.line, f"{one.path} would be included, whatever it says"
         elif paths.count(one.path) > 1:
             yield one.line, f"{one.path} is included twice"
-    for path in {VALIDATED, DRAINED} - set(paths):
+    for path in sorted(wanted - set(paths)):
         yield 1, f"{path} is not included"
     for one in found.includes:
-        if one.path == VALIDATED and one.after:
+        if one.path != DRAINED and one.after:
             yield one.line, f"{one.path} has sets, which belong before the first rule"
         quick = (rule.quick for rule in found.filters[: one.after])
         if one.path == DRAINED and (not one.after or any(quick)):
@@ -189,6 +199,12 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
             have.append(said)
             if said not in wanted or rule.quick:
                 yield rule.line, "it changes routes in a way that the site does not say"
+        elif rule.action == "allow" and GIVEN_UP in " ".join(rule.conditions):
+            if rule.sets != _asked_to_drop(rule, sessions):
+                yield (
+                    rule.line,
+                    "an address that is given up goes to somebody who is not asked to drop for it",
+                )
         elif rule.sets:
             yield rule.line, "a rule that decides sets something too"
         elif "community" in rule.conditions:
@@ -207,6 +223,16 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
     yield 1, "the rules that set something are in another order"
 
 
+def _asked_to_drop(rule: Filter, sessions: Iterable[Session]) -> Words:
+    """What a rule that announces addresses which are given up has to set, by its neighbour."""
+    for session in sessions:
+        community = session.peer.blackhole
+        if community and rule.direction == "to" and rule.who == str(session.remote):
+            kind = "large-community" if community.large else "community"
+            return ("{", kind, str(community), "}")
+    return ()
+
+
 def _routes(
     found: Configuration, site: Site, sessions: Iterable[Session], *, aspa: bool
 ) -> Iterator[tuple[int, str]]:
@@ -220,14 +246,15 @@ def _routes(
             # Neighbours of one role, port and family to whom the same rules apply are the same
             # here, unless a rule names the next hop of a single one.
             named = any(rule.next_hop and rule.next_hop.address for rule in rules)
-            whose = session.remote if named else session.port.name
+            alone = named or session.peer.blackhole
+            whose = session.remote if alone else session.port.name
             lines = tuple(rule.line for rule in rules)
             kind = (direction, version, group(session.peer), whose, lines)
             if kind in judged:
                 continue
             judged.add(kind)
             if direction == "to":
-                wanted = announced(site, version)
+                wanted = announced_to(site, session)
             else:
                 wanted = accepted(site, session, aspa=aspa)
             unwanted = split([all_routes(version)], wanted)[1]
@@ -295,6 +322,8 @@ def _route(box: Box, neighbour: IPv4Address | IPv6Address) -> str:
             said.append(f"whose {name} is invalid")
     if box[6] == ((0, 0),):
         said.append("not originated here")
+    if box[8] == ((1, 1),):
+        said.append("that is given up")
     if not contains(box[7], int(neighbour)):
         next_hop = box[7][0][0]
         address = IPv4Address(next_hop) if version == 4 else IPv6Address(next_hop)

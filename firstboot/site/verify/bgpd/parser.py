@@ -29,8 +29,10 @@ rendered."""
 
 REST = re.compile(r"[ \t]*((?<!\S)#.*)?")
 """What may stand behind the words of a line: a comment, not right behind a word."""
-MARK = "local-as:1:1"
-"""The large community of routes that this box originates."""
+
+MARKS = {"local-as:1:1": "marked", "local-as:1:2": "given up"}
+"""The large communities of what this box originates: the scopes, and addresses in them to which
+nobody is to send anything."""
 
 SESSION_OPTIONS = {
     "remote-as": 1,
@@ -375,10 +377,11 @@ def _conditions(found: Configuration, words: list[str]) -> tuple[Prefixes, NextH
                     raise _Unknown(f"{value!a} is no state of validation")
                 restrict(word, States[value])
             case "large-community":
-                if _word(words, at) != MARK:
+                mark = MARKS.get(_word(words, at))
+                if mark is None:
                     raise _Unknown(f"the large community {words[at]} decides over nothing here")
                 at += 1
-                restrict("marked", YES)
+                restrict(mark, YES)
             case "nexthop":
                 if next_hop is not None:
                     raise _Unknown("nexthop is there twice")

@@ -12,6 +12,7 @@ from firstboot.site.verify.bgpd.rules import (
     EITHER,
     LAST_ADDRESS,
     LENGTHS,
+    NUMBERS,
     PATH_LENGTHS,
     STATES,
     UNKNOWN,
@@ -57,9 +58,25 @@ def group(peer: Peer) -> str:
     return kind if peer.routes is Routes.FULL else f"{kind}-{peer.routes.value}"
 
 
+BLACKHOLES = 8
+"""Addresses that a transit may be asked to drop everything for, at a time."""
+
+
 def announced(site: Site, version: int) -> list[Box]:
     """What every neighbour hears: the own scopes, as they are, and marked as originated here."""
     return [_exact(scope, YES) for scope in site.scopes if scope.version == version]
+
+
+def announced_to(site: Site, session: Session) -> list[Box]:
+    """What this neighbour hears: the scopes, and a transit that declares a community for that also
+    single addresses of them that are given up."""
+    version = session.remote.version
+    given_up = [
+        _given_up(scope)
+        for scope in site.scopes
+        if scope.version == version and session.peer.blackhole
+    ]
+    return [*announced(site, version), *given_up]
 
 
 def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
@@ -83,6 +100,7 @@ def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
             union(VALID, UNKNOWN) if aspa else STATES,
             EITHER,
             _next_hops(site, session),
+            EITHER,
         )
     ]
     refused = (*site.scopes, *bogons.of(site).prefixes, *_exchanges(site))
@@ -129,6 +147,14 @@ def _exact(network: Network, marked: Intervals) -> Box:
     first = int(network.network_address)
     box[0], box[1] = ((first, first),), ((network.prefixlen, network.prefixlen),)
     box[6] = marked
+    return tuple(box)
+
+
+def _given_up(scope: Network) -> Box:
+    """The single addresses of a scope."""
+    box = list(_or_longer(scope))
+    box[1] = ((LENGTHS[scope.version], LENGTHS[scope.version]),)
+    box[NUMBERS.index("given up")] = YES
     return tuple(box)
 
 

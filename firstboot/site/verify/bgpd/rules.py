@@ -32,10 +32,12 @@ NUMBERS = (
     "avs",
     "marked",
     "next hop",
+    "given up",
 )
 """The numbers of a route, in the order of its box. `asn` stands for any one ASN of its path: rules
 that look for an ASN only deny, so a path is denied if one of its ASNs is. `marked` is whether it
-has the large community with which this box originates its scopes. The next hop is an address of the
+has the large community with which this box originates its scopes, `given up` whether it has that of
+addresses that nobody is to send anything to. The next hop is an address of the
 route's own family."""
 
 
@@ -49,6 +51,7 @@ def all_routes(version: int) -> Box:
         STATES,
         EITHER,
         ((0, LAST_ADDRESS[version]),),
+        EITHER,
     )
 
 

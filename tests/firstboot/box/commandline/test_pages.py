@@ -44,7 +44,7 @@ def test_mandoc_finds_nothing_wrong_with_the_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (["exitisp", "un"], {"undrain"}),
+        (["exitisp", "un"], {"undrain", "unblackhole"}),
         (["exitisp", "rollback", "--n"], {"--no-confirm"}),
         (["exitisp", "backup", "s"], {"stick"}),
         (["exitisp", "help", "re"], {"reconfigure", "relay-keys", "restore"}),

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstboot.box import drain
+from firstboot.box import blackhole, drain
 from firstboot.core.values import Asn
 from firstboot.site.address_plan import allot
+from firstboot.site.community import Community
 from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.render import Box
 from tests.firstboot.site.daemons.conftest import find, version
@@ -24,6 +25,7 @@ PATH = "etc/local/bgpd.conf"
 INCLUDED = "/var/db/rpki-client/openbgpd"
 SHIPPED = ROOT / "overlays" / "bgp" / "files" / INCLUDED[1:]
 DRAINED = f"/{drain.RULES}"
+NOTHING_BLACKHOLED = ROOT / "overlays" / "bgp" / "files" / blackhole.SET
 NOBODY_DRAINED = ROOT / "overlays" / "bgp" / "files" / drain.RULES
 TWO_TRANSITS = "two-transits-and-an-exchange"
 
@@ -45,11 +47,16 @@ def conf(site: Site, box: Box = BOX) -> str:
 
 
 def complaints(
-    bgpd: str, text: str, included: Path = SHIPPED, drained: Path = NOBODY_DRAINED
+    bgpd: str,
+    text: str,
+    included: Path = SHIPPED,
+    drained: Path = NOBODY_DRAINED,
+    blackholed: Path = NOTHING_BLACKHOLED,
 ) -> str:
     """What bgpd has to say about the configuration `text`; nothing if it accepts it."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        file.write(text.replace(INCLUDED, str(included)).replace(DRAINED, str(drained)))
+        text = text.replace(INCLUDED, str(included)).replace(DRAINED, str(drained))
+        file.write(text.replace(f"/{blackhole.SET}", str(blackholed)))
         file.flush()
         done = subprocess.run(
             [bgpd, "-n", "-f", file.name], capture_output=True, text=True, timeout=120
@@ -151,8 +158,42 @@ def test_bgpd_accepts_that_peers_are_drained(
     assert complaints(bgpd, conf(site, here), drained=written) == ""
 
 
-def test_the_image_brings_along_that_nobody_is_drained() -> None:
+@pytest.mark.parametrize("community", ["65535:666", "64500:666:0"])
+def test_bgpd_accepts_that_addresses_are_given_up(
+    bgpd: str, here: Box, tmp_path: Path, community: str
+) -> None:
+    site = given_up(community)
+    written = tmp_path / "blackholed"
+    addresses = [scope.network_address + 1 for scope in site.scopes]
+    written.write_text(blackhole.prefix_set(addresses))
+    assert complaints(bgpd, conf(site, here), blackholed=written) == ""
+    assert "network prefix-set blackholed set large-community local-as:1:2" in conf(site, here)
+
+
+def given_up(community: str) -> Site:
+    """An example whose first transit drops on request."""
+    site = example(TWO_TRANSITS)
+    first, *others = site.peers
+    asked = replace(first, blackhole=Community.parse(community))
+    return replace(site, peers=(asked, *others))
+
+
+def test_addresses_are_given_up_to_transits_that_are_asked_and_to_nobody_else() -> None:
+    site = given_up("64500:666:0")
+    outward = [rule for rule in rules(conf(site)) if "local-as:1:2 set" in rule]
+    assert outward == [
+        f"allow to {remote} prefix {scope} prefixlen = {scope.max_prefixlen} large-community "
+        "local-as:1:2 set { large-community 64500:666:0 }"
+        for remote in site.peers[0].addresses
+        for scope in site.scopes
+        if scope.version == remote.version
+    ]
+    assert not [rule for rule in rules(conf(example(TWO_TRANSITS))) if "1:2" in rule]
+
+
+def test_the_image_brings_along_that_nobody_is_drained_and_nothing_given_up() -> None:
     assert NOBODY_DRAINED.read_text() == drain.rules([])
+    assert NOTHING_BLACKHOLED.read_text() == blackhole.prefix_set([])
 
 
 @pytest.mark.parametrize("name", WITH_BGP)
@@ -161,13 +202,13 @@ def test_nothing_but_the_own_scopes_is_announced(name: str) -> None:
     site = example(name)
     text = conf(site)
     outward = [rule for rule in rules(text) if re.match(r"\S+ (quick )?to ", rule)]
-    assert outward == [
+    assert [rule for rule in outward if "local-as:1:2" not in rule] == [
         "deny to any",
         "allow to ebgp prefix-set own large-community local-as:1:1",
     ]
     assert block(text, "prefix-set own") == [str(scope) for scope in site.scopes]
     networks = [line for line in text.splitlines() if line.startswith("network ")]
-    assert networks == ["network prefix-set own set large-community local-as:1:1"]
+    assert networks[:1] == ["network prefix-set own set large-community local-as:1:1"]
     # Nobody else's route can have the mark of an own one.
     scrub = (
         "match from ebgp set { large-community delete local-as:*:* community delete local-as:* }"

@@ -17,6 +17,7 @@ from typing import TypeVar
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
 from firstboot.site import model
 from firstboot.site.check import RULES, Severity
+from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
     Clock,
@@ -43,6 +44,7 @@ KEYS = model.load(TWO).value.management.keys
 DRIVERS = ("ix", "ixl", "ice", "igb", "em", "vtnet", "re", "mce", "cxl")
 SECRET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789!%&()*+,-./:;<=>?@[]^_{|}~"
 TIER_1 = (174, 1299, 3356, 6939)
+COMMUNITIES = (Community("65535:666"), Community("64500:666:0"))
 BLOCKED = [
     Destination(one) for one in ("203.0.113.7:*", "192.0.2.0/24:25-26", "[2001:db8:bad::]/48:*")
 ]
@@ -335,6 +337,7 @@ class _Maker:
                 gtsm=self.often(0.3),
                 max_prefix=self.pick(None, None, 1, 500, 10_000_000),
                 irr=self.pick(None, "AS-EXAMPLE"),
+                blackhole=self.pick(None, *COMMUNITIES) if role is PeerRole.TRANSIT else None,
             )
 
     def _hosts(self, interface: Interface) -> Iterator[Address]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from firstboot.box import blackhole
 from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
 from firstboot.site.verify.context import Context
@@ -89,8 +90,10 @@ def bgpd(tmp_path: Path) -> Daemon:
     site, file, box = _file("etc/local/bgpd.conf", openbgpd=(7, 7))
 
     def understood(text: str) -> str | None:
-        for place in ("/var/db/rpki-client/openbgpd", "/var/db/exitisp/drained"):
-            text = text.replace(place, "/dev/null")
+        for place in ("rpki-client/openbgpd", "exitisp/drained"):
+            text = text.replace(f"/var/db/{place}", "/dev/null")
+        nothing = ROOT / "overlays/bgp/files" / blackhole.SET
+        text = text.replace(f"/{blackhole.SET}", str(nothing))
         path = tmp_path / "bgpd.conf"
         path.write_text(text)
         path.chmod(0o600)
