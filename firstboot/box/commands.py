@@ -2,7 +2,7 @@
 rc(8)."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from firstboot.box import blackhole, clock, confirm, drain, relay_keys, restarts, rpki
 from firstboot.box.apply import (
@@ -20,9 +20,10 @@ from firstboot.box.dry_run import consequences
 from firstboot.box.family import missing_key
 from firstboot.box.generations import Content, Generation
 from firstboot.box.history import End
-from firstboot.box.machine import Machine, site_of
+from firstboot.box.machine import STORAGE, Machine, site_of
 from firstboot.box.output import Say
 from firstboot.box.ports import raised, why_lowered
+from firstboot.box.remembered import running as remembered
 from firstboot.box.restarts import PORTS
 from firstboot.box.sessions import waiting
 from firstboot.box.site_input import given
@@ -188,6 +189,9 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
     elif current != running.number:
         say(f"current: generation {current}, which a restart of the box runs")
     good = current == running.number
+    for name in (one for one in STORAGE if not machine.mounted(one)):
+        say(f"NOT MOUNTED: /{name}: what runs goes on; restart the box, which looks at the disk")
+        good = False
     if touched := unfinished(machine):
         say(
             f"unfinished: a change was cut off, and {len(touched)} files may be of either "
@@ -203,7 +207,11 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
     for service in machine.system.services:
         if not machine.has(service.program):
             say(f"not installed: {service.label}")
-    site = site_of_running(machine).value
+    now = remembered(machine)
+    site = now.site
+    if now.remembered:
+        say("UNREADABLE: the running generation; what is judged is what the box remembers of it")
+        good = False
     good = _daemons(site, machine, say) and good
     good = _restarts(site, machine, say) and good
     if untended(machine):
@@ -234,12 +242,13 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
         for line in waiting(site, machine, bgpd):
             say(line)
             good = False
-    files = running.read().files
-    for verdict in machine.verdicts(site, files):
+    for verdict in machine.verdicts(site, now.files):
         say(str(verdict))
         good = good and verdict.holds
     if explained:
-        say(table(explain(site, machine.box(), files)))
+        for path in _changed_since(now.files, machine):
+            say(f"NOT AS EXPLAINED: /{path} is not what was rendered")
+        say(table(explain(site, machine.box(), now.files)))
     return good
 
 
@@ -249,6 +258,17 @@ def sound(examined: Examined, say: Say) -> Site:
     if examined.site is None or examined.errors:
         raise refused(examined, "Correct them; nothing has changed")
     return examined.site.value
+
+
+def _changed_since(files: Iterable[Rendered], machine: Machine) -> Iterator[str]:
+    """The paths of files that somebody changed or removed after they were laid."""
+    for file in files:
+        try:
+            there = (machine.root / file.path).read_bytes()
+        except FileNotFoundError:
+            there = b""
+        if there != file.text.encode():
+            yield file.path
 
 
 def _daemons(site: Site, machine: Machine, say: Say) -> bool:

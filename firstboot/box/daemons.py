@@ -21,6 +21,7 @@ AT_ONCE = 8
 class State(Enum):
     UP = "it runs"
     HUNG = "it runs and does not answer"
+    LATE = f"nobody knows: the question for it was not done in {PATIENCE:g} seconds"
     DEAD = "it does not run"
 
 
@@ -69,8 +70,12 @@ def is_off(service: Service, host: Host) -> bool:
 
 def look(daemon: Daemon, host: Host) -> State:
     """Whether the daemon runs and answers."""
-    status = host.run(*daemon.ready, patience=PATIENCE).status
-    return State.UP if status == 0 else State.HUNG if status == SILENT else State.DEAD
+    ran = host.run(*daemon.ready, patience=PATIENCE)
+    if ran.status == 0:
+        return State.UP
+    if ran.late and daemon.service.timed:
+        return State.LATE
+    return State.HUNG if ran.status == SILENT else State.DEAD
 
 
 def look_at_all(daemons: Iterable[Daemon], host: Host) -> Mapping[Daemon, State]:

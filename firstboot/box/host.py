@@ -18,10 +18,12 @@ PATIENCE = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a program ended: its standard output and standard error in `text`, its exit status."""
+    """How a program ended: its standard output and standard error in `text`, its exit status, and
+    whether it was killed because it was too `late`."""
 
     text: str
     status: int
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Host:
         except OSError as error:
             return Ran(f"{command[0]}: {error.strerror}", 127)
         except subprocess.TimeoutExpired:
-            return Ran(f"{command[0]}: not done after {patience:g} s", 124)
+            return Ran(f"{command[0]}: not done after {patience:g} s", 124, late=True)
         return Ran(ended.stdout, ended.returncode)
 
     def mounted(self, name: str) -> bool:

@@ -4,7 +4,7 @@ A change that was not confirmed in time is undone, and drains and blackholes who
 If something could leak, the transit and exchange ports go down. Daemons that died or do not answer
 are restarted by their own scripts of rc(8), in their jails and with their addresses, other than
 relays that wait for somebody to bring their keys. Ports that are down go up again once nothing can
-leak.
+leak. None of it needs /cfg, once the box ran for a minute.
 """
 
 import contextlib
@@ -12,10 +12,8 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from firstboot.box import restarts
-from firstboot.box.apply import site_of_running
 from firstboot.box.blackhole import end_blackholes
 from firstboot.box.confirm import settle
 from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
@@ -24,11 +22,10 @@ from firstboot.box.machine import Machine
 from firstboot.box.output import Say
 from firstboot.box.ports import lower, raise_ports, raised
 from firstboot.box.relay_keys import finish, without_keys
+from firstboot.box.remembered import remember, running
 from firstboot.box.restarts import LIMIT, PLACE, PORTS, History, spent, wait
 from firstboot.box.verdict import Verdict
 from firstboot.core.refusal import Refusal
-from firstboot.site.model import Site
-from firstboot.site.render import Rendered
 
 CHANGING = 45.0
 """Seconds for a change of the configuration to end, which judges the ports itself at its end."""
@@ -40,14 +37,6 @@ UNTENDED = "untended"
 
 START = 300.0
 """Seconds that a script of rc(8) may take to start a daemon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What the box runs: a site and its rendered files."""
-
-    site: Site
-    files: tuple[Rendered, ...]
 
 
 def tend(machine: Machine, say: Say) -> None:
@@ -64,6 +53,11 @@ def tend(machine: Machine, say: Say) -> None:
                 failed.append(str(error))
         for reason in dict.fromkeys(failed):
             say(reason)
+
+
+def note(machine: Machine, say: Say) -> None:
+    """Remember the site, for when /cfg cannot be read."""
+    remember(machine)
 
 
 def close(machine: Machine, say: Say) -> None:
@@ -86,20 +80,22 @@ def close(machine: Machine, say: Say) -> None:
 
 def heal(machine: Machine, say: Say) -> None:
     """Restart the daemons that died or hang, those that were restarted before after a pause."""
-    running, record, now = _running(machine), _record(machine, say), time.monotonic()
-    without = without_keys(running.site, machine)
-    states = look_at_all(wanted(running.site, machine, machine.system.services), machine)
+    site, record, now = running(machine).site, _record(machine, say), time.monotonic()
+    without = without_keys(site, machine)
+    states = look_at_all(wanted(site, machine, machine.system.services), machine)
     heard = {
         one.name: _history(record, one).not_heard(now)
         if state is State.HUNG
         else _history(record, one).heard()
         for one, state in states.items()
+        if state is not State.LATE
     }
     _keep(record | heard, machine)
     due = [
         one
         for one, state in states.items()
-        if one.name not in without
+        if one.name in heard
+        and one.name not in without
         and (state is State.DEAD or heard[one.name].hangs(now))
         and not wait(heard[one.name].times, now)
     ]
@@ -110,7 +106,7 @@ def heal(machine: Machine, say: Say) -> None:
         for daemon in due:
             if untended(machine):
                 return
-            if (state := look(daemon, machine)) is not State.UP:
+            if (state := look(daemon, machine)) in (State.DEAD, State.HUNG):
                 _restart(daemon, state, machine, say)
 
 
@@ -135,11 +131,12 @@ def open_again(machine: Machine, say: Say) -> None:
         if raised(machine):
             return
         _keep(record | {PORTS: history.restarted(now)}, machine)
-        raise_ports(_running(machine).site, machine, say, tries=1)
+        raise_ports(running(machine).site, machine, say, tries=1)
 
 
 STEPS: tuple[Callable[[Machine, Say], None], ...] = (
     close,
+    note,
     settle,
     finish,
     heal,
@@ -172,15 +169,8 @@ def _restart(daemon: Daemon, state: State, machine: Machine, say: Say) -> None:
 
 
 def _leaks(machine: Machine) -> list[Verdict]:
-    running = _running(machine)
-    return [one for one in machine.verdicts(running.site, running.files) if one.leaks]
-
-
-def _running(machine: Machine) -> Running:
-    """Raises Refusal if it cannot be read."""
-    site = site_of_running(machine).value
-    running = machine.running()
-    return Running(site, running.read().files if running is not None else ())
+    now = running(machine)
+    return [one for one in machine.verdicts(now.site, now.files) if one.leaks]
 
 
 def _record(machine: Machine, say: Say) -> dict[str, History]:

@@ -121,6 +121,10 @@ class Service:
     fixed: tuple[str, ...] = ()
     reload: Command = ()
     ready: Command = ()
+    timed: bool = False
+    """Whether `ready` ends in time whatever the daemon does, so that it tells nothing of the daemon
+    where it does not: the box is too slow then."""
+
     kill: Command = ()
     """Ends all of its processes, whatever they do; by default those of the names in `processes`."""
 

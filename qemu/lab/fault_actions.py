@@ -122,6 +122,11 @@ def plug(lab: Lab) -> None:
     lab.plug(exchange(lab))
 
 
+def take_out(lab: Lab) -> None:
+    """Have the appliance lose the exchange's network card, as if it were no longer in its slot."""
+    lab.appliance.said(f"devctl detach -f {lab.port(exchange(lab)).device}")
+
+
 def mislead(lab: Lab) -> None:
     """Have a route server send router advertisements, and redirects for the web server."""
     peer, web = first(lab, PeerRole.ROUTE_SERVER), lab.internet.topology.host("web")

@@ -66,6 +66,27 @@ def healed(*labels: str) -> Probe:
     return healed
 
 
+@probe("The kernel ended what took the memory, and said so.")
+def eaten(lab: Lab) -> Verdict:
+    words = "was killed|Killed process|out of swap|Out of memory"
+    lines = lab.appliance.ran(f"dmesg | grep -E '{words}' | tail -n 3").text.strip()
+    return Verdict("eaten", bool(lines), lines or "the kernel said nothing of it")
+
+
+@probe("`exitisp status` finds nothing wrong, whatever else the kernel ended.")
+def well(lab: Lab) -> Verdict:
+    begun = time.monotonic()
+
+    def look() -> Verdict:
+        ran = lab.appliance.ran("exitisp status")
+        restarted = [line for line in ran.text.splitlines() if line.startswith("restarted: ")]
+        evidence = checks.several(restarted) or "nothing had to be restarted"
+        after = f"{evidence}; after {time.monotonic() - begun:.0f} s"
+        return Verdict("well", ran.status == 0, after)
+
+    return until_holds(look, HEALED)
+
+
 def gone(role: PeerRole) -> Probe:
     """The check that the sessions with the first peer of this role are down, and no others."""
 

@@ -28,6 +28,17 @@ WORKING = (announced, fetched)
 FORGET = f"rm -f /var/run/exitisp/{RECORD}"
 """The box counts its restarts anew, so that those of an earlier fault are none of this one."""
 
+EAT = "sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'; :"
+"""A shell whose text doubles until there is no room for it."""
+
+OTHERS = {
+    "sshd": "SSH on the management port",
+    "ntpd": "clock",
+    "syslogd": "log",
+    "cron": "hourly jobs",
+}
+"""Daemons besides those of the network, with their labels."""
+
 UNTENDED = f"/var/run/exitisp/{MARK}"
 """While this is there, the box restarts nothing that ended."""
 
@@ -83,11 +94,48 @@ FAULTS = (
     Fault(
         "others-killed",
         "The daemons for SSH, time, the log and hourly jobs are killed.",
-        root(FORGET, *(f"pkill -9 -o -x {name}" for name in ("sshd", "ntpd", "syslogd", "cron"))),
+        root(FORGET, *(f"pkill -9 -o -x {name}" for name in OTHERS)),
         fault_actions.nothing,
+        (fault_checks.healed(*OTHERS.values()), *WORKING, *SEALED),
+        rehearsed=False,
+    ),
+    Fault(
+        "others-hung",
+        "The daemons for SSH, time, the log and hourly jobs are stopped: they do nothing.",
+        root(FORGET, *(f"pkill -STOP -o -x {name}" for name in OTHERS)),
+        fault_actions.nothing,
+        (fault_checks.healed(*OTHERS.values()), *WORKING, *SEALED),
+        rehearsed=False,
+    ),
+    Fault(
+        "memory-exhausted",
+        "Something takes all memory, until the kernel ends it.",
+        root(FORGET, EAT),
+        fault_actions.nothing,
+        (fault_checks.eaten, fault_checks.well, *WORKING, resolved, *SEALED),
+    ),
+    Fault(
+        "card-gone",
+        "The card of the exchange is gone: its driver is taken off it.",
+        fault_actions.take_out,
+        fault_actions.recover(),
         (
-            fault_checks.healed("SSH on the management port", "clock", "log", "hourly jobs"),
+            fault_checks.told("NOT SO: every port is there, with its addresses"),
+            fetched,
+            resolved,
+            *SEALED,
+        ),
+        rehearsed=False,
+    ),
+    Fault(
+        "cfg-unreadable",
+        "The partition with the site cannot be read any more, and the resolver is killed then.",
+        root(FORGET, "umount -f /cfg", f"pkill -9 -f {UNBOUND}"),
+        fault_actions.recover(),
+        (
+            fault_checks.told("NOT MOUNTED: /cfg", "restarted: resolver"),
             *WORKING,
+            resolved,
             *SEALED,
         ),
         rehearsed=False,

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,14 @@ class Relays:
         path = self.folder / f"torrc@{relay}"
         path.write_text(f"ORPort {address}:443\nNickname {relay}\n")
 
-    def log(self) -> list[str]:
-        found = (self.folder / "log").read_text().splitlines()
+    def log(self, least: int = 0) -> list[str]:
+        """What was logged since the last look. Signals are on their way when a script has ended, so
+        it waits for the `least` that have to come."""
+        for _ in range(600):
+            found = (self.folder / "log").read_text().splitlines()
+            if len(found) >= least:
+                break
+            time.sleep(0.1)
         (self.folder / "log").write_text("")
         return found
 
@@ -162,7 +169,7 @@ def test_relays_declare_each_other_and_read_it_when_it_is_news(relays: Relays) -
     started(relays, "relay1", f"ExampleExit1 {ONE}\n")
     relays.run("family")
     assert declared(relays) == [f"MyFamily {ONE}"]
-    assert sorted(relays.log()) == ["hup relay1", "hup relay2", "hup relay3"]
+    assert sorted(relays.log(3)) == ["hup relay1", "hup relay2", "hup relay3"]
     relays.run("family")
     assert relays.log() == []
     started(relays, "relay2", f"ExampleExit2 {TWO}\n")
@@ -193,4 +200,4 @@ def test_a_relay_that_waits_for_its_new_address_is_not_told_of_its_family(relays
     started(relays, "relay1", f"ExampleExit1 {ONE}\n")
     relays.has("relay2", "198.51.100.12")
     relays.run("family")
-    assert sorted(relays.log()) == ["hup relay1", "hup relay3"]
+    assert sorted(relays.log(2)) == ["hup relay1", "hup relay3"]

@@ -44,6 +44,8 @@ def _syslog(context: Context) -> Iterable[str]:
         "kern.err;daemon.crit;auth.crit /dev/console",
         "auth.info;authpriv.info /var/log/auth.log",
         "kern.notice;daemon.notice;syslog.notice /var/log/messages",
+        # What the box itself says there, to see that lines arrive.
+        "local7.=debug /var/run/exitisp.heard",
         # Of bgpd alone: changes of its sessions, below notice. What follows is everybody's again.
         "!bgpd",
         "daemon.=info /var/log/messages",
@@ -66,6 +68,7 @@ def _crontab(context: Context) -> Iterable[str]:
         "PATH=/sbin:/bin:/usr/sbin:/usr/bin",
         'MAILTO=""',
         "*/10 * * * * root newsyslog",
+        "* * * * * root touch /var/run/exitisp.cron",
     )
 
 

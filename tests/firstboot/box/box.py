@@ -23,11 +23,13 @@ ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 SCRIPT = "usr/local/libexec/exitisp/site"
 BGPCTL = "/usr/local/libexec/exitisp/bgpctl"
+ANSWERS = "/usr/local/libexec/exitisp/answers"
 
 READY = {
     "local-unbound-control -c /var/unbound/unbound.conf status": "local_unbound",
     "pfctl -q -s Running": "pf",
     f"{BGPCTL} show": "openbgpd",
+    **{f"{ANSWERS} {name}": name for name in ("sshd", "ntpd", "syslogd", "cron")},
 }
 
 
@@ -47,12 +49,17 @@ class Programs:
     hung: set[str] = field(default_factory=set)
     """Services and relays that run and do not answer."""
 
+    slow: bool = False
+    """Whether questions about services take so long that they are given up."""
+
     def run(self, call: str) -> Ran:
         self.calls.append(call)
         for start, message in self.failures.items():
             if call.startswith(start):
                 return Ran(f"{message}\n", 1)
         words = call.split()
+        if self.slow and (call in READY or " status" in call):
+            return Ran("not done", SILENT, late=True)
         if call in READY:
             return Ran("", self.status(READY[call]))
         if call.startswith("pgrep -j none "):

@@ -166,6 +166,18 @@ def test_the_status_explains_what_passes_by_the_rules_of_the_box(box: Box) -> No
     assert "hears     198.51.100.0/24" in told[-1]
 
 
+def test_the_status_tells_which_files_are_not_what_it_explains(box: Box) -> None:
+    configured(box)
+    (box.root / "etc/pf.conf").write_text("pass all\n")
+    (box.root / "etc/local/bgpd.conf").unlink()
+    told = Told()
+    commands.status(box.machine, told, explained=True)
+    assert [line for line in told if line.startswith("NOT AS EXPLAINED: ")] == [
+        "NOT AS EXPLAINED: /etc/local/bgpd.conf is not what was rendered",
+        "NOT AS EXPLAINED: /etc/pf.conf is not what was rendered",
+    ]
+
+
 def test_the_status_names_what_is_not_as_it_has_to_be(box: Box) -> None:
     configured(box)
     box.programs.up.discard("exitisp_relays")

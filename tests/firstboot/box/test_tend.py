@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from firstboot.box import commands, restarts, tend, unconfirmed
-from firstboot.box.machine import Machine
+from firstboot.box import commands, remembered, restarts, tend, unconfirmed
+from firstboot.box.apply import apply_site
+from firstboot.box.machine import Machine, site_of
 from firstboot.box.ports import raised
 from firstboot.box.restarts import FIRST_PAUSE, LIMIT, PATIENCE
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.box.verdict import Verdict
-from tests.firstboot.box.box import BGPCTL, Box, example
-from tests.firstboot.box.test_apply import Told, configured
+from firstboot.core.refusal import Refusal
+from tests.firstboot.box.box import BGPCTL, Box, changed, example
+from tests.firstboot.box.test_apply import PEER, Told, configured
 
 SINGLE = [one for one in SYSTEM.services if one.ready and one.each is None]
 
@@ -101,6 +103,33 @@ def test_a_daemon_that_is_silent_for_a_while_is_killed_and_started(
     order = ["pkill -KILL -x bgpd", "service openbgpd start"]
     assert [call for call in well.calls if call in order] == order
     assert status(well)[0]
+
+
+@pytest.mark.parametrize("name", ["sshd", "ntpd", "syslogd", "cron"])
+def test_what_administrators_use_is_restarted_when_it_hangs(
+    well: Box, later: Callable[[float], None], name: str
+) -> None:
+    well.programs.hung = {name}
+    assert tended(well) == []
+    later(PATIENCE)
+    assert tended(well)[0].endswith(": it runs and does not answer.")
+    assert well.calls.index(f"pkill -KILL -x {name}") < well.calls.index(f"service {name} start")
+    assert status(well)[0]
+
+
+def test_a_box_that_is_too_slow_to_ask_kills_nothing_for_that(
+    well: Box, later: Callable[[float], None]
+) -> None:
+    well.programs.slow = True
+    for _ in range(3):
+        tended(well)
+        later(PATIENCE)
+    killed = {call.split()[-1] for call in well.calls if call.startswith("pkill")}
+    assert killed.isdisjoint({"sshd", "ntpd", "syslogd", "cron"})
+    assert not [call for call in well.calls if "exitisp_relays start" in call]
+    good, said = status(well)
+    assert not good
+    assert "DOWN: log: nobody knows: the question for it was not done in 20 seconds" in said
 
 
 def test_one_that_answers_again_in_time_is_left_alone(
@@ -316,3 +345,34 @@ def test_a_site_that_cannot_be_read_is_told_and_leaves_the_ports_as_they_are(wel
 def test_bgp_is_asked_by_what_waits_until_it_has_settled(well: Box) -> None:
     tended(well)
     assert f"{BGPCTL} show" in well.calls
+
+
+def test_a_box_whose_cfg_is_gone_is_looked_after_by_what_it_remembers(well: Box) -> None:
+    tended(well)
+    well.machine.cfg.rename(well.root / "away")
+    well.programs.up.discard("ntpd")
+    assert "Restarting the clock: it does not run." in tended(well)
+    foreign(well)
+    tended(well)
+    assert not raised(well.machine)
+    good, said = status(well)
+    assert not good
+    assert any(line.startswith("NOT MOUNTED: /cfg: what runs goes on") for line in said)
+    assert "UNREADABLE: the running generation; " in "".join(said)
+    assert "up: relays" in said
+    (well.root / "away").rename(well.machine.cfg)
+
+
+def test_a_remembered_site_is_a_secret_and_follows_what_runs(well: Box) -> None:
+    tended(well)
+    path = well.machine.state / remembered.PLACE
+    assert path.stat().st_mode & 0o777 == 0o600
+    (one,) = well.machine.generations.all()
+    assert path.read_bytes() == site_of(one)
+    apply_site(changed(PEER), well.machine, Told())
+    tended(well)
+    assert path.read_bytes() == site_of(well.machine.generations.all()[-1])
+    path.write_bytes(b"")
+    well.machine.cfg.rename(well.root / "away")
+    with pytest.raises(Refusal, match="it is empty"):
+        remembered.running(well.machine)

@@ -59,6 +59,9 @@ def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
     possible = {fault.name for fault in named("all", REHEARSAL)}
     assert {fault.name for fault in FAULTS} - possible == {
         *(f"clock-{one}" for one in CLOCKS),
+        "card-gone",
+        "cfg-unreadable",
+        "others-hung",
         "others-killed",
         "pf-disabled",
         "pf-missing",
