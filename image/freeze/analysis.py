@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection
@@ -23,6 +24,16 @@ have."""
 
 ALWAYS = frozenset({"sys", "builtins", "marshal", "gc", "_imp", "_thread", "_warnings", "posix"})
 """Modules that every interpreter has and that no build lists."""
+
+
+def check_tools() -> None:
+    """Raise Refusal unless what PyInstaller starts on Linux is there."""
+    if shutil.which("objdump") is None:
+        raise Refusal(
+            "objdump",
+            "the program, without which PyInstaller does not start, is missing",
+            "Install it, on Debian and Ubuntu with: sudo apt-get install binutils",
+        )
 
 
 def analyse(parameters: Parameters, work: Path) -> Found:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firstboot.core.refusal import Refusal
 from image.freeze import artifact_cache, third_party
-from image.freeze.analysis import EXCLUDED, absent, analyse, check_imports
+from image.freeze.analysis import EXCLUDED, absent, analyse, check_imports, check_tools
 from image.freeze.binaries import carry
 from image.freeze.bootloader import bootloader
 from image.freeze.frozen import Frozen, Module
@@ -48,6 +48,7 @@ def freeze(
     program = program or Program.read()
     place = cache / f"frozen-{target.value}-{_key(target, python, program)}"
     if (kept := artifact_cache.take(place)) is None:
+        check_tools()
         with artifact_cache.making(place) as work, step(f"Freeze the wizard for {target.value}"):
             modules = _make(work, cache, python, program)
             if target is Target.FREEBSD:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ LARGEST = 64 << 20
 
 C_SOURCE = re.compile(r"pyinstaller-[^/]+/bootloader/((?:src|zlib)/[A-Za-z0-9_]+\.[ch])")
 
+COMPILED = "Darwin-64bit"
+"""A platform whose bootloader is in the source distribution, compiled."""
+
 Fetch = Callable[[str, str, Path], None]
 
 
@@ -45,13 +49,20 @@ def version() -> str:
 
 def fetch(version: str, sha256: str, folder: Path) -> None:
     """Download the source distribution into `folder`, with pip's own configuration. Raises
-    Refusal."""
+    Refusal.
+
+    pip verifies the hash, and then asks the archive's own build for the dependencies. That build
+    runs with what is installed here, which is locked: pip would fetch the newest tools for it. And
+    it would compile a bootloader for this host, unless the one for another platform counts.
+    """
     wanted = folder / "requirements.txt"
     wanted.write_text(f"pyinstaller=={version} --hash=sha256:{sha256}\n")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
     command += ["--no-deps", "--no-binary", "pyinstaller", "--require-hashes"]
+    command += ["--no-build-isolation"]
     command += ["--dest", str(folder), "--requirement", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    environment = {**os.environ, "PYI_PLATFORM": COMPILED}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "ERROR" in line] or [done.stderr]
         raise Refusal(

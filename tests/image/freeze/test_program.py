@@ -52,6 +52,15 @@ def run(
     )
 
 
+def test_a_host_without_a_program_that_pyinstaller_needs_is_told_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refusal, match=r"objdump: .* is missing\. .* apt-get install binutils"):
+        freeze(Target.LINUX, tmp_path / "cache")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_starts_without_an_environment(linux: Frozen) -> None:
     result = run(linux, "--version")
     assert (result.returncode, result.stderr) == (0, "")

@@ -107,12 +107,13 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "index"
 
 
-def offer(index: Path) -> bytes:
+def offer(index: Path, requires: str = "", first: str = "") -> bytes:
     """Add a source distribution. Building its metadata leaves a trace."""
     version = source.version()
     about = f"Metadata-Version: 2.1\nName: pyinstaller\nVersion: {version}\n"
     backend = f"""
 import pathlib
+{first}
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
     pathlib.Path({str(index)!r}, "was-run").touch()
     info = pathlib.Path(folder, "pyinstaller-{version}.dist-info")
@@ -122,13 +123,15 @@ def prepare_metadata_for_build_wheel(folder, config_settings=None):
 def build_wheel(folder, config_settings=None, metadata_folder=None):
     raise SystemExit("nothing here builds")
 """
-    project = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    made_by = 'build-backend = "backend"\nbackend-path = ["."]\n'
+    project = f"[build-system]\nrequires = [{requires}]\n{made_by}"
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, text in (
             ("backend.py", backend),
             ("pyproject.toml", project),
             ("PKG-INFO", about),
+            (f"bootloader/{source.COMPILED}", "a program"),
         ):
             info = tarfile.TarInfo(f"pyinstaller-{version}/{name}")
             info.size = len(text)
@@ -145,6 +148,18 @@ def test_pip_downloads_the_pinned_source(
     monkeypatch.setattr(source, "SHA256", {source.version(): digest})
     assert source.obtain(tmp_path / "cache") == data
     assert (index / "was-run").exists()
+
+
+def test_its_build_runs_with_what_is_locked_and_compiles_nothing(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyInstaller's own does, it compiles unless there is a bootloader for the platform."""
+    monkeypatch.delenv("PIP_NO_BUILD_ISOLATION")
+    compiled = "import os, pathlib; pathlib.Path('bootloader', os.environ['PYI_PLATFORM']).resolve("
+    data = offer(index, requires='"hatchling"', first=f"{compiled}strict=True)")
+    digest = hashlib.sha256(data).hexdigest()
+    monkeypatch.setattr(source, "SHA256", {source.version(): digest})
+    assert source.obtain(tmp_path / "cache") == data
 
 
 def test_pip_runs_nothing_from_another_source(index: Path, tmp_path: Path) -> None:
