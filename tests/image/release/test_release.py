@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from image.release.verify import verify
 from tests import sets
 from tests.command import ROOT, exitisp
 from tests.image.base.upstream import Keys
+from tests.image.release import other_python
 
 pytestmark = pytest.mark.xdist_group("release")
 
@@ -30,6 +32,16 @@ ARGUMENTS = ("--packages", "none")
 
 SETTING = 'autoboot_delay="-1"', 'autoboot_delay="4"'
 """Of boot/loader.conf, before and after the second release."""
+
+VERIFY = """
+import sys
+from pathlib import Path
+from image.release.verify import verify
+root, folder, key = map(Path, sys.argv[1:4])
+names = verify(root, folder, key, None, sys.argv[4:])
+print(sys.version.replace("\\n", " "))
+print(*names)
+"""
 
 CHANGES = "# Changelog\n\n## 2.0\n\nIt boots faster.\n\n## 1.0\n\nIt boots.\n"
 
@@ -63,7 +75,7 @@ class Checkout:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("release")
     root = folder / "exitisp"
-    for name in ("image", "firstboot", "overlays"):
+    for name in ("image", "firstboot", "overlays", "qemu"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("tasks.py", "pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
@@ -310,6 +322,37 @@ class TestVerify:
     def test_it_is_the_same(self, checkout: Checkout, published: Path) -> None:
         listed = {path.name for path in published.iterdir()} - {"SHA256SUMS", "SHA256SUMS.sig"}
         assert set(self.verify(checkout, published)) == listed
+
+    def test_another_build_of_python_makes_the_same_elsewhere(
+        self, checkout: Checkout, published: Path, tmp_path: Path
+    ) -> None:
+        python = other_python.find()
+        if python is None:
+            pytest.skip(f"no other build of Python {other_python.MINOR} was found here")
+        program = other_python.environment(python, tmp_path / "venv")
+        place = tmp_path / "as far away as a path gets" / ("x" * 100)
+        place.mkdir(parents=True)
+        root = place / "exitisp"
+        checkout.git("clone", "--quiet", str(checkout.root), str(root))
+        public = checkout.key.with_name(f"{checkout.key.name}.pub")
+        done = subprocess.run(
+            [program, "-c", VERIFY, root, published, public, *ARGUMENTS],
+            cwd=place,
+            env={
+                **{name: os.environ[name] for name in ("PATH", "XDG_CACHE_HOME")},
+                **{"PYTHONPATH": str(root), "TMPDIR": str(place), "USER": "eve"},
+                **{"TZ": "Pacific/Chatham", "LC_ALL": "C", "PYTHONHASHSEED": "77"},
+            },
+            umask=0o077,
+            preexec_fn=lambda: os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        said, names = done.stdout.splitlines()
+        assert said not in ("", sys.version.replace("\n", " "))
+        listed = {path.name for path in published.iterdir()} - {"SHA256SUMS", "SHA256SUMS.sig"}
+        assert set(names.split()) == listed
 
     def test_the_next_one_is_the_same_with_the_one_before(
         self, checkout: Checkout, two: tuple[Path, Path]
