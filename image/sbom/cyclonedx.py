@@ -46,6 +46,7 @@ TOOLS = {
     "cyclonedx-python-lib": "Apache-2.0",
     "defusedxml": "PSF-2.0",
     "exitisp": OWN,
+    "hatchling": "MIT",
     "invoke": "BSD-2-Clause",
     "jinja2": "BSD-3-Clause",
     "markupsafe": "BSD-3-Clause",
