@@ -12,6 +12,7 @@ from firstboot.site import schema
 from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules import (
     addresses,
+    alarm,
     asn,
     limits,
     management,
@@ -55,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     performance.check,
     text.check,
     papers.check,
+    alarm.check,
     secrets.check,
 )
 

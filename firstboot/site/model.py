@@ -412,6 +412,93 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """How sentences about the box go out by mail, if there is a relay."""
+
+    relay: str | None = key(
+        "Name or address of the SMTP server that takes the mail. Its connection is encrypted, and "
+        "its certificate has to be right, or nothing is sent.",
+        label="mail relay",
+        since=2,
+        default=None,
+    )
+    port: int = key(
+        "TCP port of the relay: 465 is TLS from the start, all others have to offer STARTTLS.",
+        since=2,
+        limit=(1, 65535),
+        default=587,
+    )
+    address: Address | None = key(
+        "Address of the relay, so that its name need not be resolved. Without it nothing goes over "
+        "the management port after a restart while names do not resolve.",
+        since=2,
+        default=None,
+    )
+    certificate: str | None = key(
+        "SHA-256 of the relay's certificate in hexadecimal, in place of the authorities that the "
+        "base trusts: for one that signs for itself.",
+        since=2,
+        default=None,
+    )
+    to: tuple[str, ...] = key(
+        "Mail addresses of those who are told.",
+        label="tells",
+        since=2,
+        limit=(0, 8),
+        default=(),
+    )
+    sender: str | None = key(
+        "Mail address that it comes from; left out, the first of those who are told.",
+        since=2,
+        default=None,
+    )
+    user: str | None = key(
+        "Account at the relay, if it wants one.",
+        since=2,
+        default=None,
+    )
+    password: str | None = key(
+        "Password of that account.",
+        label="mail password",
+        secret=True,
+        since=2,
+        default=None,
+    )
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """How sentences about the box are posted to a web server, if there is a URL."""
+
+    url: str | None = key(
+        "Where a JSON document is posted, https alone. Whoever knows it can post there, so it "
+        "is kept like a password.",
+        label="webhook",
+        secret=True,
+        since=2,
+        default=None,
+    )
+    address: Address | None = key(
+        "Address of its server, as that of the mail relay.",
+        since=2,
+        default=None,
+    )
+    certificate: str | None = key(
+        "SHA-256 of its certificate, as that of the mail relay.",
+        since=2,
+        default=None,
+    )
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Who is told when something is wrong with the box."""
+
+    mail: Mail = key("By mail, if there is a relay.", since=2, default=Mail())
+    webhook: Webhook = key("By a webhook, if there is a URL.", since=2, default=Webhook())
+
+
+@dataclass(frozen=True)
 class Registry:
     """What the registry of this network, and others where one is listed, know it by."""
 
@@ -515,6 +602,11 @@ class Site:
         default=Performance(),
     )
     clock: Clock = key("The time of day. Tor and DNSSEC fail without it.", default=Clock())
+    alarm: Alarm = key(
+        "Who is told when something is wrong with the box, and when it is well again.",
+        since=2,
+        default=Alarm(),
+    )
     waivers: dict[str, str] = key(
         "Rules that are set aside on purpose, each with the reason: no_management (there is no "
         "management port), documentation (numbers and addresses are examples).",

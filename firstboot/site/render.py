@@ -16,7 +16,7 @@ import jinja2
 from firstboot.core import document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
-from firstboot.site import bogons, profiles, services
+from firstboot.site import alarms, bogons, profiles, services
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Addresses, Site
 
@@ -123,6 +123,10 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     "bogons": bogons.of(site),
                     "tuning": tuning,
                     "management_ports": management_ports,
+                    "alarms": {
+                        "outside": alarms.openings(site, but=alarms.FETCHED),
+                        "management": alarms.openings(site),
+                    },
                     **names,
                 }
                 text = _text(environment, index.parent / template.template, context)

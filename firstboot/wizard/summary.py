@@ -29,6 +29,7 @@ TITLES = {
     "relays": "Relays",
     "dns": "Services",
     "clock": "Services",
+    "alarm": "Services",
     "management": "Management",
 }
 """Where the top-level keys of a site are shown."""

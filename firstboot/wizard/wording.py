@@ -16,6 +16,7 @@ TITLES = {
     "management": "Management",
     "performance": "Tuning by hand",
     "clock": "Time servers",
+    "alarm": "Alarms",
     "waivers": "Rules set aside",
 }
 """What the top-level keys of a site are called that are no list and no question."""
@@ -24,7 +25,7 @@ PROPER = ("Ethernet", "ContactInfo", "Tor")
 """First words of questions that keep their capital inside a sentence."""
 
 KEYS = re.compile(
-    r"\b(?:family|operator|ports|peers|relays|dns|management|performance|clock|waivers)"
+    r"\b(?:family|operator|ports|peers|relays|dns|management|performance|clock|alarm|waivers)"
     r"(?:\[\d+\]|\.[a-z_]+)+"
 )
 """Keys of the site file in a sentence: ``peers[2]``, ``management.networks``."""

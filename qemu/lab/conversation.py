@@ -7,7 +7,7 @@ of a box.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
+from firstboot.site.model import Alarm, Peer, PeerRole, Port, PortRole, Site
 from firstboot.wizard.terminal import MORE
 
 Turn = tuple[str, str]
@@ -89,6 +89,7 @@ def questions(site: Site) -> list[Turn]:
         ("Fingerprints of your relays", words(relays.family.members)),
         ("How strict the resolver is", site.dns.strictness.value),
         ("Time servers", words(site.clock.servers)),
+        *alarms(site.alarm),
         *lines("SSH public keys", site.management.keys),
         ("Networks that administrators come from", words(site.management.networks)),
         ("Give some of them by hand", "yes" if by_hand else "no"),
@@ -142,6 +143,17 @@ def lines(prompt: str, values: Iterable[str]) -> list[Turn]:
     """Return the turns for values on a line each, and the empty line that ends them."""
     first, *more = values
     return [(prompt, first), *(((">"), value) for value in more), (">", "")]
+
+
+def alarms(alarm: Alarm) -> list[Turn]:
+    """Return the questions about who is told when something is wrong."""
+    mail, turns = alarm.mail, [("Mail relay for alarms", said(alarm.mail.relay))]
+    if mail.relay:
+        turns += [("Who gets these mails", words(mail.to))]
+        turns += [("Account at the mail relay", said(mail.user))]
+    if mail.password:
+        turns.append(("Password of that account", mail.password))
+    return [*turns, ("Webhook for alarms", said(alarm.webhook.url))]
 
 
 def words(values: Iterable[object]) -> str:

@@ -18,10 +18,12 @@ from firstboot.site.check import Finding, Severity, check
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
+    Alarm,
     Clock,
     Dns,
     Family,
     Holding,
+    Mail,
     Management,
     Operator,
     Peer,
@@ -35,6 +37,7 @@ from firstboot.site.model import (
     Rir,
     Site,
     Strictness,
+    Webhook,
     Zones,
 )
 
@@ -188,6 +191,27 @@ SITES = st.builds(
         as_set=TEXT,
         holding=st.sampled_from(Holding),
         peeringdb=st.none() | INTEGERS,
+    ),
+    alarm=st.just(Alarm())
+    | st.builds(
+        Alarm,
+        mail=st.builds(
+            Mail,
+            relay=st.none() | TEXT,
+            port=INTEGERS,
+            address=st.none() | ADDRESSES,
+            certificate=st.none() | TEXT,
+            to=some(TEXT),
+            sender=st.none() | TEXT,
+            user=st.none() | TEXT,
+            password=st.none() | TEXT,
+        ),
+        webhook=st.builds(
+            Webhook,
+            url=st.none() | TEXT,
+            address=st.none() | ADDRESSES,
+            certificate=st.none() | TEXT,
+        ),
     ),
     zones=st.just(Zones()) | st.builds(Zones, servers=some(TEXT)),
 )

@@ -125,7 +125,7 @@ def test_back_takes_back_a_pasted_line_and_then_leaves_the_question(tmp_path: Pa
     talk(draft, script)
     assert draft.get(("management", "keys")) == [GRACE]
     draft.answer(("management", "keys"), [])
-    talk(draft, [(KEYS, ADA), ("2>", "back"), ("1>", "back"), ("Time servers", "")])
+    talk(draft, [(KEYS, ADA), ("2>", "back"), ("1>", "back"), ("Webhook for alarms", "")])
 
 
 def test_back_leaves_a_paste_of_peers(tmp_path: Path) -> None:

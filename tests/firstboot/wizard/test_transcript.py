@@ -68,6 +68,8 @@ CONVERSATION: list[Turn] = [
     ("Fingerprints of your relays", ""),
     ("How strict the resolver is", ""),
     ("Time servers", ""),
+    ("Mail relay for alarms", ""),
+    ("Webhook for alarms", ""),
     ("SSH public keys", f"{KEY}GgIxCHbj/0TTkVWmtELK9JFifMMdjw0f7yRDGbjh7W9 ada@example.org"),
     (">", f"{KEY}IGrXc8deMQohjYLpAfxt4K6Ls5xRH6QHOmZVbc/Gcf/ grace@example.org"),
     (">", ""),

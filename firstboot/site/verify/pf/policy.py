@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network
 
 from firstboot.core.values import Address
-from firstboot.site import bogons
+from firstboot.site import alarms, bogons
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.verify.boxes import Box, split
 from firstboot.site.verify.context import Context
 from firstboot.site.verify.intervals import (
     Intervals,
+    intersect,
     of_networks,
     of_numbers,
     subtract,
@@ -178,10 +179,20 @@ class _Outside:
             out,
             (icmp, (subtract(own, asking_alone), reachable, REACHABILITY[version], BYTES)),
         )
+        telling = self._flow(
+            "alarms of the router", out,
+            *(
+                (tcp, (router, _at(one, reachable, version), PORTS, of_numbers((one.port,)),
+                       OPENING))
+                for one in alarms.openings(self.site, but=alarms.FETCHED)
+            ),
+            state=State.FLOATING,
+        )  # fmt: skip
+        yield telling
         # A LAN may have addresses of the plan in it: what these send with a state keeps it.
         lan = subtract(of_networks([one.network for one in self.lan], version), resolver)
         machines = region(_anything(version, lan, reachable))
-        with_states = joined(flow.packets for flow in (clock, fetching))
+        with_states = joined(flow.packets for flow in (clock, fetching, telling))
         yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
 
     def _coming(self, version: int) -> Iterator[Flow]:
@@ -242,9 +253,24 @@ def _management(context: Context, port: Port) -> Iterator[Flow]:
             ("administrators who ping", [((version, Kind.ICMP), ping)]),
         ):
             yield Flow(what, port.interface, Direction.IN, region(boxes), State.IF_BOUND)
+        told = (
+            ((version, Kind.TCP), (there, _at(one, ADDRESSES[version], version), PORTS,
+                                   of_numbers((one.port,)), OPENING))
+            for one in alarms.openings(site)
+        )  # fmt: skip
+        yield Flow("alarms", port.interface, Direction.OUT, region(told), State.IF_BOUND)
     discovery = region([((6, Kind.ICMP), (ADDRESSES[6], ADDRESSES[6], ND, BYTES))])
     for direction in Direction:
         yield Flow("neighbour discovery", port.interface, direction, discovery)
+
+
+def _at(opening: alarms.Opening, every: Intervals, version: int) -> Intervals:
+    """The addresses of a version that `opening` leads to, of `every` one."""
+    if opening.address is None:
+        return every
+    if opening.address.version != version:
+        return ()
+    return intersect(every, of_networks([opening.address], version))
 
 
 def _lan(site: Site, plan: Plan, port: Port) -> Iterator[Flow]:

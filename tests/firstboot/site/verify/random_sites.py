@@ -20,9 +20,11 @@ from firstboot.site.check import RULES, Severity
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
+    Alarm,
     Clock,
     Dns,
     Family,
+    Mail,
     Management,
     Operator,
     Peer,
@@ -35,6 +37,7 @@ from firstboot.site.model import (
     Routes,
     Site,
     Strictness,
+    Webhook,
 )
 from firstboot.site.render import Box
 from firstboot.site.rules import limits
@@ -116,12 +119,32 @@ class _Maker:
             management=self._management(ports) if managing else Management(),
             performance=self._performance(ports),
             clock=self._clock(),
+            alarm=self._alarm(scopes),
         )
         waivers = {} if managing else {"no_management": "A person sits beside the box."}
         if self.documentation:
             waivers["documentation"] = "An example."
         site = replace(site, waivers=waivers)
         return self._of_provider(site) if self.often(0.25) else site
+
+    def _alarm(self, scopes: list[Network]) -> Alarm:
+        """A relay and a webhook, at any address: a stranger's, an own one, a private one."""
+        address = self.pick(
+            None,
+            IPv4Address(0x2E000000 + self.chance.randrange(1 << 16)),
+            IPv6Address(0x2A10 << 112 | self.chance.randrange(1 << 16)),
+            IPv4Address("10.7.0.25"),
+            self.chance.choice(scopes)[9] if scopes[0].num_addresses > 9 else None,
+        )
+        mail, webhook = Mail(), Webhook()
+        if self.often(0.5):
+            port = self.pick(25, 465, 587, 443, 2525)
+            mail = Mail("mail.example.net", port, address, to=("noc@example.net",))
+        if self.often(0.4):
+            port = self.pick("", ":443", ":8443", ":587")
+            host = self.pick("hooks.example.net", "46.1.2.3", "[2a10::7]")
+            webhook = Webhook(f"https://{host}{port}/a?b=c", self.pick(None, address))
+        return Alarm(mail, webhook)
 
     def _of_provider(self, site: Site) -> Site:
         """The site with a few addresses of a provider's: on its link, routed, or both."""
