@@ -294,11 +294,21 @@ def _raise(call: Call, machine: "Machine") -> int:
 
 def _tend(call: Call, machine: "Machine") -> int:
     from firstboot.box.tend import tend
+    from firstboot.box.watch import watch
 
     # SIGALRM ends this program if anything of it hangs.
     signal.alarm(TENDED)
     tend(machine, say)
+    watch(machine, say)
     return 0
+
+
+def _watch(call: Call, machine: "Machine") -> int:
+    from firstboot.box import watch
+
+    if "--test" in call.flags:
+        return 0 if watch.test(machine, say) else 1
+    return 0 if watch.show(machine, say) else 1
 
 
 def _drain(call: Call, machine: "Machine") -> int:
@@ -369,6 +379,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "bootcode": _bootcode,
     "raise": _raise,
     "tend": _tend,
+    "watch": _watch,
     "drain": _drain,
     "undrain": _undrain,
     "blackhole": _blackhole,

@@ -4,31 +4,23 @@ rc(8)."""
 import time
 from collections.abc import Iterable, Iterator
 
-from firstboot.box import blackhole, clock, confirm, drain, relay_keys, restarts, rpki
 from firstboot.box.apply import (
     Applied,
     accepted,
     prepare,
     site_of_running,
     unconfigured,
-    unfinished,
     whole,
 )
 from firstboot.box.confirm import carry_out
-from firstboot.box.daemons import survey, wanted
 from firstboot.box.dry_run import consequences
-from firstboot.box.family import missing_key
 from firstboot.box.generations import Content, Generation
 from firstboot.box.history import End
-from firstboot.box.machine import STORAGE, Machine, site_of
+from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
-from firstboot.box.ports import raised, why_lowered
 from firstboot.box.remembered import running as remembered
-from firstboot.box.restarts import PORTS
-from firstboot.box.sessions import waiting
 from firstboot.box.site_input import given
-from firstboot.box.tend import UNTENDED, untended
-from firstboot.box.upgrade.slots import other_disks, slots
+from firstboot.box.status import lines
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
 from firstboot.site.check import Examined, examine_text, refused, report
@@ -167,88 +159,16 @@ def _tell_moved(before: Iterable[Rendered], after: Iterable[Rendered], say: Say)
 def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
     """Print how the box is, and return whether everything is as it has to be. `explained` adds what
     passes the ports and the BGP sessions, by the rendered files."""
-    if machine.system.notice:
-        say(machine.system.notice)
-    for lacking in machine.system.lacks:
-        say(f"not in {machine.system.name}: {lacking}")
-    for disk in other_disks(machine):
-        say(
-            f"another disk with this image: {disk}. The box works on "
-            f"{slots(machine).running.disk} alone; take the other one out"
-        )
+    good = True
+    for line in lines(machine):
+        say(line.text)
+        good = good and not line.bad
     running = machine.running()
-    if running is None:
-        say("not configured: answer the questions of exitisp setup")
-        return False
-    current = machine.generations.current()
-    say(f"running: generation {running.number}")
-    if current is None:
-        chosen = machine.generations.chosen()
-        which = f"generation {chosen.number}" if chosen else "none"
-        say(f"current: none is marked; a restart of the box runs {which}")
-    elif current != running.number:
-        say(f"current: generation {current}, which a restart of the box runs")
-    good = current == running.number
-    for name in (one for one in STORAGE if not machine.mounted(one)):
-        say(f"NOT MOUNTED: /{name}: what runs goes on; restart the box, which looks at the disk")
-        good = False
-    if touched := unfinished(machine):
-        say(
-            f"unfinished: a change was cut off, and {len(touched)} files may be of either "
-            "generation; exitisp rollback or apply, or a restart, makes them whole"
-        )
-        good = False
-    if waits := confirm.told(machine):
-        say(f"NOT CONFIRMED: {waits}")
-        good = False
-    for damaged in (one for one in machine.generations.all() if not one.sound):
-        say(f"damaged: generation {damaged.number}")
-        good = False
-    for service in machine.system.services:
-        if not machine.has(service.program):
-            say(f"not installed: {service.label}")
-    now = remembered(machine)
-    site = now.site
-    if now.remembered:
-        say("UNREADABLE: the running generation; what is judged is what the box remembers of it")
-        good = False
-    good = _daemons(site, machine, say) and good
-    good = _restarts(site, machine, say) and good
-    if untended(machine):
-        say(f"UNTENDED: nothing is restarted, until somebody removes {machine.state / UNTENDED}")
-        good = False
-    if not raised(machine):
-        why = why_lowered(machine) or "nobody has raised them"
-        say(f"DOWN: transit and exchange ports: {why}")
-        good = False
-    if told := missing_key(site, machine):
-        say(told)
-    for told, as_it_has_to_be in relay_keys.told(site, machine):
-        say(told)
-        good = good and as_it_has_to_be
-    for what, lines in (("drains", drain.told), ("blackholes", blackhole.told)):
-        try:
-            for line in lines(machine):
-                say(line)
-        except Refusal as refusal:
-            say(f"UNKNOWN: which {what} end by themselves: {refusal.problem}")
-            good = False
-    validated = "" if site.provided else rpki.told(machine)
-    for what, told in (("clock", clock.told(machine)), ("RPKI", validated)):
-        if told:
-            say(f"{what}: {told}")
-    (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
-    if machine.has(bgpd.program) and not site.provided:
-        for line in waiting(site, machine, bgpd):
-            say(line)
-            good = False
-    for verdict in machine.verdicts(site, now.files):
-        say(str(verdict))
-        good = good and verdict.holds
-    if explained:
+    if explained and running is not None:
+        now = remembered(machine)
         for path in _changed_since(now.files, machine):
             say(f"NOT AS EXPLAINED: /{path} is not what was rendered")
-        say(table(explain(site, machine.box(), now.files)))
+        say(table(explain(now.site, machine.box(), now.files)))
     return good
 
 
@@ -269,32 +189,6 @@ def _changed_since(files: Iterable[Rendered], machine: Machine) -> Iterator[str]
             there = b""
         if there != file.text.encode():
             yield file.path
-
-
-def _daemons(site: Site, machine: Machine, say: Say) -> bool:
-    """Print which services run, and each of their daemons that does not. Returns whether all do."""
-    good = True
-    for service, down in survey(site, machine, machine.system.services):
-        if not down:
-            say(f"up: {service.label}")
-        for label, state in down.items():
-            say(f"DOWN: {label}: {state.value}")
-        good = good and not down
-    return good
-
-
-def _restarts(site: Site, machine: Machine, say: Say) -> bool:
-    """Print what was restarted. Returns whether that is known."""
-    try:
-        record = restarts.read(machine.state / restarts.PLACE)
-    except Refusal as refusal:
-        say(f"UNKNOWN: what was restarted: the record is damaged: {refusal.problem}")
-        return False
-    labels = {one.name: one.label for one in wanted(site, machine, machine.system.services)}
-    labels[PORTS] = "transit and exchange ports (raised again)"
-    for line in restarts.told(record, labels, time.monotonic()):
-        say(line)
-    return True
 
 
 def _running(machine: Machine) -> Generation:

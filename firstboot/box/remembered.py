@@ -3,13 +3,12 @@ follows from it is rendered anew."""
 
 from dataclasses import dataclass
 
-from firstboot.box.apply import unconfigured, whole
+from firstboot.box.apply import examined, unconfigured, whole
 from firstboot.box.generations import Generation
 from firstboot.box.machine import Machine, site_of
 from firstboot.core.durable import keep, kept
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
-from firstboot.site.check import examine_text
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered, render
 
@@ -34,7 +33,7 @@ def running(machine: Machine) -> Running:
         data = kept(machine.state / PLACE)
         if data is None:
             raise
-        site = whole(examine_text(data, "the site that this box runs")).value
+        site = whole(examined(data, "the site that this box runs")).value
         return Running(site, tuple(render(site, machine.box(), overlays())), remembered=True)
 
 
@@ -54,5 +53,5 @@ def _kept(generation: Generation | None) -> Running:
     if generation is None:
         raise unconfigured()
     content = generation.read()
-    site = whole(examine_text(content.site, f"generation {generation.number}")).value
+    site = whole(examined(content.site, f"{generation.folder}/site.yaml")).value
     return Running(site, content.files)

@@ -25,6 +25,9 @@ FIRST_PAUSE = 300.0
 """Seconds between the first restart and the second, which is longer than any daemon takes to answer
 after its start. Each further pause is twice as long."""
 
+LATELY = 3600.0
+"""Seconds for which a restart is told of as news."""
+
 LIMIT = 6
 """Restarts within a day. After that many, somebody has to look."""
 
@@ -78,14 +81,15 @@ def _of_today(times: Iterable[float], now: float) -> list[float]:
     return sorted(one for one in times if now - one < DAY)
 
 
-def told(record: Record, labels: Mapping[str, str], now: float) -> Iterator[str]:
-    """A sentence for each daemon that was restarted. `labels` are their names for people."""
+def told(record: Record, labels: Mapping[str, str], now: float) -> Iterator[tuple[str, str]]:
+    """The name of each daemon that was restarted, and a sentence. `labels` are their names for
+    people."""
     for name, history in record.items():
         if history.times:
             times = "once" if history.count == 1 else f"{history.count} times, the last time"
             more = "; NO MORE TODAY: somebody has to look" if spent(history.times, now) else ""
             ago = (now - history.times[-1]) / 60
-            yield f"restarted: {labels.get(name, name)}, {times} {ago:.0f} minutes ago{more}"
+            yield name, f"restarted: {labels.get(name, name)}, {times} {ago:.0f} minutes ago{more}"
 
 
 def read(path: Path) -> dict[str, History]:

@@ -1,4 +1,4 @@
-"""What of the BGP sessions waits for somebody: one that a limit closed, a transit without routes.
+"""The BGP sessions: which are up, how many routes they bring, and which wait for somebody.
 
 A session that sent too many routes stays down until it is opened by hand: bgpd would let the same
 leak in again. bgpd tells all of it (bgpctl(8), `-j`).
@@ -6,6 +6,7 @@ leak in again. bgpd tells all of it (bgpctl(8), `-j`).
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from firstboot.box.host import Host
@@ -18,6 +19,8 @@ FEW = 100
 
 DEFAULTS = ("0.0.0.0/0", "::/0")
 
+UP = "Established"
+
 RECEIVED, SENT = "Cease, received max-prefix exceeded", "Cease, sent max-prefix exceeded"
 """The errors that this box sends when it closes a session by a limit (RFC 4486)."""
 
@@ -26,16 +29,84 @@ class _Unreadable(Exception):
     """bgpctl says something else than it should."""
 
 
-def waiting(site: Site, host: Host, bgpd: Service) -> Iterator[str]:
-    """A line for each session of `site` that somebody has to look after."""
+MISTAKEN = (_Unreadable, LookupError, TypeError, AttributeError, ValueError)
+"""What becomes of JSON that is something else than bgpctl's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A session of the site as bgpd has it. `state` is that of RFC 4271, or empty if bgpd does not
+    know the session; `received` and `announced` count prefixes. `waits` are sentences for what
+    somebody has to look after."""
+
+    session: Session
+    state: str
+    received: int
+    announced: int
+    expected: int
+    """Prefixes that are to be announced: the scopes of its family."""
+
+    waits: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return _name(self.session)
+
+    @property
+    def up(self) -> bool:
+        return self.state == UP
+
+    @property
+    def lacks(self) -> str:
+        """What is missing of a session that waits for nobody: it is down, or its routes are."""
+        if self.waits:
+            return ""
+        if not self.up:
+            return f"it is down ({self.state or 'bgpd does not know it'})"
+        if self.announced < self.expected:
+            return f"{self.announced} of {self.expected} prefixes are announced to it"
+        if not self.received and self.session.peer.routes is not Routes.STATIC:
+            return "it sends no routes"
+        return ""
+
+
+def look(site: Site, host: Host, bgpd: Service) -> tuple[Seen, ...] | str:
+    """Every session of `site`; a sentence if bgpd does not tell."""
     try:
         told = {one["remote_addr"]: one for one in _asked(host, bgpd, "neighbor")["neighbors"]}
-        for session in allot(site).sessions:
-            if (found := told.get(str(session.remote))) is not None:
-                yield from _closed(session, found)
-                yield from _without_routes(session, found, host, bgpd)
-    except (_Unreadable, LookupError, TypeError, AttributeError, ValueError) as error:
-        yield f"UNKNOWN: sessions of BGP: {error}"
+    except MISTAKEN as error:
+        return f"UNKNOWN: sessions of BGP: {error}"
+    return tuple(
+        _seen(session, told.get(str(session.remote)), site, host, bgpd)
+        for session in allot(site).sessions
+    )
+
+
+def waiting(site: Site, host: Host, bgpd: Service) -> Iterator[str]:
+    """A line for each session of `site` that somebody has to look after."""
+    found = look(site, host, bgpd)
+    if isinstance(found, str):
+        yield found
+    else:
+        yield from (text for one in found for text in one.waits)
+
+
+def _seen(
+    session: Session, found: dict[str, Any] | None, site: Site, host: Host, bgpd: Service
+) -> Seen:
+    expected = sum(scope.version == session.remote.version for scope in site.scopes)
+    if found is None:
+        return Seen(session, "", 0, 0, expected)
+    state, received, sent = "", 0, 0
+    waits: list[str] = []
+    try:
+        state, prefixes = str(found["state"]), found["stats"]["prefixes"]
+        received, sent = int(prefixes["received"]), int(prefixes["sent"])
+        waits += _closed(session, found)
+        waits += _without_routes(session, found, host, bgpd)
+    except MISTAKEN as error:
+        waits.append(f"UNKNOWN: sessions of BGP: {error}")
+    return Seen(session, state, received, sent, expected, tuple(waits))
 
 
 def _closed(session: Session, found: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,10 @@ from firstboot.box.host import Host
 from firstboot.box.verdict import Verdict
 from firstboot.wizard.nics import Nic
 
-if TYPE_CHECKING:  # The consoles greet before the site model and the templates are loaded.
+if TYPE_CHECKING:
+    from socket import socket
+
+    # The consoles greet before the site model and the templates are loaded.
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
@@ -62,6 +65,10 @@ class System:
 
     password: "Callable[[Host], Command]"
     """Returns the command that sets root's password to the hash on its standard input."""
+
+    by_management: "Callable[[socket], None]"
+    """Has the packets of a socket, which is bound to an address of the management port, leave by
+    that port's routing table."""
 
     again: "Callable[[Host], Command]" = lambda host: ()
     """Returns the command by which `exitisp` has to be started again, empty if it runs as it has

@@ -218,5 +218,9 @@ DRAINS = Json(64 * KIB, 1024)
 BLACKHOLES = Json(4 * KIB, 64)
 """When blackholes end: a number for each address."""
 
+ALARMS = Json(2 * MIB, 65_536)
+"""The record of alarms: twenty messages of a hundred sentences, and as many causes as a box has
+relays, services, sessions and conditions."""
+
 UNCONFIRMED = Json(256 * KIB, 4096)
 """A change that waits to be confirmed: some signs for each of 256 relays, and for each session."""

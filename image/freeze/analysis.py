@@ -15,7 +15,7 @@ from image.freeze.recipe import FOUND, Found, Parameters
 
 EXCLUDED = (
     *("markupsafe._speedups", "yaml._yaml", "yaml.cyaml"),
-    *("asyncio", "ctypes", "multiprocessing", "ssl", "sqlite3", "tkinter", "typing_extensions"),
+    *("asyncio", "ctypes", "multiprocessing", "sqlite3", "tkinter", "typing_extensions"),
     *("lib2to3", "pip", "pkg_resources", "pydoc_data", "setuptools", "test", "xmlrpc"),
 )
 """Modules that stay out: C halves of packages that also have a Python half, so that the program

@@ -60,6 +60,7 @@ NOT_RUN_ON_THE_BOX = {
     "backup": "asks for a passphrase: tests/firstboot/box/backup/test_backup.py",
     "relay-keys": "of a site with offline keys: tests/firstboot/box/test_relay_keys.py",
     "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
+    "watch": "of a site that names who is told: tests/firstboot/box/test_watch.py",
 }
 
 OTHERS = {

@@ -19,7 +19,8 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from firstboot.box import restarts
+from firstboot.box import clock, restarts
+from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
 from firstboot.box.systems.freebsd import nics
 from firstboot.box.systems.freebsd import preflight as freebsd
@@ -448,6 +449,19 @@ TARGETS: Mapping[str, Target] = {
     "firstboot.box.backup.archive.unpack": Target(
         lambda data: backup.unpack(data, WHERE),
         lambda: [backup.pack([backup.Kept("site.yaml", 0o600, b"schema: 1\n")])],
+    ),
+    "firstboot.box.alarms.record.read": Target(
+        file(alarms.read),
+        these(
+            '{"causes": {"relay 2": {"text": "a", "since": 1.5, "looks": 2, "told": null, '
+            '"alarmed": false}}, "messages": [{"when": 3, "sentences": [{"cause": "relay 2", '
+            '"text": "a", "wrong": true}], "channels": ["mail"], "tries": 1, "after": 4.0}], '
+            '"failed": {"mail": "why"}, "addresses": {"a.example": ["192.0.2.1"]}, "lost": 0}'
+        ),
+    ),
+    "firstboot.box.clock.parse": Target(
+        text(clock.parse),
+        these("system peer: 192.0.2.1:123\nstratum: 3\noffset=-0.5\n"),
     ),
     "firstboot.box.restarts.read": Target(
         file(restarts.read),

@@ -154,6 +154,14 @@ GROUPS = (
                 ),
             ),
             Command(
+                "watch",
+                "say who is told when something is wrong, and what they were told",
+                "Once a minute, the box compares what status finds with what was told before. With "
+                "--test, it sends a sentence by each way, and says what came of it.",
+                "exitisp watch --test",
+                flags=(Flag("--test", "send a test to everybody who is told"),),
+            ),
+            Command(
                 "show",
                 "print the present site, its secrets masked",
                 "The output is a site file, apart from the secrets.",

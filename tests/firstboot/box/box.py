@@ -178,7 +178,12 @@ class Box:
             {
                 "remote_addr": str(session.remote),
                 "state": "Established",
-                "stats": {"prefixes": {"sent": 1, "received": 1000}},
+                "stats": {
+                    "prefixes": {
+                        "sent": sum(one.version == session.remote.version for one in site.scopes),
+                        "received": 1000,
+                    }
+                },
                 "config": {"max_prefix": 2000},
             }
             for session in allot(site).sessions

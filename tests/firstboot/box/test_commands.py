@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import apply, commands
+from firstboot.box.ports import lower
 from firstboot.core.refusal import Refusal
 from firstboot.site import address_plan
 from firstboot.site.render import render
@@ -215,7 +216,35 @@ def test_the_status_tells_which_session_a_limit_closed_and_what_opens_it(box: Bo
         "Once that has ended, let it in again: bgpctl neighbor 192.0.2.1 clear"
     ) in told
     box.speaks(example().value, state="Idle", last_error_sent="Cease, administrative reset")
-    assert commands.status(box.machine, Told()) is True
+    told = Told()
+    assert commands.status(box.machine, told) is False
+    assert "DOWN: BGP with upstream-a (192.0.2.1): it is down (Idle)" in told
+
+
+def test_the_status_tells_what_each_session_brings_and_hears(box: Box) -> None:
+    configured(box)
+    told = Told()
+    assert commands.status(box.machine, told) is True
+    up = "BGP: upstream-a (192.0.2.1): up, 1000 prefixes received, 1 of 1 announced"
+    assert up in told
+    for stats, lack in (
+        ({"received": 1000, "sent": 0}, "0 of 1 prefixes are announced to it"),
+        ({"received": 0, "sent": 1}, "it sends no routes"),
+    ):
+        box.speaks(example().value, stats={"prefixes": stats})
+        told = Told()
+        assert commands.status(box.machine, told) is False
+        assert f"DOWN: BGP with upstream-a (192.0.2.1): {lack}" in told
+
+
+def test_no_session_is_missed_while_the_ports_are_down(box: Box) -> None:
+    configured(box)
+    lower(box.machine, "of a test")
+    box.speaks(example().value, state="Active")
+    told = Told()
+    assert commands.status(box.machine, told) is False
+    assert "DOWN: transit and exchange ports: of a test" in told
+    assert not [line for line in told if "DOWN: BGP" in line]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +259,7 @@ def test_the_status_tells_a_transit_that_sends_a_default_route_in_place_of_a_tab
     box: Box, routes: list[str], wrong: bool, others: str
 ) -> None:
     configured(box)
-    box.speaks(example().value, stats={"prefixes": {"received": len(routes)}})
+    box.speaks(example().value, stats={"prefixes": {"received": len(routes), "sent": 1}})
     rib = json.dumps({"rib": [{"prefix": prefix} for prefix in routes]})
     box.answer(f"{BGPCTL} -j show rib in neighbor 192.0.2.1", rib)
     told = Told()
@@ -249,7 +278,7 @@ def test_the_status_tells_a_transit_that_sends_no_default_route_where_one_is_wan
     configured(box)
     gtsm = "    gtsm: yes  "
     applied(box, (gtsm, f"    routes: default\n{gtsm}"))
-    box.speaks(example().value, stats={"prefixes": {"received": received}})
+    box.speaks(example().value, stats={"prefixes": {"received": received, "sent": 1}})
     rib = json.dumps({"rib": [{"prefix": "0.0.0.0/0"}] if default else []})
     box.answer(f"{BGPCTL} -j show rib in neighbor 192.0.2.1 0.0.0.0/0", rib)
     told = Told()

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from firstboot.box import blackhole, cli, commands, relay_keys, setup
+from firstboot.box.alarms import record
+from firstboot.box.alarms.record import Cause, Record
 from firstboot.box.backup import create
 from firstboot.box.commandline.declared import COMMANDS
 from firstboot.core.document import Document
@@ -24,11 +26,12 @@ from firstboot.site.signing_keys import compose
 from firstboot.wizard.line_editor import Hidden, LineLost, shown
 from qemu.lab.conversation import conversation
 from tests.firstboot.box import box as boxes
-from tests.firstboot.box.box import EXAMPLE, Box, altered, example
+from tests.firstboot.box.box import EXAMPLE, Box, altered, changed, example
 from tests.firstboot.box.disk_errors import ERRORS, Failure, failing
 from tests.firstboot.box.test_apply import PEER, Told, applied, configured
 from tests.firstboot.box.test_blackhole import with_blackhole
 from tests.firstboot.box.test_relay_keys import OFFLINE
+from tests.firstboot.box.test_watch import BY_MAIL
 from tests.firstboot.site.keys import signing_keys
 from tests.firstboot.wizard.talk import Person, machine
 
@@ -91,6 +94,12 @@ def waiting(box: Box) -> None:
     commands.apply_file(str(path), box.machine, Told(), 10)
 
 
+def watched(box: Box) -> None:
+    configured(box, changed(BY_MAIL))
+    cause = Cause("DOWN: relay 3", 1.0, 2)
+    record.write(box.machine.state / record.PLACE, Record({"relay 3": cause}))
+
+
 def new(box: Box) -> None:
     pass
 
@@ -134,6 +143,7 @@ LINES = (
     Command("status", twice),
     Command("status --explain", twice),
     Command("history", twice),
+    Command("watch", watched),
     Command("family", twice),
     Command("relay-keys", with_offline_keys),
     Command("relay-keys {root}/mnt/box.relay-keys", with_offline_keys),

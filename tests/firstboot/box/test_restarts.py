@@ -102,7 +102,7 @@ def test_people_are_told_how_often_and_when_and_when_somebody_has_to_look() -> N
     for at in range(LIMIT):
         often = often.restarted(60.0 * at)
     record = {"sshd": once, "relay2": often, "cron": History().not_heard(3.0)}
-    assert list(told(record, {"relay2": "relay 2"}, 660.0)) == [
+    assert [text for _, text in told(record, {"relay2": "relay 2"}, 660.0)] == [
         "restarted: sshd, once 10 minutes ago",
         "restarted: relay 2, 6 times, the last time 6 minutes ago; "
         "NO MORE TODAY: somebody has to look",

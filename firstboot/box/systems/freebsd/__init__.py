@@ -10,10 +10,18 @@ from firstboot.box.verdict import Verdict
 from firstboot.core.resources import overlays
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
     from firstboot.site.services import Command, Service
+
+SOL_SOCKET, SO_SETFIB = 0xFFFF, 0x1014
+"""From sys/socket.h; setfib(2) is for whole processes."""
+
+MANAGEMENT_TABLE = 1
+"""The number of the routing table that the management port has (rc.conf.local)."""
 
 
 def verdicts(
@@ -28,6 +36,10 @@ def verdicts(
 def alias(address: "Address", interface: str) -> "Command":
     family = "inet6" if address.version == 6 else "inet"
     return "ifconfig", interface, family, f"{address}/{address.max_prefixlen}", "alias"
+
+
+def by_management(sock: "socket") -> None:
+    sock.setsockopt(SOL_SOCKET, SO_SETFIB, MANAGEMENT_TABLE)
 
 
 def again(host: Host) -> "Command":
@@ -50,5 +62,6 @@ SYSTEM = System(
     alias=alias,
     fat="msdosfs",
     password=password,
+    by_management=by_management,
     again=again,
 )

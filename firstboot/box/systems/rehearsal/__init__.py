@@ -10,6 +10,8 @@ from firstboot.box.verdict import Verdict
 from firstboot.core.resources import overlays
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from firstboot.core.values import Address
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
@@ -35,6 +37,10 @@ def password(host: Host) -> "Command":
     return ("/usr/local/libexec/exitisp/password",)
 
 
+def by_management(sock: "socket") -> None:
+    """A rule of the kernel goes by the address that the socket is bound to."""
+
+
 SYSTEM = System(
     name="a rehearsal",
     service_files=(overlays() / "rehearsal/services.yaml",),
@@ -44,6 +50,7 @@ SYSTEM = System(
     alias=alias,
     fat="vfat",
     password=password,
+    by_management=by_management,
     kind="REHEARSAL",
     notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",
     lacks=(

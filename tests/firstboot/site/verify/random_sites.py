@@ -141,9 +141,9 @@ class _Maker:
             port = self.pick(25, 465, 587, 443, 2525)
             mail = Mail("mail.example.net", port, address, to=("noc@example.net",))
         if self.often(0.4):
-            port = self.pick("", ":443", ":8443", ":587")
+            behind = self.pick("", ":443", ":8443", ":587")
             host = self.pick("hooks.example.net", "46.1.2.3", "[2a10::7]")
-            webhook = Webhook(f"https://{host}{port}/a?b=c", self.pick(None, address))
+            webhook = Webhook(f"https://{host}{behind}/a?b=c", self.pick(None, address))
         return Alarm(mail, webhook)
 
     def _of_provider(self, site: Site) -> Site:

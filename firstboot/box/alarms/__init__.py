@@ -1,0 +1,1 @@
+"""Tells somebody outside of the box when something is wrong with it."""

@@ -1,0 +1,208 @@
+"""How the box is, line by line, for `exitisp status` and for the alarms of `exitisp watch`."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firstboot.box import blackhole, clock, confirm, drain, relay_keys, restarts, rpki
+from firstboot.box.alarms import record as alarms
+from firstboot.box.apply import unfinished
+from firstboot.box.daemons import State, survey, wanted
+from firstboot.box.family import missing_key
+from firstboot.box.machine import STORAGE, Machine
+from firstboot.box.ports import raised, why_lowered
+from firstboot.box.remembered import running as remembered
+from firstboot.box.restarts import PORTS
+from firstboot.box.sessions import Seen, look
+from firstboot.box.tend import UNTENDED, untended
+from firstboot.box.upgrade.slots import other_disks, slots
+from firstboot.core.refusal import Refusal
+from firstboot.site.alarms import destinations
+from firstboot.site.model import Site
+
+SOON, LATER = 2, 15
+"""Looks, a minute apart, at which something has to be so before somebody is told: what a restart
+mends is not worth a mail, and a clock or RPKI takes a while after a boot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of status. What is not as it has to be has a `cause`, in words by which it is known
+    from one look to the next and which say what will be so again: "relay 2". It is `wrong` if
+    status has to say so by its exit status; without that, it is only worth telling, after as many
+    looks as in `patience`."""
+
+    text: str
+    cause: str = ""
+    wrong: bool = True
+    patience: int = SOON
+
+    @property
+    def bad(self) -> bool:
+        return bool(self.cause) and self.wrong
+
+
+def lines(machine: Machine) -> Iterator[Line]:
+    """Every line, as it is found out. Raises Refusal if the site cannot be read."""
+    yield from _system(machine)
+    running = machine.running()
+    if running is None:
+        yield Line("not configured: answer the questions of exitisp setup", "it is configured")
+        return
+    yield from _generations(machine, running.number)
+    for service in machine.system.services:
+        if not machine.has(service.program):
+            yield Line(f"not installed: {service.label}")
+    now = remembered(machine)
+    site = now.site
+    if now.remembered:
+        yield Line(
+            "UNREADABLE: the running generation; what is judged is what the box remembers of it",
+            "the running generation can be read",
+        )
+    yield from _daemons(site, machine)
+    yield from _restarts(site, machine)
+    if untended(machine):
+        yield Line(
+            f"UNTENDED: nothing is restarted, until somebody removes {machine.state / UNTENDED}",
+            "the box is tended",
+        )
+    if not raised(machine):
+        why = why_lowered(machine) or "nobody has raised them"
+        yield Line(
+            f"DOWN: transit and exchange ports: {why}", "the transit and exchange ports are up"
+        )
+    if told := missing_key(site, machine):
+        yield Line(told, "the relays have the secret of their family", wrong=False)
+    for text, as_it_has_to_be in relay_keys.told(site, machine):
+        what = text.partition(":")[0].lower()
+        yield Line(text, f"keys of relays: no {what}", wrong=not as_it_has_to_be)
+    for what, told_by in (("drains", drain.told), ("blackholes", blackhole.told)):
+        try:
+            for text in told_by(machine):
+                yield Line(text)
+        except Refusal as refusal:
+            yield Line(
+                f"UNKNOWN: which {what} end by themselves: {refusal.problem}", f"{what} can be read"
+            )
+    yield from _clock_and_rpki(site, machine)
+    (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
+    if machine.has(bgpd.program) and not site.provided:
+        yield from _sessions(look(site, machine, bgpd), raised(machine))
+    yield from _alarms(site, machine)
+    for verdict in machine.verdicts(site, now.files):
+        yield Line(str(verdict), "" if verdict.holds else verdict.what)
+
+
+def _system(machine: Machine) -> Iterator[Line]:
+    if machine.system.notice:
+        yield Line(machine.system.notice)
+    for lacking in machine.system.lacks:
+        yield Line(f"not in {machine.system.name}: {lacking}")
+    for disk in other_disks(machine):
+        yield Line(
+            f"another disk with this image: {disk}. The box works on "
+            f"{slots(machine).running.disk} alone; take the other one out",
+            "no other disk has this image",
+            wrong=False,
+        )
+
+
+def _generations(machine: Machine, running: int) -> Iterator[Line]:
+    current = machine.generations.current()
+    yield Line(f"running: generation {running}")
+    cause = "a restart runs what runs now"
+    if current is None:
+        chosen = machine.generations.chosen()
+        which = f"generation {chosen.number}" if chosen else "none"
+        yield Line(f"current: none is marked; a restart of the box runs {which}", cause)
+    elif current != running:
+        yield Line(f"current: generation {current}, which a restart of the box runs", cause)
+    for name in (one for one in STORAGE if not machine.mounted(one)):
+        yield Line(
+            f"NOT MOUNTED: /{name}: what runs goes on; restart the box, which looks at the disk",
+            f"/{name} is mounted",
+        )
+    if touched := unfinished(machine):
+        yield Line(
+            f"unfinished: a change was cut off, and {len(touched)} files may be of either "
+            "generation; exitisp rollback or apply, or a restart, makes them whole",
+            "no change is cut off",
+        )
+    if waits := confirm.told(machine):
+        yield Line(f"NOT CONFIRMED: {waits}", "no change waits to be confirmed")
+    for damaged in (one for one in machine.generations.all() if not one.sound):
+        number = damaged.number
+        yield Line(f"damaged: generation {number}", f"generation {number} is whole or gone")
+
+
+def _daemons(site: Site, machine: Machine) -> Iterator[Line]:
+    """Which services run, and each of their daemons that does not."""
+    for service, down in survey(site, machine, machine.system.services):
+        if not down:
+            yield Line(f"up: {service.label}")
+        for label, state in down.items():
+            yield Line(f"DOWN: {label}: {state.value}", f"{label}: {State.UP.value}")
+
+
+def _restarts(site: Site, machine: Machine) -> Iterator[Line]:
+    try:
+        record = restarts.read(machine.state / restarts.PLACE)
+    except Refusal as refusal:
+        yield Line(
+            f"UNKNOWN: what was restarted: the record is damaged: {refusal.problem}",
+            "the record of restarts can be read",
+        )
+        return
+    labels = {one.name: one.label for one in wanted(site, machine, machine.system.services)}
+    labels[PORTS] = "transit and exchange ports (raised again)"
+    now = time.monotonic()
+    for name, text in restarts.told(record, labels, now):
+        lately = now - record[name].times[-1] < restarts.LATELY
+        label = labels.get(name, name)
+        cause = f"{label}: no restart within an hour" if lately else ""
+        yield Line(text, cause, wrong=False)
+
+
+def _clock_and_rpki(site: Site, machine: Machine) -> Iterator[Line]:
+    if machine.has(clock.NTPQ):
+        following = clock.look(machine)
+        cause = "" if following else "the clock follows servers"
+        yield Line(f"clock: {clock.sentence(following)}", cause, wrong=False, patience=LATER)
+    validated = None if site.provided else rpki.look(machine)
+    if validated:
+        cause = "" if validated.well else "RPKI is validated"
+        yield Line(f"RPKI: {validated.sentence}", cause, wrong=False, patience=LATER)
+
+
+def _sessions(found: tuple[Seen, ...] | str, connected: bool) -> Iterator[Line]:
+    """Each session; while the ports are down, none is expected to be up."""
+    if isinstance(found, str):
+        yield Line(found, "bgpd tells of its sessions")
+        return
+    for one in found:
+        cause = f"BGP with {one.name} is as it has to be"
+        for text in one.waits:
+            yield Line(text, cause)
+        if one.lacks and connected:
+            yield Line(f"DOWN: BGP with {one.name}: {one.lacks}", cause)
+        elif one.up:
+            yield Line(
+                f"BGP: {one.name}: up, {one.received} prefixes received, "
+                f"{one.announced} of {one.expected} announced"
+            )
+
+
+def _alarms(site: Site, machine: Machine) -> Iterator[Line]:
+    try:
+        failed = alarms.read(machine.state / alarms.PLACE).told()
+    except Refusal as refusal:
+        yield Line(
+            f"UNKNOWN: which alarms were sent: {refusal.problem}",
+            "the record of alarms can be read",
+        )
+        return
+    channels = {one.channel for one in destinations(site)}
+    for channel, text in failed:
+        if channel in channels:
+            yield Line(text, f"alarms go out by {channel}")
