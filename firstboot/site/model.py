@@ -628,6 +628,10 @@ class Site:
         """Whether the addresses are a provider's, so that there is no BGP."""
         return self.addresses is Addresses.PROVIDER
 
+    def mtu(self, device: str) -> int:
+        """Of a device with several ports: the largest of theirs, which its VLANs stay below."""
+        return max(port.mtu for port in self.ports if port.device == device)
+
     @property
     def as_number(self) -> Asn:
         """The AS number of a site that has BGP. Raises ValueError if there is none."""

@@ -235,6 +235,13 @@ def _devices_apart(site: Site) -> Iterator[Finding]:
                 "want one Ethernet address and nothing else on the wire",
                 "Give the exchange its own card",
             )
+        if port.vlan is None and port.mtu < site.mtu(port.device):
+            yield error(
+                ("ports", at, "mtu"),
+                f"a VLAN of {quote(port.device)} has an MTU of {site.mtu(port.device)}, and the "
+                f"port without a VLAN {port.mtu}, which is the device's",
+                "Give the port without a VLAN the largest MTU, or make it a VLAN as well",
+            )
         wires.setdefault(wire, port)
         devices.setdefault(port.device, port)
         if port.mac is not None and port.mac in macs:

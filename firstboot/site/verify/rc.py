@@ -224,10 +224,11 @@ def _ports(context: Context) -> Iterator[Wanted]:
     bundles = _bundles(ports)
     members = [card for port in bundles.values() for card in port.members]
     names = [*members, *below, *(port.interface for port in ports)]
-    settings = [line for port in bundles.values() for line in _bundle(port)]
+    largest = {port.device: _largest(context.site.ports, port.device) for port in ports}
+    settings = [line for port in bundles.values() for line in _bundle(port, largest[port.device])]
     settings += [f"{device} inet6 -auto_linklocal ifdisabled" for device in below]
     for port in ports:
-        settings += _port_settings(port)
+        settings += _port_settings(port, largest[port.device])
         settings += [
             f"{port.interface} {_with_family(one)}/{one.max_prefixlen} alias"
             for one in _on_link(context, port)
@@ -281,10 +282,15 @@ def _bundles(ports: Iterable[Port]) -> dict[str, Port]:
     return found
 
 
-def _bundle(port: Port) -> Iterator[str]:
+def _largest(ports: Iterable[Port], device: str) -> int:
+    """The size of packets on a device, which no VLAN on it may exceed."""
+    return max(port.mtu for port in ports if port.device == device)
+
+
+def _bundle(port: Port, mtu: int) -> Iterator[str]:
     """The cards before the bundle that they join, with the size of its packets."""
     for card in port.members:
-        yield f"{card} mtu {port.mtu} -tso -lro"
+        yield f"{card} mtu {mtu} -tso -lro"
         yield f"{card} inet6 -auto_linklocal ifdisabled"
     yield f"{port.device} create"
     yield f"{port.device} laggproto lacp"
@@ -292,12 +298,12 @@ def _bundle(port: Port) -> Iterator[str]:
         yield f"{port.device} laggport {card}"
 
 
-def _port_settings(port: Port) -> Iterator[str]:
+def _port_settings(port: Port, mtu: int) -> Iterator[str]:
     name = port.interface
     if port.mac:
         yield f"{port.device} ether {port.mac}"
     if port.vlan is not None:
-        yield f"{port.device} mtu {port.mtu} -tso -lro"
+        yield f"{port.device} mtu {mtu} -tso -lro"
         yield f"{name} create"
     yield f"{name} mtu {port.mtu} -tso -lro"
     if any(interface.version == 6 for interface in port.addresses):
@@ -322,7 +328,7 @@ def _network(context: Context) -> Iterator[Wanted]:
     for port in bundles.values():
         rest = "" if port.role is PortRole.MANAGEMENT else " -tso -lro"
         for card in port.members:
-            yield f"ifconfig_{card}", f"up mtu {port.mtu}{rest}"
+            yield f"ifconfig_{card}", f"up mtu {_largest(site.ports, port.device)}{rest}"
     yield "ifconfig_lo1", "up"
     yield "ifconfig_lo1_ipv6", "inet6 -accept_rtadv"
     on_links = {
@@ -338,7 +344,8 @@ def _network(context: Context) -> Iterator[Wanted]:
         vlans = [str(port.vlan) for port in inside if port.device == device and port.vlan]
         yield f"vlans_{device}", " ".join(vlans)
         if device not in interfaces:
-            yield f"ifconfig_{device}", f"up{_joined(bundles.get(device))}"
+            joined = _joined(bundles.get(device))
+            yield f"ifconfig_{device}", f"up mtu {_largest(site.ports, device)}{joined}"
     for port in inside:
         yield from _inside_port(port, bundles.get(port.interface))
     for name in ("defaultrouter", "ipv6_defaultrouter", "ipv6_default_interface"):

@@ -159,8 +159,24 @@ def test_vlans_of_the_inside_are_rcs() -> None:
     found = rc(replace(site, ports=tagged))
     assert found["network_interfaces"] == "lo0 igb1 igb1.9 igb1.10"
     assert found["vlans_igb1"] == "9 10"
-    assert found["ifconfig_igb1"] == "up"
+    assert found["ifconfig_igb1"] == "up mtu 1500"
     assert found["ifconfig_igb1_10"] == "mtu 1500 fib 1"
+
+
+def test_a_device_has_the_largest_mtu_of_its_vlans() -> None:
+    site = example(TWO_TRANSITS)
+    sizes = (9000, 1500, 2000)
+    tagged = tuple(
+        replace(port, device="ix1", vlan=7 + at, mac=None, mtu=sizes[at]) if at < 3 else port
+        for at, port in enumerate(site.ports)
+    )
+    _, arguments = ports(replace(site, ports=tagged))
+    assert [line for line in arguments if line.startswith("ix1 mtu")] == 3 * [
+        "ix1 mtu 9000 -tso -lro"
+    ]
+    assert [line.split()[:3] for line in arguments if re.match(r"ix1\.\d+ mtu", line)] == [
+        [f"ix1.{7 + at}", "mtu", str(size)] for at, size in enumerate(sizes)
+    ]
 
 
 def test_the_registered_ethernet_address_is_set_before_the_ports_addresses() -> None:

@@ -69,6 +69,8 @@ def test_frame_sizes_and_vlans_have_their_ranges(
         ([("device: ix1", "device: ix0")], ERROR, "ports[1].device", "used by the port 'transit'"),
         ([("device: ix1", "device: ix0\n    vlan: 5")], WARNING, "ports[1].device",
          "one Ethernet address"),
+        ([("device: ix2", "device: ix0\n    vlan: 5\n    mtu: 9000")], ERROR, "ports[0].mtu",
+         "a VLAN of 'ix0' has an MTU of 9000"),
         ([("device: igb0", "device: ix0\n    vlan: 5")], ERROR, "ports[3].device",
          "must survive"),
         ([("name: lan ", "name: Transit ")], ERROR, "ports[2].name", "two ports have the name"),
