@@ -205,8 +205,10 @@ def _check(call: Call, machine: "Machine") -> int:
 
 
 def _status(call: Call, machine: "Machine") -> int:
-    from firstboot.box.commands import status
+    from firstboot.box.commands import status, status_document
 
+    if "--json" in call.flags:
+        return 0 if status_document(machine, say) else 1
     return 0 if status(machine, say, explained="--explain" in call.flags) else 1
 
 

@@ -1,6 +1,7 @@
 """The commands of a configured box: show, diff, rollback, history, apply, status, and boot for
 rc(8)."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 
@@ -20,7 +21,7 @@ from firstboot.box.machine import Machine, site_of
 from firstboot.box.output import Say
 from firstboot.box.remembered import running as remembered
 from firstboot.box.site_input import given
-from firstboot.box.status import lines
+from firstboot.box.status import document, lines
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
 from firstboot.site.check import Examined, examine_text, refused, report
@@ -170,6 +171,13 @@ def status(machine: Machine, say: Say, *, explained: bool = False) -> bool:
             say(f"NOT AS EXPLAINED: /{path} is not what was rendered")
         say(table(explain(now.site, machine.box(), now.files)))
     return good
+
+
+def status_document(machine: Machine, say: Say) -> bool:
+    """Print the same as JSON (docs/status.schema.json)."""
+    found = document(machine)
+    say(json.dumps(found, indent=2))
+    return found["well"] is True
 
 
 def sound(examined: Examined, say: Say) -> Site:

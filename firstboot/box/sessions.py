@@ -57,6 +57,22 @@ class Seen:
         return self.state == UP
 
     @property
+    def document(self) -> dict[str, object]:
+        """For programs: docs/status.schema.json."""
+        peer = self.session.peer
+        return {
+            "peer": peer.name,
+            "address": str(self.session.remote),
+            "asn": int(peer.asn),
+            "role": peer.role.value,
+            "state": self.state or None,
+            "received": self.received,
+            "announced": self.announced,
+            "expected": self.expected,
+            "well": not (self.waits or self.lacks),
+        }
+
+    @property
     def lacks(self) -> str:
         """What is missing of a session that waits for nobody: it is down, or its routes are."""
         if self.waits:

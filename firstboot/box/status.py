@@ -1,10 +1,11 @@
 """How the box is, line by line, for `exitisp status` and for the alarms of `exitisp watch`."""
 
+import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from firstboot.box import blackhole, clock, confirm, drain, relay_keys, restarts, rpki
+from firstboot.box import blackhole, clock, confirm, drain, leaks, relay_keys, restarts, rpki
 from firstboot.box.alarms import record as alarms
 from firstboot.box.apply import unfinished
 from firstboot.box.daemons import State, survey, wanted
@@ -19,6 +20,9 @@ from firstboot.box.upgrade.slots import other_disks, slots
 from firstboot.core.refusal import Refusal
 from firstboot.site.alarms import destinations
 from firstboot.site.model import Site
+
+VERSION = 1
+"""Of the document."""
 
 SOON, LATER = 2, 15
 """Looks, a minute apart, at which something has to be so before somebody is told: what a restart
@@ -85,6 +89,7 @@ def lines(machine: Machine) -> Iterator[Line]:
             yield Line(
                 f"UNKNOWN: which {what} end by themselves: {refusal.problem}", f"{what} can be read"
             )
+    yield from _leaks(machine)
     yield from _clock_and_rpki(site, machine)
     (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
     if machine.has(bgpd.program) and not site.provided:
@@ -92,6 +97,47 @@ def lines(machine: Machine) -> Iterator[Line]:
     yield from _alarms(site, machine)
     for verdict in machine.verdicts(site, now.files):
         yield Line(str(verdict), "" if verdict.holds else verdict.what)
+
+
+def document(machine: Machine) -> dict[str, object]:
+    """What status tells, for programs: docs/status.schema.json says what each part is. Raises
+    Refusal if the site cannot be read."""
+    found = [*lines(machine)]
+    running = machine.running()
+    told: dict[str, object] = {
+        "schema": VERSION,
+        "well": not any(one.bad for one in found),
+        "time": int(time.time()),
+        "system": machine.system.name,
+        "running": running.number if running else None,
+        "current": machine.generations.current(),
+        "ports_up": raised(machine),
+        "findings": [
+            {"text": one.text, "cause": one.cause or None, "wrong": one.bad} for one in found
+        ],
+        **dict.fromkeys(("sessions", "leaks", "clock", "rpki", "drained", "slot")),
+    }
+    if running is None:
+        return told
+    site = remembered(machine).site
+    (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
+    if machine.has(bgpd.program) and not site.provided:
+        seen = look(site, machine, bgpd)
+        told["sessions"] = None if isinstance(seen, str) else [one.document for one in seen]
+    with contextlib.suppress(Refusal):
+        counted = leaks.look(machine)
+        told["leaks"] = asdict(counted) if counted else None
+    if machine.has(clock.NTPQ) and (following := clock.look(machine)):
+        told["clock"] = {"offset_ms": following.offset, "stratum": following.stratum}
+    if not site.provided and (validated := rpki.look(machine)):
+        age = None if validated.age is None else int(validated.age)
+        told["rpki"] = {"age": age, "well": validated.well}
+    with contextlib.suppress(Refusal):
+        told["drained"] = drain.drained(machine)
+    with contextlib.suppress(Refusal):
+        slot = slots(machine).running
+        told["slot"] = {"running": slot.label, "trial": slot.trying}
+    return told
 
 
 def _system(machine: Machine) -> Iterator[Line]:
@@ -162,6 +208,18 @@ def _restarts(site: Site, machine: Machine) -> Iterator[Line]:
         label = labels.get(name, name)
         cause = f"{label}: no restart within an hour" if lately else ""
         yield Line(text, cause, wrong=False)
+
+
+def _leaks(machine: Machine) -> Iterator[Line]:
+    try:
+        found = leaks.look(machine)
+    except Refusal as refusal:
+        text = f"UNKNOWN: what was stopped lately: {refusal.problem}"
+        yield Line(text, "the record of leaks can be read")
+        return
+    if found:
+        cause = "no foreign source was stopped within an hour" if found.last_hour else ""
+        yield Line(str(found), cause, wrong=False)
 
 
 def _clock_and_rpki(site: Site, machine: Machine) -> Iterator[Line]:

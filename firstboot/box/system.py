@@ -66,6 +66,10 @@ class System:
     password: "Callable[[Host], Command]"
     """Returns the command that sets root's password to the hash on its standard input."""
 
+    leaks: "Callable[[Host], int | None]"
+    """Counts the packets that the filter stopped because their source is not an own one, since it
+    was started; None if it does not tell."""
+
     by_management: "Callable[[socket], None]"
     """Has the packets of a socket, which is bound to an address of the management port, leave by
     that port's routing table."""

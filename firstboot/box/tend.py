@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from firstboot.box import restarts
+from firstboot.box import leaks, restarts
 from firstboot.box.blackhole import end_blackholes
 from firstboot.box.confirm import settle
 from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
@@ -58,6 +58,11 @@ def tend(machine: Machine, say: Say) -> None:
 def note(machine: Machine, say: Say) -> None:
     """Remember the site, for when /cfg cannot be read."""
     remember(machine)
+
+
+def count(machine: Machine, say: Say) -> None:
+    """Keep how many packets the filter stopped, to tell later what is new."""
+    leaks.note(machine)
 
 
 def close(machine: Machine, say: Say) -> None:
@@ -144,6 +149,7 @@ STEPS: tuple[Callable[[Machine, Say], None], ...] = (
     end_drains,
     end_blackholes,
     open_again,
+    count,
 )
 
 

@@ -218,6 +218,9 @@ DRAINS = Json(64 * KIB, 1024)
 BLACKHOLES = Json(4 * KIB, 64)
 """When blackholes end: a number for each address."""
 
+LEAKS = Json(16 * KIB, 512)
+"""Counters of stopped packets: two numbers for each of seventy minutes."""
+
 ALARMS = Json(2 * MIB, 65_536)
 """The record of alarms: twenty messages of a hundred sentences, and as many causes as a box has
 relays, services, sessions and conditions."""

@@ -19,9 +19,11 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from firstboot.box import clock, restarts
+from firstboot.box import clock, leaks, restarts
 from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
+from firstboot.box.systems import freebsd as bsd
+from firstboot.box.systems import rehearsal as linux_box
 from firstboot.box.systems.freebsd import nics
 from firstboot.box.systems.freebsd import preflight as freebsd
 from firstboot.box.systems.rehearsal import preflight as rehearsal
@@ -458,6 +460,13 @@ TARGETS: Mapping[str, Target] = {
             '"text": "a", "wrong": true}], "channels": ["mail"], "tries": 1, "after": 4.0}], '
             '"failed": {"mail": "why"}, "addresses": {"a.example": ["192.0.2.1"]}, "lost": 0}'
         ),
+    ),
+    "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),
+    "firstboot.box.systems.freebsd.parse_labels": Target(
+        text(bsd.parse_labels), these("LEAK4 9 3 180 0 0 3 180 0\n")
+    ),
+    "firstboot.box.systems.rehearsal.parse_counters": Target(
+        text(linux_box.parse_counters), these("counter leak4 { packets 3 bytes 180 }")
     ),
     "firstboot.box.clock.parse": Target(
         text(clock.parse),

@@ -146,11 +146,13 @@ GROUPS = (
                 "Lists services, and the conditions for the transit and exchange ports. The exit "
                 "status is 1 if something is not as it has to be.",
                 "exitisp status",
+                one_of=("--explain", "--json"),
                 flags=(
                     Flag(
                         "--explain",
                         "print what passes each port and each BGP session too, and by which line",
                     ),
+                    Flag("--json", "print a JSON document in place of lines"),
                 ),
             ),
             Command(

@@ -165,11 +165,18 @@ class Box:
         self.answer("ifconfig", "\n".join(lines))
         self.answer("pfctl -s rules", "\n".join(rules))
         self.answer("pfctl -s info", "Status: Enabled for 0 days")
+        self.stopped(0)
         relays = [a for r in plan.relays for a in (*r.listen, *r.source)]
         lans = [i.ip for p in site.ports if p.role.value == "lan" for i in p.addresses]
         self.speaks(site)
         self._jail("exitisp_relays", ["127.0.0.2", *relays])
         self._jail("local_unbound", ["127.0.0.1", "127.0.0.53", "::1", *lans, *plan.resolver])
+
+    def stopped(self, packets: int) -> None:
+        """The filter has stopped so many packets with foreign sources."""
+        labels = ("LEAK4", packets), ("LEAK6", 0), ("default", 7)
+        lines = (f"{label} 90 {many} 640 0 0 {many} 640 0" for label, many in labels)
+        self.answer("pfctl -s labels", "\n".join(lines))
 
     def speaks(self, site: Site, **of: object) -> None:
         """bgpd's sessions are up, each with a thousand routes. `of` is what bgpctl tells of the

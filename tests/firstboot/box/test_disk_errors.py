@@ -142,6 +142,7 @@ LINES = (
     Command("check {root}/mnt/other.yaml", new),
     Command("status", twice),
     Command("status --explain", twice),
+    Command("status --json", twice),
     Command("history", twice),
     Command("watch", watched),
     Command("family", twice),

@@ -1,5 +1,6 @@
 """HardenedBSD and FreeBSD, the systems that the box is made for."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,18 @@ def alias(address: "Address", interface: str) -> "Command":
     return "ifconfig", interface, family, f"{address}/{address.max_prefixlen}", "alias"
 
 
+def leaks(host: Host) -> int | None:
+    ran = host.run("pfctl", "-s", "labels")
+    return parse_labels(ran.text) if ran.status == 0 else None
+
+
+def parse_labels(text: str) -> int | None:
+    """The packets of the rules LEAK4 and LEAK6 in the output of ``pfctl -s labels``: label,
+    evaluations, packets, bytes and more of each rule; None if there is no such rule."""
+    found = re.findall(r"^LEAK[46] [0-9]{1,20} ([0-9]{1,20}) ", text, re.MULTILINE)
+    return sum(map(int, found)) if found else None
+
+
 def by_management(sock: "socket") -> None:
     sock.setsockopt(SOL_SOCKET, SO_SETFIB, MANAGEMENT_TABLE)
 
@@ -62,6 +75,7 @@ SYSTEM = System(
     alias=alias,
     fat="msdosfs",
     password=password,
+    leaks=leaks,
     by_management=by_management,
     again=again,
 )

@@ -1,5 +1,6 @@
 """The rehearsal: Debian's programs on Linux in the place of the real box's."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,17 @@ def password(host: Host) -> "Command":
     return ("/usr/local/libexec/exitisp/password",)
 
 
+def leaks(host: Host) -> int | None:
+    ran = host.run("nft", "list", "counters", "table", "netdev", "exitisp")
+    return parse_counters(ran.text) if ran.status == 0 else None
+
+
+def parse_counters(text: str) -> int | None:
+    """The packets of leak4 and leak6 in the output of ``nft list counters``; None without them."""
+    found = re.findall(r"counter leak[46] \{\s*packets ([0-9]{1,20}) ", text)
+    return sum(map(int, found)) if found else None
+
+
 def by_management(sock: "socket") -> None:
     """A rule of the kernel goes by the address that the socket is bound to."""
 
@@ -50,6 +62,7 @@ SYSTEM = System(
     alias=alias,
     fat="vfat",
     password=password,
+    leaks=leaks,
     by_management=by_management,
     kind="REHEARSAL",
     notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",
