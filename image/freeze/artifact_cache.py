@@ -57,7 +57,7 @@ def take(place: Path) -> Kept | None:
         if files == listing(place):
             os.utime(place / CONTENTS)
             return Kept(place, files, told["facts"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass
     shutil.rmtree(place, ignore_errors=True)
     return None

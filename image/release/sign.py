@@ -8,13 +8,12 @@ by whoever built it. Nothing that was installed from outside runs where the key 
 """
 
 import hashlib
-import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from firstboot.core import release_info
+from firstboot.core import release_info, upgrade_file
 from firstboot.core.limits import UPGRADE_MANIFEST
 from firstboot.core.refusal import Refusal
 from firstboot.core.upgrade_file import LONGEST_HEAD, Head, begin, read_head
@@ -94,7 +93,11 @@ def _check_trust(folder: Path, key: Path) -> None:
     wanted = hashlib.sha256(trusted).hexdigest()
     for path in sorted(folder.glob(f"*{UPGRADE}")):
         _, manifest = read_upgrade(path)
-        if json.loads(manifest)["files"].get(f"/{release_info.SIGNERS}") != wanted:
+        try:
+            files = upgrade_file.parse(manifest).files
+        except ValueError as error:
+            raise Refusal(path, f"its manifest is damaged: {error}", "Do not sign it") from error
+        if files.get(f"/{release_info.SIGNERS}") != wanted:
             raise Refusal(
                 path,
                 f"its image takes no upgrades that {key} signs",

@@ -1,7 +1,9 @@
 """What ran before, and how the box goes back there."""
 
 import itertools
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -142,7 +144,16 @@ def test_a_damaged_generation_that_runs_can_be_left(box: Box) -> None:
     assert go_back(box) == 2
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[1]", b'[{"generation": 1}]', b"[" * 300_000])
+AT_NO_TIME = json.dumps(
+    [{**asdict(Step(1, "ab" * 32, 10**20, "ann", "apply", "relays")), "end": "APPLIED"}]
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"{}", b"[1]", b'[{"generation": 1}]', b"[" * 300_000, AT_NO_TIME.encode()],
+    ids=["empty", "cut", "object", "number", "less", "deep", "at no time"],
+)
 def test_a_damaged_record_names_no_target_and_a_number_does(box: Box, data: bytes) -> None:
     three_sites(box)
     (box.machine.cfg / PLACE).write_bytes(data)

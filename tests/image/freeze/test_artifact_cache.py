@@ -53,7 +53,14 @@ def cut_short(place: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-@pytest.mark.parametrize("damage", [alter, add, remove, make_executable, lead_elsewhere, cut_short])
+def list_something_else(place: Path) -> None:
+    (place / artifact_cache.CONTENTS).write_text('{"files": [], "facts": {}}')
+
+
+DAMAGES = [alter, add, remove, make_executable, lead_elsewhere, cut_short, list_something_else]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_removed(tmp_path: Path, damage: object) -> None:
     place = tmp_path / "thing"
     keep(place, a=b"A")

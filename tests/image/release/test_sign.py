@@ -12,8 +12,9 @@ import pytest
 
 from firstboot.core import release_info
 from firstboot.core.release_info import Stamp
+from firstboot.core.upgrade_file import begin
 from image import file_manifest
-from image.release import signature
+from image.release import checksums, signature
 from image.release.assembly import assemble
 from image.release.sign import sign_built
 from image.tree import directory, file, parents
@@ -104,6 +105,21 @@ def test_a_file_that_the_build_did_not_make_is_not_signed(folder: Path, keys: Ke
         "more: the build did not make this file"
         in sign(folder, keys.private, digest(folder)).stderr
     )
+
+
+@pytest.mark.parametrize("said", [b"", b"7", b"[]", b'{"files": []}'])
+def test_an_upgrade_whose_manifest_is_something_else_is_not_signed(
+    folder: Path, keys: Keys, said: bytes
+) -> None:
+    path = folder / "exitisp-2.0.upgrade"
+    path.write_bytes(begin(said, b""))
+    (folder / "SHA256SUMS").unlink()
+    checksums.write(folder, sorted(one.name for one in folder.iterdir()))
+    done = sign(folder, keys.private, digest(folder))
+    assert done.returncode == 1
+    assert f"{path}: its manifest is damaged: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "SHA256SUMS.sig").exists()
 
 
 def test_a_key_whose_upgrades_the_image_does_not_take_is_refused(
