@@ -28,6 +28,7 @@ from firstboot.core.limits import UCL
 from firstboot.core.refusal import Refusal
 from image.packages import eddsa, ucl
 from image.tree import Kind, Tree
+from image.verified_file import open_regular
 
 FOLDER = "usr/share/keys/pkg"
 """The folder of the base's fingerprints."""
@@ -73,7 +74,7 @@ class Keys:
             for kind in ("trusted", "revoked"):
                 if kind == "trusted" or (folder / kind).is_dir():
                     for path in sorted((folder / kind).iterdir()):
-                        with path.open("rb") as file:
+                        with open_regular(path) as file:
                             files[kind, path.name] = file.read(UCL + 1)
         except OSError as error:
             raise Refusal(

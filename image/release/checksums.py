@@ -13,6 +13,7 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from image import digest
 from image.atomic_files import replace
+from image.verified_file import open_regular
 
 NAME = "SHA256SUMS"
 LARGEST = 1 << 20
@@ -70,13 +71,12 @@ def _sums(folder: Path, names: list[str]) -> dict[str, str]:
     with ExitStack() as stack:
         try:
             files = {
-                folder / name: stack.enter_context((folder / name).open("rb", buffering=0))
-                for name in names
+                folder / name: stack.enter_context(open_regular(folder / name)) for name in names
             }
-        except OSError as error:
+        except Refusal as refusal:
             raise Refusal(
-                error.filename,
-                f"a file of the release cannot be read: {error.strerror or error}",
+                refusal.where,
+                f"a file of the release {refusal.problem}",
                 "Make or fetch the release again",
-            ) from error
+            ) from refusal
         return {path.name: sum_ for path, sum_ in digest.sha256(files).items()} if files else {}

@@ -12,6 +12,7 @@ from firstboot.core.refusal import Refusal
 from image.atomic_files import settle, writing
 from image.release import checksums
 from image.ssh_signature import Principal, PublicKey, Signer
+from image.verified_file import open_regular
 
 NAMESPACE = "exitisp-release"
 PRINCIPAL = Principal("exitisp-release")
@@ -88,14 +89,14 @@ def read_key(path: Path) -> PublicKey:
 
 def _read(path: Path, largest: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(largest)
-    except OSError as error:
+    except Refusal as refusal:
         raise Refusal(
             path,
-            f"a file of the release cannot be read: {error.strerror or error}",
+            f"a file of the release {refusal.problem}",
             "Fetch the release again, with all files in one folder",
-        ) from error
+        ) from refusal
 
 
 def _no_program() -> Refusal:

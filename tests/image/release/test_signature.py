@@ -1,5 +1,6 @@
 """A release is accepted only complete, as it was signed, and by the known key."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -69,6 +70,16 @@ def test_an_altered_file_is_refused(release: Path, keys: Keys, name: str) -> Non
 def test_a_missing_file_is_refused(release: Path, keys: Keys, name: str) -> None:
     (release / name).unlink()
     with pytest.raises(Refusal, match=f"{name}: a file of the release cannot be read"):
+        signature.verify(release, keys.public)
+
+
+@pytest.mark.parametrize("name", [*sorted(FILES), "SHA256SUMS", "SHA256SUMS.sig"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(
+    release: Path, keys: Keys, name: str
+) -> None:
+    (release / name).unlink()
+    os.mkfifo(release / name)
+    with pytest.raises(Refusal, match=f"{name}: a file of the release cannot be read: something"):
         signature.verify(release, keys.public)
 
 
