@@ -305,6 +305,13 @@ def _tend(call: Call, machine: "Machine") -> int:
     return 0
 
 
+def _metrics(call: Call, machine: "Machine") -> int:
+    from firstboot.box.metrics import metrics
+
+    say(metrics(machine).rstrip("\n"))
+    return 0
+
+
 def _watch(call: Call, machine: "Machine") -> int:
     from firstboot.box import watch
 
@@ -382,6 +389,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "raise": _raise,
     "tend": _tend,
     "watch": _watch,
+    "metrics": _metrics,
     "drain": _drain,
     "undrain": _undrain,
     "blackhole": _blackhole,

@@ -164,6 +164,13 @@ GROUPS = (
                 flags=(Flag("--test", "send a test to everybody who is told"),),
             ),
             Command(
+                "metrics",
+                "print what the box counts, for Prometheus",
+                "Relays, resolver, sessions, packet filter, interfaces, disks and clock, in "
+                "Prometheus's text format. Nothing in it is about users.",
+                "exitisp metrics",
+            ),
+            Command(
                 "show",
                 "print the present site, its secrets masked",
                 "The output is a site file, apart from the secrets.",

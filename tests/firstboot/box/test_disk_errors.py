@@ -145,6 +145,7 @@ LINES = (
     Command("status --json", twice),
     Command("history", twice),
     Command("watch", watched),
+    Command("metrics", once),
     Command("family", twice),
     Command("relay-keys", with_offline_keys),
     Command("relay-keys {root}/mnt/box.relay-keys", with_offline_keys),
