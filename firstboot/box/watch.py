@@ -134,7 +134,11 @@ def _delivered(record: Record, site: Site, machine: Machine, say: Say) -> Record
     """The record after a try to deliver what is due."""
     now = time.monotonic()
     addresses = dict(record.addresses)
-    sender = _sender(site, machine, addresses)
+    try:
+        sender = _sender(site, machine, addresses)
+    except Refusal as refusal:
+        every = {one.channel: refusal.problem for one in destinations(site)}
+        return replace(record, failed=every)
     failed, lost = dict(record.failed), record.lost
     left = {one.channel: list(record.messages) for one in destinations(site)}
     taken: dict[str, set[int]] = {}
@@ -167,9 +171,14 @@ def _delivered(record: Record, site: Site, machine: Machine, say: Say) -> Record
 
 
 def _sender(site: Site, machine: Machine, addresses: dict[str, tuple[str, ...]]) -> "Sender":
+    """Raises Refusal if this program was frozen without TLS."""
     # The minute's run is cheaper without loading TLS, which it seldom needs.
-    from firstboot.box.alarms.delivery import Sender
-
+    try:
+        from firstboot.box.alarms.delivery import Sender
+    except ImportError as error:
+        raise Refusal(
+            "alarm", f"this program has no TLS: {error}", "Use an image whose Python has ssl"
+        ) from error
     return Sender(site, machine.system, addresses)
 
 

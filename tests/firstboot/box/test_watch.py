@@ -1,6 +1,7 @@
 """Somebody is told when something becomes wrong with the box, and when it is well again."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -236,6 +237,20 @@ def test_a_site_that_names_nobody_costs_nothing(
 def test_an_unconfigured_box_is_left_alone(box: Box, servers: Servers) -> None:
     watch.watch(box.machine, Told())
     assert servers.got == []
+
+
+def test_a_program_without_tls_says_so(
+    well: Box, minute: Callable[..., None], servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "firstboot.box.alarms.delivery", None)
+    well.programs.dead = {"relay3"}
+    looked(well, minute, 2)
+    told = Told()
+    assert not commands.status(well.machine, told)
+    (line, _) = (one for one in told if one.startswith("NOT DELIVERED"))
+    assert "this program has no TLS" in line
+    with pytest.raises(Refusal, match="no TLS"):
+        watch.test(well.machine, told)
 
 
 def test_two_looks_at_once_are_one(
