@@ -92,7 +92,8 @@ def find_readers() -> Iterator[str]:
     called parse, read or load something and take text or a path, and what makes a value of text."""
     for folder in ("image", "firstboot"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            module = ".".join(part for part in parts if part != "__init__")
             tree = ast.parse(path.read_text())
             named = [("", one) for one in tree.body]
             for one in tree.body:

@@ -224,7 +224,7 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         if len(words) >= 6 and words[4].startswith(("tcp", "udp")):
             host, _, port = words[5].rpartition(":")
             address = host.strip("[]").partition("%")[0]
-            if port.isdecimal():
+            if re.fullmatch("[0-9]{1,5}", port):
                 yield Socket(words[1], words[4][:3], address, int(port))
 
 

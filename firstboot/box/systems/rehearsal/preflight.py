@@ -93,7 +93,7 @@ def parse_sockets(text: str) -> Iterator[Socket]:
         host, _, port = words[4].rpartition(":")
         owner = re.search(r'\(\("([^"]+)"', line)
         name = owner[1] if owner else "somebody"
-        if port.isdecimal():
+        if re.fullmatch("[0-9]{1,5}", port):
             where = "*" if host in EVERYWHERE else host.strip("[]").partition("%")[0]
             yield Socket(name, words[0], where, int(port))
 
