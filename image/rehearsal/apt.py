@@ -9,6 +9,7 @@ installed.
 import hashlib
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -81,7 +82,8 @@ def parse_plan(text: str) -> list[Chosen]:
         file, size, digest = words[1:]
         kind, _, sha256 = digest.partition(":")
         parts = file.removesuffix(".deb").split("_")
-        if kind != "SHA256" or len(parts) != 3 or not size.isdecimal() or "/" in file:
+        whole = re.fullmatch("[0-9]{1,15}", size) and "/" not in file
+        if kind != "SHA256" or len(parts) != 3 or not whole:
             raise Refusal(
                 "apt-get --print-uris",
                 "a package is without its SHA-256: " + line.partition("' ")[2],
