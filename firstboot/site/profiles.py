@@ -146,7 +146,7 @@ def parse(data: bytes, name: str) -> Document[Profile]:
         for key in ("value", "when"):
             try:
                 _expression(getattr(setting, key))
-            except jinja2.TemplateError as error:
+            except (jinja2.TemplateError, ValueError) as error:
                 raise Refusal(
                     profile.where("settings", at, key),
                     f"this is not an expression of Jinja: {error}",
