@@ -91,7 +91,14 @@ def _check_trust(folder: Path, key: Path) -> None:
     """Raise Refusal if boxes with this image would take no upgrade that `key` signs."""
     trusted = release_info.allowed_signers([str(signature.public_of(key))])
     wanted = hashlib.sha256(trusted).hexdigest()
-    for path in sorted(folder.glob(f"*{UPGRADE}")):
+    upgrades = sorted(folder.glob(f"*{UPGRADE}"))
+    if not upgrades:
+        raise Refusal(
+            folder,
+            "there is no upgrade in it, which would tell whose upgrades its image takes",
+            "Do not sign it. Make the release again",
+        )
+    for path in upgrades:
         _, manifest = read_upgrade(path)
         try:
             files = upgrade_file.parse(manifest).files

@@ -127,3 +127,12 @@ def test_a_key_whose_upgrades_the_image_does_not_take_is_refused(
 ) -> None:
     other = Keys.make(tmp_path / "other").private
     assert f"takes no upgrades that {other} signs" in sign(folder, other, digest(folder)).stderr
+
+
+def test_a_release_without_an_upgrade_is_not_signed(folder: Path, keys: Keys) -> None:
+    (folder / "exitisp-2.0.upgrade").unlink()
+    (folder / "SHA256SUMS").unlink()
+    checksums.write(folder, sorted(one.name for one in folder.iterdir()))
+    done = sign(folder, keys.private, digest(folder))
+    assert f"{folder}: there is no upgrade in it" in done.stderr
+    assert not (folder / "SHA256SUMS.sig").exists()
