@@ -126,9 +126,8 @@ def setgid_copy(box: Box) -> Iterator[str]:
     for it, because all others of the box are mounted nosuid or read-only."""
     box.said("mkdir /var/tmp/set && mount -t tmpfs tmpfs /var/tmp/set")
     box.said(f"cp -R /{FOLDER} /var/tmp/set/copy && chmod -R a+rX /var/tmp/set")
-    box.said(
-        "chown root:operator /var/tmp/set/copy/exitisp && chmod 2555 /var/tmp/set/copy/exitisp"
-    )
+    # PyInstaller's program runs as another group only if its folder belongs to that one as well.
+    box.said("chown -R root:operator /var/tmp/set/copy && chmod 2555 /var/tmp/set/copy/exitisp")
     yield "/var/tmp/set/copy/exitisp"
     box.said("umount /var/tmp/set && rmdir /var/tmp/set")
 
