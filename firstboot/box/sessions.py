@@ -81,7 +81,10 @@ class Seen:
             return f"it is down ({self.state or 'bgpd does not know it'})"
         if self.announced < self.expected:
             return f"{self.announced} of {self.expected} prefixes are announced to it"
-        if not self.received and self.session.peer.routes is not Routes.STATIC:
+        peer = self.session.peer
+        # A peer may have nothing to say in one family.
+        has_to_send = peer.role is not PeerRole.PEER and peer.routes is not Routes.STATIC
+        if not self.received and has_to_send:
             return "it sends no routes"
         return ""
 

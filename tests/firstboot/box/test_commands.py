@@ -237,6 +237,15 @@ def test_the_status_tells_what_each_session_brings_and_hears(box: Box) -> None:
         assert f"DOWN: BGP with upstream-a (192.0.2.1): {lack}" in told
 
 
+def test_a_peer_that_has_nothing_to_say_in_one_family_is_not_down(box: Box) -> None:
+    configured(box)
+    box.speaks(example().value, stats={"prefixes": {"received": 0, "sent": 2}})
+    told = Told()
+    commands.status(box.machine, told)
+    assert "BGP: root-server (2001:db8:200::30): up, 0 prefixes received, 2 of 2 announced" in told
+    assert any(line.startswith("DOWN: BGP with route-server-1 (203.0.113.1): ") for line in told)
+
+
 def test_no_session_is_missed_while_the_ports_are_down(box: Box) -> None:
     configured(box)
     lower(box.machine, "of a test")
