@@ -73,13 +73,18 @@ class Seen:
         }
 
     @property
+    def unheard(self) -> bool:
+        """Whether this box does not do its part: the session is up, and not all goes out by it."""
+        return self.up and self.announced < self.expected
+
+    @property
     def lacks(self) -> str:
         """What is missing of a session that waits for nobody: it is down, or its routes are."""
         if self.waits:
             return ""
         if not self.up:
             return f"it is down ({self.state or 'bgpd does not know it'})"
-        if self.announced < self.expected:
+        if self.unheard:
             return f"{self.announced} of {self.expected} prefixes are announced to it"
         peer = self.session.peer
         # A peer may have nothing to say in one family.

@@ -234,7 +234,8 @@ def _clock_and_rpki(site: Site, machine: Machine) -> Iterator[Line]:
 
 
 def _sessions(found: tuple[Seen, ...] | str, connected: bool) -> Iterator[Line]:
-    """Each session; while the ports are down, none is expected to be up."""
+    """Each session; while the ports are down, none is expected to be up. One that the other side
+    has down, or that brings nothing, is told and no fault of the box."""
     if isinstance(found, str):
         yield Line(found, "bgpd tells of its sessions")
         return
@@ -243,7 +244,7 @@ def _sessions(found: tuple[Seen, ...] | str, connected: bool) -> Iterator[Line]:
         for text in one.waits:
             yield Line(text, cause)
         if one.lacks and connected:
-            yield Line(f"DOWN: BGP with {one.name}: {one.lacks}", cause)
+            yield Line(f"DOWN: BGP with {one.name}: {one.lacks}", cause, wrong=one.unheard)
         elif one.up:
             yield Line(
                 f"BGP: {one.name}: up, {one.received} prefixes received, "

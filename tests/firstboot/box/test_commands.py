@@ -218,7 +218,7 @@ def test_the_status_tells_which_session_a_limit_closed_and_what_opens_it(box: Bo
     ) in told
     box.speaks(example().value, state="Idle", last_error_sent="Cease, administrative reset")
     told = Told()
-    assert commands.status(box.machine, told) is False
+    assert commands.status(box.machine, told) is True
     assert "DOWN: BGP with upstream-a (192.0.2.1): it is down (Idle)" in told
 
 
@@ -228,13 +228,13 @@ def test_the_status_tells_what_each_session_brings_and_hears(box: Box) -> None:
     assert commands.status(box.machine, told) is True
     up = "BGP: upstream-a (192.0.2.1): up, 1000 prefixes received, 1 of 1 announced"
     assert up in told
-    for stats, lack in (
-        ({"received": 1000, "sent": 0}, "0 of 1 prefixes are announced to it"),
-        ({"received": 0, "sent": 1}, "it sends no routes"),
+    for stats, lack, well in (
+        ({"received": 1000, "sent": 0}, "0 of 1 prefixes are announced to it", False),
+        ({"received": 0, "sent": 1}, "it sends no routes", True),
     ):
         box.speaks(example().value, stats={"prefixes": stats})
         told = Told()
-        assert commands.status(box.machine, told) is False
+        assert commands.status(box.machine, told) is well
         assert f"DOWN: BGP with upstream-a (192.0.2.1): {lack}" in told
 
 

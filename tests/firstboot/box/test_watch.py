@@ -136,7 +136,6 @@ def test_what_is_wrong_at_once_goes_out_in_one_message(
 @pytest.mark.parametrize(
     "spoils",
     [
-        lambda box: box.speaks(changed(SITE, FAMILY).value, state="Active"),
         lambda box: box.answer("/usr/local/libexec/exitisp/bgpctl -j show neighbor", "none"),
         lambda box: (box.machine.state / "untended").touch(),
         lambda box: (box.machine.state / "restarts.json").write_text("{"),
@@ -150,6 +149,16 @@ def test_so_is_everything_else_that_status_finds_wrong(
     assert not commands.status(well.machine, Told())
     looked(well, minute, 2)
     assert len(servers.texts()) == 1
+
+
+def test_a_session_that_the_neighbour_has_down_is_told_though_the_box_is_well(
+    well: Box, minute: Callable[..., None], servers: Servers
+) -> None:
+    well.speaks(changed(SITE, FAMILY).value, state="Active")
+    assert commands.status(well.machine, Told())
+    looked(well, minute, 2)
+    (text,) = servers.texts()
+    assert text.splitlines() == ["DOWN: BGP with upstream-a (192.0.2.1): it is down (Active)"]
 
 
 def test_that_status_itself_fails_is_told(
