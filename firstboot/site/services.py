@@ -138,6 +138,10 @@ class Service:
     """Whether something could leak while it is not in force, so that the transit and exchange ports
     stay down."""
 
+    tool: bool = False
+    """Whether `program` is a tool that others run too. rc(8) takes any process of it for the
+    service, and starts nothing then, unless it is told not to look (faststart, rc.subr)."""
+
     may_be_off: bool = False
     """Whether a site can leave it out."""
 
@@ -146,7 +150,7 @@ class Service:
 
     @property
     def start(self) -> Command:
-        return "service", self.name, "start"
+        return "service", self.name, "faststart" if self.tool else "start"
 
     @property
     def stop(self) -> Command:

@@ -70,7 +70,7 @@ class Programs:
             service, verb, *relays = words[1:]
             if verb == "status":
                 return Ran("", self.status(service, *relays))
-            if verb == "start":
+            if verb in ("start", "faststart"):
                 self.up.add(service)
                 self.dead -= {*relays} or self.dead
             if verb == "kill" or (verb == "stop" and relays):
@@ -114,7 +114,7 @@ class Box:
 
     def started(self) -> list[str]:
         words = (call.split() for call in self.calls)
-        return [w[1] for w in words if w[0] == "service" and w[2:] == ["start"]]
+        return [w[1] for w in words if w[0] == "service" and w[2:] in (["start"], ["faststart"])]
 
     def fail(self, start: str, message: str = "no") -> None:
         """Every command line that begins with `start` says `message` from now on, and fails."""

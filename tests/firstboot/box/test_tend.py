@@ -69,14 +69,21 @@ def test_a_box_that_is_well_is_left_alone(well: Box) -> None:
 @pytest.mark.parametrize("name", [one.name for one in SINGLE])
 def test_a_service_that_died_is_restarted_by_its_own_script(well: Box, name: str) -> None:
     well.programs.up.discard(name)
-    (label,) = (one.label for one in SINGLE if one.name == name)
+    ((label, start),) = ((one.label, one.start) for one in SINGLE if one.name == name)
     told = tended(well)
     assert told[0] == f"Restarting the {label}: it does not run."
     assert well.started() == [name]
-    assert well.calls.index(f"service {name} start") > 0
+    assert well.calls.index(" ".join(start)) > 0
     good, said = status(well)
     assert good
     assert f"restarted: {label}, once 0 minutes ago" in said
+
+
+def test_a_filter_starts_though_somebody_looks_at_it_at_that_moment() -> None:
+    """rc(8) would take any pfctl(8) for a packet filter that runs."""
+    (pf,) = (one for one in SINGLE if one.name == "pf")
+    assert pf.start == ("service", "pf", "faststart")
+    assert [one.name for one in SINGLE if "faststart" in one.start] == ["pf"]
 
 
 def test_a_relay_that_died_is_restarted_alone(well: Box) -> None:
@@ -215,7 +222,9 @@ def test_pf_that_is_off_lowers_the_ports_and_comes_on_again(well: Box) -> None:
     assert told[0].endswith("pf guards every port towards strangers: pf is off")
     stop = well.calls.index("service exitisp_ports stop")
     assert (
-        stop < well.calls.index("pfctl -q -f /etc/pf.conf") < well.calls.index("service pf start")
+        stop
+        < well.calls.index("pfctl -q -f /etc/pf.conf")
+        < well.calls.index("service pf faststart")
     )
     assert not raised(well.machine)
 
