@@ -54,7 +54,6 @@ def test_a_box_that_is_well(box: Box) -> None:
     "spoils",
     [
         lambda box: box.programs.up.discard("ntpd"),
-        lambda box: box.speaks(example().value, state="Active"),
         lambda box: box.answer("/usr/local/libexec/exitisp/bgpctl -j show neighbor", ""),
         lambda box: (box.machine.state / "drains.json").write_text("{"),
         lambda box: box.answer("pfctl -s info", "Status: Disabled"),
@@ -67,6 +66,18 @@ def test_a_box_that_is_not(box: Box, spoils: Callable[[Box], None]) -> None:
     assert not good
     assert not found["well"]
     assert [one for one in found["findings"] if one["wrong"] and one["cause"]]
+
+
+def test_a_session_that_the_neighbour_has_down_is_not_well_and_the_box_is(box: Box) -> None:
+    configured(box)
+    box.speaks(example().value, state="Active")
+    good, found = document(box)
+    assert good
+    assert found["well"]
+    assert [one["well"] for one in found["sessions"]].count(False) == 1
+    (told,) = (one for one in found["findings"] if one["text"].startswith("DOWN: BGP"))
+    assert told["cause"]
+    assert not told["wrong"]
 
 
 def test_a_box_that_is_not_configured(box: Box) -> None:
