@@ -197,6 +197,30 @@ def test_where_a_card_is_gone_something_else_has_its_addresses_and_never_goes_up
     assert ports.up == set()
 
 
+@pytest.mark.parametrize("gone", sorted({port.device for port in OUTSIDE}))
+def test_where_a_card_goes_later_the_next_look_puts_something_else_in_its_place(
+    ports: Ports, gone: str
+) -> None:
+    """bgpd ends with the card, and does not start without its addresses."""
+    assert ports.run("start").returncode == 0
+    assert ports.run("raise").returncode == 0
+    before = ports.up
+    place = ports.folder / "interfaces.json"
+    left = {k: v for k, v in json.loads(place.read_text()).items() if k.partition(".")[0] != gone}
+    place.write_text(json.dumps(left))
+    missing = {port.interface for port in OUTSIDE if port.device == gone}
+    looked = ports.run("guard")
+    assert looked.returncode == 0
+    assert {line.split()[4].rstrip(":") for line in looked.stderr.splitlines()} == missing
+    names = [port.interface for port in OUTSIDE]
+    found = parse_interfaces(ports.printed(*names))
+    for session in allot(SITE).sessions:
+        assert session.local in found[session.port.interface]
+    assert stand_ins(ports.printed(*names)) == missing
+    assert ports.up == {name for name in before if name.partition(".")[0] != gone}
+    assert ports.run("guard").stderr == ""
+
+
 def with_static_routes() -> Site:
     """The site, whose first upstream sends nothing."""
     upstream = replace(SITE.peers[0], routes=Routes.STATIC)
