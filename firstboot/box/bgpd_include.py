@@ -20,6 +20,6 @@ def take_on(path: Path, text: str, empty: str, machine: Machine) -> None:
         said = (ran.text.strip().splitlines() or ["no answer"])[-1]
         raise Refusal(
             "bgpd",
-            f"it does not take on another file of those {path.name}: {said}",
+            f"it refuses what is written to {path.name}: {said}",
             "Look at exitisp status and /var/log/messages",
         )

@@ -45,8 +45,10 @@ def blackhole(text: str, machine: Machine, say: Say, minutes: int | None = None)
                 f"no transit with an IPv{address.version} session declares a community for this",
                 "Ask the transits for theirs, and write it at peers, blackhole",
             )
-        ends = _ends(machine).read()
-        given_up = dict.fromkeys((*blackholed(machine), address))
+        before = blackholed(machine)
+        # A record of nothing is replaced, whatever has become of it.
+        ends = _ends(machine).read() if before else {}
+        given_up = dict.fromkeys((*before, address))
         if len(given_up) > MOST:
             raise Refusal(
                 text,

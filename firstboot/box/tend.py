@@ -8,10 +8,8 @@ leak. None of it needs /cfg, once the box ran for a minute.
 """
 
 import contextlib
-import fcntl
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from firstboot.box import leaks, restarts
 from firstboot.box.blackhole import end_blackholes
@@ -19,6 +17,7 @@ from firstboot.box.confirm import settle
 from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
 from firstboot.box.drain import end_drains
 from firstboot.box.machine import Machine
+from firstboot.box.one_at_a_time import first
 from firstboot.box.output import Say
 from firstboot.box.ports import lower, raise_ports, raised
 from firstboot.box.relay_keys import finish, without_keys
@@ -42,8 +41,8 @@ START = 300.0
 def tend(machine: Machine, say: Say) -> None:
     """Do all of it, unless another process does. What one step cannot do is told, and is no reason
     not to take the next one."""
-    with _first(machine) as first:
-        if not first:
+    with first(machine.state / "tend.lock") as alone:
+        if not alone:
             return
         failed = []
         for step in STEPS:
@@ -195,17 +194,3 @@ def _keep(record: Mapping[str, History], machine: Machine) -> None:
 
 def _history(record: Mapping[str, History], daemon: Daemon) -> History:
     return record.get(daemon.name, History())
-
-
-@contextlib.contextmanager
-def _first(machine: Machine) -> Iterator[bool]:
-    """Whether no other process does this now."""
-    machine.state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(machine.state / "tend.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)

@@ -5,11 +5,7 @@ told before. There is nothing about users in what is told: every address that is
 is replaced.
 """
 
-import contextlib
-import fcntl
-import os
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +16,7 @@ from firstboot.box.alarms.compare import Found, compare
 from firstboot.box.alarms.letter import TEST, Undelivered, Way, written
 from firstboot.box.alarms.record import PLACE, TRIES, WAITING, Message, Record, Sentence
 from firstboot.box.machine import Machine
+from firstboot.box.one_at_a_time import first
 from firstboot.box.output import Say
 from firstboot.box.remembered import running
 from firstboot.box.status import lines
@@ -46,7 +43,7 @@ def watch(machine: Machine, say: Say) -> None:
     channels = tuple(one.channel for one in destinations(site))
     if not channels:
         return
-    with _alone(machine) as alone:
+    with first(machine.state / "watch.lock") as alone:
         if not alone:
             return
         before = _read(machine, say)
@@ -201,17 +198,3 @@ def _read(machine: Machine, say: Say) -> Record:
         say(f"The record of alarms is damaged: {refusal.problem}. A new one begins.")
         path.unlink(missing_ok=True)
         return Record()
-
-
-@contextlib.contextmanager
-def _alone(machine: Machine) -> Iterator[bool]:
-    """Whether no other process does this now."""
-    machine.state.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(machine.state / "watch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)

@@ -105,6 +105,12 @@ def test_what_nobody_knows_the_end_of_ends(flooded: Box, data: str) -> None:
     assert blackhole.blackholed(flooded.machine) == []
 
 
+def test_a_damaged_record_of_nothing_keeps_nobody_from_giving_up_an_address(flooded: Box) -> None:
+    (flooded.machine.state / blackhole.ENDS).write_text("{")
+    blackhole.blackhole("198.51.100.9", flooded.machine, Told())
+    assert blackhole.blackholed(flooded.machine) == [ip_address("198.51.100.9")]
+
+
 def test_what_bgpd_does_not_take_on_is_not_kept(flooded: Box) -> None:
     flooded.fail(RELOAD)
     with pytest.raises(Refusal, match="blackholed"):

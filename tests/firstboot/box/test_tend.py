@@ -7,6 +7,7 @@ import pytest
 from firstboot.box import commands, remembered, restarts, tend, unconfirmed
 from firstboot.box.apply import apply_site
 from firstboot.box.machine import Machine, site_of
+from firstboot.box.one_at_a_time import first
 from firstboot.box.ports import raised
 from firstboot.box.restarts import FIRST_PAUSE, LIMIT, PATIENCE
 from firstboot.box.systems.freebsd import SYSTEM
@@ -321,8 +322,8 @@ def test_ports_that_somebody_else_raises_meanwhile_are_not_counted(
 
 def test_only_one_looks_after_the_box_at_a_time(well: Box) -> None:
     well.programs.up.discard("sshd")
-    with tend._first(well.machine) as first:
-        assert first
+    with first(well.machine.state / "tend.lock") as alone:
+        assert alone
         assert tended(well) == []
     assert len(tended(well)) == 1
 

@@ -15,6 +15,7 @@ from firstboot.box.alarms.delivery import Sender
 from firstboot.box.alarms.letter import Letter, Undelivered, Way
 from firstboot.box.alarms.record import PLACE, TRIES, WAITING
 from firstboot.box.machine import Machine
+from firstboot.box.one_at_a_time import first
 from firstboot.box.ports import lower
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import allot
@@ -266,7 +267,7 @@ def test_two_looks_at_once_are_one(
     well: Box, minute: Callable[..., None], servers: Servers
 ) -> None:
     well.programs.dead = {"relay3"}
-    with watch._alone(well.machine) as alone:
+    with first(well.machine.state / "watch.lock") as alone:
         assert alone
         looked(well, minute, 3)
     assert servers.got == []

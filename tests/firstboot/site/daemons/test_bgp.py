@@ -191,6 +191,14 @@ def test_addresses_are_given_up_to_transits_that_are_asked_and_to_nobody_else() 
     assert not [rule for rule in rules(conf(example(TWO_TRANSITS))) if "1:2" in rule]
 
 
+def test_a_transit_may_hear_of_as_many_addresses_as_can_be_given_up() -> None:
+    room = re.findall(r"max-prefix (\d+) out", conf(given_up("64500:666:0")))
+    without = re.findall(r"max-prefix (\d+) out", conf(example(TWO_TRANSITS)))
+    more = [int(new) - int(old) for new, old in zip(room, without, strict=True)]
+    assert sorted(set(more)) == [0, blackhole.MOST]
+    assert more.count(blackhole.MOST) == len(given_up("64500:666:0").peers[0].addresses)
+
+
 def test_the_image_brings_along_that_nobody_is_drained_and_nothing_given_up() -> None:
     assert NOBODY_DRAINED.read_text() == drain.rules([])
     assert NOTHING_BLACKHOLED.read_text() == blackhole.prefix_set([])
