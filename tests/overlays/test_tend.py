@@ -17,7 +17,11 @@ SCRIPT = ROOT / "overlays/firstboot/files/usr/local/libexec/exitisp/tend"
 
 STAND_INS = {
     "service": 'echo "$*" >>$here/guarded; echo "the ports are down now"',
-    "exitisp": 'echo "$*" >>$here/tended; echo "restarted"; exec sleep ${hang:-0}',
+    "exitisp": (
+        'echo "$*" >>$here/tended; echo "restarted"; sleep 1000 >/dev/null 2>&1 & '
+        "echo $! >>$here/daemons; echo $$ >>$here/tending; "
+        "[ -z ${stops-} ] || kill -STOP $$; exec sleep ${hang:-0}"
+    ),
     "logger": "cat >>$here/log",
 }
 
@@ -54,6 +58,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Tended]]:
         ("/usr/local/bin/exitisp", f"{tmp_path}/exitisp"),
         ("/var/run/exitisp", f"{tmp_path}/state"),
         ("sleep 60", "sleep 0.1"),
+        ("-k 60 1800", "-k 0.1 ${half_an_hour:-1800}"),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -101,6 +106,17 @@ def test_what_hangs_does_not_keep_it_from_looking_at_the_ports(
     box = start(hang="1000")
     box.configured()
     until(lambda: len(box.lines("guarded")) > 2)
+
+
+@pytest.mark.parametrize("stuck", [{"hang": "1000"}, {"stops": "yes"}])
+def test_what_hangs_ends_after_half_an_hour_and_leaves_the_daemons_that_it_started(
+    start: Callable[..., Tended], stuck: dict[str, str]
+) -> None:
+    box = start(half_an_hour="0.2", **stuck)
+    box.configured()
+    until(lambda: bool(box.lines("tending")))
+    until(lambda: not Path("/proc", box.lines("tending")[0]).exists())
+    assert Path("/proc", box.lines("daemons")[0]).exists()
 
 
 def test_a_box_that_goes_down_restarts_nothing_any_more_and_does_after_its_start(
