@@ -6,6 +6,7 @@ Functions are imported where they are called: each command starts without the mo
 import shutil
 import sys
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from invoke.exceptions import Exit
 from image.artifacts import IMAGE, REHEARSAL, SBOM, Base, last_built, last_for_the_internet
 from image.commandline import command as declaring
 from image.commandline.applicable import refuse
-from image.commandline.command import Group, Option, number
+from image.commandline.command import Group, Option, day, number
 from image.commandline.completion import Shell
 from image.commandline.program import Program
 from image.freeze.target import Target
@@ -452,6 +453,43 @@ def paper(_: Context, site: Path, output: Path | None = None) -> None:
     from firstboot.site.paper.command import write_papers
 
     write_papers(site, output)
+
+
+@command(
+    SITE,
+    mail=Option("file with the mail; default: standard input", "MAIL", Path, operand=True),
+    site=Option("required: the site file of the network", "SITE", Path),
+    answers=Option(
+        "folder with texts of your own; those that it does not have are the shipped ones",
+        "FOLDER",
+        Path,
+    ),
+    output=Option("file for the answer, a mail; without it, it is printed", "FILE", Path, "o"),
+    count=Option("file in which to add one to what the complaint is about", "FILE", Path),
+    since=Option(
+        "the day since when the network is as SITE has it, such as 2026-11-30", "DAY", day
+    ),
+)
+def abuse(
+    _: Context,
+    site: Path,
+    mail: Path | None = None,
+    answers: Path | None = None,
+    output: Path | None = None,
+    count: Path | None = None,
+    since: date | None = None,
+) -> None:
+    """Say whether a complaint can be so, and write an answer to it.
+
+    It reads XARF, ACNS, feedback reports and plain text. It keeps nothing of the complaint, and
+    sends nothing.
+
+    Example: ./exitisp abuse --site site.yaml complaint.eml
+    Example: ./exitisp abuse --site site.yaml --answers ~/answers --count ~/complaints.json mail.eml
+    """
+    from firstboot.site.abuse.command import Desk, answer_complaint
+
+    answer_complaint(mail, Desk(site, answers, output, count, since))
 
 
 @command(

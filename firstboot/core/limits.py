@@ -227,3 +227,15 @@ relays, services, sessions and conditions."""
 
 UNCONFIRMED = Json(256 * KIB, 4096)
 """A change that waits to be confirmed: some signs for each of 256 relays, and for each session."""
+
+COMPLAINT = 8 * MIB
+"""A mail with a complaint. One with the whole log of a day has less than 1 MB."""
+
+COMPLAINT_PARTS = 100
+"""Parts of such a mail. Reports have up to ten."""
+
+COMPLAINT_JSON = Json(4 * MIB, 50_000)
+"""A report in XARF, with its evidence."""
+
+COUNTS = Json(64 * KIB, 8192)
+"""How many complaints there were: ten numbers for each month."""

@@ -5,6 +5,7 @@ import inspect
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ def number(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 10 or int(text) == 0:
         raise ValueError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def day(text: str) -> date:
+    """A day of the calendar, as ISO 8601 writes it. Raises ValueError."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ValueError(f"{text!r} is not a day such as 2026-11-30") from None
 
 
 class Parameter(Argument):

@@ -26,6 +26,7 @@ from tests.command import exitisp
 from tests.docs.pages import ROOT, Code, pages
 from tests.firstboot.box.box import Box, altered, changed, example, make
 from tests.firstboot.box.test_site_input import sent
+from tests.firstboot.site.abuse.complaints import FAIL2BAN, letter
 from tests.image.test_audit import FEED, sbom
 from tests.image.test_diff import manifest, tree
 
@@ -138,6 +139,7 @@ class TestHost:
         for name in ("last-release.json", "dist/exitisp.json"):
             (made / name).write_text(file_manifest.render(manifest(tree())))
         (made / "dist" / "exitisp.cdx.json").write_text(sbom("tor-0.4.9.12"))
+        (made / "complaint.eml").write_bytes(letter(FAIL2BAN).as_bytes())
         (made / "vuln.xml.xz").write_bytes(lzma.compress(FEED.encode()))
         return made
 
@@ -166,7 +168,7 @@ class TestHost:
                 ran = exitisp(*words, folder=folder)
                 assert ran.returncode == 0, f"{command}: {ran.stderr}"
                 tried.update(words[:1])
-        assert tried >= {"check", "render", "compare", "audit", "flash"}
+        assert tried >= {"check", "render", "compare", "audit", "abuse", "flash"}
 
 
 def understood(arguments: tuple[str, ...]) -> None:

@@ -37,6 +37,7 @@ from firstboot.core.upgrade_file import Piece
 from firstboot.core.values import Asn, Mac, Mode
 from firstboot.site import check, commands, profiles, signing_keys
 from firstboot.site import services as declared
+from firstboot.site.abuse import counts, forms, xarf
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.profiles import PciId
@@ -83,6 +84,7 @@ from image.ssh_signature import Principal, PublicKey
 from tests import sets
 from tests.command import ROOT
 from tests.firstboot.site import keys
+from tests.firstboot.site.abuse import complaints
 from tests.image.base.test_certificates import certificate, der
 from tests.image.kernel import objects
 from tests.image.kernel.objects import Plan
@@ -531,6 +533,30 @@ TARGETS: Mapping[str, Target] = {
     ),
     "firstboot.core.upgrade_file.parse": Target(
         upgrade_file.parse, lambda: [upgrade_file.render(UPGRADE)], (ValueError,)
+    ),
+    "firstboot.site.abuse.mail.read": Target(
+        complaints.answered,
+        lambda: [
+            complaints.letter(complaints.FAIL2BAN).as_bytes(),
+            complaints.letter(complaints.ACNS).as_bytes(),
+            complaints.FEEDBACK.encode(),
+            complaints.XARF_4.encode(),
+        ],
+    ),
+    "firstboot.site.abuse.xarf.parse_json": Target(
+        text(xarf.parse_json),
+        these(complaints.XARF_4, complaints.XARF_3, complaints.XARF_3_NESTED),
+    ),
+    "firstboot.site.abuse.xarf.parse_lines": Target(
+        text(xarf.parse_lines), these(complaints.XARF_LINES)
+    ),
+    "firstboot.site.abuse.forms.parse_acns": Target(text(forms.parse_acns), these(complaints.ACNS)),
+    "firstboot.site.abuse.forms.parse_plain": Target(
+        text(lambda said: forms.parse_plain(said, "", complaints.NOW)),
+        these(complaints.SCAN, complaints.WEB, complaints.FAIL2BAN),
+    ),
+    "firstboot.site.abuse.counts.read": Target(
+        file(counts.read), these('{"2026-11": {"login": 3, "copyright": 1}}')
     ),
     "firstboot.site.check.examine_text": Target(
         lambda data: check.examine_text(data, WHERE), files("examples/one-port-of-each.yaml")
