@@ -15,6 +15,7 @@ WORLD = (
     program("ldns-signzone", "ldnsutils"),
     program("tor", "tor"),
     program("chronyd", "chrony"),
+    program("rsync", "rsync"),
     program("ip", "iproute2"),
     program("newuidmap", "uidmap"),
 )
@@ -28,6 +29,7 @@ JUDGES = (
     program("sshd", "openssh-server"),
     program("unbound-checkconf", "unbound"),
     program("bgpd", "openbgpd"),
+    program("rpki-client", "rpki-client"),
     program("nft", "nftables"),
     program("mcopy", "mtools"),
     program("bmaptool", "bmap-tools"),
