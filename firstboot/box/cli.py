@@ -295,13 +295,22 @@ def _raise(call: Call, machine: "Machine") -> int:
 
 
 def _tend(call: Call, machine: "Machine") -> int:
+    from firstboot.box.journal.minute import note
+    from firstboot.box.look import look
     from firstboot.box.tend import tend
     from firstboot.box.watch import watch
 
     # SIGALRM ends this program if anything of it hangs.
     signal.alarm(TENDED)
     tend(machine, say)
-    watch(machine, say)
+    if machine.running() is None:
+        return 0
+    found = look(machine)
+    try:
+        note(machine, found, say)
+    except (Refusal, OSError) as error:
+        say(f"The journal is not written: {error}")
+    watch(machine, say, found)
     return 0
 
 

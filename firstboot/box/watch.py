@@ -15,11 +15,11 @@ from firstboot.box.alarms import strangers
 from firstboot.box.alarms.compare import Found, compare
 from firstboot.box.alarms.letter import TEST, Undelivered, Way, written
 from firstboot.box.alarms.record import PLACE, TRIES, WAITING, Message, Record, Sentence
+from firstboot.box.look import Look, look
 from firstboot.box.machine import Machine
 from firstboot.box.one_at_a_time import first
 from firstboot.box.output import Say
 from firstboot.box.remembered import running
-from firstboot.box.status import lines
 from firstboot.core.refusal import Refusal
 from firstboot.site.alarms import destinations
 from firstboot.site.model import Site
@@ -34,9 +34,10 @@ OWN = "alarms go out by "
 """How the causes begin that are about a channel of these messages itself."""
 
 
-def watch(machine: Machine, say: Say) -> None:
-    """Look once, and tell what is new. Does nothing while the site names nobody, or another process
-    does it. What cannot be delivered is tried again later. Raises Refusal."""
+def watch(machine: Machine, say: Say, seen: Look | None = None) -> None:
+    """Tell what is new in what was `seen`, or in a look of its own. Does nothing while the site
+    names nobody, or another process does it. What cannot be delivered is tried again later. Raises
+    Refusal."""
     if machine.running() is None:
         return
     site = running(machine).site
@@ -48,7 +49,7 @@ def watch(machine: Machine, say: Say) -> None:
             return
         before = _read(machine, say)
         now = time.monotonic()
-        causes, sentences = compare(before.causes, found(machine, site), now)
+        causes, sentences = compare(before.causes, found(seen or look(machine), site), now)
         messages = tuple(
             replace(one, channels=left)
             for one in before.messages
@@ -66,17 +67,16 @@ def watch(machine: Machine, say: Say) -> None:
             records.write(machine.state / PLACE, _delivered(after, site, machine, say))
 
 
-def found(machine: Machine, site: Site) -> dict[str, Found]:
+def found(seen: Look, site: Site) -> dict[str, Found]:
     """What is wrong now, by its cause."""
     alone = len(destinations(site)) == 1
     wrong: dict[str, Found] = {}
-    try:
-        for line in lines(machine):
-            if line.cause and not (alone and line.cause.startswith(OWN)):
-                cause = strangers.without(line.cause, site)
-                wrong[cause] = Found(strangers.without(line.text, site), line.patience)
-    except (Refusal, OSError) as error:
-        text = strangers.without(f"UNKNOWN: how the box is: {error}", site)
+    for line in seen.lines:
+        if line.cause and not (alone and line.cause.startswith(OWN)):
+            cause = strangers.without(line.cause, site)
+            wrong[cause] = Found(strangers.without(line.text, site), line.patience)
+    if seen.problem:
+        text = strangers.without(f"UNKNOWN: how the box is: {seen.problem}", site)
         wrong["the box can say how it is"] = Found(text, 1)
     return wrong
 

@@ -239,3 +239,14 @@ COMPLAINT_JSON = Json(4 * MIB, 50_000)
 
 COUNTS = Json(64 * KIB, 8192)
 """How many complaints there were: ten numbers for each month."""
+
+JOURNAL_ENTRY = Json(64 * KIB, 2048)
+"""An entry of the journal: a sentence, or the counters of an hour, a few hundred at most."""
+
+JOURNAL_HEAD = Json(4 * KIB, 16)
+
+JOURNAL_PIECE = 512 * KIB
+"""A file of the journal, which has 256 KiB before the next one begins."""
+
+JOURNAL_NOTED = Json(2 * MIB, 32_768)
+"""What was noted last: a sentence for each cause, and counters."""

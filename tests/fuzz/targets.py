@@ -22,6 +22,9 @@ from cryptography.x509.oid import NameOID
 from firstboot.box import clock, leaks, restarts
 from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
+from firstboot.box.journal import entry as journal_entry
+from firstboot.box.journal import head as journal_head
+from firstboot.box.journal import noted as journal_noted
 from firstboot.box.systems import freebsd as bsd
 from firstboot.box.systems import rehearsal as linux_box
 from firstboot.box.systems.freebsd import nics
@@ -461,6 +464,30 @@ TARGETS: Mapping[str, Target] = {
             '"alarmed": false}}, "messages": [{"when": 3, "sentences": [{"cause": "relay 2", '
             '"text": "a", "wrong": true}], "channels": ["mail"], "tries": 1, "after": 4.0}], '
             '"failed": {"mail": "why"}, "addresses": {"a.example": ["192.0.2.1"]}, "lost": 0}'
+        ),
+    ),
+    "firstboot.box.journal.entry.parse_entry": Target(
+        journal_entry.parse_entry,
+        these(
+            '{"before":"%s","cause":"relay 2","kind":"began","number":17,"text":"DOWN",'
+            '"time":1764536460,"values":{"a":1,"b":["c"]}}'.replace("%s", "0" * 64)
+        ),
+        (ValueError,),
+    ),
+    "firstboot.box.journal.head.parse_signed": Target(
+        journal_head.parse_signed,
+        these(
+            '{"before": "%s", "digest": "%s", "first": 1, "last": 2}\nsignature'.replace(
+                "%s", "0" * 64
+            )
+        ),
+        (ValueError,),
+    ),
+    "firstboot.box.journal.noted.read": Target(
+        file(journal_noted.read),
+        these(
+            '{"causes": {"relay 2": "DOWN"}, "configuration": "generation 1", "up": true, '
+            '"offset": 1.5, "hour": 490133, "notes": 3, "leaks": 0}'
         ),
     ),
     "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),

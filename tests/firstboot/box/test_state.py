@@ -14,6 +14,8 @@ from firstboot.box import confirm, history, relay_keys, setup, unattended, uncon
 from firstboot.box.backup.archive import gather
 from firstboot.box.commands import status
 from firstboot.box.generations import WELL
+from firstboot.box.journal.signature import KEY
+from firstboot.box.journal.store import MARK, append, read
 from firstboot.box.unconfirmed import Unconfirmed
 from firstboot.box.upgrade import health
 from firstboot.core.durable import kept
@@ -23,6 +25,7 @@ from firstboot.site.signing_keys import compose
 from firstboot.wizard.draft import Draft
 from qemu.lab.conversation import BEGIN
 from tests.firstboot.box.box import ROOT, Box, example
+from tests.firstboot.box.journal.keeping import note, with_key
 from tests.firstboot.box.rc import Script
 from tests.firstboot.box.test_apply import applied, configured
 from tests.firstboot.box.test_generations import chosen_by_sh
@@ -397,6 +400,18 @@ def test_damaged_signing_keys_that_were_cut_off_are_told_and_not_laid(box: Box) 
     assert not pending.exists()
 
 
+def test_a_damaged_key_or_mark_keeps_no_journal_from_being_written(box: Box) -> None:
+    keyed = with_key(box)
+    append([note()], keyed.machine)
+    for name in (f"{KEY}.pub", KEY, MARK):
+        for way in damaged(keyed.machine.cfg / name):
+            append([note(way)], keyed.machine)
+            found = read(keyed.machine)
+            assert found.chain.whole, way
+            assert found.unproven, way
+            assert found.chain.entries[-1].note.text == way
+
+
 READERS: dict[Callable[..., object], set[tuple[str, str]]] = {
     test_damaged_generations_are_told_and_never_run: {
         ("box/generations.py", "generations"),
@@ -438,6 +453,11 @@ READERS: dict[Callable[..., object], set[tuple[str, str]]] = {
         ("box/relay_keys.py", "PENDING")
     },
     test_a_backup_of_a_damaged_key_is_refused: {("backup/archive.py", "")},
+    test_a_damaged_key_or_mark_keeps_no_journal_from_being_written: {
+        ("journal/signature.py", "KEY"),
+        ("journal/signature.py", "{KEY}.pub"),
+        ("journal/store.py", "MARK"),
+    },
     test_data_of_a_configured_box_is_never_made_anew: {
         ("rc.d/exitisp_storage", "state/data-made"),
         ("rc.d/exitisp_storage", "generations"),

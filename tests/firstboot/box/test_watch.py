@@ -169,7 +169,7 @@ def test_that_status_itself_fails_is_told(
         yield status.Line("running: generation 1")
         raise Refusal("/etc", "it is gone", "Look for it")
 
-    monkeypatch.setattr(watch, "lines", fails)
+    monkeypatch.setattr("firstboot.box.look.lines", fails)
     looked(well, minute)
     (text,) = servers.texts()
     assert text.startswith("UNKNOWN: how the box is: /etc: it is gone")
