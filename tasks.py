@@ -441,18 +441,46 @@ def verify(
     SITE,
     site=SITE_FILE,
     output=Option("folder to write them to; without it, they are listed", "FOLDER", Path, "o"),
+    check=Option("write nothing: compare what is published with the site"),
+    from_=Option(
+        "with --check: folder with what is published; without it, the commands that get it are "
+        "printed",
+        "FOLDER",
+        Path,
+    ),
+    live=Option("with --from: ask registries and name servers first, and fill the folder"),
 )
-def paper(_: Context, site: Path, output: Path | None = None) -> None:
+def paper(
+    _: Context,
+    site: Path,
+    output: Path | None = None,
+    check: bool = False,
+    from_: Path | None = None,
+    live: bool = False,
+) -> None:
     """Write what registries, exchanges and other networks want to have in writing.
 
     Objects for the routing registry, requests for ROAs and an ASPA, the record for PeeringDB.
     Keys of the site that papers need and a box does not are asked for by name.
 
+    With --check, the exit status is 1 if something that is published makes routes invalid or names
+    bogus, or if a file cannot be read.
+
     Example: ./exitisp paper examples/papers/member-of-ripe.yaml -o dist/papers
+    Example: ./exitisp paper --check site.yaml --from published
     """
     from firstboot.site.paper.command import write_papers
+    from firstboot.site.paper.drift.command import check_papers
 
-    write_papers(site, output)
+    if not check:
+        refuse("without --check", {"--from": from_, "--live": live})
+        write_papers(site, output)
+        return
+    refuse("with --check", {"--output": output})
+    if from_ is None:
+        refuse("without --from", {"--live": live})
+    if not check_papers(site, from_, live=live):
+        raise Exit(code=1)
 
 
 @command(

@@ -5,6 +5,7 @@ A target is named after its function. `EXEMPT` has the functions that look as if
 """
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,6 +46,9 @@ from firstboot.site.abuse import counts, forms, xarf
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.profiles import PciId
+from firstboot.site.published import dns as published_dns
+from firstboot.site.published import files as published_files
+from firstboot.site.published import peeringdb, rdap, rpki, rpsl
 from firstboot.site.rules.ssh_key import SshKey
 from firstboot.site.verify.bgpd import parser as bgpd
 from firstboot.site.verify.pf import parser as pf
@@ -599,6 +604,57 @@ TARGETS: Mapping[str, Target] = {
         text(profiles.parse_devices),
         these("dev.ix.0.%driver: ix\ndev.ix.0.%pnpinfo: vendor=0x8086 device=0x15ab\n"),
     ),
+    "firstboot.site.published.files.read_json": Target(
+        lambda data: published_files.read_json(data, WHERE, Json(1 << 20, 1000)), these(*JSON)
+    ),
+    "firstboot.site.published.files.lines": Target(
+        lambda data: list(published_files.lines(data, WHERE, 1 << 20, 100)),
+        lambda: [b"a\nb\n", gzip.compress(b"a: b\n\nc: \xe4\n", mtime=0)],
+    ),
+    "firstboot.site.published.dns.parse": Target(
+        lambda data: published_dns.parse(data, WHERE),
+        these(
+            "$TTL 60\n$ORIGIN 2.0.192.in-addr.arpa.\n@ SOA a. b. 1 2 3 4 5\n1 IN PTR a.example.\n",
+            ";; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 7\n;; QUESTION SECTION:\n"
+            ";x.example. IN DS\n\n;; ANSWER SECTION:\nx.example. 60 IN DS 1 15 2 "
+            + "00" * 32
+            + "\n",
+        ),
+    ),
+    "firstboot.site.published.peeringdb.parse": Target(
+        lambda data: peeringdb.parse(data, WHERE),
+        these(
+            '{"data": [{"id": 1, "asn": 64500, "info_prefixes4": 2, "netixlan_set": '
+            '[{"ix_id": 1, "ipaddr4": "192.0.2.1"}]}]}',
+            '{"ix": {"data": [{"id": 1, "name": "a"}]}, "net": {"data": []}, "netixlan": '
+            '{"data": [{"ix_id": 1, "asn": 64500, "ipaddr6": "2001:db8::1", "speed": 1}]}}',
+        ),
+    ),
+    "firstboot.site.published.rdap.parse": Target(
+        lambda data: rdap.parse(data, WHERE),
+        these(
+            '{"objectClassName": "ip network", "startAddress": "192.0.2.0", "endAddress": '
+            '"192.0.2.255", "entities": [{"roles": ["abuse"], "vcardArray": ["vcard", '
+            '[["email", {}, "text", "a@b.example"]]]}]}',
+            '{"objectClassName": "domain", "ldhName": "a.example", "nameservers": [{"ldhName": '
+            '"ns.example"}], "secureDNS": {"dsData": [{"keyTag": 1, "algorithm": 15, '
+            '"digestType": 2, "digest": "00"}]}}',
+        ),
+    ),
+    "firstboot.site.published.rpki.parse": Target(
+        lambda data: rpki.parse(data, WHERE, 64500, [ip_network("192.0.2.0/24")]),
+        these(
+            '{"roas": [{"asn": "AS64500", "prefix": "192.0.2.0/24", "maxLength": 24}], "aspas": '
+            '[{"customer_asid": 64500, "providers": [64501]}]}'
+        ),
+    ),
+    "firstboot.site.published.rpsl.parse": Target(
+        lambda data: rpsl.parse(data, WHERE, lambda _: True),
+        these(
+            "route: 192.0.2.0/24 # a\norigin: AS64500\n\n% Abuse contact for 'AS1' is 'a@b.c'\n\n"
+            "ADD 1\n\nas-set: AS-A\nmembers: AS1,\n+ AS2\n\nDEL 2\n\nas-set: AS-A\n"
+        ),
+    ),
     "firstboot.site.services.read": Target(file(declared.read), files("overlays/*/services.yaml")),
     "firstboot.site.signing_keys.parse_carried": Target(
         signing_keys.parse_carried,
@@ -632,6 +688,13 @@ EXEMPT = {
     "firstboot.site.model.load": "examine_text calls it with the text",
     "firstboot.site.profiles.load_all": "profiles.parse for each file",
     "firstboot.site.profiles.loader_conf": "writes",
+    "firstboot.site.paper.drift.sources.read_folder": "its files go to the parsers of published",
+    "firstboot.site.published.dns.load": "its parse, with a file",
+    "firstboot.site.published.files.read_file": "returns the bytes of a file",
+    "firstboot.site.published.peeringdb.load": "its parse, with a file",
+    "firstboot.site.published.rdap.load": "its parse, with a file",
+    "firstboot.site.published.rpki.load": "its parse, with a file",
+    "firstboot.site.published.rpsl.load": "its parse, with a file",
     "firstboot.site.verify.folder.read_folder": "its files go to the parsers of pf and bgpd here",
     "image.diff.load": "image.diff.contents and bounded_json.read, with a file",
     "image.flash.command.list_disks": "reads what the kernel shows",

@@ -7,7 +7,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.site.commands import sound, write
 from firstboot.site.model import Site
 from firstboot.site.paper import peeringdb, routing, rpki, rpsl
-from firstboot.site.paper.details import details, missing
+from firstboot.site.paper.details import Details, details, missing
 from firstboot.site.render import Rendered
 
 
@@ -17,6 +17,17 @@ def write_papers(path: Path, folder: Path | None) -> None:
     Raises Refusal, after its findings, for a site with errors, and after their names, for a site
     without keys that papers need.
     """
+    site, details = known(path)
+    files = papers(site, details)
+    if folder is not None:
+        write(
+            (Rendered(name, text, 0o644, "root", "wheel") for name, text in files.items()), folder
+        )
+    say("\n".join(str(folder / name) if folder else name for name in files))
+
+
+def known(path: Path) -> tuple[Site, Details]:
+    """The site at `path` and what papers need of it. Raises Refusal as `write_papers` does."""
     site = sound(path)
     if site.provided:
         raise Refusal(
@@ -30,17 +41,11 @@ def write_papers(path: Path, folder: Path | None) -> None:
         many = "a key is" if len(lacking) == 1 else f"{len(lacking)} keys are"
         problem = f"{many} missing that papers need (see above)"
         raise Refusal(path, problem, "Add what is missing, and type the same command again")
-    files = papers(site)
-    if folder is not None:
-        write(
-            (Rendered(name, text, 0o644, "root", "wheel") for name, text in files.items()), folder
-        )
-    say("\n".join(str(folder / name) if folder else name for name in files))
+    return site, details(site)
 
 
-def papers(site: Site) -> dict[str, str]:
+def papers(site: Site, known: Details) -> dict[str, str]:
     """The papers of `site`, of which nothing is missing: texts by their paths in the folder."""
-    known = details(site)
     requests = rpki.requests(site, known.rir)
     return {
         "registry/objects.txt": rpsl.text(routing.objects(site, known)),

@@ -1,0 +1,1 @@
+"""What is published about a site, held against the site: each difference and what it does."""

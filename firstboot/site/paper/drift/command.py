@@ -1,0 +1,55 @@
+"""What `./exitisp paper --check` prints."""
+
+import time
+from pathlib import Path
+
+from firstboot.core.fault import listed
+from firstboot.core.output import say
+from firstboot.core.refusal import Refusal
+from firstboot.site.paper.command import known
+from firstboot.site.paper.drift.asking import ask, lines
+from firstboot.site.paper.drift.compare import compare
+from firstboot.site.paper.drift.sources import SOURCES, read_folder
+
+
+def check_papers(path: Path, folder: Path | None, *, live: bool = False) -> bool:
+    """Compare what the files of `folder` say is published with the site at `path`, and print each
+    difference; no if one of them makes routes invalid or names bogus.
+
+    Without `folder`, print how to get the files. If `live`, they are asked for first. Raises
+    Refusal for a site without what papers need, and, after everything else, for files that cannot
+    be read.
+    """
+    site, details = known(path)
+    if folder is None:
+        say(lines(site, details))
+        return True
+    if live:
+        ask(site, details, folder)
+    found = read_folder(folder, site, details)
+    drifts = compare(site, details, found, time.time())
+    if drifts:
+        say("\n".join(map(str, drifts)))
+    for word in found.absent:
+        say(f"not compared: {SOURCES[word]}, for there is no file {word}* in {folder}")
+    if found.damaged:
+        say("\n".join(f"not compared: {one}" for one in found.damaged))
+        many = len(found.damaged)
+        raise Refusal(
+            folder,
+            f"{many} of its files cannot be read (see above), so not all is known",
+            "Fetch them again",
+        )
+    breaking = sum(one.breaks for one in drifts)
+    compared = listed([SOURCES[word] for word in SOURCES if word in found.words])
+    say(
+        f"{path}: {_counted(len(drifts))} in {compared}"
+        + (f", {breaking} of which break something" if breaking else "")
+    )
+    return not breaking
+
+
+def _counted(count: int) -> str:
+    if not count:
+        return "no difference"
+    return "one difference" if count == 1 else f"{count} differences"
