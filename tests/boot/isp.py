@@ -93,8 +93,9 @@ def nics() -> list[Nic]:
     return [Nic(f"02:00:5e:10:02:{at:02x}") for at in range(len(SITE.ports))]
 
 
-def image(sets: Path, folder: Path) -> Path:
-    """Make an image with the wizard, the packages, and some site files to try."""
+def image(sets: Path, folder: Path, *more: overlay.Overlay) -> Path:
+    """Make an image with the wizard, the packages, some site files to try, and the overlays
+    `more`."""
     if PACKAGES is None:
         pytest.skip("no packages to run relays and BGP with")
     carrying = folder / "sites"
@@ -108,7 +109,7 @@ def image(sets: Path, folder: Path) -> Path:
     (there / "wrong.yaml").write_text(compose(SITE).replace("asn: 65550", "asn: none"))
     (carrying / "overlay.yaml").write_text("description: Sites to try.\n")
     made = folder / "exitisp.img"
-    make(sets, made, overlay.load(carrying), wizard=frozen_for_freebsd())
+    make(sets, made, overlay.load(carrying), *more, wizard=frozen_for_freebsd())
     return made
 
 
