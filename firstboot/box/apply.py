@@ -5,7 +5,6 @@ still do, unless something could leak without it, as without the packet filter. 
 with the transit and exchange ports down. `exitisp rollback` leads back to the earlier generation.
 """
 
-import functools
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -179,11 +178,7 @@ def site_of_running(machine: Machine) -> Document[Site]:
     running = machine.running()
     if running is None:
         raise unconfigured()
-    return whole(examined(site_of(running), f"{running.folder}/site.yaml"))
-
-
-examined = functools.lru_cache(maxsize=4)(examine_text)
-"""Each step of the minute's run reads the site: the same bytes are looked through once."""
+    return whole(examine_text(site_of(running), f"{running.folder}/site.yaml"))
 
 
 def unconfigured() -> Refusal:

@@ -3,12 +3,13 @@ follows from it is rendered anew."""
 
 from dataclasses import dataclass
 
-from firstboot.box.apply import examined, unconfigured, whole
+from firstboot.box.apply import unconfigured, whole
 from firstboot.box.generations import Generation
 from firstboot.box.machine import Machine, site_of
 from firstboot.core.durable import keep, kept
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
+from firstboot.site.check import examine_text
 from firstboot.site.model import Site
 from firstboot.site.render import Rendered, render
 
@@ -33,7 +34,7 @@ def running(machine: Machine) -> Running:
         data = kept(machine.state / PLACE)
         if data is None:
             raise
-        site = whole(examined(data, "the site that this box runs")).value
+        site = whole(examine_text(data, "the site that this box runs")).value
         return Running(site, tuple(render(site, machine.box(), overlays())), remembered=True)
 
 
@@ -53,5 +54,5 @@ def _kept(generation: Generation | None) -> Running:
     if generation is None:
         raise unconfigured()
     content = generation.read()
-    site = whole(examined(content.site, f"{generation.folder}/site.yaml")).value
+    site = whole(examine_text(content.site, f"{generation.folder}/site.yaml")).value
     return Running(site, content.files)

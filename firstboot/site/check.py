@@ -1,5 +1,6 @@
 """Everything that is wrong with a site, or could be better, at once, with the lines."""
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -105,16 +106,24 @@ def examine(path: Path) -> Examined:
 
 
 def examine_text(data: bytes, name: str) -> Examined:
-    """What `examine` does with the file's bytes."""
+    """What `examine` does with the file's bytes. The same bytes are looked through once, however
+    many steps of a command read them."""
+    found = _examined(data)
+    site = None if found.site is None else replace(found.site, name=name)
+    return replace(found, name=name, site=site)
+
+
+@functools.lru_cache(maxsize=4)
+def _examined(data: bytes) -> Examined:
     try:
-        site = document.parse(data, name, Site)
+        site = document.parse(data, "", Site)
     except Faulty as faulty:
         newer = schema_of(data)
         if newer is not None and newer > SCHEMA:
             found = tuple(replace(one, line=1) for one in waivers.check_schema(newer))
-            return Examined(name, None, found)
-        return Examined(name, None, of_faults(faulty))
-    return Examined(name, site, tuple(check(site)))
+            return Examined("", None, found)
+        return Examined("", None, of_faults(faulty))
+    return Examined("", site, tuple(check(site)))
 
 
 def of_faults(faulty: Faulty) -> tuple[Finding, ...]:

@@ -6,17 +6,21 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from firstboot.box import apply, machine
-from firstboot.box.apply import apply_site, take_on
+from firstboot.box.apply import apply_site, take_on, whole
 from firstboot.box.commands import rollback, status
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core.document import Document
 from firstboot.core.refusal import Refusal
+from firstboot.site import check
 from firstboot.site.model import Site
+from firstboot.site.rules.finding import Finding
+from firstboot.site.writer import compose
 from tests.firstboot.box import box as boxes
 from tests.firstboot.box.box import EXAMPLE, Box, changed, example
 from tests.firstboot.box.cut import PowerCut, at_every_step, power_cut
@@ -62,6 +66,25 @@ def test_services_come_up_in_order_and_the_ports_last(box: Box) -> None:
     assert [name for name in box.started() if name in order] == order
     assert box.calls[-1] == "service exitisp_ports raise"
     assert told[-1] == "The transit and exchange ports are up."
+
+
+def test_the_rules_look_at_a_changed_site_once_and_at_the_one_before_once(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Site] = []
+
+    def looking(site: Site) -> Iterator[Finding]:
+        seen.append(site)
+        return iter(())
+
+    configured(box)
+    monkeypatch.setattr(check, "RULES", (looking,))
+    check._examined.cache_clear()
+    data = compose(changed(PEER).value).encode()
+    new = whole(check.examine_text(data, "new.yaml"))
+    box.is_like(new.value)
+    apply_site(new, box.machine, Told(), data=data)
+    assert seen == [new.value, example().value]
 
 
 def test_an_old_tor_is_told_with_what_becomes_of_the_family(box: Box) -> None:
