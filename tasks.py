@@ -292,6 +292,12 @@ def boot(
     TRY,
     image=IMAGE_BUILT_LAST,
     base=Option("take the image of this base that was built last", "BASE", Base),
+    site=Option(
+        "the site file to build the Internet around and to answer the wizard with; default: "
+        "examples/two-transits-and-an-exchange.yaml",
+        "SITE",
+        Path,
+    ),
     fault=Option(
         "try this fault too, or all of them; a name that is none lists those that there are",
         "FAULT",
@@ -304,6 +310,7 @@ def lab(
     _: Context,
     image: Path | None = None,
     base: Base | None = None,
+    site: Path | None = None,
     fault: str = "",
     keep: bool = False,
     output: Path = Path("dist"),
@@ -314,9 +321,11 @@ def lab(
     The exit status is 1 if something does not hold.
 
     Example: ./exitisp lab
+    Example: ./exitisp lab --site examples/relays-only.yaml
     Example: ./exitisp lab --base rehearsal --fault bgpd-killed
     """
     from image.host import ensure
+    from qemu.lab.lab_site import EXAMPLE
     from qemu.lab.run import run_lab
     from qemu.lab.systems import system_of
     from qemu.needs import MACHINE, WORLD
@@ -325,7 +334,8 @@ def lab(
         refuse("with an IMAGE", {"--base": base})
     image = image or last_built(base)
     ensure([*MACHINE, *WORLD], install=install)
-    if not run_lab(image, system_of(image), fault, keep, ROOT / "build/lab", output):
+    folder = ROOT / "build/lab"
+    if not run_lab(image, system_of(image), site or EXAMPLE, fault, keep, folder, output):
         raise Exit(code=1)
 
 

@@ -59,7 +59,7 @@ def boot_interactively(
     Raises Refusal and MachineFailure as Machine does, Refusal if standard input is no terminal,
     and with `internet` whatever Internet raises.
     """
-    site = on(system_of(image).devices, EXAMPLE)
+    site = on(system_of(image).card, EXAMPLE)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="boot-")))
         plugs = _simulated(site, folder, stack) if internet else {}

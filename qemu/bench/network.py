@@ -53,7 +53,7 @@ def measure(image: Path, stock: Path, count: int, folder: Path, output: Path) ->
         folder.mkdir(parents=True, exist_ok=True)
     with progress.stage("the kernel's own settings"):
         own = own_settings(stock, folder)
-    site = on(SYSTEM.devices, EXAMPLE, relays=1)
+    site = on(SYSTEM.card, EXAMPLE, relays=1)
     with laboratory(image, SYSTEM, site, folder, progress) as lab:
         lab.appliance.said(f"mkdir -m 700 {PLACE}")
         tuned = {name: lab.appliance.said(f"sysctl -n {name}") for name in own}

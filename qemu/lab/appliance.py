@@ -12,11 +12,19 @@ from typing import Protocol
 
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
+from firstboot.site.writer import compose
 from qemu import accelerator
 from qemu.accelerator import Accelerator
 from qemu.console import Output
 from qemu.console_patterns import CRASHES
-from qemu.lab.conversation import BEGIN, PASSWORD, conversation, play
+from qemu.lab.conversation import (
+    BEGIN,
+    PASSWORD,
+    asked,
+    conversation,
+    play,
+    without_papers,
+)
 from qemu.lab.serial import Serial
 from qemu.lab.systems import System
 from qemu.machine import Machine
@@ -51,6 +59,12 @@ class Trust(Protocol):
         """The validated origins, as rpki-client(8) writes them for bgpd(8)."""
 
 
+def plain(site: Site) -> str:
+    """The file of `site` without comments, to be typed."""
+    lines = compose(site).splitlines()
+    return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+
+
 @dataclass(frozen=True)
 class Appliance:
     machine: Machine
@@ -67,6 +81,12 @@ class Appliance:
         play(serial, questions)
         console.expect(UP, timeout=APPLIED, failures=CRASHES)
 
+    def complete(self) -> None:
+        """Apply the site if it has more than the wizard asks for. Raises CommandFailed."""
+        if asked(self.site) == without_papers(self.site):
+            return
+        self.given("exitisp apply --no-confirm -", plain(self.site), APPLIED)
+
     def login(self) -> None:
         """Wait for the login on the console and log in as root. If the processor is emulated, apply
         the settings that make programs start faster there."""
@@ -78,7 +98,8 @@ class Appliance:
         """Make the daemons trust the simulated Internet. Raises CommandFailed."""
         system = self.system
         self.put(system.origins, trust.roas)
-        self.said(f"{system.bgp} reload")
+        if not self.site.provided:
+            self.said(f"{system.bgp} reload")
         self.said(f"{system.resolver} stop")
         self.put(system.anchor, trust.anchor)
         self.said(f"chown {system.owner} {system.anchor}")
@@ -93,8 +114,12 @@ class Appliance:
         """Write the lines of `text` to the file `path`; with `appending`, at its end. Tabs become
         spaces, since a terminal would treat them as a key."""
         into = ">>" if appending else ">"
+        self.given(f"cat {into} {shlex.quote(path)}", text)
+
+    def given(self, command: str, text: str, timeout: float = COMMAND) -> None:
+        """Run `command` with the lines of `text` as its input, as put() writes them."""
         lines = text.rstrip().expandtabs(1)
-        self.said(f"cat {into} {shlex.quote(path)} <<'END OF TEXT'\n{lines}\nEND OF TEXT")
+        self.said(f"{command} <<'END OF TEXT'\n{lines}\nEND OF TEXT", timeout)
 
     def said(self, command: str, timeout: float = COMMAND) -> str:
         """Run `command` as root and return its output. Raises CommandFailed."""

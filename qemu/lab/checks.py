@@ -24,12 +24,14 @@ ETHERTYPES = {IPV4: "IPv4", ARP: "ARP", IPV6: "IPv6"}
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether something holds. `evidence` is what was seen that says so, `explanation` what has to
-    hold, as a sentence; "" where the name says it."""
+    hold, as a sentence; "" where the name says it. What does not apply to a site holds, and the
+    evidence is the reason."""
 
     name: str
     holds: bool
     evidence: str
     explanation: str = ""
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +108,19 @@ def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:
     return _judged("contained", faults, f"no stray among {', '.join(counts)}")
 
 
-def permitted(frames: Collection[Frame]) -> Verdict:
-    """Judge the frames that the appliance sent to the exchange."""
-    kinds = Counter(frame.ethertype for frame in frames)
-    faults = [f"{kinds[kind]} of {kind:#06x}" for kind in sorted(kinds) if kind not in ETHERTYPES]
-    senders = {frame.source for frame in frames}
-    if len(senders) > 1:
-        faults.append(f"from {', '.join(sorted(senders))}")
-    told = ", ".join(f"{kinds[kind]} {name}" for kind, name in ETHERTYPES.items() if kinds[kind])
-    return _judged("permitted", faults, f"{told or 'no frame'}, from {several(senders)}")
+def permitted(exchanges: Mapping[str, Collection[Frame]]) -> Verdict:
+    """Judge the frames that the appliance sent to exchanges, by the names of the ports."""
+    faults, told = [], []
+    for port, frames in sorted(exchanges.items()):
+        kinds = Counter(frame.ethertype for frame in frames)
+        strange = (kind for kind in sorted(kinds) if kind not in ETHERTYPES)
+        faults += [f"{port}: {kinds[kind]} of {kind:#06x}" for kind in strange]
+        senders = {frame.source for frame in frames}
+        if len(senders) > 1:
+            faults.append(f"{port}: from {', '.join(sorted(senders))}")
+        good = ", ".join(f"{kinds[kind]} {ETHERTYPES[kind]}" for kind in ETHERTYPES if kinds[kind])
+        told.append(f"{port}: {good or 'no frame'}, from {several(senders)}")
+    return _judged("permitted", faults, "; ".join(told))
 
 
 def refused(

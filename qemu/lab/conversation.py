@@ -5,15 +5,32 @@ of a box.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from firstboot.site.model import Alarm, Peer, PeerRole, Port, PortRole, Site
+from firstboot.site.model import (
+    Alarm,
+    Mail,
+    Peer,
+    PeerRole,
+    Performance,
+    Port,
+    PortRole,
+    Registry,
+    Routes,
+    Site,
+    Webhook,
+    Zones,
+)
 from firstboot.wizard.terminal import MORE
 
 Turn = tuple[str, str]
 """A part of a question, and the line that is typed as the answer."""
 
 PASSWORD = "korund-Flieder-77-tausend"  # noqa: S105  of machines that end with their test or lab
+
+MANY = 6
+"""More peers than these are pasted, not answered one question at a time."""
 
 BEGIN: Turn = ("Press Enter to begin", "")
 SAVE: Turn = ("save, change, start over or quit", "save")
@@ -42,6 +59,29 @@ def conversation(site: Site) -> list[Turn]:
     return [BEGIN, *questions(site), SAVE]
 
 
+def asked(site: Site) -> Site:
+    """The site that the conversation makes: `site` without what the wizard asks nobody for on a
+    first boot."""
+    mail = site.alarm.mail
+    return replace(
+        without_papers(site),
+        peers=tuple(replace(peer, blackhole=None) for peer in site.peers),
+        relays=replace(site.relays, block=(), offline_keys=False),
+        performance=Performance(),
+        alarm=replace(
+            site.alarm,
+            mail=Mail(relay=mail.relay, to=mail.to, user=mail.user, password=mail.password),
+            webhook=Webhook(url=site.alarm.webhook.url),
+        ),
+    )
+
+
+def without_papers(site: Site) -> Site:
+    """`site` without what only papers need, of which a box takes no notice."""
+    operator = replace(site.operator, country=None)
+    return replace(site, operator=operator, registry=Registry(), zones=Zones())
+
+
 def questions(site: Site) -> list[Turn]:
     """Return the questions with the answers that make `site`, without beginning and end."""
     operator, relays = site.operator, site.relays
@@ -63,9 +103,14 @@ def questions(site: Site) -> list[Turn]:
         prompt = "add or done" if port is site.ports[0] else "add, change N"
         turns += [(prompt, "add"), *of(port, site)]
     turns.append(("add, change N, remove N or done", "done"))
-    for peer in site.peers:
-        prompt = "add, paste or done" if peer is site.peers[0] else "add, paste, change N"
-        turns += [(prompt, "add"), *about(peer)]
+    if len(site.peers) > MANY:
+        pasted = [*map(pasted_line, site.peers), ""]
+        turns.append(("add, paste or done", "paste"))
+        turns += [(f"{number:4}>", line) for number, line in enumerate(pasted, 1)]
+    else:
+        for peer in site.peers:
+            prompt = "add, paste or done" if peer is site.peers[0] else "add, paste, change N"
+            turns += [(prompt, "add"), *about(peer)]
     if not site.provided:
         turns.append(("add, paste, change N, remove N or done", "done"))
     turns += [
@@ -137,6 +182,17 @@ def about(peer: Peer) -> list[Turn]:
         ("Most routes that are taken", said(peer.max_prefix)),
         ("Its object in a routing registry", said(peer.irr)),
     ]
+
+
+def pasted_line(peer: Peer) -> str:
+    """A peer as the line that is pasted for it."""
+    options = [f"md5={peer.md5}"] if peer.md5 else []
+    options += ["gtsm"] if peer.gtsm else []
+    options += [f"max={peer.max_prefix}"] if peer.max_prefix else []
+    options += [f"irr={peer.irr}"] if peer.irr else []
+    if peer.routes is not Routes.FULL:
+        options.append(f"routes={peer.routes.value}")
+    return f"{peer.name} {peer.asn} {peer.role.value} {words([*peer.addresses, *options])}"
 
 
 def lines(prompt: str, values: Iterable[str]) -> list[Turn]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from firstboot.site.address_plan import Session
 from firstboot.site.model import PeerRole, PortRole
 from firstboot.site.verify.bgpd.policy import MOST
+from qemu.lab.offer import families
 from qemu.lab.session import Lab
 from qemu.world.nameservers import Nameserver
 from qemu.world.routes import thousands
@@ -102,10 +104,12 @@ def _clear(lab: Lab, peer: str) -> None:
 
 def announce_too_many(lab: Lab) -> None:
     """Have the first peer announce more routes than it may."""
-    peer = first(lab, PeerRole.PEER)
-    most = next(one.max_prefix for one in lab.site.peers if one.name == peer)
-    most = most or MOST[PeerRole.PEER][4]
-    lab.internet.routers[peer].announce(thousands(most + 1, 0))
+    name = first(lab, PeerRole.PEER)
+    peer = next(one for one in lab.site.peers if one.name == name)
+    version = min(families(lab.site, peer))
+    count = (peer.max_prefix or MOST[PeerRole.PEER][version]) + 1
+    v4, v6 = (count, 0) if version == 4 else (0, count)
+    lab.internet.routers[name].announce(thousands(v4, v6))
 
 
 def announce_enough(lab: Lab) -> None:
@@ -128,8 +132,9 @@ def take_out(lab: Lab) -> None:
 
 
 def mislead(lab: Lab) -> None:
-    """Have a route server send router advertisements, and redirects for the web server."""
-    peer, web = first(lab, PeerRole.ROUTE_SERVER), lab.internet.topology.host("web")
+    """Have a peer at an exchange send router advertisements, and redirects for the web server."""
+    peer = _first(lab, lambda session: session.port.role is PortRole.EXCHANGE)
+    web = lab.internet.topology.host("web")
     lab.internet.advertise(peer)
     for address in web.addresses:
         lab.internet.redirect(peer, address)
@@ -164,13 +169,22 @@ def in_turn(*steps: Step) -> Step:
 
 
 def first(lab: Lab, role: PeerRole) -> str:
-    """Return the name of the first peer of this role with IPv4 and IPv6."""
-    return next(p.name for p in lab.site.peers if p.role is role and len(p.addresses) > 1)
+    """Return the name of the first peer of this role with IPv4 and IPv6, or else of the first."""
+    return _first(lab, lambda session: session.peer.role is role)
+
+
+def _first(lab: Lab, which: Callable[[Session], bool]) -> str:
+    """The name of the first peer that has such sessions in both families, or else in one."""
+    found: dict[str, set[int]] = {}
+    for session in lab.plan.sessions:
+        if which(session):
+            found.setdefault(session.peer.name, set()).add(session.remote.version)
+    return max(found, key=lambda name: len(found[name]))
 
 
 def exchange(lab: Lab) -> str:
-    """Return the name of the port to the exchange."""
-    return next(port.name for port in lab.site.ports if port.role is PortRole.EXCHANGE)
+    """Return the name of the first port to an exchange."""
+    return lab.exchanges[0].name
 
 
 def _servers(lab: Lab) -> tuple[Nameserver, ...]:

@@ -6,9 +6,22 @@ from datetime import timedelta
 from firstboot.box.restarts import PLACE as RECORD
 from firstboot.box.tend import UNTENDED as MARK
 from firstboot.core.refusal import Refusal
-from firstboot.site.model import PeerRole
+from firstboot.site.model import PeerRole, Site
 from qemu.lab import fault_actions, fault_checks
 from qemu.lab.fault_actions import PF, UNBOUND, Step, root
+from qemu.lab.need import (
+    BGP,
+    EXCHANGE,
+    EXCHANGE_PEER,
+    OTHER_WAY,
+    PAGES,
+    PEER,
+    RESOLVER_APART,
+    TRANSIT,
+    TWO_RELAYS,
+    Need,
+    lacking,
+)
 from qemu.lab.probe import Probe
 from qemu.lab.probes import (
     announced,
@@ -48,7 +61,8 @@ RESOLVER_AGAIN, RELAYS_AGAIN = "{resolver} stop; {resolver} start", "{relays} st
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`what` describes the fault to people. The checks `holds` must hold while it lasts, `after`
-    once it is undone. `rehearsed` is whether a rehearsal has what the fault harms."""
+    once it is undone. `rehearsed` is whether a rehearsal has what the fault harms, `needs` what a
+    site has to have."""
 
     name: str
     what: str
@@ -57,6 +71,11 @@ class Fault:
     holds: tuple[Probe, ...]
     after: tuple[Probe, ...] = (*WORKING, healthy)
     rehearsed: bool = True
+    needs: tuple[Need, ...] = ()
+
+    def lack(self, site: Site) -> str:
+        """Why the fault does not apply to `site`; "" if it does."""
+        return lacking(site, self.needs)
 
 
 FAULTS = (
@@ -126,6 +145,10 @@ FAULTS = (
             *SEALED,
         ),
         rehearsed=False,
+        needs=(
+            EXCHANGE,
+            TRANSIT,
+        ),
     ),
     Fault(
         "cfg-unreadable",
@@ -167,6 +190,7 @@ FAULTS = (
         root(FORGET, "pkill -9 -x bgpd"),
         fault_actions.nothing,
         (fault_checks.healed("BGP"), *WORKING, *SEALED),
+        needs=(BGP,),
     ),
     Fault(
         "bgpd-hung",
@@ -174,6 +198,7 @@ FAULTS = (
         root(FORGET, "pkill -STOP -x bgpd"),
         fault_actions.nothing,
         (fault_checks.healed("BGP"), *WORKING, *SEALED),
+        needs=(BGP,),
     ),
     Fault(
         "relay-killed",
@@ -181,6 +206,7 @@ FAULTS = (
         root(FORGET, "kill -9 $(cat /var/run/tor/relay2.pid)"),
         fault_actions.nothing,
         (fault_checks.healed("relay 2"), announced, *SEALED),
+        needs=(TWO_RELAYS,),
     ),
     Fault(
         "relay-hung",
@@ -188,6 +214,7 @@ FAULTS = (
         root(FORGET, "kill -STOP $(cat /var/run/tor/relay2.pid)"),
         fault_actions.nothing,
         (fault_checks.healed("relay 2"), announced, *SEALED),
+        needs=(TWO_RELAYS,),
     ),
     Fault(
         "transit-flapping",
@@ -195,6 +222,7 @@ FAULTS = (
         fault_actions.flap,
         fault_actions.nothing,
         (*WORKING, *SEALED),
+        needs=(TRANSIT,),
     ),
     Fault(
         "exchange-unplugged",
@@ -202,6 +230,10 @@ FAULTS = (
         fault_actions.unplug,
         fault_actions.plug,
         (fetched, resolved, *SEALED),
+        needs=(
+            EXCHANGE,
+            TRANSIT,
+        ),
     ),
     Fault(
         "exchange-misleading",
@@ -209,6 +241,7 @@ FAULTS = (
         fault_actions.mislead,
         fault_actions.nothing,
         (fault_checks.not_steered, *WORKING, *SEALED),
+        needs=(EXCHANGE_PEER,),
     ),
     Fault(
         "wrong-md5",
@@ -216,6 +249,10 @@ FAULTS = (
         fault_actions.sign_wrongly,
         fault_actions.sign_rightly,
         (fault_checks.gone(PeerRole.TRANSIT), fetched, *SEALED),
+        needs=(
+            TRANSIT,
+            OTHER_WAY,
+        ),
     ),
     Fault(
         "max-prefix",
@@ -228,6 +265,7 @@ FAULTS = (
             fetched,
             *SEALED,
         ),
+        needs=(PEER,),
     ),
     Fault(
         "disk-full",
@@ -282,6 +320,10 @@ FAULTS = (
         fault_actions.blackhole_exits,
         fault_actions.hear_exits,
         (fetched, resolved, *SEALED),
+        needs=(
+            RESOLVER_APART,
+            PAGES,
+        ),
     ),
     Fault(
         "power-cut",
@@ -293,9 +335,9 @@ FAULTS = (
 )
 
 
-def named(name: str, system: System) -> tuple[Fault, ...]:
+def named(name: str, system: System, site: Site) -> tuple[Fault, ...]:
     """Return the fault of this name, or all for "all", of those that `system` can have. Raises
-    Refusal."""
+    Refusal; a single fault that does not apply to `site` is refused as well."""
     possible = [fault for fault in FAULTS if fault.rehearsed or system != REHEARSAL]
     found = tuple(fault for fault in possible if name in (fault.name, "all"))
     if not found:
@@ -303,5 +345,12 @@ def named(name: str, system: System) -> tuple[Fault, ...]:
             "--fault",
             f"no fault of the base {system.base} is called {name!r}",
             f"Name all, or one of {', '.join(fault.name for fault in possible)}",
+        )
+    if name != "all" and (why := found[0].lack(site)):
+        fit = (fault.name for fault in possible if not fault.lack(site))
+        raise Refusal(
+            "--fault",
+            f"{name} does not apply to this site: {why}",
+            f"Name all, or one of {', '.join(fit)}",
         )
     return found

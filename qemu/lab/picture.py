@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 
 from firstboot.site.address_plan import Session, allot
-from firstboot.site.model import Port, PortRole, Site
+from firstboot.site.model import Peer, PeerRole, Port, PortRole, Routes, Site
 
 WIDE, NARROW = 900, 340
 """Widths of the two drawings, in pixels."""
@@ -117,12 +117,14 @@ def _height(boxes: Sequence[Box]) -> int:
 
 
 def _own(site: Site) -> Box:
-    return Box("the appliance", (f"AS{site.asn}", *map(str, site.scopes)))
+    whose = "a provider's addresses" if site.asn is None else f"AS{site.asn}"
+    relays = "1 relay" if site.relays.count == 1 else f"{site.relays.count} relays"
+    return Box("the appliance", (whose, *map(str, site.scopes), relays))
 
 
 def _ours(port: Port) -> Box:
     tag = "" if port.vlan is None else f", VLAN {port.vlan}"
-    return Box(f"{port.name}{tag}", tuple(str(one.ip) for one in port.addresses))
+    return Box(f"{port.name}{tag}", (port.role.value, *(str(one.ip) for one in port.addresses)))
 
 
 def _far(port: Port, sessions: Iterable[Session]) -> list[Box]:
@@ -130,10 +132,26 @@ def _far(port: Port, sessions: Iterable[Session]) -> list[Box]:
     peers: dict[str, list[str]] = {}
     for session in sessions:
         if session.port is port:
-            facts = peers.setdefault(session.peer.name, [f"AS{session.peer.asn}"])
+            peer = session.peer
+            facts = peers.setdefault(peer.name, [f"AS{peer.asn}, {_sends(peer)}"])
             facts.append(str(session.remote))
     if peers:
         return [Box(name, tuple(facts)) for name, facts in peers.items()]
+    if port.role.outside:
+        return [Box("the provider's router", tuple(map(str, port.gateway)))]
     if port.role is PortRole.MANAGEMENT:
         return [Box("administrators", tuple(map(str, port.gateway)))]
     return [Box("machines on the LAN", ())]
+
+
+def _sends(peer: Peer) -> str:
+    """What is taken of a peer."""
+    match peer.role, peer.routes:
+        case PeerRole.TRANSIT, Routes.FULL:
+            return "transit, its whole table"
+        case PeerRole.TRANSIT, Routes.DEFAULT:
+            return "transit, a default route"
+        case PeerRole.TRANSIT, _:
+            return "transit, a static route to it"
+        case _:
+            return str(peer.role.value)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from firstboot.site.model import Site
 from qemu.lab.checks import Verdict
+from qemu.lab.need import Need, lacking
 from qemu.lab.session import Lab
 
 Look = Callable[[Lab], Verdict]
@@ -17,15 +19,21 @@ class Probe:
     name: str
     explanation: str
     look: Look
+    needs: tuple[Need, ...] = ()
+    """What a site has to have for it to apply."""
+
+    def lack(self, site: Site) -> str:
+        """Why it does not apply to `site`; "" if it does."""
+        return lacking(site, self.needs)
 
     def __call__(self, lab: Lab) -> Verdict:
         return replace(self.look(lab), explanation=self.explanation)
 
 
-def probe(explanation: str) -> Callable[[Look], Probe]:
+def probe(explanation: str, *needs: Need) -> Callable[[Look], Probe]:
     """Make the decorated function a Probe of its name, with underscores as spaces."""
 
     def made(look: Look) -> Probe:
-        return Probe(look.__name__.replace("_", " "), explanation, look)
+        return Probe(look.__name__.replace("_", " "), explanation, look, needs)
 
     return made

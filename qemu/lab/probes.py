@@ -10,15 +10,16 @@ from ipaddress import ip_network
 from typing import Any
 
 from firstboot.core.values import Network
-from firstboot.site.model import Peer, PeerRole, Port, PortRole
+from firstboot.site.model import Peer, PeerRole, Port
 from qemu.failure import Late
 from qemu.lab import checks
 from qemu.lab.checks import Asked, Verdict
+from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, STREAMS
+from qemu.lab.offer import announcer, offered, refusals
 from qemu.lab.probe import Probe, probe
 from qemu.lab.session import Lab, until_holds, wait
 from qemu.world.bird import Route
 from qemu.world.egress_rule import Rule, rule
-from qemu.world.routes import ORIGIN, unwanted
 from qemu.world.tor import Stream
 
 PATIENCE = 120.0
@@ -30,16 +31,8 @@ ECHO = "www.good.example"
 PAGE = "This page is far away."
 """A part of every page of the web server."""
 
-LEAKS = ("12.7.0.0/24", "2d07::/32")
-"""Prefixes that a peer announces with TIER_1 in the path, which buys transit from nobody."""
 
-TIER_1 = 3356
-
-GOOD = ("12.9.0.0/24", "2d09::/32")
-"""Prefixes that the peer announces along with those, and that must be accepted."""
-
-
-@probe("Every neighbour hears exactly the scopes of the site.")
+@probe("Every neighbour hears exactly the scopes of the site.", BGP)
 def announced(lab: Lab) -> Verdict:
     def look() -> Verdict:
         heard = {
@@ -57,7 +50,8 @@ def announced(lab: Lab) -> Verdict:
 
 @probe(
     "A Tor client gets a page through each relay, and the web server sees that relay's exit "
-    "address."
+    "address.",
+    PAGES,
 )
 def fetched(lab: Lab) -> Verdict:
     verdicts = [_fetch(lab, at) for at in range(len(lab.plan.relays))]
@@ -78,7 +72,8 @@ def _fetch(lab: Lab, at: int) -> Verdict:
 
 @probe(
     "The name in such a request is asked for by the resolver's addresses alone, and servers above "
-    "its zone learn one label more than their own zone has (RFC 9156)."
+    "its zone learn one label more than their own zone has (RFC 9156).",
+    PAGES,
 )
 def resolved(lab: Lab) -> Verdict:
     def look() -> Verdict:
@@ -126,10 +121,9 @@ def _rule(lab: Lab, port: Port) -> Rule:
     return replace(rule(lab.site, port), hops=frozenset(ends))
 
 
-@probe("Nothing but IPv4, IPv6 and ARP went to the exchange, from one Ethernet address.")
+@probe("Nothing but IPv4, IPv6 and ARP went to an exchange, from one Ethernet address.", EXCHANGE)
 def permitted(lab: Lab) -> Verdict:
-    (exchange,) = (port for port in lab.outside if port.role is PortRole.EXCHANGE)
-    return checks.permitted(lab.sent(exchange.name))
+    return checks.permitted({port.name: lab.sent(port.name) for port in lab.exchanges})
 
 
 @probe("`exitisp status` finds nothing wrong.")
@@ -149,18 +143,20 @@ def healthy(lab: Lab) -> Verdict:
 @probe(
     "Of what a peer announces, the box refuses hijacks, leaks, bogons, default routes, networks of "
     "exchanges, prefixes that are too long, reserved ASNs and origins that RPKI calls invalid. It "
-    "takes the rest."
+    "takes the rest.",
+    BGP,
 )
 def refused(lab: Lab) -> Verdict:
-    bad = unwanted(lab.site) | {"leaks": [Route.to(one, ORIGIN, TIER_1) for one in LEAKS]}
-    good = [Route.to(prefix, ORIGIN) for prefix in GOOD]
-    peer = next(p for p in lab.site.peers if p.role is PeerRole.PEER and len(p.addresses) > 1)
-    wanted = {what: [route.prefix for route in routes] for what, routes in bad.items()}
-    with announcing(lab, peer, [*good, *itertools.chain(*bad.values())]):
+    peer = announcer(lab.site)
+    offer = offered(lab.site, peer)
+    bad = {what: [route.prefix for route in routes] for what, routes in offer.bad.items()}
+    good = [route.prefix for route in offer.good]
+    with announcing(lab, peer, offer.routes):
 
         def look() -> Verdict:
-            came, taken = _routes(lab, "in"), _routes(lab)
-            return checks.refused(came, taken, wanted, [route.prefix for route in good])
+            came, taken = _routes(lab, peer, "in"), _routes(lab, peer)
+            lab.refusals[:] = refusals(offer, peer, came, taken)
+            return checks.refused(came, taken, bad, good)
 
         return until_holds(look, PATIENCE)
 
@@ -176,35 +172,47 @@ def announcing(lab: Lab, peer: Peer, routes: Iterable[Route]) -> Iterator[None]:
         router.announce([])
 
 
-def _routes(lab: Lab, *which: str) -> set[Network]:
-    """The prefixes that bgpd has from others: with "in" as they came, else those it uses."""
+def _routes(lab: Lab, peer: Peer, *which: str) -> set[Network]:
+    """The prefixes that bgpd has from `peer`: with "in" as they came, else those it uses."""
     appliance = lab.appliance
     said = appliance.said(" ".join((appliance.system.bgp, "-j show rib", *which)))
     told: dict[str, Any] = json.loads(said)
-    return {ip_network(one["prefix"]) for one in told["rib"] if one["aspath"]}
+    hers = {str(address) for address in peer.addresses}
+    return {
+        ip_network(one["prefix"])
+        for one in told["rib"]
+        if one["aspath"] and one["neighbor"]["remote_addr"] in hers
+    }
 
 
 @probe(
-    "Without the cable to the first transit pages come by another port. With the cable back they "
-    "come by the first transit again."
+    "Without the cable to the transit that pages come by, they come by another port. With the "
+    "cable back they come by that transit again.",
+    PAGES,
+    OTHER_WAY,
 )
 def failover(lab: Lab) -> Verdict:
-    port, peer = _first_transit(lab)
+    port = _way(lab)
+    names = _transits(lab, port)
     used = [_moment(lab, "before", lambda ports: port in ports)]
     lab.unplug(port)
-    used.append(_moment(lab, f"without {peer.name}", lambda ports: port not in ports))
+    used.append(_moment(lab, f"without {names[0]}", lambda ports: port not in ports))
     lab.plug(port)
-    wait(f"sessions with {peer.name}", lab.internet.established)
+    wait(f"sessions with {', '.join(names)}", lab.internet.established)
     used.append(_moment(lab, "after", lambda ports: port in ports))
     return checks.moved("failover", used, port, back=True)
 
 
 @probe(
     "A stream stays open while its transit is drained (`exitisp drain PEER`) and used again, and "
-    "nothing of the stream goes by that transit meanwhile."
+    "nothing of the stream goes by that transit meanwhile.",
+    PAGES,
+    STREAMS,
+    OTHER_WAY,
 )
 def drained(lab: Lab) -> Verdict:
-    port, peer = _first_transit(lab)
+    port = _way(lab)
+    names = _transits(lab, port)
     echoes: dict[str, bool] = {}
     used: dict[str, set[str]] = {}
     with lab.internet.tor.client.hold(ECHO, lab.fingerprints[0]) as stream:
@@ -215,10 +223,14 @@ def drained(lab: Lab) -> Verdict:
             used[name] = lab.used(since)
 
         moment("before")
-        lab.appliance.said(f"exitisp drain {peer.name}")
+        for name in names:
+            lab.mark(f"exitisp drain {name}")
+            lab.appliance.said(f"exitisp drain {name}")
         wait(f"another way than {port}", lambda: not _uses(lab, stream, port), PATIENCE)
         moment("drained")
-        lab.appliance.said(f"exitisp undrain {peer.name}")
+        for name in names:
+            lab.mark(f"exitisp undrain {name}")
+            lab.appliance.said(f"exitisp undrain {name}")
         wait(f"{port} again", lambda: _uses(lab, stream, port), PATIENCE)
         moment("afterwards")
     moved = checks.moved(
@@ -228,10 +240,29 @@ def drained(lab: Lab) -> Verdict:
     return Verdict("drained", moved.holds and steady.holds, f"{steady.evidence}; {moved.evidence}")
 
 
-def _first_transit(lab: Lab) -> tuple[str, Peer]:
-    """The transit that pages come by when all transits are up, and the name of its port."""
-    session = next(s for s in lab.plan.sessions if s.peer.role is PeerRole.TRANSIT)
-    return session.port.name, session.peer
+def _way(lab: Lab) -> str:
+    """The port that pages come by now. Raises Late if none comes by a transit's."""
+    found: set[str] = set()
+
+    def look() -> bool:
+        since = lab.sent_counts()
+        lab.fetch(0, lab.new_name())
+        found.update(port for port in lab.used(since) if _transits(lab, port))
+        return bool(found)
+
+    wait("a page by a transit", look, PATIENCE)
+    return min(found)
+
+
+def _transits(lab: Lab, port: str) -> list[str]:
+    """The transits at a port, by their names."""
+    return list(
+        dict.fromkeys(
+            session.peer.name
+            for session in lab.plan.sessions
+            if session.port.name == port and session.peer.role is PeerRole.TRANSIT
+        )
+    )
 
 
 def _moment(lab: Lab, name: str, enough: Callable[[set[str]], bool]) -> tuple[str, set[str], bool]:

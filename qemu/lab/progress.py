@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from qemu.lab.report import Stage
+from qemu.lab.report import Moment, Stage
 
 EVERY = 20.0
 """Seconds between two lines of a stage that takes long."""
@@ -19,10 +19,15 @@ class Progress:
 
     def __init__(self, say: Callable[[str], None] | None = None, every: float = EVERY) -> None:
         self.stages: list[Stage] = []
+        self.moments: list[Moment] = []
         self._say = say or _print
         self._every = every
         self._began = time.monotonic()
         self._innermost: list[str] = []
+
+    def mark(self, what: str) -> None:
+        """Keep the moment at which `what` happens."""
+        self.moments.append(Moment(what, time.time()))
 
     @contextmanager
     def stage(self, name: str, now: Callable[[], str] | None = None) -> Iterator[None]:

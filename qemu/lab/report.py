@@ -14,9 +14,16 @@ from firstboot.site.model import Site
 from firstboot.site.verify.explain import Explanation
 from firstboot.site.verify.picture import draw as draw_proof
 from image.atomic_files import replace, writing
+from qemu.lab.chart import NARROW, WIDE, Band
+from qemu.lab.chart import draw as draw_chart
 from qemu.lab.checks import Verdict
+from qemu.lab.hearing import Hearing
+from qemu.lab.offer import Refusal
 from qemu.lab.picture import draw, draw_narrow
 from qemu.lab.wires import Traffic
+
+AGAIN = " again"
+"""Follows the name of a check that is made once a fault is undone."""
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 
@@ -31,12 +38,22 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that was done to the appliance, and when, in seconds since 1970."""
+
+    what: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """One fault, or none: its name, what was done, and what was found of each check."""
+    """One fault, or none: its name, what was done, and what was found of each check. `lack` is why
+    the fault does not apply to the site; "" if it does."""
 
     name: str
     what: str
     verdicts: tuple[Verdict, ...]
+    lack: str = ""
 
     @property
     def holds(self) -> bool:
@@ -48,8 +65,9 @@ class Origin:
     """What was tested, where and when.
 
     `image` is the image's file name, `digest` its SHA-256 in hexadecimal, `base` the name of its
-    system. `commit` is the project's, as `git describe --always --dirty` prints it. `began` is in
-    UTC. `accelerator` is what ran the guest's instructions.
+    system. `site` is the file name of the site. `commit` is the project's, as `git describe
+    --always --dirty` prints it. `began` is in UTC. `accelerator` is what ran the guest's
+    instructions.
     """
 
     image: str
@@ -58,32 +76,77 @@ class Origin:
     commit: str
     began: datetime
     accelerator: str
+    site: str
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was found. `proof` says what passes by the rules that the box runs; None where there is
-    no pf."""
+    no pf. `cuts` has what the lab's site has otherwise than the file, `moments` when something was
+    done, `heard` what neighbours heard at the end."""
 
     origin: Origin
     stages: tuple[Stage, ...]
     trials: tuple[Trial, ...]
     wires: tuple[Traffic, ...]
     proof: Explanation | None
+    cuts: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
+    heard: tuple[Hearing, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def holds(self) -> bool:
         return all(trial.holds for trial in self.trials)
 
+    @property
+    def bands(self) -> list[Band]:
+        """What went over the wires over time."""
+        return [Band(one.wire, one.over_time) for one in self.wires if one.over_time]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A check that was made, the sentence that says what must hold, and its place on the page."""
+
+    name: str
+    text: str
+    anchor: str
+
+
+def explained(report: Report) -> dict[tuple[str, str], Explained]:
+    """Each check of `report` once, by name and explanation. A check that faults make with several
+    explanations has a place for each."""
+    found: dict[tuple[str, str], Explained] = {}
+    for trial in report.trials:
+        for verdict in trial.verdicts:
+            name = plain_name(verdict)
+            key = (name, verdict.explanation)
+            if verdict.explanation and key not in found:
+                anchor = "-".join(("check", *name.split(), str(len(found) + 1)))
+                found[key] = Explained(*key, anchor)
+    return found
+
+
+def plain_name(verdict: Verdict) -> str:
+    """The name of the check, without the word that says that it was made again."""
+    return verdict.name.removesuffix(AGAIN)
+
 
 def table(trial: Trial) -> str:
     """The trial and its verdicts as text, a line for each."""
     width = max((len(verdict.name) for verdict in trial.verdicts), default=0)
-    lines = [
-        f"  {'holds' if one.holds else 'FAILS'}  {one.name:{width}}  {one.evidence}"
-        for one in trial.verdicts
-    ]
+    lines = [f"  {said_of(one):5}  {one.name:{width}}  {one.evidence}" for one in trial.verdicts]
+    if trial.lack:
+        lines = [f"  does not apply: {trial.lack}"]
     return "\n".join([f"{trial.name}: {trial.what}", *lines])
+
+
+def said_of(verdict: Verdict) -> str:
+    """The verdict in a word: "-" if the check does not apply."""
+    if not verdict.applies:
+        return "-"
+    return "holds" if verdict.holds else "FAILS"
 
 
 def render_json(report: Report) -> str:
@@ -99,7 +162,20 @@ def render_html(report: Report, site: Site) -> str:
     environment.filters["code"] = _code
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     proof = "" if report.proof is None else draw_proof(site, report.proof)
-    return template.render(report=report, wide=draw(site), narrow=draw_narrow(site), proof=proof)
+    bands, moments = report.bands, [one.at for one in report.moments]
+    charts = [draw_chart(bands, moments, width) if bands else "" for width in (WIDE, NARROW)]
+    return template.render(
+        report=report,
+        site=site,
+        wide=draw(site),
+        narrow=draw_narrow(site),
+        proof=proof,
+        charts=charts,
+        began=bands[0].traffic.began if bands else 0.0,
+        explained=explained(report),
+        plain_name=plain_name,
+        said_of=said_of,
+    )
 
 
 def _value(member: Enum) -> object:

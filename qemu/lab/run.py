@@ -15,28 +15,33 @@ from qemu.failure import Failure
 from qemu.lab.checks import Verdict
 from qemu.lab.fault_actions import Step
 from qemu.lab.faults import Fault, named
-from qemu.lab.lab_site import on
+from qemu.lab.hearing import hearings
+from qemu.lab.lab_site import fitted, read
 from qemu.lab.probe import Probe
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.proof import proof
-from qemu.lab.report import Origin, Report, Trial, save, table
+from qemu.lab.report import AGAIN, Origin, Report, Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import System
-from qemu.lab.wires import traffic
+from qemu.lab.wires import Span, traffic
 
 ROOT = Path(__file__).parents[2]
 
 
-def run_lab(image: Path, system: System, fault: str, keep: bool, folder: Path, dist: Path) -> bool:
-    """Run a lab with `image`, print what it finds, and write the report into `dist`.
+def run_lab(
+    image: Path, system: System, site: Path, fault: str, keep: bool, folder: Path, dist: Path
+) -> bool:
+    """Run a lab with `image` and the site of the file `site`, print what it finds, and write the
+    report into `dist`.
 
     `fault` is the name of one to try after the checks, "all", or "" for none. `folder` keeps
     consoles, captures and logs. With `keep`, the console is in the terminal at the end, until
     Ctrl-] is typed. Returns whether everything holds. Raises Refusal, and whatever `laboratory`
     raises.
     """
-    faults = named(fault, system) if fault else ()
+    fit = fitted(read(site), system.card)
+    faults = named(fault, system, fit.site) if fault else ()
     if keep and not sys.stdin.isatty():
         raise Refusal(
             "--keep",
@@ -45,13 +50,15 @@ def run_lab(image: Path, system: System, fault: str, keep: bool, folder: Path, d
         )
     began = datetime.now(UTC)
     progress = Progress()
-    with laboratory(image, system, on(system.devices), folder, progress) as lab:
+    for cut in fit.cuts:
+        print(f"{site.name}: {cut}", flush=True)
+    with laboratory(image, system, fit.site, folder, progress) as lab:
         trials = [sound(lab)]
         print(table(trials[0]), flush=True)
         for one in faults:
             trials.append(tried(one, lab))
             print(table(trials[-1]), flush=True)
-        report = reported(lab, origin(image, system, began), trials)
+        report = reported(lab, origin(image, system, site, began), trials, fit.cuts)
         for path in save(report, lab.site, dist):
             print(path)
         if keep:
@@ -70,12 +77,16 @@ def tried(fault: Fault, lab: Lab) -> Trial:
 
     If it cannot be inflicted, it is undone all the same. Failures are verdicts that do not hold.
     """
+    if lack := fault.lack(lab.site):
+        return Trial(fault.name, fault.what, (), lack)
     with lab.progress.stage(fault.name):
+        lab.mark(fault.name)
         failures = done("inflicted", fault.inflict, lab)
-        during = () if failures else made(fault.holds, lab)
+        during = () if failures else made(_applying(fault.holds, lab), lab)
+        lab.mark(f"{fault.name} undone")
         failures += done("undone", fault.undo, lab)
-        after = made(fault.after, lab)
-    afterwards = (replace(one, name=f"{one.name} again") for one in after)
+        after = made(_applying(fault.after, lab), lab)
+    afterwards = (replace(one, name=f"{one.name}{AGAIN}") for one in after)
     return Trial(fault.name, fault.what, (*failures, *during, *afterwards))
 
 
@@ -88,12 +99,19 @@ def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
     return ()
 
 
+def _applying(some: Iterable[Probe], lab: Lab) -> list[Probe]:
+    return [check for check in some if not check.lack(lab.site)]
+
+
 def made(some: Iterable[Probe], lab: Lab) -> tuple[Verdict, ...]:
     return tuple(attempt(check, lab) for check in some)
 
 
 def attempt(check: Probe, lab: Lab) -> Verdict:
-    """The verdict of `check`; one that does not hold if the check itself fails."""
+    """The verdict of `check`; one that does not hold if the check itself fails. A check that does
+    not apply to the site is not made."""
+    if lack := check.lack(lab.site):
+        return Verdict(check.name, True, f"does not apply: {lack}", check.explanation, False)
     try:
         with lab.progress.stage(f"  {check.name}"):
             return check(lab)
@@ -106,10 +124,11 @@ def _failed(name: str, failure: Exception) -> Verdict:
     return Verdict(name, False, first.removesuffix("; the last lines were"))
 
 
-def origin(image: Path, system: System, began: datetime) -> Origin:
+def origin(image: Path, system: System, site: Path, began: datetime) -> Origin:
     with image.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Origin(image.name, digest, system.base, commit(), began, accelerator.best().name)
+    ran_under = accelerator.best().name
+    return Origin(image.name, digest, system.base, commit(), began, ran_under, site.name)
 
 
 def commit() -> str:
@@ -122,13 +141,21 @@ def commit() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else "unknown: no git checkout"
 
 
-def reported(lab: Lab, origin: Origin, trials: Iterable[Trial]) -> Report:
+def reported(
+    lab: Lab, origin: Origin, trials: Iterable[Trial], cuts: tuple[str, ...] = ()
+) -> Report:
+    wires = {name: cable.frames() for name, cable in lab.internet.cables.items()}
+    span = Span.of(wires.values())
     return Report(
         origin,
         tuple(lab.progress.stages),
         tuple(trials),
-        tuple(traffic(name, cable.frames()) for name, cable in lab.internet.cables.items()),
+        tuple(traffic(name, frames, span) for name, frames in wires.items()),
         proof(lab.appliance),
+        cuts,
+        tuple(lab.progress.moments),
+        hearings(lab.internet),
+        tuple(lab.refusals),
     )
 
 
@@ -136,7 +163,7 @@ def parties(lab: Lab) -> str:
     """What a person is told before the console is theirs: how to leave it, and commands to paste
     into another terminal that reach everybody in the simulated Internet."""
     names = sorted(lab.internet.parties)
-    router = lab.internet.topology.peers[0].name
+    router = min(lab.internet.routers)
     birdc = ("birdc", "-s", f"/run/bird.{router}", "show", "protocols")
     lines = [
         "Now comes the appliance's console, where root is logged in. Ctrl-] ends the lab.",

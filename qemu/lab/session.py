@@ -10,10 +10,13 @@ from pathlib import Path
 
 from firstboot.core.values import Address
 from firstboot.site.address_plan import Plan, allot
-from firstboot.site.model import Port, Site
+from firstboot.site.model import Port, PortRole, Site
 from qemu.disk import Disk
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
+from qemu.lab.lab_site import feed
+from qemu.lab.need import PAGES, lacking
+from qemu.lab.offer import Refusal
 from qemu.lab.progress import Progress
 from qemu.lab.systems import System
 from qemu.machine import Machine
@@ -32,10 +35,6 @@ PROCESSORS = 2
 
 CONVERGED = 600.0
 """Seconds for BGP sessions, names and circuits to come up. Tor takes the most of it."""
-
-ROUTES = (300, 100)
-"""IPv4 and IPv6 routes that each transit announces. An emulated processor takes minutes for
-thousands."""
 
 HOLD = 45
 """BGP hold time in seconds (RFC 4271), half of the usual one: a check that pulls a cable waits for
@@ -58,6 +57,8 @@ class Lab:
     """Of the relays, in their order; empty until they have started."""
 
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    refusals: list[Refusal] = field(default_factory=list)
+    """What had to be refused, and was or was not, when that was looked at last."""
 
     @property
     def plan(self) -> Plan:
@@ -71,6 +72,10 @@ class Lab:
     @property
     def outside(self) -> list[Port]:
         return [port for port in self.site.ports if port.role.outside]
+
+    @property
+    def exchanges(self) -> list[Port]:
+        return [port for port in self.site.ports if port.role is PortRole.EXCHANGE]
 
     def port(self, name: str) -> Port:
         return next(port for port in self.site.ports if port.name == name)
@@ -96,12 +101,18 @@ class Lab:
             and frame.packet.destination in there
         }
 
+    def mark(self, what: str) -> None:
+        """Note that `what` happens now, for the report."""
+        self.progress.mark(what)
+
     def unplug(self, port: str) -> None:
         """Pull the cable of a port, so that both ends lose their carrier."""
+        self.mark(f"cable of {port} pulled")
         self.internet.cables[port].unplug()
         self.appliance.machine.unplug(self.site.ports.index(self.port(port)))
 
     def plug(self, port: str) -> None:
+        self.mark(f"cable of {port} back")
         self.internet.cables[port].plug()
         self.appliance.machine.plug(self.site.ports.index(self.port(port)))
 
@@ -134,7 +145,7 @@ def laboratory(
         with progress.stage("the Internet starts"):
             world, keys = emptied(folder / "world"), emptied(folder / "keys")
             trust = make(keys, site)
-            internet = stack.enter_context(Internet(site, world, trust, ROUTES, HOLD))
+            internet = stack.enter_context(Internet(site, world, trust, feed(site), HOLD))
         nics = [
             Nic(MAC.format(at), internet.plugs[port.name]) for at, port in enumerate(site.ports)
         ]
@@ -157,6 +168,7 @@ def laboratory(
             internet.tor.wait()
         with progress.stage("root logs in, and tells the daemons whom to trust", machine.last_line):
             appliance.login()
+            appliance.complete()
             appliance.teach(internet.trust)
         with progress.stage("BGP comes up"):
             wait("sessions with every neighbour", internet.established)
@@ -182,9 +194,11 @@ def resolves(lab: Lab) -> bool:
 
 
 def known(lab: Lab) -> bool:
-    """Whether the Tor client's consensus has the appliance's relays as exits."""
+    """Whether the Tor client's consensus has the appliance's relays, as exits if their policy lets
+    out enough for that."""
     listed = lab.internet.tor.client.consensus()
-    exits = {one.fingerprint for one in listed if "Exit" in one.flags}
+    plain = bool(lacking(lab.site, [PAGES]))
+    exits = {one.fingerprint for one in listed if plain or "Exit" in one.flags}
     return set(lab.fingerprints) <= exits
 
 

@@ -6,26 +6,23 @@ from pathlib import Path
 from firstboot.box.upgrade.health import BGPCTL
 from image.artifacts import Base, base_of
 
-PORTS = 4
-"""How many ports the lab's site has."""
-
 
 @dataclass(frozen=True, slots=True)
 class System:
     """A system, as far as the lab uses it.
 
-    `devices` are its names for QEMU's network cards. `anchor`, `origins` and `torrc` are the files
-    that the lab replaces, `owner` owns the first. `resolver`, `relays` and `clock` are commands
-    to which `stop` or `start` is appended. `bgp` is bgpctl(8), or the box's script that waits for
-    bgpd before. `steered` prints the routes and addresses that came of router advertisements and
-    redirects, and default routes other than that of management. `emulated` is a command for
-    emulated processors. `memory` is in MiB. `rules` are the rendered files that say what passes
-    the ports and the BGP sessions; a system without pf has none.
+    `card` is its name for QEMU's network cards, with {} for the number. `anchor`, `origins` and
+    `torrc` are the files that the lab replaces, `owner` owns the first. `resolver`, `relays` and
+    `clock` are commands to which `stop` or `start` is appended. `bgp` is bgpctl(8), or the box's
+    script that waits for bgpd before. `steered` prints the routes and addresses that came of router
+    advertisements and redirects, and default routes other than that of management. `emulated` is a
+    command for emulated processors. `memory` is in MiB. `rules` are the rendered files that say
+    what passes the ports and the BGP sessions; a system without pf has none.
     """
 
     base: str
     image: str
-    devices: tuple[str, ...]
+    card: str
     memory: int
     anchor: str
     owner: str
@@ -43,7 +40,7 @@ class System:
 HARDENEDBSD = System(
     base="hardenedbsd",
     image="dist/exitisp.img",
-    devices=tuple(f"vtnet{n}" for n in range(PORTS)),
+    card="vtnet{}",
     memory=1536,
     anchor="/var/unbound/root.key",
     owner="unbound:unbound",
@@ -67,7 +64,7 @@ REHEARSAL = replace(
     bgp="bgpctl",
     base="rehearsal",
     image="dist/exitisp-rehearsal.img",
-    devices=tuple(f"eth{n}" for n in range(PORTS)),
+    card="eth{}",
     memory=1024,
     clock="service chronyd",
     steered="ip -4 route show default; ip -4 route show cache | grep redirect; "

@@ -26,9 +26,10 @@ NOBODY = ip_address("::")
 
 @dataclass(frozen=True)
 class Rule:
-    """Packets may leave a port from the scopes. From the port's own addresses there may be only BGP
-    with neighbours, and ARP and neighbour discovery: questions for neighbours and next hops, and
-    answers about the port itself."""
+    """Packets may leave a port from the own networks: the scopes, or on a provider's link the box's
+    addresses alone. From the port's addresses there may be only BGP with neighbours, and ARP and
+    neighbour discovery: questions for neighbours and next hops, and answers about the port
+    itself."""
 
     scopes: tuple[Network, ...]
     own: frozenset[Address]
@@ -72,10 +73,13 @@ class Rule:
 
 def rule(site: Site, port: Port) -> Rule:
     """Return the rule for `port` of `site`."""
-    sessions = [session for session in allot(site).sessions if session.port is port]
+    plan = allot(site)
+    sessions = [session for session in plan.sessions if session.port is port]
+    aliases = {alias.address for alias in plan.aliases if alias.port is port}
+    routers = port.gateway if site.provided else ()
     return Rule(
-        site.scopes,
-        frozenset(session.local for session in sessions),
-        frozenset(session.remote for session in sessions),
+        plan.own,
+        frozenset(face.ip for face in port.addresses) | aliases,
+        frozenset(session.remote for session in sessions) | {*routers},
         port.vlan,
     )

@@ -17,7 +17,7 @@ from typing import Self
 
 from firstboot.core.values import Address
 from firstboot.site.address_plan import Session
-from firstboot.site.model import Peer, PeerRole, PortRole, Site
+from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.model import Port as SitePort
 from qemu.wire import Plug, Wire
 from qemu.world import bird
@@ -27,7 +27,14 @@ from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
 from qemu.world.time_servers import TimeServers
-from qemu.world.topology import BACKBONE, BACKBONE_ASN, Exchange, Link, lay_out
+from qemu.world.topology import (
+    BACKBONE,
+    BACKBONE_ASN,
+    CABLES,
+    Exchange,
+    Link,
+    lay_out,
+)
 from qemu.world.tor import Network
 from qemu.world.trust import Trust
 from qemu.world.web import Web
@@ -43,6 +50,12 @@ ROGUE_NEIGHBOUR = Path(__file__).parent / "rogue_neighbour.py"
 
 REAL = f"{bird.OWN} && dest != RTD_BLACKHOLE"
 """BIRD's filter for own routes that are not blackholes."""
+
+DEFAULTS = (Route.to("0.0.0.0/0"), Route.to("::/0"))
+"""What a transit announces in place of its table, where the site takes a default route."""
+
+AT_EXCHANGES = (20, 10)
+"""IPv4 and IPv6 routes that the member of an exchange announces."""
 
 
 class Internet:
@@ -107,11 +120,15 @@ class Internet:
 
     def established(self) -> bool:
         """Return whether every session with the site is up."""
-        return all(
-            router.established(*self.of_site(peer.name))
+        return not self.down()
+
+    def down(self) -> list[str]:
+        """The peers of which a session with the site is down."""
+        return [
+            peer.name
             for peer in self.topology.peers
-            for router in [self.routers[peer.name]]
-        )
+            if not self.routers[peer.name].established(*self.of_site(peer.name))
+        ]
 
     def advertise(self, peer: str) -> None:
         """Have a peer send one router advertisement on the link to the site (RFC 4861, 4.2)."""
@@ -156,7 +173,7 @@ class Internet:
                 *(f"{address}/{address.max_prefixlen}" for address in host.addresses)
             )
             self._default(host.name, host.v4(), host.v6(), topology.link_to(host.name))
-        ends = self.world.party("cables", silent=True)
+        ends = self.world.party(CABLES, silent=True)
         for port in self.site.ports:
             end = ends.port(self._device(port))
             far = self._beside(port, end)
@@ -185,6 +202,9 @@ class Internet:
                 there[exchange.stranger] = list(exchange.stranger_ends)
                 if exchange.member_ends:
                     there[exchange.member] = list(exchange.member_ends)
+        for provider in self.topology.providers:
+            if provider.port is port:
+                there[provider.name] = list(provider.ends)
         if not port.role.outside:
             there[f"inside-{port.name}"] = self._inside(port)
         members = [self.parties[name].port(end.device) for name in there]
@@ -212,15 +232,29 @@ class Internet:
 
     def _route(self) -> None:
         for peer in self.topology.peers:
-            feed = self._feed if peer.role is PeerRole.TRANSIT else []
-            self._start(peer.name, self._sessions(peer), feed)
+            self._start(peer.name, self._sessions(peer), self._announced(peer))
+        for provider in self.topology.providers:
+            routes = [Route(net) for net in provider.links]
+            routes += [Route(one.prefix, via=one.via) for one in provider.routed]
+            self._start(provider.name, self._up(provider.name, provider.asn, bird.OWN), routes)
         for exchange in self.topology.exchanges:
             if exchange.member_ends:
-                self._start(exchange.member, self._member(exchange), thousands(20, 10))
+                routes = thousands(*AT_EXCHANGES)
+                self._start(exchange.member, self._member(exchange), routes)
         links = self.topology.links_of(BACKBONE)
         customers = [link for link in links if link.below in self.routers]
         sessions = [session for link in customers for session in self._down(link)]
         self._start(BACKBONE, sessions, [])
+
+    def _announced(self, peer: Peer) -> list[Route]:
+        """The routes of a peer besides those that it has from others."""
+        match peer.role, peer.routes:
+            case PeerRole.TRANSIT, Routes.FULL:
+                return self._feed
+            case PeerRole.TRANSIT, Routes.DEFAULT:
+                return list(DEFAULTS)
+            case _:
+                return []
 
     def _start(self, name: str, sessions: list[bird.Session], feed: list[Route]) -> None:
         """Start the router of `name`, which also announces the hosts behind it."""
@@ -249,7 +283,7 @@ class Internet:
                 transparent=server,
                 password=peer.md5,
                 gtsm=peer.gtsm and session.remote.version == 4,
-                exports=_to_site(peer.role, session.remote.version),
+                exports=_to_site(peer, session.remote.version),
                 hold=self._hold,
             )
             for session in self.topology.sessions
@@ -318,13 +352,14 @@ def _end(exchange: Exchange, session: Session) -> Address:
     return next(i.ip for i in exchange.member_ends if i.version == session.remote.version)
 
 
-def _to_site(role: PeerRole, version: int) -> str:
-    """Return the filter for what is announced to the site: a transit announces everything, a peer
-    what is behind it, a route server all that its members announce."""
-    match role:
-        case PeerRole.TRANSIT:
+def _to_site(peer: Peer, version: int) -> str:
+    """Return the filter for what is announced to the site: a transit announces everything, unless
+    the site takes less of it; a peer what is behind it; a route server all that its members
+    announce."""
+    match peer.role, peer.routes:
+        case PeerRole.TRANSIT, Routes.FULL:
             return f'{bird.OWN} || proto = "up{version}"'
-        case PeerRole.PEER:
-            return bird.OWN
-        case PeerRole.ROUTE_SERVER:
+        case PeerRole.ROUTE_SERVER, _:
             return "true"
+        case _:
+            return bird.OWN

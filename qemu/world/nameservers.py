@@ -12,14 +12,19 @@ In each of them, and in `example.net`, `www` is the web server. `ntp1` and `ntp2
 are the time servers. In the first two every name below
 `deep` is the web server as well. In `good` a resolver may answer for such names from one answer
 that it has (RFC 8198); in `unsigned` it has to ask for each name.
+
+The names in the site file exist too: those of its clock are the time servers, those that alarms go
+to the web server.
 """
 
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from firstboot.core.values import Address
+from firstboot.core.values import Address, is_address
 from qemu.world.net import Party
 from qemu.world.packets import IPV4, IPV6, UDP
 from qemu.world.recording import Capture
@@ -33,6 +38,10 @@ DELAY = 2.0
 
 FORGED = "11.250.3.66"
 """The address of `www.bogus.example`, which contradicts its signature."""
+
+LEAVES = ("good.example", "unsigned.example", "bogus.example", "expired.example", "slow.example")
+SERVED = (*LEAVES, "example.net", "root-servers.net")
+"""Zones that are there whatever the site."""
 
 HIDDEN = "127.0.0.2"
 """The address where the slow server really listens."""
@@ -86,12 +95,14 @@ class Nameservers:
         folder = parties["roots"].world.folder / "zones"
         folder.mkdir()
         root_servers = Zone("root-servers.net.", (), _root_servers("root-servers.net."), age=None)
-        leaves = _leaves(folder, zones, topology.host("web"), topology.host("time"))
-        delegation = {
-            "example.": "".join(_delegation(one) for one in leaves if ".example." in one.zone.name),
-            "net.": _root_servers("root-servers.net.") + _delegation(leaves[-1]),
-            "org.": "",
-        }
+        names = site_names(topology)
+        leaves = _leaves(folder, zones, topology.host("web"), topology.host("time"), names)
+        usual = (zones.v4(), zones.v6())
+        leaves += [sign(folder, zone) for zone in zones_of(names, usual)]
+        delegation = {"example.": "", "net.": _root_servers("root-servers.net."), "org.": ""}
+        for leaf in leaves:
+            top = f"{leaf.zone.name.rstrip('.').rpartition('.')[2]}."
+            delegation[top] = delegation.get(top, "") + _delegation(leaf)
         tops = [sign(folder, Zone(n, registry.addresses, text)) for n, text in delegation.items()]
         above = _root_servers(".") + "".join(map(_delegation, tops))
         root = sign(folder, Zone(".", (), above), root_keys)
@@ -105,12 +116,53 @@ class Nameservers:
         slow.wait("the slow server", lambda: "ready" in slow.said())
 
 
-def _leaves(folder: Path, zones: Host, web: Host, time: Host) -> list[Signed]:
-    """Sign the zones below `example.`, and one below `net.`."""
+def site_names(topology: Topology) -> dict[str, tuple[Address, ...]]:
+    """The names in the site file that machines look up, without a final dot, and the addresses of
+    each in the simulated Internet."""
+    site, web = topology.site, topology.host("web").addresses
+    found = dict.fromkeys(site.clock.names, topology.host("time").addresses)
+    mail, hook = site.alarm.mail.relay, urlsplit(site.alarm.webhook.url or "").hostname
+    found |= {name: web for name in (mail, hook) if name and not is_address(name)}
+    return {name.lower().rstrip("."): hers for name, hers in found.items()}
+
+
+def zones_of(names: Mapping[str, tuple[Address, ...]], servers: tuple[Address, ...]) -> list[Zone]:
+    """Zones for those of `names` that no other zone has: one for each name, which has the names
+    below it as well. `servers` serve all of them."""
+    others = [name for name in names if not _inside(name, SERVED)]
+    above = [name for name in others if not _inside(name, [one for one in others if one != name])]
+    return [
+        Zone(
+            f"{zone}.",
+            servers,
+            "".join(
+                addresses(f"{name}.", *names[name]) for name in others if _inside(name, [zone])
+            ),
+        )
+        for zone in above
+    ]
+
+
+def _inside(name: str, zones: Iterable[str]) -> bool:
+    """Whether `name` is one of `zones`, or below one."""
+    return any(f".{name}".endswith(f".{zone}") for zone in zones)
+
+
+def _leaves(
+    folder: Path,
+    zones: Host,
+    web: Host,
+    time: Host,
+    names: Mapping[str, tuple[Address, ...]],
+) -> list[Signed]:
+    """Sign the zones below `example.`, and one below `net.`, which has those of `names` that are
+    below it."""
     usual = (zones.v4(), zones.v6())
     www = addresses("www", web.v4(), web.v6())
     deep = addresses("*.deep", web.v4(), web.v6())
-    clocks = "".join(addresses(name, *time.addresses) for name in ("ntp1", "ntp2"))
+    here = {f"{name}.example.net": time.addresses for name in ("ntp1", "ntp2")}
+    here |= {name: hers for name, hers in names.items() if name.endswith(".example.net")}
+    clocks = "".join(addresses(f"{name}.", *hers) for name, hers in here.items())
     leaves = [
         sign(folder, zone)
         for zone in (

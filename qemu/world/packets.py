@@ -1,7 +1,7 @@
 """Reads captures: Ethernet frames, and the parts of packets that the checks need."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -10,8 +10,14 @@ ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 SOLICITATION, ADVERTISEMENT = 135, 136
 """ICMPv6 types of neighbour discovery (RFC 4861)."""
 
+MICROSECONDS = 1_000_000
+"""The clock's ticks in a second, in a capture that says nothing else."""
+
 SYN, ACK = 0x02, 0x10
 """Flags of TCP (RFC 9293)."""
+
+ETHERNET, TAG = 14, 4
+"""Bytes of the header of a frame, and of a tag in it."""
 
 ENHANCED, INBOUND = 6, 1
 """The type of a pcapng block with a frame, and the flag of a frame that came in."""
@@ -62,6 +68,14 @@ class Frame:
     inbound: bool = True
     """Whether the frame came out of the wire; otherwise it was sent into it."""
 
+    at: float = field(default=0.0, compare=False)
+    """When it was captured, in seconds since 1970."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire, without the checksum at the end."""
+        return ETHERNET + (0 if self.vlan is None else TAG) + len(self.payload)
+
     @property
     def arp(self) -> tuple[IPv4Address, IPv4Address, bool]:
         """Sender address, target address, and whether it is a reply (RFC 826, IPv4 over
@@ -104,7 +118,7 @@ class Reader:
 
 
 def _frame(block: bytes) -> Frame:
-    (length,) = struct.unpack_from("<I", block, 20)
+    high, low, length = struct.unpack_from("<III", block, 12)
     (flags,) = struct.unpack_from("<I", block, len(block) - 12)
     data = block[28 : 28 + length]
     (ethertype,) = struct.unpack_from("!H", data, 12)
@@ -113,7 +127,8 @@ def _frame(block: bytes) -> Frame:
         tag, ethertype = struct.unpack_from("!HH", data, 14)
         vlan, start = tag & 0xFFF, 18
     inbound = flags & 3 == INBOUND
-    return Frame(data[6:12].hex(":"), ethertype, data[start:], vlan, inbound)
+    at = ((high << 32) + low) / MICROSECONDS
+    return Frame(data[6:12].hex(":"), ethertype, data[start:], vlan, inbound, at)
 
 
 def _packet(source: bytes, destination: bytes, protocol: int, data: bytes) -> Packet:

@@ -11,12 +11,15 @@ peers but route servers are customers of one backbone, so networks behind an exc
 without the exchange too. Each exchange has a member, who has sessions with its route servers alone,
 and a stranger, who has no session. Hosts are networks of their own, each behind one router.
 
+A site with a provider's addresses has no peer. Beside each of its outside ports is the provider's
+router, a customer of the backbone as well, to whom the scopes are routed.
+
 Besides the root servers' addresses, the simulated Internet uses 11.0.0.0/8, 2d0f::/16 and ASNs from
 4100000000 on. A site's policy does not treat them as reserved.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
@@ -26,7 +29,11 @@ from firstboot.site.address_plan import Session, allot
 from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
 
 BACKBONE = "backbone"
-BACKBONE_ASN, MEMBER_ASN, HOST_ASN = 4100000000, 4100000001, 4100000100
+BACKBONE_ASN, MEMBER_ASN = 4100000000, 4100000001
+PROVIDER_ASN, HOST_ASN = 4100000070, 4100000200
+
+CABLES = "cables"
+"""The party with the ends of the site's cables."""
 
 ROOT_SERVERS = {
     "a": ("198.41.0.4", "2001:503:ba3e::2:30"),
@@ -48,6 +55,9 @@ ROOT_SERVERS = {
 
 OLD_ROOT_SERVERS = ("199.9.14.201", "2001:500:200::b")
 """Addresses of b until 2023, which resolvers of that time still ask first."""
+
+MEMBER_ROUTES = 20
+"""Routes of each family that the member of an exchange announces at most."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +127,58 @@ class Exchange:
 
 
 @dataclass(frozen=True)
+class Routed:
+    """A network that a provider routes to the site, by the address of the site's port."""
+
+    prefix: Network
+    via: Address
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The router at the other end of a port whose addresses are a provider's."""
+
+    port: Port
+    asn: int
+    ends: tuple[Interface, ...]
+    """Its addresses on the link: the site's gateways, and one of each other network there."""
+
+    routed: tuple[Routed, ...]
+
+    @property
+    def name(self) -> str:
+        return f"provider-{self.port.name}"
+
+    @property
+    def links(self) -> tuple[Network, ...]:
+        """The networks of the link, which it announces to the backbone along with `routed`."""
+        return tuple(dict.fromkeys(face.network for face in self.port.addresses))
+
+
+@dataclass(frozen=True)
 class Topology:
     site: Site
     sessions: tuple[Session, ...]
     hosts: tuple[Host, ...]
     links: tuple[Link, ...]
     exchanges: tuple[Exchange, ...]
+    providers: tuple[Provider, ...] = ()
 
     @property
     def peers(self) -> tuple[Peer, ...]:
         """The site's peers that have an address on the network of one of its ports."""
         return _peers(self.sessions)
+
+    @property
+    def routes(self) -> tuple[int, int]:
+        """How many IPv4 and IPv6 routes a transit announces at least: those of all hosts, of a
+        member of each exchange, and of everybody's scopes."""
+        others = len(self.site.scopes) + MEMBER_ROUTES * len(self.exchanges)
+        four, six = (
+            sum(prefix.version == version for host in self.hosts for prefix in host.prefixes)
+            for version in (4, 6)
+        )
+        return four + others, six + others
 
     def host(self, name: str) -> Host:
         return next(host for host in self.hosts if host.name == name)
@@ -147,7 +198,9 @@ def lay_out(site: Site) -> Topology:
     exchanges = tuple(_exchange(site, port, MEMBER_ASN + n) for n, port in enumerate(ports))
     peers = _peers(sessions)
     members = [exchange.member for exchange in exchanges if exchange.member_ends]
+    providers = tuple(_providers(site))
     customers = [peer.name for peer in peers if peer.role is not PeerRole.ROUTE_SERVER]
+    customers += [provider.name for provider in providers]
     near = [p.name for p in peers if p.role is PeerRole.PEER and _families(sessions, p) == {4, 6}]
     hosts = tuple(_hosts(near=[*near, BACKBONE][0], across=[*members, BACKBONE][0]))
     pairs = [
@@ -156,7 +209,7 @@ def lay_out(site: Site) -> Topology:
     ]
     links = tuple(Link(n, above, below) for n, (above, below) in enumerate(pairs, 1))
     _check(site, hosts, links)
-    return Topology(site, sessions, hosts, links, exchanges)
+    return Topology(site, sessions, hosts, links, exchanges, providers)
 
 
 def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None:
@@ -170,13 +223,15 @@ def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None
                 f"this network of the site overlaps {other}, which the simulated Internet uses",
                 "Use another network in the lab",
             )
-    names = {BACKBONE, *(host.name for host in hosts)}
+    names = {BACKBONE, CABLES, *(host.name for host in hosts)}
+    beside = ("switch", "inside", "member", "stranger", "provider")
+    names |= {f"{kind}-{port.name}" for kind in beside for port in site.ports}
     for peer in site.peers:
         if peer.name in names:
             raise Refusal(
                 peer.name,
                 "a peer of the site has the name of a party of the simulated Internet",
-                f"Give the peer a name other than {', '.join(sorted(names))}",
+                "Give the peer another name",
             )
 
 
@@ -192,15 +247,52 @@ def _exchange(site: Site, port: Port, asn: int) -> Exchange:
     """Give member and stranger the last addresses of the network that the site does not use."""
     sessions = [session for session in allot(site).sessions if session.port is port]
     servers = tuple(s for s in sessions if s.peer.role is PeerRole.ROUTE_SERVER)
+    known = {address for peer in site.peers for address in peer.addresses}
     member: list[Interface] = []
     stranger: list[Interface] = []
     for interface in port.addresses:
-        net = interface.network
-        known = {interface.ip, *(address for peer in site.peers for address in peer.addresses)}
-        free = (net[-n] for n in itertools.count(2) if net[-n] not in known)
         for ends in (member, stranger):
-            ends.append(ip_interface(f"{next(free)}/{net.prefixlen}"))
+            found = _free(interface, known)
+            known.add(found.ip)
+            ends.append(found)
     return Exchange(port, servers, asn, tuple(member) if servers else (), tuple(stranger))
+
+
+def _free(ours: Interface, known: Collection[Address]) -> Interface:
+    """The last address of the network of `ours` that is neither `ours` nor one of `known`. Raises
+    Refusal if there is none."""
+    net = ours.network
+    few = net.prefixlen >= net.max_prefixlen - 1
+    first, last = (0, net.num_addresses - 1) if few else (1, net.num_addresses - 2)
+    for at in range(last, max(first, last - len(known) - 2) - 1, -1):
+        if net[at] != ours.ip and net[at] not in known:
+            return ip_interface(f"{net[at]}/{net.prefixlen}")
+    raise Refusal(
+        net,
+        "the site uses every address of this network, and the simulated Internet needs another one",
+        "Use a larger network in the lab",
+    )
+
+
+def _providers(site: Site) -> Iterator[Provider]:
+    """The provider's routers, one for each outside port of a site with a provider's addresses."""
+    if not site.provided:
+        return
+    plan = allot(site)
+    known = {*plan.addresses, *(one for port in site.ports for one in port.gateway)}
+    ports = [port for port in site.ports if port.role.outside]
+    for at, port in enumerate(ports):
+        ends = [ip_interface(f"{one}/64") for one in port.gateway if one.is_link_local]
+        for face in port.addresses:
+            gates = [one for one in port.gateway if one in face.network]
+            ends += [ip_interface(f"{one}/{face.network.prefixlen}") for one in gates]
+            if not gates:
+                ends.append(_free(face, known))
+        vias = {face.version: face.ip for face in port.addresses}
+        routed = [
+            Routed(scope, vias[scope.version]) for scope in plan.routed if scope.version in vias
+        ]
+        yield Provider(port, PROVIDER_ASN + at, tuple(ends), tuple(routed) if at == 0 else ())
 
 
 def _hosts(near: str, across: str) -> Iterator[Host]:

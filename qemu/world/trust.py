@@ -56,8 +56,8 @@ class Trust:
 
     authorities: tuple[Authority, ...]
     roas: str
-    """A roa-set of bgpd.conf(5), as rpki-client(8) writes it: the origins of the site's scopes, of
-    all hosts, and of `qemu.world.routes.VALIDATED`."""
+    """A roa-set of bgpd.conf(5), as rpki-client(8) writes it: the origins of the site's scopes if
+    they are its own, of all hosts, and of `qemu.world.routes.VALIDATED`."""
 
     @property
     def torrc(self) -> str:
@@ -104,7 +104,9 @@ def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
 
 
 def _roas(site: Site) -> str:
-    known: list[tuple[Network, int]] = [(scope, site.as_number) for scope in site.scopes]
+    known: list[tuple[Network, int]] = []
+    if not site.provided:
+        known += [(scope, site.as_number) for scope in site.scopes]
     known += [(prefix, host.asn) for host in lay_out(site).hosts for prefix in host.prefixes]
     known += [(prefix, ORIGIN) for prefix in VALIDATED]
     lines = (f"  {net} maxlen {net.prefixlen} source-as {asn}\n" for net, asn in known)

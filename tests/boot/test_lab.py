@@ -19,7 +19,7 @@ from image.inputs.base_sets import obtain
 from image.packages import reviewed
 from image.rehearsal import build as rehearsal
 from qemu.lab.faults import FAULTS, named
-from qemu.lab.lab_site import on
+from qemu.lab.lab_site import EXAMPLE, on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.report import Trial, save, table
@@ -108,9 +108,9 @@ def lab(subject: Subject, image: Path, trials: list[Trial]) -> Iterator[Lab]:
     folder = transcripts(subject.sets) / f"lab-{system.base}"
     began = datetime.now(UTC)
     try:
-        with laboratory(image, system, on(system.devices), folder, Progress()) as lab:
+        with laboratory(image, system, on(system.card), folder, Progress()) as lab:
             yield lab
-            save(reported(lab, origin(image, system, began), trials), lab.site, folder)
+            save(reported(lab, origin(image, system, EXAMPLE, began), trials), lab.site, folder)
     except Unable as reason:
         pytest.skip(str(reason))
 
@@ -125,9 +125,10 @@ def test_it_holds(lab: Lab, trials: list[Trial], name: str) -> None:
 @full
 @pytest.mark.parametrize("name", [fault.name for fault in FAULTS])
 def test_what_must_hold_during_a_fault_holds(lab: Lab, trials: list[Trial], name: str) -> None:
-    if name not in {fault.name for fault in named("all", lab.appliance.system)}:
-        pytest.skip(f"a {lab.appliance.system.base} lacks what would be harmed")
-    (fault,) = named(name, lab.appliance.system)
+    system = lab.appliance.system
+    if name not in {fault.name for fault in named("all", system, lab.site)}:
+        pytest.skip(f"a {system.base} lacks what would be harmed")
+    (fault,) = named(name, system, lab.site)
     trial = tried(fault, lab)
     trials.append(trial)
     assert trial.holds, table(trial)

@@ -269,7 +269,7 @@ def test_an_upgrade_is_kept_in_the_lab_if_the_network_is_as_before(
     images = releases.make_releases(sets, tmp_path, changes, packages=PACKAGES, wizard=wizard)
     made = Made(sets, *images)
     carried = Disk(made.carried, Bus.USB)
-    folder, lab_site = transcripts(sets) / "lab-upgrade", on(HARDENEDBSD.devices)
+    folder, lab_site = transcripts(sets) / "lab-upgrade", on(HARDENEDBSD.card)
     try:
         with laboratory(made.image, HARDENEDBSD, lab_site, folder, Progress(), carried) as lab:
             relays = lab.fingerprints

@@ -31,7 +31,7 @@ def cards(stack: ExitStack, port: int = 2222) -> list[interactive.Card]:
                 network if port.role is PortRole.MANAGEMENT else stack.enter_context(Wire()).a,
             ),
         )
-        for port in on(REHEARSAL.devices, interactive.EXAMPLE).ports
+        for port in on(REHEARSAL.card, interactive.EXAMPLE).ports
     ]
 
 
@@ -59,7 +59,7 @@ def test_the_person_is_told_when_the_image_keeps_what_was_written_and_who_is_at_
 
 
 def test_each_port_of_the_example_but_management_gets_a_wire_or_the_internets_plug() -> None:
-    transit, exchange, lan, management = on(HARDENEDBSD.devices, interactive.EXAMPLE).ports
+    transit, exchange, lan, management = on(HARDENEDBSD.card, interactive.EXAMPLE).ports
     plug = Plug(Path("a"), Path("b"))
     with ExitStack() as stack:
         assert interactive.plug(transit, {"transit": plug}, stack) is plug

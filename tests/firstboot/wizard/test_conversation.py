@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 
 from firstboot.core import partial, passwords
 from firstboot.core.document import Key, Plain
-from firstboot.site.model import Site, load
+from firstboot.core.values import Asn
+from firstboot.site.model import Peer, Routes, Site, load
 from firstboot.wizard.conversation import Abandoned, Saved, Why, converse
 from firstboot.wizard.draft import LISTS, NOTES, Draft
 from firstboot.wizard.flow import SECTIONS
 from firstboot.wizard.nics import Nic
 from firstboot.wizard.prompts import OneOf, YesOrNo
 from firstboot.wizard.terminal import MORE
-from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn, conversation
+from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn, asked, conversation
 from tests.firstboot.site.sites import EXAMPLES, ONE, TWO, changed
 from tests.firstboot.wizard.script import CONTROL_C, trying
 from tests.firstboot.wizard.talk import NICS, Person, by_key, machine, talk
@@ -60,12 +62,6 @@ def whole(folder: Path, path: Path = ONE) -> Draft:
     return draft
 
 
-def asked(site: Site) -> Site:
-    """The site without what the wizard asks nobody for on a first boot."""
-    peers = tuple(replace(peer, blackhole=None) for peer in site.peers)
-    return replace(site, peers=peers, relays=replace(site.relays, block=()))
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_a_whole_conversation_makes_the_site(path: Path, tmp_path: Path) -> None:
     outcome, person = talk(empty(tmp_path), conversation(site_of(path)))
@@ -74,6 +70,25 @@ def test_a_whole_conversation_makes_the_site(path: Path, tmp_path: Path) -> None
     assert passwords.matches(PASSWORD, outcome.root_password)
     assert "What the check says:" in person.screen
     assert "error:" not in person.screen
+
+
+def test_many_peers_are_pasted_with_all_that_there_is_to_say_of_them(tmp_path: Path) -> None:
+    site = site_of(TWO)
+    first, *_ = site.peers
+    signed = replace(first, name="another", md5="gWq0fuKpzh53RL4unxNq", max_prefix=500)
+    static = replace(first, name="static", md5=None, gtsm=False, routes=Routes.STATIC)
+    crowd = replace(site, peers=(*site.peers, *crowding(signed, static)))
+    script = conversation(crowd)
+    assert ("add, paste or done", "paste") in script
+    outcome, _ = talk(empty(tmp_path), script)
+    assert isinstance(outcome, Saved)
+    assert outcome.site.value == asked(crowd)
+
+
+def crowding(*peers: Peer) -> Iterator[Peer]:
+    """`peers` with addresses at the exchange that nobody has."""
+    for at, peer in enumerate(peers):
+        yield replace(peer, asn=Asn(196801 + at), addresses=(ip_address(f"203.0.113.{200 + at}"),))
 
 
 def test_mistakes_steps_back_and_pastes_do_not_change_the_site(tmp_path: Path) -> None:

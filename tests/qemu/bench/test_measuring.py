@@ -13,8 +13,7 @@ from firstboot.core.refusal import Refusal
 from firstboot.site import bogons
 from qemu.bench import network, resolver, routes, rules
 from qemu.bench.contest import PLACE
-from qemu.lab.lab_site import on
-from qemu.lab.session import ROUTES
+from qemu.lab.lab_site import ROUTES, on
 from qemu.world.net import Failed
 from qemu.world.packets import UDP, Frame
 from qemu.world.routes import thousands
@@ -65,7 +64,7 @@ def test_the_processors_time_is_that_of_all_but_idling() -> None:
 def test_the_table_is_of_networks_that_are_nobodys_and_no_bogons() -> None:
     table = [route.prefix for route in routes.table(1_000)]
     assert len(set(table)) == len(table) == 1_230
-    site = on(network.SYSTEM.devices, network.EXAMPLE, relays=1)
+    site = on(network.SYSTEM.card, network.EXAMPLE, relays=1)
     taken = [prefix for host in lay_out(site).hosts for prefix in host.prefixes]
     taken += [*bogons.of(site).prefixes, *(route.prefix for route in thousands(*ROUTES))]
     for first, end in (

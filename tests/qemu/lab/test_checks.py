@@ -136,17 +136,17 @@ class TestContained:
 
 class TestPermitted:
     def test_holds(self) -> None:
-        verdict = checks.permitted(TestContained.SOUND)
+        verdict = checks.permitted({"exchange": TestContained.SOUND})
         assert verdict.holds
-        assert verdict.evidence == f"2 IPv4, 1 ARP, 1 IPv6, from {MAC}"
+        assert verdict.evidence == f"exchange: 2 IPv4, 1 ARP, 1 IPv6, from {MAC}"
 
     def test_another_kind_of_frame(self) -> None:
         lldp = Frame(MAC, 0x88CC, bytes(46))
-        refuted(checks.permitted([*TestContained.SOUND, lldp]), "1 of 0x88cc")
+        refuted(checks.permitted({"exchange": [*TestContained.SOUND, lldp]}), "1 of 0x88cc")
 
     def test_another_sender(self) -> None:
         other = udp("198.51.100.2", "11.0.0.53", 4096, 53, mac="02:00:00:00:00:01")
-        refuted(checks.permitted([*TestContained.SOUND, other]), "02:00:00:00:00:01")
+        refuted(checks.permitted({"exchange": [*TestContained.SOUND, other]}), "02:00:00:00:00:01")
 
 
 class TestRefused:

@@ -46,17 +46,17 @@ def test_afterwards_the_box_announces_serves_and_finds_nothing_wrong(fault: Faul
 
 
 def test_they_are_found_by_name() -> None:
-    assert named("all", HARDENEDBSD) == FAULTS
-    assert [fault.name for fault in named("power-cut", HARDENEDBSD)] == ["power-cut"]
+    assert named("all", HARDENEDBSD, SITE) == FAULTS
+    assert [fault.name for fault in named("power-cut", HARDENEDBSD, SITE)] == ["power-cut"]
     with pytest.raises(Refusal, match="Name all, or one of resolver-everywhere, "):
-        named("nonsense", HARDENEDBSD)
+        named("nonsense", HARDENEDBSD, SITE)
 
 
 CLOCKS = ("of-a-dead-battery", "of-1970", "half-a-year-back", "a-year-ahead", "ten-years-ahead")
 
 
 def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
-    possible = {fault.name for fault in named("all", REHEARSAL)}
+    possible = {fault.name for fault in named("all", REHEARSAL, SITE)}
     assert {fault.name for fault in FAULTS} - possible == {
         *(f"clock-{one}" for one in CLOCKS),
         "card-gone",
@@ -68,7 +68,7 @@ def test_a_rehearsal_has_none_of_what_it_lacks() -> None:
         "resolver-everywhere",
     }
     with pytest.raises(Refusal, match="no fault of the base rehearsal"):
-        named("pf-disabled", REHEARSAL)
+        named("pf-disabled", REHEARSAL, SITE)
 
 
 def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from firstboot.site.model import PeerRole
 from qemu.console import CommandFailed, Output
-from qemu.lab import fault_actions, fault_checks, probes
+from qemu.lab import fault_actions, fault_checks, offer, probes
 from qemu.lab.appliance import Appliance
 from qemu.lab.progress import Progress
 from qemu.lab.session import Lab, until_holds
@@ -92,10 +92,14 @@ def test_hijacks_leaks_and_bogons_are_refused(lab: Lab) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_bogon_that_is_taken_is_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "unwanted", lambda _: {"bogons": [TAKEN]})
+    monkeypatch.setattr(offer, "unwanted", lambda _: {"bogons": [TAKEN]})
     verdict = probes.refused(lab)
     assert not verdict.holds
     assert "12.10.0.0/16 taken" in verdict.evidence
+    assert [(one.kind, one.came, one.taken) for one in lab.refusals] == [
+        ("bogons", 1, 1),
+        ("leaks", 2, 0),
+    ]
 
 
 def test_what_bgpd_sends_strays_nowhere_and_another_address_is_seen(lab: Lab) -> None:

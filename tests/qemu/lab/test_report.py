@@ -19,10 +19,22 @@ from firstboot.site.verify.explain import explain
 from firstboot.site.verify.picture import draw as draw_proof
 from qemu.lab import report as reports
 from qemu.lab.checks import Verdict
+from qemu.lab.hearing import Announced, Hearing
 from qemu.lab.lab_site import EXAMPLE, SITE, on
+from qemu.lab.offer import Refusal
 from qemu.lab.picture import draw, draw_narrow
-from qemu.lab.report import Origin, Report, Stage, Trial, render_html, render_json, save, table
-from qemu.lab.wires import traffic
+from qemu.lab.report import (
+    Moment,
+    Origin,
+    Report,
+    Stage,
+    Trial,
+    render_html,
+    render_json,
+    save,
+    table,
+)
+from qemu.lab.wires import Span, traffic
 from qemu.world.packets import Frame
 from tests.qemu.lab.frames import arp, tcp, udp
 
@@ -38,6 +50,19 @@ PROOF = explain(SITE, BOX, render(SITE, BOX, EXAMPLES.parent / "overlays"))
 BAD = Verdict("fetched", False, "the client got '<script>'")
 
 
+MOMENTS = (Moment("cable of transit-a pulled", 1030.0), Moment("cable of transit-a back", 1060.0))
+HEARD = Hearing(
+    "upstream-a",
+    64496,
+    "transit",
+    "192.0.2.1",
+    True,
+    (Announced("198.51.100.0/24", "65550", ("65550:1:1",)),),
+)
+REFUSED = Refusal("bogons", "They are nobody's.", "content", ("10.0.0.0/8 65536 4100001000",), 1, 0)
+INSTEAD = Verdict("permitted", True, "does not apply: no exchange", "Nothing else.", applies=False)
+
+
 def made(*verdicts: Verdict) -> Report:
     frames = [
         arp("192.0.2.2", "192.0.2.1"),
@@ -47,26 +72,36 @@ def made(*verdicts: Verdict) -> Report:
         Frame("02:00:00:00:00:01", 0x0806, arp("192.0.2.1", "192.0.2.2").payload, inbound=False),
         Frame("02:00:00:00:00:01", 0x88CC, bytes(46), inbound=False),
     ]
+    frames = [dataclasses.replace(frame, at=1050.0) for frame in frames]
     return Report(
-        Origin("exitisp.img", "ab" * 32, "hardenedbsd", "0123abcd", BEGAN, "TCG"),
+        Origin("exitisp.img", "ab" * 32, "hardenedbsd", "0123abcd", BEGAN, "TCG", "site.yaml"),
         (Stage("the appliance starts", 60.0, 58.5),),
         (Trial("sound", "nothing is wrong", verdicts),),
-        (traffic("transit-a", frames),),
+        (traffic("transit-a", frames, Span(1000.0, 1100.0)),),
         PROOF,
+        ("2 of 16 relays run.",),
+        MOMENTS,
+        (HEARD,),
+        (REFUSED,),
     )
 
 
 class Page(HTMLParser):
-    """The links and the elements of a page."""
+    """The links and the elements of a page, and where links may lead inside it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outside: list[str] = []
+        self.inside: list[str] = []
+        self.places: list[str] = []
         self.tags: set[str] = set()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.outside += [value or "" for name, value in attributes if name in ("src", "href")]
+        links = [value or "" for name, value in attributes if name in ("src", "href")]
+        self.outside += [link for link in links if not link.startswith("#")]
+        self.inside += [link.removeprefix("#") for link in links if link.startswith("#")]
+        self.places += [value or "" for name, value in attributes if name == "id"]
 
 
 def test_a_page_needs_nothing_beside_it() -> None:
@@ -75,6 +110,63 @@ def test_a_page_needs_nothing_beside_it() -> None:
     assert page.outside == []
     assert {"svg", "table", "style"} <= page.tags
     assert "script" not in page.tags
+
+
+def test_every_link_leads_to_one_place_on_the_page() -> None:
+    faults = [Verdict("told", True, "so", f"`{n}` is printed.") for n in range(2)]
+    again = dataclasses.replace(GOOD, name="announced again")
+    page = Page()
+    page.feed(render_html(made(GOOD, again, INSTEAD, *faults), SITE))
+    checks = [place for place in page.places if place.startswith("check-")]
+    assert checks == [
+        "check-announced-1",
+        "check-permitted-2",
+        "check-told-3",
+        "check-told-4",
+    ]
+    assert set(page.inside) >= {*checks, "heard", "refused", "traffic", "passes", "wires", "checks"}
+    assert set(page.inside) <= set(page.places)
+    assert len(set(page.places)) == len(page.places)
+    assert page.inside.count("check-announced-1") == 2
+
+
+def test_a_page_says_what_neighbours_heard_and_what_was_refused_and_why() -> None:
+    text = render_html(made(GOOD), SITE)
+    assert "<code>198.51.100.0/24</code> path 65550, 65550:1:1" in text
+    assert "0 of 1 taken" in text
+    assert "They are nobody&#39;s." in text
+    assert "<code>10.0.0.0/8 65536 4100001000</code>" in text
+    silent = dataclasses.replace(HEARD, up=False, routes=())
+    down = render_html(dataclasses.replace(made(GOOD), heard=(silent,), refusals=()), SITE)
+    assert '<span class="no">down</span>' in down
+    assert "nothing</td>" in down
+    assert "What was refused" not in down
+
+
+def test_a_page_says_when_something_was_done_and_what_the_site_lacks() -> None:
+    text = render_html(made(GOOD), SITE)
+    assert "<li>after 30 s: cable of transit-a pulled</li>" in text
+    assert "<li>2 of 16 relays run.</li>" in text
+    assert "site.yaml in the lab" in text
+
+
+def test_what_does_not_apply_holds_and_says_why() -> None:
+    assert made(INSTEAD).holds
+    assert '<td class="verdict not">-</td>' in render_html(made(INSTEAD), SITE)
+    untried = Trial("bgpd-killed", "bgpd is killed.", (), "there is no BGP")
+    text = render_html(dataclasses.replace(made(GOOD), trials=(untried,)), SITE)
+    assert "Not tried: there is no BGP." in text
+    assert table(untried).splitlines()[1] == "  does not apply: there is no BGP"
+    assert table(made(INSTEAD).trials[0]).splitlines()[1].split()[:2] == ["-", "permitted"]
+
+
+def test_a_site_with_a_provider_s_addresses_has_a_page() -> None:
+    site = on("vtnet{}", EXAMPLES / "relays-only.yaml")
+    bare = dataclasses.replace(made(GOOD), proof=None, heard=(), refusals=(), moments=())
+    text = render_html(bare, site)
+    assert "a provider&#39;s addresses" in text
+    assert "ASNone" not in text
+    assert "the provider&#x27;s router" in text
 
 
 def test_a_page_says_what_was_found() -> None:
@@ -159,17 +251,21 @@ def test_a_table_has_a_line_for_each_check() -> None:
     ]
 
 
-SITES = [SITE, on(("vtnet0", "vtnet1", "vtnet2", "vtnet3"), EXAMPLES / "one-port-of-each.yaml")]
+SITES = [
+    SITE,
+    *(on("vtnet{}", EXAMPLES / f"{name}.yaml") for name in ("one-port-of-each", "relays-only")),
+]
 
 
-@pytest.mark.parametrize("site", SITES, ids=["lab", "one-of-each"])
+@pytest.mark.parametrize("site", SITES, ids=["lab", "one-of-each", "provided"])
 @pytest.mark.parametrize("drawing", [draw, draw_narrow], ids=["wide", "narrow"])
 class TestDrawing:
     def test_it_has_every_port_and_everybody_beside_one(
         self, drawing: Callable[[Site], str], site: Site
     ) -> None:
         texts = {one.text for one in _elements(drawing(site), "text")}
-        assert {"the appliance", f"AS{site.asn}", *map(str, site.scopes)} <= texts
+        whose = "a provider's addresses" if site.asn is None else f"AS{site.asn}"
+        assert {"the appliance", whose, *map(str, site.scopes)} <= texts
         for port in site.ports:
             assert any(text and text.startswith(port.name) for text in texts)
         for session in allot(site).sessions:

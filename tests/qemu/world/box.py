@@ -33,25 +33,31 @@ class Box:
 
     def __init__(self, internet: Internet) -> None:
         self.internet = internet
+        site = internet.site
+        plan = allot(site)
         world = internet.world
         self.party = world.party("appliance")
         hush(self.party)
         ends = world.party("appliance-cables", silent=True)
-        self.party.port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in PLAN.addresses))
+        self.party.port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in plan.on_loopback))
         self.cables = {}
-        for number, port in enumerate(SITE.ports):
+        for number, port in enumerate(site.ports):
             end, far = ends.port(f"port{number}"), self.party.port(port.device)
             world.wire(end, far)
             plug = internet.plugs[port.name]
             self.cables[port.name] = Cable(f"box-{port.name}", end, far, plug, port.vlan)
-            far.up(*port.addresses)
-        transit = next(s.peer for s in PLAN.sessions if s.peer.role is PeerRole.TRANSIT)
-        for session in PLAN.sessions:
-            if session.peer is transit:
+            aliases = [alias.address for alias in plan.aliases if alias.port is port]
+            far.up(*port.addresses, *(f"{one}/{one.max_prefixlen}" for one in aliases))
+        for gateway in plan.gateways:
+            self.route("default", str(gateway.address), gateway.port.device)
+        transits = [s for s in plan.sessions if s.peer.role is PeerRole.TRANSIT]
+        for session in transits:
+            if session.peer is transits[0].peer:
                 self.route("default", str(session.remote))
 
-    def route(self, to: str, via: str) -> None:
-        self.party.run("ip", "route", "replace", to, "via", via)
+    def route(self, to: str, via: str, device: str = "") -> None:
+        there = ["dev", device] if device else []
+        self.party.run("ip", "route", "replace", to, "via", via, *there)
 
     def fetches(self, server: str, source: str = str(PLAN.router.v4)) -> bool:
         """Whether it gets a page over HTTP from there, with this address of its own as the

@@ -1,7 +1,7 @@
 """The parties around a site, before anything is started."""
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,8 @@ from firstboot.site.model import PortRole, Site
 from qemu.world.topology import ROOT_SERVERS, lay_out
 from tests.qemu.world.box import SITE, SITE_FILE
 
-EXAMPLES = sorted({*SITE_FILE.parent.glob("*.yaml")} - {SITE_FILE.with_stem("relays-only")})
-"""All but the one without BGP, which the lab does not run."""
+EXAMPLES = sorted(SITE_FILE.parent.glob("*.yaml"))
+PROVIDED = sites.load(SITE_FILE.with_stem("relays-only")).value
 
 
 @pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
@@ -29,11 +29,21 @@ def test_every_peer_of_an_example_is_there(site: Site) -> None:
 def test_no_two_networks_overlap(site: Site) -> None:
     topology = lay_out(site)
     outside = (port for port in site.ports if port.role.outside)
-    found = [*site.scopes, *(i.network for port in outside for i in port.addresses)]
+    links = {i.network for port in outside for i in port.addresses}
+    apart = [one for one in site.scopes if not any(one.overlaps(link) for link in links)]
+    assert len(apart) == len(site.scopes) or site.provided
+    found = [*apart, *links]
     found += [prefix for host in topology.hosts for prefix in host.prefixes]
     found += [end.network for link in topology.links for end in link.above_ends]
     for at, one in enumerate(found):
         assert not [str(other) for other in found[:at] if one.overlaps(other)], one
+
+
+def test_every_outside_port_has_somebody_at_its_other_end(site: Site) -> None:
+    topology = lay_out(site)
+    there = {session.port.name for session in topology.sessions}
+    there |= {provider.port.name for provider in topology.providers}
+    assert there >= {port.name for port in site.ports if port.role.outside}
 
 
 def test_nobody_at_an_exchange_has_the_address_of_another(site: Site) -> None:
@@ -48,6 +58,7 @@ def test_everybody_is_behind_somebody_that_is_there(site: Site) -> None:
     topology = lay_out(site)
     members = {exchange.member for exchange in topology.exchanges if exchange.member_ends}
     routers = {"backbone", *members, *(peer.name for peer in topology.peers)}
+    routers |= {provider.name for provider in topology.providers}
     assert {link.above for link in topology.links} <= routers
     assert {host.home for host in topology.hosts} <= routers
     assert len({link.below for link in topology.links}) == len(topology.links)
@@ -74,3 +85,41 @@ def test_a_peer_with_the_name_of_a_party_is_refused() -> None:
     first, *others = SITE.peers
     with pytest.raises(Refusal, match="the name of a party of the simulated Internet"):
         lay_out(replace(SITE, peers=(replace(first, name="web"), *others)))
+
+
+def test_a_provider_routes_to_the_port_what_is_not_on_its_link() -> None:
+    (provider,) = lay_out(PROVIDED).providers
+    assert [str(one) for one in provider.ends] == [
+        "fe80::1/64",
+        "198.51.100.129/25",
+        "2001:db8:100:0:ffff:ffff:ffff:fffe/64",
+    ]
+    assert [(str(one.prefix), str(one.via)) for one in provider.routed] == [
+        ("2001:db8:ee:7::/64", "2001:db8:100::2")
+    ]
+    assert [str(one) for one in provider.links] == ["198.51.100.128/25", "2001:db8:100::/64"]
+
+
+def test_both_addresses_of_a_network_of_two_are_used() -> None:
+    port = replace(PROVIDED.ports[0], addresses=(ip_interface("198.51.100.129/31"),))
+    port = replace(port, gateway=(ip_address("198.51.100.128"),))
+    site = replace(PROVIDED, ports=(port, *PROVIDED.ports[1:]), scopes=PROVIDED.scopes[2:])
+    assert [str(one) for one in lay_out(site).providers[0].ends] == ["198.51.100.128/31"]
+
+
+def test_an_exchange_without_room_for_a_stranger_is_refused() -> None:
+    ports = [
+        replace(port, addresses=(ip_interface("203.0.113.20/31"),))
+        if port.role is PortRole.EXCHANGE
+        else port
+        for port in SITE.ports
+    ]
+    peers = [replace(peer, addresses=(ip_address("203.0.113.21"),)) for peer in SITE.peers]
+    with pytest.raises(Refusal, match="uses every address of this network"):
+        lay_out(replace(SITE, ports=tuple(ports), peers=tuple(peers)))
+
+
+def test_there_is_room_for_every_route_of_the_world() -> None:
+    v4, v6 = lay_out(SITE).routes
+    hosts = [prefix for host in lay_out(SITE).hosts for prefix in host.prefixes]
+    assert v4 + v6 > len(hosts) + len(SITE.scopes)

@@ -1,0 +1,83 @@
+"""What a check or a fault needs a site to have, and what is told where a site lacks it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from firstboot.site.address_plan import allot
+from firstboot.site.exit_policy import ExitRule
+from firstboot.site.model import PeerRole, Policy, PortRole, Routes, Site
+from qemu.world.services import ECHO
+
+WEB = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`lack` is what is so at a site of which `met` is not true, as a sentence without its end."""
+
+    lack: str
+    met: Callable[[Site], bool]
+
+
+def lacking(site: Site, needs: Iterable[Need]) -> str:
+    """Why something with these needs does not apply to `site`; "" if it does."""
+    return "; ".join(dict.fromkeys(need.lack for need in needs if not need.met(site)))
+
+
+def has_peer(role: PeerRole) -> Callable[[Site], bool]:
+    return lambda site: any(session.peer.role is role for session in allot(site).sessions)
+
+
+def lets_out(site: Site, port: int) -> bool:
+    """Whether exits let out TCP `port` to most of the IPv4 Internet. Every policy but an own one
+    lets out the web."""
+    relays = site.relays
+    if relays.policy is not Policy.OWN:
+        return True
+    rules = (ExitRule.parse(text) for text in relays.rules)
+    fitting = (rule for rule in rules if rule.where in ("*", "*4") and port in rule.ports)
+    return next((rule.accepts for rule in fitting), False)
+
+
+def _ways(site: Site) -> set[str]:
+    """The ports of sessions over IPv4 with transits that send a table or a default route."""
+    return {
+        session.port.name
+        for session in allot(site).sessions
+        if session.peer.role is PeerRole.TRANSIT
+        and session.peer.routes is not Routes.STATIC
+        and session.remote.version == 4
+    }
+
+
+def _has_exchange(site: Site) -> bool:
+    return any(port.role is PortRole.EXCHANGE for port in site.ports)
+
+
+def _has_exchange_peer(site: Site) -> bool:
+    return any(one.port.role is PortRole.EXCHANGE for one in allot(site).sessions)
+
+
+def _resolver_apart(site: Site) -> bool:
+    plan = allot(site)
+    exits = {address for relay in plan.relays for address in relay.source}
+    return not exits & {*plan.resolver}
+
+
+def _two_relays(site: Site) -> bool:
+    return site.relays.count > 1
+
+
+BGP = Need("the addresses are a provider's, so there is no BGP", lambda site: not site.provided)
+EXCHANGE = Need("no port leads to an exchange", _has_exchange)
+EXCHANGE_PEER = Need("nobody at an exchange is a peer", _has_exchange_peer)
+TRANSIT = Need("there is no session with a transit", has_peer(PeerRole.TRANSIT))
+PEER = Need("no peer has the role peer", has_peer(PeerRole.PEER))
+OTHER_WAY = Need(
+    "transits that send routes over IPv4 are not on two ports, so there is no other way out",
+    lambda site: len(_ways(site)) > 1,
+)
+PAGES = Need(f"exits do not let out port {WEB}", lambda site: lets_out(site, WEB))
+STREAMS = Need(f"exits do not let out port {ECHO}", lambda site: lets_out(site, ECHO))
+TWO_RELAYS = Need("there is one relay", _two_relays)
+RESOLVER_APART = Need("the resolver asks from an address of exit traffic", _resolver_apart)
