@@ -470,7 +470,8 @@ def paper(
 ) -> None:
     """Write what registries, exchanges and other networks want to have in writing.
 
-    Objects for the routing registry, requests for ROAs and an ASPA, the record for PeeringDB.
+    Objects for the routing registry, requests for ROAs and an ASPA, the record for PeeringDB,
+    forward and reverse zones.
     Keys of the site that papers need and a box does not are asked for by name.
 
     With --check, the exit status is 1 if something that is published makes routes invalid or names

@@ -541,13 +541,26 @@ class Registry:
 
 @dataclass(frozen=True)
 class Zones:
-    """The reverse zones of the prefixes. The box serves none of them."""
+    """The zones of the addresses and of their names. The box serves none of them."""
 
+    domain: str | None = key(
+        "Domain of the names of the addresses, with nothing else in it: exit.example.org.",
+        label="domain",
+        since=2,
+        default=None,
+    )
     servers: tuple[str, ...] = key(
         "Name servers that serve the zones, two at least: ns1.example.org.",
         label="name servers",
         limit=(0, 12),
         default=(),
+    )
+    serial: int | None = key(
+        "Serial number of the zones, larger with every change; left out, the seconds since 1970.",
+        label="serial",
+        since=2,
+        limit=(1, 2**32 - 1),
+        default=None,
     )
 
 
@@ -619,7 +632,7 @@ class Site:
         default=Registry(),
     )
     zones: Zones = key(
-        "For papers: the reverse zones of the prefixes. The box takes no notice.",
+        "For papers: the zones of the addresses and of their names. The box takes no notice.",
         default=Zones(),
     )
 

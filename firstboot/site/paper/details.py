@@ -42,7 +42,10 @@ class Details:
     holding: Holding
     peeringdb: int
     country: str
+    domain: str
+    """Of the names of the addresses, without a dot at its end."""
     servers: tuple[str, ...]
+    mail: str
 
 
 def details(site: Site) -> Details:
@@ -61,7 +64,9 @@ def details(site: Site) -> Details:
         holding=registry.holding,
         peeringdb=registry.peeringdb or 0,
         country=site.operator.country or "",
-        servers=tuple(server.rstrip(".") for server in site.zones.servers),
+        domain=(site.zones.domain or "").lower().rstrip("."),
+        servers=tuple(server.lower().rstrip(".") for server in site.zones.servers),
+        mail=site.operator.contact,
     )
 
 
@@ -71,7 +76,18 @@ def missing(site: Site) -> list[Missing]:
 
 
 def _missing(site: Site) -> Iterator[Missing]:
-    operator, registry, zones = site.operator, site.registry, site.zones
+    if not site.provided:
+        yield from _missing_at_registries(site)
+    if site.zones.domain is None:
+        use = "the addresses have names below it"
+        yield Missing("zones.domain", use, "domain: exit.example.org")
+    if not site.zones.servers:
+        use = "the zones are delegated to them; the box serves none"
+        yield Missing("zones.servers", use, "servers: [ns1.example.org, ns2.example.net]")
+
+
+def _missing_at_registries(site: Site) -> Iterator[Missing]:
+    operator, registry = site.operator, site.registry
     if registry.rir is None:
         names = ", ".join(rir.value for rir in Rir)
         use = f"each registry has its own forms ({names})"
@@ -98,6 +114,3 @@ def _missing(site: Site) -> Iterator[Missing]:
     if registry.peeringdb is None:
         use = "a network at PeeringDB belongs to an organisation; its page has the number"
         yield Missing("registry.peeringdb", use, "peeringdb: 12345")
-    if not zones.servers:
-        use = "reverse zones are delegated to them; the box serves none"
-        yield Missing("zones.servers", use, "servers: [ns1.example.org, ns2.example.net]")

@@ -11,6 +11,9 @@ from firstboot.site.rules.finding import Finding, error
 from firstboot.site.rules.syntax import is_host
 
 COUNTRY = re.compile(r"[A-Z]{2}")
+LONGEST_DOMAIN = 200
+"""Characters; names of addresses are in front of it."""
+
 HANDLE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,78}[A-Za-z0-9])?")
 NETWORK = re.compile(r"[A-Z](?:[A-Z0-9_-]{0,78}[A-Z0-9])?")
 AS_SET = re.compile(r"(?i)AS-[A-Z0-9_-]{0,60}[A-Z0-9]")
@@ -40,6 +43,7 @@ def check(site: Site) -> Iterator[Finding]:
 
 
 def _zones(site: Site) -> Iterator[Finding]:
+    yield from _domain(site)
     servers = site.zones.servers
     seen: set[str] = set()
     for at, server in enumerate(servers):
@@ -57,3 +61,34 @@ def _zones(site: Site) -> Iterator[Finding]:
             "a zone with one name server is gone when that is down",
             "Name two or more, in different networks (RFC 2182)",
         )
+
+
+def _domain(site: Site) -> Iterator[Finding]:
+    """The zone of the domain has the names of the addresses, and nothing else."""
+    domain, key = site.zones.domain, ("zones", "domain")
+    if domain is None:
+        return
+    name = domain.lower().rstrip(".")
+    if is_address(domain) or not is_host(domain) or "." not in name or len(name) > LONGEST_DOMAIN:
+        reason = f"{quote_value(domain)} is not a domain for names of addresses"
+        yield error(key, reason, "Write one such as exit.example.org")
+        return
+    operator = site.operator
+    others = [
+        *((one, "takes mail") for one in (operator.abuse, operator.contact)),
+        (operator.url, "is a web page"),
+        *((one, "serves the zones") for one in site.zones.servers),
+    ]
+    for other, does in others:
+        if f".{_host(other)}".endswith(f".{name}"):
+            yield error(
+                key,
+                f"{other} {does} and is in this domain, which has the names of addresses alone",
+                f"Name a domain of its own below it, such as exit.{name}",
+            )
+
+
+def _host(text: str) -> str:
+    """The domain of a mail address, of a web page or of a server."""
+    without_path = text.rpartition("://")[2].partition("/")[0]
+    return without_path.rpartition("@")[2].partition(":")[0].lower().rstrip(".")

@@ -213,6 +213,12 @@ SITES = st.builds(
             certificate=st.none() | TEXT,
         ),
     ),
-    zones=st.just(Zones()) | st.builds(Zones, servers=some(TEXT)),
+    zones=st.just(Zones())
+    | st.builds(
+        Zones,
+        domain=st.none() | TEXT,
+        servers=some(TEXT),
+        serial=st.none() | st.integers(1, 2**32 - 1),
+    ),
 )
 """Every form that a site may have, sensible or not."""

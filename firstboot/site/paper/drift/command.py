@@ -21,6 +21,12 @@ def check_papers(path: Path, folder: Path | None, *, live: bool = False) -> bool
     be read.
     """
     site, details = known(path)
+    if site.provided:
+        raise Refusal(
+            f"{path}: addresses",
+            "the addresses are a provider's, who has their objects at the registry",
+            "Ask the provider to compare them",
+        )
     if folder is None:
         say(lines(site, details))
         return True

@@ -30,7 +30,7 @@ def test_every_missing_key_is_asked_for_at_once_and_nothing_is_written(tmp_path:
     ran = exitisp("paper", ONE, "-o", "papers", folder=tmp_path)
     assert ran.returncode == 1
     assert ran.stderr.endswith(
-        "9 keys are missing that papers need (see above). Add what is "
+        "10 keys are missing that papers need (see above). Add what is "
         "missing, and type the same command again.\n"
     )
     assert (
@@ -54,7 +54,8 @@ def test_every_missing_key_is_asked_for_at_once_and_nothing_is_written(tmp_path:
         ("  contact: EOC2-RIPE\n", "registry.contact"),
         ("  abuse: EOC3-RIPE\n", "registry.abuse"),
         ("  peeringdb: 99999\n", "registry.peeringdb"),
-        ("zones:\n  servers: [ns1.example.org, ns2.example.com]\n", "zones.servers"),
+        ("  domain: exit.example.net\n", "zones.domain"),
+        ("  servers: [ns1.example.org, ns2.example.com]\n", "zones.servers"),
     ],
 )
 def test_each_missing_key_is_named_with_its_use_and_an_example(line: str, key: str) -> None:

@@ -24,6 +24,23 @@ from tests.firstboot.site.sites import found, says
         ("ns1.example.org", "ns1", "zones.servers[0]", "is not the name of a server"),
         ("ns1.example.org", "NS2.example.com.", "zones.servers[1]", "is listed twice"),
         ("ns1.example.org, ", "", "zones.servers", "one name server"),
+        ("exit.example.net", "192.0.2.1", "zones.domain", "is not a domain"),
+        ("exit.example.net", "exit", "zones.domain", "is not a domain"),
+        (
+            "exit.example.net",
+            f"{'a.' * 5}{'b' * 63}.{'c' * 63}.{'d' * 63}",
+            "zones.domain",
+            "is not",
+        ),
+        ("exit.example.net", "Example.NET.", "zones.domain", "abuse@example.net takes mail"),
+        (
+            "exit.example.net",
+            "example.net",
+            "zones.domain",
+            "https://example.net/exit is a",
+        ),
+        ("exit.example.net", "example.com", "zones.domain", "ns2.example.com serves the zones"),
+        ("  domain:", "  serial: 0\n  domain:", "zones.serial", "is not between"),
     ],
 )
 def test_wrong_forms_are_errors(right: str, wrong: str, key: str, reason: str) -> None:
