@@ -321,6 +321,13 @@ def _metrics(call: Call, machine: "Machine") -> int:
     return 0
 
 
+def _report(call: Call, machine: "Machine") -> int:
+    from firstboot.box.reports.command import report
+
+    kind, when = call.text("REPORT"), call.text("WHEN")
+    return 0 if report(kind, when, machine, say, as_html="--html" in call.flags) else 1
+
+
 def _watch(call: Call, machine: "Machine") -> int:
     from firstboot.box import watch
 
@@ -399,6 +406,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "tend": _tend,
     "watch": _watch,
     "metrics": _metrics,
+    "report": _report,
     "drain": _drain,
     "undrain": _undrain,
     "blackhole": _blackhole,

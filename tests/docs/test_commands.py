@@ -60,6 +60,7 @@ NOT_RUN_ON_THE_BOX = {
     "apply --confirm": "waits to be confirmed: tests/firstboot/box/test_confirm.py",
     "backup": "asks for a passphrase: tests/firstboot/box/backup/test_backup.py",
     "relay-keys": "of a site with offline keys: tests/firstboot/box/test_relay_keys.py",
+    "report": "of a box that has a journal: tests/firstboot/box/reports",
     "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
     "watch": "of a site that names who is told: tests/firstboot/box/test_watch.py",
 }

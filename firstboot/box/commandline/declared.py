@@ -74,6 +74,15 @@ class Group:
     commands: tuple[Command, ...]
 
 
+REPORT = Operand(
+    "REPORT",
+    Kind.WORD,
+    "incident, for an exchange or a transit",
+    words=("incident",),
+)
+WHEN = Operand(
+    "WHEN", Kind.WORD, "the time at which it began, or the day: 2026-11-30", optional=True
+)
 PEER = Operand("PEER", Kind.WORD, "the name of the peer in the site")
 ADDRESS = Operand("ADDRESS", Kind.WORD, "one of the own addresses")
 SITE = Operand("FILE", Kind.FILE, "the site file")
@@ -169,6 +178,16 @@ GROUPS = (
                 "Relays, resolver, sessions, packet filter, interfaces, disks and clock, in "
                 "Prometheus's text format. Nothing in it is about users.",
                 "exitisp metrics",
+            ),
+            Command(
+                "report",
+                "print a report from the journal of this box",
+                "What left or was stopped, when, by which layer, and what changed before; of the "
+                "last incident, if WHEN is left out. The journal's chain and signature are "
+                "verified; the exit status is 1 if it is not whole.",
+                "exitisp report incident > incident.txt",
+                (REPORT, WHEN),
+                (Flag("--html", "print a page of HTML in place of text"),),
             ),
             Command(
                 "show",

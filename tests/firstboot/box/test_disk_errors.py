@@ -146,6 +146,7 @@ LINES = (
     Command("history", twice),
     Command("watch", watched),
     Command("metrics", once),
+    Command("report incident", once),
     Command("family", twice),
     Command("relay-keys", with_offline_keys),
     Command("relay-keys {root}/mnt/box.relay-keys", with_offline_keys),

@@ -47,7 +47,7 @@ def test_mandoc_finds_nothing_wrong_with_the_page(tmp_path: Path) -> None:
         (["exitisp", "un"], {"undrain", "unblackhole"}),
         (["exitisp", "rollback", "--n"], {"--no-confirm"}),
         (["exitisp", "backup", "s"], {"stick"}),
-        (["exitisp", "help", "re"], {"reconfigure", "relay-keys", "restore"}),
+        (["exitisp", "help", "re"], {"reconfigure", "relay-keys", "report", "restore"}),
     ],
 )
 def test_bash_completes(line: list[str], words: set[str]) -> None:
