@@ -14,6 +14,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
+from firstboot.core.refusal import Refusal
 from image.artifacts import IMAGE, REHEARSAL, SBOM, Base, last_built, last_for_the_internet
 from image.commandline import command as declaring
 from image.commandline.applicable import refuse
@@ -529,6 +530,99 @@ def abuse(
     from firstboot.site.abuse.command import Desk, answer_complaint
 
     answer_complaint(mail, Desk(site, answers, output, count, since))
+
+
+WHO_IS_WHERE = Option(
+    "file of PeeringDB (an answer of its API, or a dump), or an exchange's member list (Euro-IX)",
+    "FILE",
+    Path,
+    repeated=True,
+)
+NETWORK = Option(
+    "another network that counts, beside Akamai, Cloudflare, Facebook and Google: its AS number",
+    "ASN",
+    repeated=True,
+)
+PAGE = Option("write the table with a picture as a page (HTML)", "FILE", Path, "o")
+
+
+@command(
+    SITE,
+    from_=WHO_IS_WHERE,
+    facts=Option("table (CSV) with what you found out about exchanges", "FILE", Path),
+    network=NETWORK,
+    country=Option("only exchanges of this country, in two letters", "COUNTRY", repeated=True),
+    output=PAGE,
+)
+def exchanges(
+    _: Context,
+    from_: Sequence[Path] = (),
+    facts: Path | None = None,
+    network: Sequence[str] = (),
+    country: Sequence[str] = (),
+    output: Path | None = None,
+) -> None:
+    """Rank exchanges by what a Tor exit operator wants of one.
+
+    By participants, named networks and DNS root servers there, whether it is nonprofit, what it
+    costs, whether it forbids surveillance, and undersea cables nearby. Unknown is shown as unknown.
+
+    Example: ./exitisp exchanges --from examples/peering/peeringdb.json
+    """
+    from firstboot.site.peering.command import show_exchanges
+
+    show_exchanges(from_, facts, network, country, output)
+
+
+@command(
+    SITE,
+    site=SITE_FILE,
+    suggest=Option("list networks at your exchanges to peer with, root servers first"),
+    update=Option("show what limits and as-sets of your peers are now"),
+    from_=WHO_IS_WHERE,
+    network=NETWORK,
+    output=Option(f"with --suggest: {PAGE.help}", "FILE", Path, "o"),
+    irr=Option("with --update: output of bgpq4 -j -l NAME AS-SET", "FILE", Path, repeated=True),
+    ask_irr=Option("with --update: run bgpq4 for each peer"),
+    irr_host=Option("with --ask-irr: the server that bgpq4 asks", "HOST"),
+    write=Option("with --update: change the site file"),
+)
+def peers(
+    _: Context,
+    site: Path,
+    suggest: bool = False,
+    update: bool = False,
+    from_: Sequence[Path] = (),
+    network: Sequence[str] = (),
+    output: Path | None = None,
+    irr: Sequence[Path] = (),
+    ask_irr: bool = False,
+    irr_host: str = "",
+    write: bool = False,
+) -> None:
+    """Find networks to peer with, or renew limits and as-sets of the peers in a site file.
+
+    With --update it shows the difference; the file changes with --write alone, as a whole or not
+    at all, and its comments stay.
+
+    Example: ./exitisp peers --suggest site.yaml --from peeringdb.json
+    Example: ./exitisp peers --update site.yaml --from peeringdb.json --ask-irr --write
+    """
+    from firstboot.site.peering.command import suggest_peers, update_peers
+
+    for_update = {"--irr": irr, "--ask-irr": ask_irr, "--irr-host": irr_host, "--write": write}
+    if suggest:
+        refuse("with --suggest", {"--update": update, **for_update})
+        suggest_peers(site, from_, network, output)
+        return
+    refuse("without --suggest", {"--output": output, "--network": network})
+    if not update:
+        refuse("without --update", for_update)
+        problem = "it is not said what to do with the peers"
+        raise Refusal("peers", problem, "Add --suggest or --update")
+    if not ask_irr:
+        refuse("without --ask-irr", {"--irr-host": irr_host})
+    update_peers(site, from_, irr, ask_irr=ask_irr, irr_host=irr_host, writes=write)
 
 
 @command(

@@ -45,10 +45,11 @@ from firstboot.site import services as declared
 from firstboot.site.abuse import counts, forms, xarf
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
+from firstboot.site.peering import known
 from firstboot.site.profiles import PciId
+from firstboot.site.published import bgpq4, euro_ix, peeringdb, rdap, rpki, rpsl
 from firstboot.site.published import dns as published_dns
 from firstboot.site.published import files as published_files
-from firstboot.site.published import peeringdb, rdap, rpki, rpsl
 from firstboot.site.rules.ssh_key import SshKey
 from firstboot.site.verify.bgpd import parser as bgpd
 from firstboot.site.verify.pf import parser as pf
@@ -604,6 +605,22 @@ TARGETS: Mapping[str, Target] = {
         text(profiles.parse_devices),
         these("dev.ix.0.%driver: ix\ndev.ix.0.%pnpinfo: vendor=0x8086 device=0x15ab\n"),
     ),
+    "firstboot.site.peering.known.parse": Target(
+        lambda data: known.parse(data, WHERE), files("examples/peering/exchanges.csv")
+    ),
+    "firstboot.site.published.bgpq4.parse": Target(
+        lambda data: bgpq4.parse(data, WHERE),
+        these('{"AS-A": [{"prefix": "192.0.2.0/24", "exact": true}]}'),
+    ),
+    "firstboot.site.published.euro_ix.parse": Target(
+        lambda data: euro_ix.parse(data, WHERE),
+        these(
+            '{"version": "1.0", "ixp_list": [{"ixp_id": 1, "shortname": "A", "country": "NL"}], '
+            '"member_list": [{"asnum": 64500, "connection_list": [{"ixp_id": 1, "state": "active", '
+            '"if_list": [{"if_speed": 1}], "vlan_list": [{"ipv4": {"address": "192.0.2.1", '
+            '"max_prefix": 1, "as_macro": "AS-A", "routeserver": true}}]}]}]}'
+        ),
+    ),
     "firstboot.site.published.files.read_json": Target(
         lambda data: published_files.read_json(data, WHERE, Json(1 << 20, 1000)), these(*JSON)
     ),
@@ -689,6 +706,8 @@ EXEMPT = {
     "firstboot.site.profiles.load_all": "profiles.parse for each file",
     "firstboot.site.profiles.loader_conf": "writes",
     "firstboot.site.paper.drift.sources.read_folder": "its files go to the parsers of published",
+    "firstboot.site.peering.command.rewritten": "examine_text has read its input",
+    "firstboot.site.peering.known.load": "its parse, with a file",
     "firstboot.site.published.dns.load": "its parse, with a file",
     "firstboot.site.published.files.read_file": "returns the bytes of a file",
     "firstboot.site.published.peeringdb.load": "its parse, with a file",

@@ -1,0 +1,187 @@
+"""What `./exitisp exchanges` and `./exitisp peers` print and write."""
+
+import difflib
+import shutil
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from firstboot.core import document, durable
+from firstboot.core.characters import decode
+from firstboot.core.output import say
+from firstboot.core.refusal import Refusal
+from firstboot.core.values import Asn
+from firstboot.site.commands import sound, write
+from firstboot.site.model import PeerRole, Site
+from firstboot.site.peering import known
+from firstboot.site.peering.edit import edited
+from firstboot.site.peering.exchanges import rank
+from firstboot.site.peering.networks import NAMED
+from firstboot.site.peering.sources import read_sources
+from firstboot.site.peering.suggest import exchanges_of, suggest
+from firstboot.site.peering.table import Table, lines, of_candidates, of_exchanges, page
+from firstboot.site.peering.update import Update, updated, updates
+from firstboot.site.published import bgpq4
+from firstboot.site.published.bgpq4 import RESOLVED, Resolved
+from firstboot.site.published.files import read_file
+from firstboot.site.redact import masked
+from firstboot.site.render import Rendered
+
+SECONDS = 120
+
+
+def show_exchanges(
+    sources: Sequence[Path],
+    facts: Path | None,
+    networks: Sequence[str],
+    countries: Sequence[str],
+    output: Path | None,
+) -> None:
+    """Print the exchanges of `sources`, ranked; `output` gets them as a page. Raises Refusal."""
+    found = read_sources(sources)
+    if not found.exchanges:
+        raise Refusal(
+            "--from",
+            "no exchange is in the files",
+            "Add PeeringDB's answer for ix, or a dump of all",
+        )
+    chosen = {country.upper() for country in countries}
+    ranked = rank(found, known.load(facts) if facts else {}, named_networks(networks), chosen)
+    if not ranked:
+        raise Refusal(
+            "--country",
+            f"no exchange in the files is in {' or '.join(sorted(chosen))}",
+            "Write countries in two letters, as in --country NL",
+        )
+    _show(of_exchanges(ranked), output)
+
+
+def suggest_peers(
+    path: Path, sources: Sequence[Path], networks: Sequence[str], output: Path | None
+) -> None:
+    """Print whom the site at `path` could peer with; `output` gets it as a page. Raises Refusal."""
+    site = sound(path)
+    found = read_sources(sources)
+    if not exchanges_of(site, found):
+        raise Refusal(
+            "--from",
+            f"nobody in the files is at an exchange of {path}",
+            "Add PeeringDB's answer for netixlan, or the exchange's member list; or correct the "
+            "addresses of the exchange port",
+        )
+    _show(of_candidates(suggest(site, found, named_networks(networks))), output)
+
+
+def named_networks(more: Sequence[str]) -> Mapping[int, str]:
+    """The named networks, with those AS numbers that a person added. Raises Refusal."""
+    try:
+        return {**NAMED, **{int(Asn.parse(one)): f"AS{Asn.parse(one)}" for one in more}}
+    except ValueError as error:
+        raise Refusal("--network", str(error), "Write it as in --network 64496") from error
+
+
+def _show(table: Table, output: Path | None) -> None:
+    say(lines(table))
+    if output is not None:
+        write([Rendered(output.name, page(table), 0o644, "root", "wheel")], output.parent)
+        say(f"{output}: a page with the table and a picture")
+
+
+def update_peers(
+    path: Path,
+    sources: Sequence[Path],
+    irr: Sequence[Path],
+    *,
+    ask_irr: bool,
+    irr_host: str,
+    writes: bool,
+) -> None:
+    """Print what PeeringDB and the registries change of the peers in the site at `path`, as a
+    difference of the file; if it `writes`, the file is replaced.
+
+    `irr` are outputs of bgpq4; with `ask_irr` it is run, and asks `irr_host`. Raises Refusal, and
+    then the file is what it was.
+    """
+    site = sound(path)
+    found = read_sources(sources)
+    resolved = [
+        one for file in irr for one in bgpq4.parse(read_file(file, RESOLVED.size), str(file))
+    ]
+    if ask_irr:
+        wanted = updated(site, updates(site, found, ()))
+        resolved += resolve(wanted, irr_host)
+    made = updates(site, found, resolved)
+    for one in made:
+        for note in one.notes:
+            say(f"{one.peer.name}: {note}")
+    before = document.read(path)
+    after = rewritten(before, str(path), site, made)
+    if after == before:
+        say(f"{path}: nothing to change")
+        return
+    old, new = before.decode().splitlines(), after.decode().splitlines()
+    changed = difflib.unified_diff(old, new, str(path), str(path), lineterm="", n=2)
+    say(masked("\n".join(changed), site))
+    if not writes:
+        say("Nothing was written. Add --write to change the file")
+        return
+    target = path.resolve()
+    try:
+        durable.keep(target, after, stat.S_IMODE(target.stat().st_mode))
+    except OSError as error:
+        problem = f"the file cannot be written ({error.strerror or error}); it is what it was"
+        raise Refusal(path, problem, "Check the permissions, and the room on the disk") from error
+    say(f"{path}: written")
+
+
+def rewritten(data: bytes, name: str, site: Site, made: Sequence[Update]) -> bytes:
+    """The file `data` with what `made` changes. It is read again, and is that and nothing else.
+    Raises Refusal."""
+    edits = {one.number: one.changes for one in made if one.changes}
+    if not edits:
+        return data
+    decode(data)
+    after = edited(data.decode(), edits, name).encode()
+    if document.parse(after, name, Site).value != updated(site, made):
+        raise Refusal(
+            name,
+            "the change would change something else too, because of how the file is written",
+            "Write the keys by hand, as the notes above and ./exitisp check say",
+        )
+    return after
+
+
+def resolve(site: Site, host: str) -> list[Resolved]:
+    """What bgpq4 resolves the as-set of each peer to, asking `host` (a name or address, perhaps
+    with a port) or the server that it asks by itself. Raises Refusal."""
+    if shutil.which("bgpq4") is None:
+        raise Refusal(
+            "--ask-irr",
+            "this machine has no bgpq4",
+            "Install it, on Debian and Ubuntu with: sudo apt-get install bgpq4",
+        )
+    found: list[Resolved] = []
+    for peer in site.peers:
+        if peer.role is PeerRole.PEER:
+            name = peer.irr or f"AS{peer.asn}"
+            for family in ("-4", "-6"):
+                where = ["-h", host] if host else []
+                command = ["bgpq4", *where, family, "-j", "-l", name, name]
+                found += bgpq4.parse(_output(command), f"bgpq4 {family} {name}")
+    return found
+
+
+def _output(command: Sequence[str]) -> bytes:
+    try:
+        ran = subprocess.run(command, capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired as error:
+        problem = f"no answer within {SECONDS} seconds"
+        raise Refusal(" ".join(command), problem, "Try it again, or use --irr-host") from error
+    except OSError as error:
+        raise Refusal(" ".join(command), str(error), "Install bgpq4 again") from error
+    if ran.returncode or not ran.stdout.strip():
+        last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        problem = last[0][:200] if last else f"it ended with exit status {ran.returncode}"
+        raise Refusal(" ".join(command), problem, "Try it again, or use --irr with a file")
+    return ran.stdout
