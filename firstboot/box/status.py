@@ -5,7 +5,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from firstboot.box import blackhole, clock, confirm, drain, leaks, relay_keys, restarts, rpki
+from firstboot.box import (
+    blackhole,
+    clock,
+    confirm,
+    consensus,
+    drain,
+    leaks,
+    relay_keys,
+    resolver,
+    restarts,
+    rpki,
+)
 from firstboot.box.alarms import record as alarms
 from firstboot.box.apply import unfinished
 from firstboot.box.daemons import State, survey, wanted
@@ -20,13 +31,18 @@ from firstboot.box.upgrade.slots import other_disks, slots
 from firstboot.core.refusal import Refusal
 from firstboot.site.alarms import destinations
 from firstboot.site.model import Site
+from firstboot.site.reach import sends
 
-VERSION = 1
+VERSION = 2
 """Of the document."""
 
-SOON, LATER = 2, 15
+SOON, LATER, HOURS = 2, 15, 240
 """Looks, a minute apart, at which something has to be so before somebody is told: what a restart
-mends is not worth a mail, and a clock or RPKI takes a while after a boot."""
+mends is not worth a mail, a clock or RPKI takes a while after a boot, and the network some hours
+to list a relay."""
+
+WEB = (80, 443)
+"""The ports that a relay has to send to for the network to call it an exit (dir-spec, 3.8.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +97,12 @@ def lines(machine: Machine) -> Iterator[Line]:
     for text, as_it_has_to_be in relay_keys.told(site, machine):
         what = text.partition(":")[0].lower()
         yield Line(text, f"keys of relays: no {what}", wrong=not as_it_has_to_be)
-    for what, told_by in (("drains", drain.told), ("blackholes", blackhole.told)):
+    for what, told_by, none in (
+        ("drains", drain.told, "drained: nobody"),
+        ("blackholes", blackhole.told, "blackholed: no address"),
+    ):
         try:
-            for text in told_by(machine):
+            for text in told_by(machine) or [none]:
                 yield Line(text)
         except Refusal as refusal:
             yield Line(
@@ -91,6 +110,8 @@ def lines(machine: Machine) -> Iterator[Line]:
             )
     yield from _leaks(machine)
     yield from _clock_and_rpki(site, machine)
+    yield from _resolver(machine)
+    yield from _consensus(site, machine)
     (bgpd,) = (service for service in machine.system.services if service.name == "openbgpd")
     if machine.has(bgpd.program) and not site.provided:
         yield from _sessions(look(site, machine, bgpd), raised(machine))
@@ -115,7 +136,19 @@ def document(machine: Machine) -> dict[str, object]:
         "findings": [
             {"text": one.text, "cause": one.cause or None, "wrong": one.bad} for one in found
         ],
-        **dict.fromkeys(("sessions", "leaks", "clock", "rpki", "drained", "slot")),
+        **dict.fromkeys(
+            (
+                "sessions",
+                "leaks",
+                "clock",
+                "rpki",
+                "resolver",
+                "consensus",
+                "drained",
+                "blackholed",
+                "slot",
+            )
+        ),
     }
     if running is None:
         return told
@@ -134,6 +167,13 @@ def document(machine: Machine) -> dict[str, object]:
         told["rpki"] = {"age": age, "well": validated.well}
     with contextlib.suppress(Refusal):
         told["drained"] = drain.drained(machine)
+    with contextlib.suppress(OSError):
+        told["blackholed"] = [str(one) for one in blackhole.blackholed(machine)]
+    with contextlib.suppress(Refusal):
+        questions = resolver.look(machine)
+        told["resolver"] = asdict(questions) if questions else None
+    with contextlib.suppress(Refusal):
+        told["consensus"] = _listed(consensus.look(site, machine))
     with contextlib.suppress(Refusal):
         slot = slots(machine).running
         told["slot"] = {"running": slot.label, "trial": slot.trying}
@@ -231,6 +271,66 @@ def _clock_and_rpki(site: Site, machine: Machine) -> Iterator[Line]:
     if validated:
         cause = "" if validated.well else "RPKI is validated"
         yield Line(f"RPKI: {validated.sentence}", cause, wrong=False, patience=LATER)
+
+
+def _resolver(machine: Machine) -> Iterator[Line]:
+    try:
+        found = resolver.look(machine)
+    except Refusal as refusal:
+        text = f"UNKNOWN: what the resolver answers: {refusal.problem}"
+        yield Line(text, "the record of the resolver can be read")
+        return
+    if found:
+        cause = "" if found.well else "the resolver finds names"
+        yield Line(str(found), cause, wrong=False, patience=LATER)
+
+
+def _consensus(site: Site, machine: Machine) -> Iterator[Line]:
+    """What others think of the relays, which is no fault of the box."""
+    try:
+        found = consensus.look(site, machine)
+    except Refusal as refusal:
+        text = f"UNKNOWN: what the Tor network says of the relays: {refusal.problem}"
+        yield Line(text, "the consensus can be read", wrong=False)
+        return
+    if found is None:
+        text = "consensus: no relay has one of the Tor network yet"
+        yield Line(text, "the relays have a consensus", wrong=False, patience=HOURS)
+        return
+    listed = [one for one in found.relays if one.flags is not None]
+    text = f"of {found.when}: {len(listed)} of {site.relays.count} relays"
+    if found.old(time.time()):
+        cause = "the relays have a consensus of today"
+        yield Line(f"OLD: consensus {text}", cause, wrong=False, patience=LATER)
+        return
+    yield Line(f"consensus {text}: {found.counts}" if listed else f"consensus {text}")
+    exits = all(sends(site, port, None) for port in WEB)
+    for one in found.relays:
+        name = f"relay {one.number}, {one.nickname}"
+        if one.flags is None:
+            cause = f"relay {one.number} is in the consensus"
+            yield Line(f"NOT LISTED: {name}", cause, wrong=False, patience=HOURS)
+        elif "BadExit" in one.flags:
+            text = f"BAD EXIT: {name}: clients do not use it. Ask bad-relays@lists.torproject.org"
+            yield Line(text, f"relay {one.number} is no bad exit", wrong=False)
+        elif exits and "Exit" not in one.flags:
+            cause = f"relay {one.number} has the flag Exit"
+            yield Line(f"NO EXIT: {name}: the network gives it no such flag", cause, wrong=False)
+
+
+def _listed(found: consensus.Consensus | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    relays = [
+        {
+            "number": one.number,
+            "nickname": one.nickname,
+            "listed": one.flags is not None,
+            "flags": [*(one.flags or ())],
+        }
+        for one in found.relays
+    ]
+    return {"valid_after": found.valid_after, "relays": relays}
 
 
 def _sessions(found: tuple[Seen, ...] | str, connected: bool) -> Iterator[Line]:

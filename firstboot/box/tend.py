@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 
-from firstboot.box import leaks, restarts
+from firstboot.box import leaks, resolver, restarts
 from firstboot.box.blackhole import end_blackholes
 from firstboot.box.confirm import settle
 from firstboot.box.daemons import Daemon, State, look, look_at_all, wanted
@@ -62,6 +62,11 @@ def note(machine: Machine, say: Say) -> None:
 def count(machine: Machine, say: Say) -> None:
     """Keep how many packets the filter stopped, to tell later what is new."""
     leaks.note(machine)
+
+
+def count_questions(machine: Machine, say: Say) -> None:
+    """Keep how many questions the resolver answered, for the same reason."""
+    resolver.note(machine)
 
 
 def close(machine: Machine, say: Say) -> None:
@@ -149,6 +154,7 @@ STEPS: tuple[Callable[[Machine, Say], None], ...] = (
     end_blackholes,
     open_again,
     count,
+    count_questions,
 )
 
 

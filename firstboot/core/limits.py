@@ -221,6 +221,12 @@ BLACKHOLES = Json(4 * KIB, 64)
 LEAKS = Json(16 * KIB, 512)
 """Counters of stopped packets: two numbers for each of seventy minutes."""
 
+QUESTIONS = Json(16 * KIB, 512)
+"""Counters of the resolver: three numbers for each of seventy minutes."""
+
+CONSENSUS = 32 * MIB
+"""A consensus of the Tor network. With 8,000 relays it has 3 MB."""
+
 ALARMS = Json(2 * MIB, 65_536)
 """The record of alarms: twenty messages of a hundred sentences, and as many causes as a box has
 relays, services, sessions and conditions."""

@@ -21,7 +21,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from firstboot.box import clock, leaks, restarts
+from firstboot.box import clock, consensus, leaks, resolver, restarts
 from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
 from firstboot.box.journal import entry as journal_entry
@@ -92,6 +92,7 @@ from image.seen import Time as Moment
 from image.ssh_signature import Principal, PublicKey
 from tests import sets
 from tests.command import ROOT
+from tests.firstboot.box.test_consensus import CONSENSUS, IDENTITY
 from tests.firstboot.site import keys
 from tests.firstboot.site.abuse import complaints
 from tests.image.base.test_certificates import certificate, der
@@ -496,6 +497,13 @@ TARGETS: Mapping[str, Target] = {
             '"offset": 1.5, "hour": 490133, "notes": 3, "leaks": 0}'
         ),
     ),
+    "firstboot.box.consensus.parse": Target(
+        lambda data: consensus.parse(data, {1: IDENTITY}), these(CONSENSUS), (ValueError,)
+    ),
+    "firstboot.box.resolver.parse": Target(
+        text(resolver.parse), these("num.answer.rcode.NOERROR=7\ntotal.requestlist.exceeded=1\n")
+    ),
+    "firstboot.box.resolver.read": Target(file(resolver.read), these("[[61.0, 12, 3]]")),
     "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),
     "firstboot.box.systems.freebsd.parse_labels": Target(
         text(bsd.parse_labels), these("LEAK4 9 3 180 0 0 3 180 0\n")

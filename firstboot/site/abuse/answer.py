@@ -15,8 +15,8 @@ from firstboot.core.refusal import Refusal
 from firstboot.site.abuse.complaint import Category, Complaint
 from firstboot.site.abuse.judge import Judged, Whose
 from firstboot.site.abuse.mail import Mail
-from firstboot.site.abuse.reach import sends
 from firstboot.site.model import Site
+from firstboot.site.reach import sends
 
 SHIPPED = Path(__file__).with_name("answers")
 

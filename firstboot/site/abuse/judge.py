@@ -7,9 +7,9 @@ from enum import Enum
 
 from firstboot.core.values import Address
 from firstboot.site.abuse.complaint import Claim, Complaint
-from firstboot.site.abuse.reach import sends
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import PortRole, Site
+from firstboot.site.reach import sends
 
 AHEAD = timedelta(minutes=15)
 """By which the clock of a complainant may be wrong."""

@@ -22,6 +22,7 @@ from firstboot.site.address_plan import allot
 from firstboot.site.alarms import Destination
 from tests.firstboot.box.box import EXAMPLE, Box, changed, example
 from tests.firstboot.box.test_apply import Told, configured
+from tests.firstboot.box.test_consensus import all_listed
 
 ALARM = """\
 alarm:
@@ -80,7 +81,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
 
 @pytest.fixture
 def well(box: Box, minute: Callable[..., None], servers: Servers) -> Box:
-    return configured(box, changed(SITE, FAMILY))
+    return all_listed(configured(box, changed(SITE, FAMILY)))
 
 
 def looked(box: Box, minute: Callable[..., None], minutes: int = 1) -> Told:

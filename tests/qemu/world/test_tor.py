@@ -1,7 +1,11 @@
 """The simulated Tor network: its own exit, seen by the web server."""
 
+import base64
+import time
+
 import pytest
 
+from firstboot.box.consensus import NAMES, parse
 from qemu.world.internet import Internet
 from qemu.world.net import Failed
 from qemu.world.services import PAGE
@@ -53,3 +57,20 @@ def test_there_is_no_way_by_a_relay_that_is_no_exit(internet: Internet) -> None:
     (inner,) = [one for one in internet.tor.client.consensus() if one.nickname == RELAYS[0]]
     with pytest.raises(Failed, match="SOCKS reply"):
         internet.tor.client.fetch("www.good.example", exit=inner.fingerprint)
+
+
+def test_a_box_reads_flags_from_the_consensus_that_a_relay_keeps(internet: Internet) -> None:
+    known = [*internet.tor.client.consensus()]
+    wanted = {
+        number: base64.b64encode(bytes.fromhex(one.fingerprint)).decode().rstrip("=")
+        for number, one in enumerate(known)
+    }
+    paths = [internet.world.folder / "tor" / EXIT / name for name in NAMES]
+    internet.tor.exit.wait("its own consensus", lambda: any(path.exists() for path in paths))
+    for path in (one for one in paths if one.exists()):
+        since, flags = parse(path.read_bytes(), wanted)
+        assert abs(time.time() - since) < 3600
+        assert {*flags} == {*wanted}
+        for number, its in flags.items():
+            assert "Running" in its
+            assert ("Exit" in its) == (known[number].nickname == EXIT)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from firstboot.site.abuse.judge import Whose, whose
-from firstboot.site.abuse.reach import REDUCED, REJECTED, sends
 from firstboot.site.address_plan import allot
+from firstboot.site.reach import REDUCED, REJECTED, sends
 from tests.firstboot.site.abuse import complaints
 from tests.firstboot.site.abuse.complaints import EXIT, judged, letter, site
 
