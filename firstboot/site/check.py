@@ -14,6 +14,7 @@ from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules import (
     addresses,
     alarm,
+    announcements,
     asn,
     limits,
     management,
@@ -50,6 +51,7 @@ RULES: tuple[Rule, ...] = (
     scopes.check,
     ports.check,
     peers.check,
+    announcements.check,
     provider.check,
     addresses.check,
     relays.check,

@@ -31,7 +31,8 @@ class Community(str):
         if max(numbers) > most:
             raise Malformed(expected, f"{quote(text)} has a number above {most} in it")
         if text.startswith(WELL_KNOWN) and text != BLACKHOLE:
-            raise Malformed(expected, f"{quote(text)} means something else everywhere (RFC 1997)")
+            known = f"{quote(text)} is a well-known community, which any network acts on (RFC 1997)"
+            raise Malformed(expected, known)
         return cls(text)
 
     @property

@@ -13,6 +13,7 @@ from firstboot.core import document
 from firstboot.core.document import Document
 from firstboot.core.keys import key
 from firstboot.core.values import Address, Asn, Interface, Mac, Network, is_address
+from firstboot.site.announcement import Announcement, of_scope
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 
@@ -236,11 +237,22 @@ class Peer:
         since=2,
         default=None,
     )
+    announce: tuple[Announcement, ...] = key(
+        "What the scopes have on them when this peer hears of them; left out, they go out as they "
+        "are. One entry for all of them, and others for some.",
+        since=2,
+        limit=(0, MOST),
+        default=(),
+    )
     irr: str | None = key(
         "Object in a routing registry that lists the routes of the peer: AS-EXAMPLE.",
         label="registry",
         default=None,
     )
+
+    def announces(self, scope: Network) -> Announcement:
+        """How it hears of a scope."""
+        return of_scope(self.announce, scope)
 
 
 @dataclass(frozen=True)

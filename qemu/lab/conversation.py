@@ -65,7 +65,7 @@ def asked(site: Site) -> Site:
     mail = site.alarm.mail
     return replace(
         without_papers(site),
-        peers=tuple(replace(peer, blackhole=None) for peer in site.peers),
+        peers=tuple(replace(peer, blackhole=None, announce=()) for peer in site.peers),
         relays=replace(site.relays, block=(), offline_keys=False),
         performance=Performance(),
         alarm=replace(

@@ -67,6 +67,7 @@ class Heard:
     prefix: IPv4Network | IPv6Network
     path: tuple[int, ...]
     communities: frozenset[str] = frozenset()
+    med: int | None = None
 
 
 class Router:
@@ -152,6 +153,8 @@ class Router:
             elif path := re.match(r"\s+BGP\.as_path:\s*(.*)", line):
                 asns = tuple(int(word) for word in path[1].split() if word.isdecimal())
                 found[-1] = replace(found[-1], path=asns)
+            elif med := re.match(r"\s+BGP\.med:\s*([0-9]+)", line):
+                found[-1] = replace(found[-1], med=int(med[1]))
             elif some := re.match(r"\s+BGP\.(?:large_)?community:\s*(.*)", line):
                 spelled = re.sub(r",\s*", ":", some[1]).strip("()").split(") (")
                 found[-1] = replace(found[-1], communities=found[-1].communities.union(spelled))

@@ -288,6 +288,63 @@ def test_of_a_transit_without_a_table_a_default_route_is_taken_at_most(
     assert accepted == others | as_received(PeerRole.TRANSIT, taken)
 
 
+ANNOUNCED = {
+    "asn: 4100000001\n": """\
+    announce:
+      - prepend: 3
+      - scopes: ["2001:db8:ee::/48"]
+        med: 70
+        communities: [64500:80, "4100000001:1:80"]
+""",
+    "asn: 4100000002\n": """\
+    announce:
+      - communities: [0:64500, "4100000002:101:4100000009"]
+        prepend: 1
+        med: 0
+""",
+}
+"""What is put on the scopes for the upstream and the route server, by the line of the site that it
+stands behind."""
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
+def test_each_neighbour_hears_what_the_site_puts_on_the_scopes_for_it_and_nothing_else(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    text = SITE_FILE.read_text()
+    for line, entries in ANNOUNCED.items():
+        text = changed(text, line, line + entries)
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    lab = Lab.start(worlds, site=site)
+    lab.settle()
+    v4, v6 = SITE.scopes
+    asn, mark = SITE.as_number, f"{SITE.as_number}:1:1"
+    of_server = frozenset({mark, "0:64500", "4100000002:101:4100000009"})
+    heard = {role: router.heard() for role, router in lab.routers.items()}
+    assert heard == {
+        PeerRole.TRANSIT: {
+            "appliance4": {Heard(v4, (asn,) * 4, frozenset({mark}))},
+            "appliance6": {
+                Heard(v6, (asn,), frozenset({mark, "64500:80", "4100000001:1:80"}), med=70)
+            },
+        },
+        PeerRole.ROUTE_SERVER: {
+            "appliance4": {Heard(v4, (asn,) * 2, of_server, med=0)},
+            "appliance6": {Heard(v6, (asn,) * 2, of_server, med=0)},
+        },
+        PeerRole.PEER: own(lab.routers[PeerRole.PEER]),
+    }
+    assert lab.bgpd.accepted() == {
+        route for role in PeerRole for route in as_received(role, routes.ORDINARY[role])
+    }
+    lab.bgpd.use(for_linux(BGPD, lab.bgpd.party.world.folder))
+    lab.bgpd.daemon.wait(
+        "the scopes as they are",
+        lambda: all(router.heard() == own(router) for router in lab.routers.values()),
+    )
+
+
 @pytest.mark.xdist_group("live-bgp-sessions")
 def test_a_transit_hears_of_addresses_that_are_given_up_and_nobody_else_does(
     worlds: Worlds, tmp_path: Path

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from firstboot.core import document
 from firstboot.core.values import Asn, Mac
+from firstboot.site.announcement import Announcement
 from firstboot.site.check import Finding, Severity, check
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
@@ -133,6 +134,15 @@ PEERS = st.builds(
     max_prefix=st.none() | INTEGERS,
     irr=st.none() | TEXT,
     blackhole=st.none() | st.sampled_from([Community("65535:666"), Community("64500:666:0")]),
+    announce=some(
+        st.builds(
+            Announcement,
+            scopes=some(NETWORKS),
+            prepend=INTEGERS,
+            med=st.none() | INTEGERS,
+            communities=some(st.sampled_from([Community("0:64500"), Community("64500:1:2")])),
+        )
+    ),
 )
 RELAYS = st.builds(
     Relays,

@@ -17,6 +17,7 @@ from firstboot.site.verify.bgpd.policy import (
     announced,
     announced_to,
     group,
+    put_on,
 )
 from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, Words, all_routes
 from firstboot.site.verify.boxes import Box, split
@@ -44,7 +45,7 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
         *_globals(found, site, sessions),
         *_sessions(found, sessions, site, new=new),
         *_includes(found, sessions),
-        *_settings(found, sessions),
+        *_settings(found, site, sessions),
         *_routes(found, site, sessions, aspa=new),
     ):
         yield Flaw(file.path, line, reason)
@@ -174,7 +175,9 @@ def _includes(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
             )
 
 
-def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tuple[int, str]]:
+def _settings(
+    found: Configuration, site: Site, sessions: Iterable[Session]
+) -> Iterator[tuple[int, str]]:
     """Rules that set something are compared as they stand: there are few, and all are known."""
     wanted = [
         ("from ebgp", "", "{ large-community delete local-as:*:* community delete local-as:* }")
@@ -188,6 +191,7 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
     wanted.append(("from ebgp", "community GRACEFUL_SHUTDOWN", "{ localpref 0 }"))
     if not list(sessions):
         wanted = [wanted[0], wanted[-1]]
+    wanted = [*_of_announcements(site, sessions), *wanted]
     have = []
     for rule in found.filters:
         if rule.action == "match":
@@ -221,6 +225,16 @@ def _settings(found: Configuration, sessions: Iterable[Session]) -> Iterator[tup
     if have == sorted(have, key=wanted.index if set(have) <= set(wanted) else str):
         return
     yield 1, "the rules that set something are in another order"
+
+
+def _of_announcements(site: Site, sessions: Iterable[Session]) -> Iterator[tuple[str, str, str]]:
+    """The rules that put something on scopes, each for one neighbour and one scope."""
+    for session in sessions:
+        for scope in site.scopes:
+            said = put_on(session.peer, scope) if scope.version == session.remote.version else ()
+            if said:
+                about = f"prefix {scope} large-community local-as:1:1"
+                yield f"to {session.remote}", about, " ".join(said)
 
 
 def _asked_to_drop(rule: Filter, sessions: Iterable[Session]) -> Words:

@@ -79,6 +79,21 @@ def announced_to(site: Site, session: Session) -> list[Box]:
     return [*announced(site, version), *given_up]
 
 
+def put_on(peer: Peer, scope: Network) -> tuple[str, ...]:
+    """What a peer hears of a scope beside the scope itself, as bgpd.conf(5) sets it: what the entry
+    says that names the scope, or else the one that names none."""
+    entries = [one for one in peer.announce if scope in one.scopes]
+    entries = entries or [one for one in peer.announce if not one.scopes]
+    said: list[str] = []
+    for entry in entries:
+        said += ["prepend-self", str(entry.prepend)] if entry.prepend else []
+        said += ["med", str(entry.med)] if entry.med is not None else []
+        for community in entry.communities:
+            kind = "large-community" if community.count(":") == 2 else "community"
+            said += [kind, str(community)]
+    return ("{", *said, "}") if said else ()
+
+
 def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
     """What is taken of a neighbour."""
     version, routes = session.remote.version, session.peer.routes

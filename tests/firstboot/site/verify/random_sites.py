@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from firstboot.core.values import Address, Asn, Interface, Mac, Network
 from firstboot.site import model
+from firstboot.site.announcement import Announcement
 from firstboot.site.check import RULES, Severity
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
@@ -48,6 +49,7 @@ DRIVERS = ("ix", "ixl", "ice", "igb", "em", "vtnet", "re", "mce", "cxl")
 SECRET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789!%&()*+,-./:;<=>?@[]^_{|}~"
 TIER_1 = (174, 1299, 3356, 6939)
 COMMUNITIES = (Community("65535:666"), Community("64500:666:0"))
+MARKS = [Community(one) for one in ("0:64500", "64512:1", "64500:0:4200000000", "3356:70")]
 BLOCKED = [
     Destination(one) for one in ("203.0.113.7:*", "192.0.2.0/24:25-26", "[2001:db8:bad::]/48:*")
 ]
@@ -108,7 +110,7 @@ class _Maker:
             asn=Asn(next(self.asns)),
             scopes=tuple(scopes),
             ports=tuple(ports),
-            peers=tuple(self._peers(ports)),
+            peers=tuple(self._peers(ports, scopes)),
             relays=relays,
             dns=Dns(
                 self.pick(*Strictness),
@@ -322,7 +324,7 @@ class _Maker:
             found.setdefault(one.version, one.network.network_address + 3)
         return tuple(found.values())
 
-    def _peers(self, ports: list[Port]) -> Iterator[Peer]:
+    def _peers(self, ports: list[Port], scopes: list[Network]) -> Iterator[Peer]:
         outside = [port for port in ports if port.role.outside]
         many = self.pick(1, 2, 3, 3, 8, 20)
         default = self.pick(Routes.FULL, Routes.DEFAULT, Routes.STATIC)
@@ -361,7 +363,26 @@ class _Maker:
                 max_prefix=self.pick(None, None, 1, 500, 10_000_000),
                 irr=self.pick(None, "AS-EXAMPLE"),
                 blackhole=self.pick(None, *COMMUNITIES) if role is PeerRole.TRANSIT else None,
+                announce=self._announce([one for one in scopes if one.version in addresses]),
             )
+
+    def _announce(self, scopes: list[Network]) -> tuple[Announcement, ...]:
+        """Something on all scopes, on some, on both, or nothing."""
+        if self.often(0.6):
+            return ()
+        some = tuple(self.some(scopes, 3))
+        entries = [Announcement(()), Announcement(some)] if some else [Announcement(())]
+        found = [
+            replace(
+                entry,
+                prepend=self.pick(0, 0, 1, 3, 8),
+                med=self.pick(None, None, 0, 50, 2**32 - 1),
+                communities=tuple(self.some(MARKS, 3)),
+            )
+            for entry in entries
+        ]
+        self.chance.shuffle(found)
+        return tuple(found[: self.pick(1, 2)])
 
     def _hosts(self, interface: Interface) -> Iterator[Address]:
         """The addresses of neighbours beside one of the box's."""
