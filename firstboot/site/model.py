@@ -386,6 +386,13 @@ class Management:
         limit=(0, MOST),
         default=(),
     )
+    monitoring: tuple[str, ...] = key(
+        "SSH public keys that may run exitisp metrics and exitisp status --json, and nothing else.",
+        label="monitoring",
+        since=2,
+        limit=(0, MOST),
+        default=(),
+    )
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,29 @@ def check(site: Site) -> Iterator[Finding]:
 
 def _keys(site: Site) -> Iterator[Finding]:
     keys = site.management.keys
-    seen: dict[bytes, int] = {}
+    seen: dict[bytes, str] = {}
+    yield from _each("keys", keys, seen)
+    admins = len(seen)
+    yield from _each("monitoring", site.management.monitoring, seen)
+    if not keys and not waived(site, "no_management"):
+        yield error(
+            ("management", "keys"),
+            "there is no key, so nobody can log in except at the console",
+            "Add the public keys of at least two administrators",
+        )
+    elif keys and admins < ADVISED_ADMINS:
+        yield advice(
+            ("management", "keys"),
+            "there is only one administrator, and nobody can help while that one is away",
+            "Add the key of a second administrator",
+        )
+
+
+def _each(name: str, keys: tuple[str, ...], seen: dict[bytes, str]) -> Iterator[Finding]:
+    """What is wrong with each of the keys in the list `name`. `seen` are those before, and where
+    they are."""
     for at, text in enumerate(keys):
-        key: Key = ("management", "keys", at)
+        key: Key = ("management", name, at)
         try:
             found = SshKey.parse(text)
         except ValueError as reason:
@@ -61,23 +81,10 @@ def _keys(site: Site) -> Iterator[Finding]:
             )
             continue
         yield from _kind(key, found)
-        other = seen.setdefault(found.blob, at)
-        if other != at:
-            yield error(
-                key, f"this is the same key as management.keys[{other}]", "Remove one of the two"
-            )
-    if not keys and not waived(site, "no_management"):
-        yield error(
-            ("management", "keys"),
-            "there is no key, so nobody can log in except at the console",
-            "Add the public keys of at least two administrators",
-        )
-    elif keys and len(seen) < ADVISED_ADMINS:
-        yield advice(
-            ("management", "keys"),
-            "there is only one administrator, and nobody can help while that one is away",
-            "Add the key of a second administrator",
-        )
+        here = f"management.{name}[{at}]"
+        other = seen.setdefault(found.blob, here)
+        if other != here:
+            yield error(key, f"this is the same key as {other}", "Remove one of the two")
 
 
 def _kind(key: Key, found: SshKey) -> Iterator[Finding]:

@@ -54,6 +54,10 @@ EFFECTS = {
     "AuthorizedKeysFile": "whose keys count",
 }
 
+MONITORING = 'restrict,command="/usr/local/libexec/exitisp/monitoring"'
+"""What stands before a key that may monitor, and nothing else (sshd(8), AUTHORIZED_KEYS FILE
+FORMAT): no terminal, no forwarding, no command but this one."""
+
 LINE = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*")
 
 
@@ -99,8 +103,10 @@ def _read(file: Rendered, table: Table) -> tuple[list[Directive], list[Flaw]]:
 
 
 def check_keys(file: Rendered, context: Context) -> Iterator[Flaw]:
-    """authorized_keys: the keys of the site, a line each, and no other."""
-    keys = list(context.site.management.keys)
+    """authorized_keys: the keys of the site, a line each, and no other. The first line of a key
+    counts."""
+    management = context.site.management
+    keys = [*management.keys, *(f"{MONITORING} {key}" for key in management.monitoring)]
     lines = file.text.split("\n")
     if lines[-1:] == [""]:
         lines.pop()

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from firstboot.box import setup
+from firstboot.box.machine import site_of
 from firstboot.core.passwords import matches
+from firstboot.site.verify.sshd import MONITORING
 from firstboot.wizard.draft import Draft
 from firstboot.wizard.terminal import Terminal
 from qemu.lab.conversation import BEGIN, PASSWORD, SAVE, Turn
 from qemu.lab.conversation import conversation as whole
-from tests.firstboot.box.box import Box, example
+from tests.firstboot.box.box import Box, changed, example
 from tests.firstboot.box.test_apply import applied, configured
 from tests.firstboot.wizard.talk import Person, machine
 
@@ -109,6 +111,20 @@ def test_the_present_site_is_what_is_changed_later(box: Box, sit: Sit) -> None:
     generations = box.machine.generations.all()
     assert generations[0].read().files == generations[1].read().files
     assert box.started() == []
+
+
+def test_what_it_does_not_ask_for_is_kept(box: Box, sit: Sit) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1t monitor"
+    configured(box, changed(("management:\n", f"management:\n  monitoring: [{key}]\n")))
+    setup.keep_password(box.machine, "$6$salt$hash")
+    sit([SAVE])
+    assert setup.reconfigure(box.machine) == 0
+    chosen = box.machine.generations.chosen()
+    assert chosen is not None
+    site = site_of(chosen).decode()
+    assert f"monitoring:\n    - {key}\n" in site
+    laid = (box.root / "etc/ssh/authorized_keys/root").read_text()
+    assert laid.endswith(f"{MONITORING} {key}\n")
 
 
 def test_answers_about_an_older_generation_are_not_taken_up_again(box: Box, sit: Sit) -> None:

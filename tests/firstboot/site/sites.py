@@ -178,7 +178,9 @@ SITES = st.builds(
         addresses=some(ADDRESSES),
     ),
     router=some(ADDRESSES),
-    management=st.builds(Management, keys=some(TEXT), networks=some(NETWORKS)),
+    management=st.builds(
+        Management, keys=some(TEXT), networks=some(NETWORKS), monitoring=some(TEXT)
+    ),
     performance=st.just(Performance())
     | st.builds(
         Performance,

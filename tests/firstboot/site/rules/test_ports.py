@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.site.check import Severity
+from firstboot.site.check import Finding, Severity
 from firstboot.site.rules.ssh_key import SshKey
 from tests.firstboot.site.sites import ONE, ROOT, TWO, found, says
 
@@ -240,6 +240,19 @@ def test_keys_are_read_as_ssh_keygen_makes_them(kind: str, bits: int, tmp_path: 
     key = SshKey.parse((tmp_path / "key.pub").read_text().strip())
     assert key.bits == bits
     assert kind in key.kind
+
+
+def test_a_key_that_may_monitor_is_judged_and_is_nobody_else_s() -> None:
+    def monitoring(key: str) -> list[Finding]:
+        return found(("management:\n", f"management:\n  monitoring: ['{key}']\n"))
+
+    for key, reason in (
+        (f"ssh-ed25519 {ADA} monitor", "the same key as management.keys[0]"),
+        (f'command="sh" ssh-ed25519 {ADA}', "options before them"),
+    ):
+        assert says(monitoring(key), ERROR, "management.monitoring[0]", reason)
+    other = line("ssh-ed25519", b"m" * 32)
+    assert not [f for f in monitoring(other) if f.key[:1] == ("management",)]
 
 
 def test_one_administrator_gets_advice_and_none_is_an_error() -> None:
