@@ -3,6 +3,7 @@
 Functions are imported where they are called: each command starts without the modules of the others.
 """
 
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -786,6 +787,8 @@ def test(
     marks = " -m 'not boot'" if no_boot else ""
     timeout = LONGEST_FULL_TEST if full else LONGEST_TEST
     with context.cd(ROOT):
+        if install:
+            context.run(f"tests/firstboot/site/paper/install-irrd {shlex.quote(sys.executable)}")
         context.run(
             f"pytest -n auto --dist loadgroup --timeout {timeout}{marks} {only}",
             pty=sys.stdout.isatty(),

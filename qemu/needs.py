@@ -29,6 +29,7 @@ JUDGES = (
     program("sshd", "openssh-server"),
     program("unbound-checkconf", "unbound"),
     program("bgpd", "openbgpd"),
+    program("bgpq4", "bgpq4"),
     program("rpki-client", "rpki-client"),
     program("nft", "nftables"),
     program("mcopy", "mtools"),

@@ -154,25 +154,34 @@ def rewritten(data: bytes, name: str, site: Site, made: Sequence[Update]) -> byt
 
 def resolve(site: Site, host: str) -> list[Resolved]:
     """What bgpq4 resolves the as-set of each peer to, asking `host` (a name or address, perhaps
-    with a port) or the server that it asks by itself. Raises Refusal."""
+    with a port) or the server that it asks by itself. What it cannot resolve is told and left out.
+    Raises Refusal where it gets no answer."""
     if shutil.which("bgpq4") is None:
         raise Refusal(
             "--ask-irr",
             "this machine has no bgpq4",
             "Install it, on Debian and Ubuntu with: sudo apt-get install bgpq4",
         )
+    # AS numbers for documentation are none of the Internet's, and bgpq4 refuses them.
+    reserved = ["-p"] if "documentation" in site.waivers else []
     found: list[Resolved] = []
     for peer in site.peers:
         if peer.role is PeerRole.PEER:
             name = peer.irr or f"AS{peer.asn}"
             for family in ("-4", "-6"):
                 where = ["-h", host] if host else []
-                command = ["bgpq4", *where, family, "-j", "-l", name, name]
-                found += bgpq4.parse(_output(command), f"bgpq4 {family} {name}")
+                command = ["bgpq4", *where, *reserved, family, "-j", "-l", name, name]
+                said, error = _output(command)
+                if error:
+                    say(f"{peer.name}: not resolved: {error}")
+                else:
+                    found += bgpq4.parse(said, f"bgpq4 {family} {name}")
     return found
 
 
-def _output(command: Sequence[str]) -> bytes:
+def _output(command: Sequence[str]) -> tuple[bytes, str]:
+    """What `command` prints, and its error: bgpq4 tells what it did not take, prints a set without
+    it, and ends with exit status 0."""
     try:
         ran = subprocess.run(command, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
@@ -180,8 +189,9 @@ def _output(command: Sequence[str]) -> bytes:
         raise Refusal(" ".join(command), problem, "Try it again, or use --irr-host") from error
     except OSError as error:
         raise Refusal(" ".join(command), str(error), "Install bgpq4 again") from error
+    last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    error = last[0][:200] if last else ""
     if ran.returncode or not ran.stdout.strip():
-        last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        problem = last[0][:200] if last else f"it ended with exit status {ran.returncode}"
+        problem = error or f"it ended with exit status {ran.returncode}"
         raise Refusal(" ".join(command), problem, "Try it again, or use --irr with a file")
-    return ran.stdout
+    return ran.stdout, error
