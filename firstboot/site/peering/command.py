@@ -190,8 +190,8 @@ def _output(command: Sequence[str]) -> tuple[bytes, str]:
     except OSError as error:
         raise Refusal(" ".join(command), str(error), "Install bgpq4 again") from error
     last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    error = last[0][:200] if last else ""
+    told = last[0][:200] if last else ""
     if ran.returncode or not ran.stdout.strip():
-        problem = error or f"it ended with exit status {ran.returncode}"
+        problem = told or f"it ended with exit status {ran.returncode}"
         raise Refusal(" ".join(command), problem, "Try it again, or use --irr with a file")
-    return ran.stdout, error
+    return ran.stdout, told
