@@ -12,11 +12,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 SCRIPT = "firstboot/__main__.py"
 
+DESK = (
+    "firstboot/site/abuse",
+    "firstboot/site/paper",
+    "firstboot/site/peering",
+    "firstboot/site/published",
+)
+"""What runs at a desk alone, and may need packages that must not be in the program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The files of `firstboot`, and the templates, profiles and services of the overlays, by their
-    paths in the repository. `SCRIPT` is the one that is run."""
+    """The files of `firstboot` but for `DESK`, and the templates, profiles and services of the
+    overlays, by their paths in the repository. `SCRIPT` is the one that is run."""
 
     files: Mapping[str, bytes]
 
@@ -30,7 +38,11 @@ class Program:
         )
         with writing(root):
             return cls(
-                {str(path.relative_to(root)): path.read_bytes() for path in paths if path.is_file()}
+                {
+                    str(path.relative_to(root)): path.read_bytes()
+                    for path in paths
+                    if path.is_file() and not _at_desk(path.relative_to(root))
+                }
             )
 
     @property
@@ -52,3 +64,7 @@ class Program:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+
+
+def _at_desk(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in DESK)

@@ -1,5 +1,6 @@
 """The frozen program, run on this host, and what stops a freeze."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from image.freeze import artifact_cache, elf, freezing
 from image.freeze.analysis import check_imports
 from image.freeze.freezing import freeze
 from image.freeze.frozen import Frozen
-from image.freeze.program import Program
+from image.freeze.program import DESK, Program
 from image.freeze.recipe import CONTENTS, PROGRAM, Found
 from image.freeze.target import Target
 from image.freeze.third_party import origins
@@ -272,6 +273,28 @@ def test_other_third_party_packages_are_refused(tmp_path: Path) -> None:
     found = Found({"requests": requests.__file__}, [])
     with pytest.raises(Refusal, match="the module requests: it is from requests"):
         origins(found, tmp_path, None)
+
+
+def test_what_runs_at_a_desk_stays_there_and_nothing_in_the_program_needs_it() -> None:
+    files = Program.read().files
+    desk = [folder.replace("/", ".") for folder in DESK]
+    for folder in DESK:
+        assert (ROOT / folder).is_dir()
+        assert not [path for path in files if path.startswith(f"{folder}/")]
+    for path, data in files.items():
+        if path.endswith(".py"):
+            imported = [
+                name
+                for node in ast.walk(ast.parse(data))
+                for name in (
+                    [f"{node.module}.{alias.name}" for alias in node.names]
+                    if isinstance(node, ast.ImportFrom)
+                    else [alias.name for alias in node.names]
+                    if isinstance(node, ast.Import)
+                    else []
+                )
+            ]
+            assert not [one for one in imported if one.startswith(tuple(desk))], path
 
 
 def test_imports_that_the_target_lacks_are_refused() -> None:
