@@ -68,6 +68,7 @@ def asked(site: Site) -> Site:
         peers=tuple(replace(peer, blackhole=None, announce=()) for peer in site.peers),
         relays=replace(site.relays, block=(), offline_keys=False),
         performance=Performance(),
+        management=replace(site.management, monitoring=()),
         alarm=replace(
             site.alarm,
             mail=Mail(relay=mail.relay, to=mail.to, user=mail.user, password=mail.password),
