@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from firstboot.core.values import Network
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Peer, PeerRole, Routes, Site
+from qemu.lab.hearing import Announced
 from qemu.world.bird import Route
 from qemu.world.routes import ORIGIN, unwanted
 
@@ -47,13 +48,13 @@ WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Routes of one kind that a neighbour announced, each as its prefix and path, how many of them
-    came and were taken, and why they have to be refused."""
+    """Routes of one kind that a neighbour announced, how many of them came and were taken, and why
+    they have to be refused."""
 
     kind: str
     why: str
     peer: str
-    routes: tuple[str, ...]
+    routes: tuple[Announced, ...]
     came: int
     taken: int
 
@@ -135,7 +136,8 @@ def refusals(
             WHY[kind],
             peer.name,
             tuple(
-                f"{route.prefix} {' '.join(map(str, (peer.asn, *route.path)))}" for route in routes
+                Announced(str(route.prefix), " ".join(map(str, (peer.asn, *route.path))))
+                for route in routes
             ),
             sum(route.prefix in came for route in routes),
             sum(route.prefix in taken for route in routes),

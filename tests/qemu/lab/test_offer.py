@@ -7,6 +7,7 @@ import pytest
 
 from firstboot.site.model import Peer, PeerRole, Policy, Routes, Site
 from qemu.lab.faults import FAULTS
+from qemu.lab.hearing import Announced
 from qemu.lab.lab_site import EXAMPLE, SITE, on
 from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, lacking, lets_out
 from qemu.lab.offer import DEFAULT, LEAK, TABLES, WHY, announcer, families, offered, refusals
@@ -71,7 +72,7 @@ def test_what_became_of_it_is_counted_by_kind() -> None:
     found = {one.kind: one for one in refusals(offer, peer, came, bogons)}
     assert (found["bogons"].came, found["bogons"].taken) == (len(bogons), len(bogons))
     assert found[LEAK].taken == 0
-    assert found[LEAK].routes[0] == "12.7.0.0/24 65536 4100001000 3356"
+    assert found[LEAK].routes[0] == Announced("12.7.0.0/24", "65536 4100001000 3356")
 
 
 def applying(site: Site) -> set[str]:

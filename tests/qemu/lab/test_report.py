@@ -59,7 +59,8 @@ HEARD = Hearing(
     True,
     (Announced("198.51.100.0/24", "65550", ("65550:1:1",)),),
 )
-REFUSED = Refusal("bogons", "They are nobody's.", "content", ("10.0.0.0/8 65536 4100001000",), 1, 0)
+BOGON = Announced("10.0.0.0/8", "65536 4100001000")
+REFUSED = Refusal("bogons", "They are nobody's.", "content", (BOGON,), 1, 0)
 INSTEAD = Verdict("permitted", True, "does not apply: no exchange", "Nothing else.", applies=False)
 
 
@@ -135,7 +136,7 @@ def test_a_page_says_what_neighbours_heard_and_what_was_refused_and_why() -> Non
     assert "<code>198.51.100.0/24</code> path 65550, 65550:1:1" in text
     assert "0 of 1 taken" in text
     assert "They are nobody&#39;s." in text
-    assert "<code>10.0.0.0/8 65536 4100001000</code>" in text
+    assert '<code>10.0.0.0/8</code> <span class="why">65536 4100001000</span>' in text
     silent = dataclasses.replace(HEARD, up=False, routes=())
     down = render_html(dataclasses.replace(made(GOOD), heard=(silent,), refusals=()), SITE)
     assert '<span class="no">down</span>' in down
