@@ -274,6 +274,20 @@ class Family:
 
 
 @dataclass(frozen=True)
+class RelayPolicy:
+    """What some of the relays let out."""
+
+    relays: tuple[int, ...] = key(
+        "Numbers of the relays that it is for, from 1 on.",
+        since=2,
+        limit=(0, MOST_RELAYS),
+        default=(),
+    )
+    policy: Policy = key("As relays.policy.", since=2, default=Policy.REDUCED)
+    rules: tuple[str, ...] = key("As relays.rules.", since=2, limit=(0, 500), default=())
+
+
+@dataclass(frozen=True)
 class Relays:
     """The Tor exit relays of the box."""
 
@@ -303,6 +317,12 @@ class Relays:
         "With the policy own: the first rule that fits decides. For example accept *:443.",
         label="rules",
         limit=(0, 500),
+        default=(),
+    )
+    policies: tuple[RelayPolicy, ...] = key(
+        "What single relays let out, in place of what the two keys above say.",
+        since=2,
+        limit=(0, MOST_RELAYS),
         default=(),
     )
     block: tuple[Destination, ...] = key(
@@ -344,6 +364,11 @@ class Relays:
         since=2,
         default=False,
     )
+
+    def lets_out(self, number: int) -> RelayPolicy:
+        """What the relay with this number lets out."""
+        own = (one for one in self.policies if number in one.relays)
+        return next(own, RelayPolicy((), self.policy, self.rules))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from firstboot.core.values import Address
 from firstboot.site.exit_policy import ExitRule
-from firstboot.site.model import Policy, Site
+from firstboot.site.model import Policy, RelayPolicy, Site
 
 REDUCED = (
     "20-23 43 53 79-81 88 110 143 194 220 389 443 464 465 531 543-544 554 563 587 636 706 749 873 "
@@ -18,25 +18,31 @@ REJECTED = "25 119 135-139 445 563 1214 4661-4666 6346-6429 6699 6881-6999"
 
 
 def sends(site: Site, port: int, destination: Address | None) -> bool:
-    """Whether an exit of `site` can send to `port` of `destination`. Of a rule about addresses it
-    is not known whether it fits if there is no `destination`: then an exit can, if it may."""
+    """Whether any exit of `site` can send to `port` of `destination`. Of a rule about addresses
+    it is not known whether it fits if there is no `destination`: then an exit can, if it may."""
     if destination is not None and any(
         destination in one.network and port in ExitRule.parse(one.rejected).ports
         for one in site.relays.block
     ):
         return False
-    match site.relays.policy:
+    relays = site.relays
+    said = {relays.lets_out(number) for number in range(1, relays.count + 1)}
+    return any(_lets_out(one, port, destination) for one in said)
+
+
+def _lets_out(said: RelayPolicy, port: int, destination: Address | None) -> bool:
+    match said.policy:
         case Policy.REDUCED:
             return _listed(port, REDUCED)
         case Policy.WEB:
             return port in (80, 443)
         case Policy.DEFAULT:
             return not _listed(port, REJECTED)
-    return _by_rules(site, port, destination)
+    return _by_rules(said, port, destination)
 
 
-def _by_rules(site: Site, port: int, destination: Address | None) -> bool:
-    for rule in map(ExitRule.parse, site.relays.rules):
+def _by_rules(said: RelayPolicy, port: int, destination: Address | None) -> bool:
+    for rule in map(ExitRule.parse, said.rules):
         if port not in rule.ports:
             continue
         fits = _fits(rule, destination)

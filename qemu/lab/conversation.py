@@ -66,7 +66,7 @@ def asked(site: Site) -> Site:
     return replace(
         without_papers(site),
         peers=tuple(replace(peer, blackhole=None, announce=()) for peer in site.peers),
-        relays=replace(site.relays, block=(), offline_keys=False),
+        relays=replace(site.relays, policies=(), block=(), offline_keys=False),
         performance=Performance(),
         management=replace(site.management, monitoring=()),
         alarm=replace(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from firstboot.site.address_plan import allot
 from firstboot.site.exit_policy import ExitRule
-from firstboot.site.model import PeerRole, Policy, PortRole, Routes, Site
+from firstboot.site.model import PeerRole, Policy, PortRole, RelayPolicy, Routes, Site
 from qemu.world.services import ECHO
 
 WEB = 80
@@ -29,12 +29,16 @@ def has_peer(role: PeerRole) -> Callable[[Site], bool]:
 
 
 def lets_out(site: Site, port: int) -> bool:
-    """Whether exits let out TCP `port` to most of the IPv4 Internet. Every policy but an own one
-    lets out the web."""
+    """Whether all exits let out TCP `port` to most of the IPv4 Internet. Every policy but an own
+    one lets out the web."""
     relays = site.relays
-    if relays.policy is not Policy.OWN:
+    return all(_lets_out(relays.lets_out(number), port) for number in range(1, relays.count + 1))
+
+
+def _lets_out(said: RelayPolicy, port: int) -> bool:
+    if said.policy is not Policy.OWN:
         return True
-    rules = (ExitRule.parse(text) for text in relays.rules)
+    rules = (ExitRule.parse(text) for text in said.rules)
     fitting = (rule for rule in rules if rule.where in ("*", "*4") and port in rule.ports)
     return next((rule.accepts for rule in fitting), False)
 

@@ -88,37 +88,60 @@ def _contact(site: Site) -> Iterator[Finding]:
 
 def _policy(site: Site) -> Iterator[Finding]:
     relays = site.relays
-    key: Key = ("relays", "rules")
-    if relays.policy is not Policy.OWN:
-        if relays.rules:
+    yield from _lets_out(("relays",), relays.policy, relays.rules)
+    own: set[int] = set()
+    for at, entry in enumerate(relays.policies):
+        key: Key = ("relays", "policies", at)
+        if not entry.relays:
+            yield error(key, "no relay is named", "Add their numbers: relays: [1, 2]")
+        for nth, number in enumerate(entry.relays):
+            if not 1 <= number <= relays.count:
+                yield error(
+                    (*key, "relays", nth),
+                    f"there is no relay {number}",
+                    f"Write a number from 1 to {relays.count}",
+                )
+            elif number in own:
+                yield error(
+                    (*key, "relays", nth),
+                    f"relay {number} is named already",
+                    "Name each relay once",
+                )
+            own.add(number)
+        yield from _lets_out(key, entry.policy, entry.rules)
+
+
+def _lets_out(around: Key, policy: Policy, rules: tuple[str, ...]) -> Iterator[Finding]:
+    key: Key = (*around, "rules")
+    if policy is not Policy.OWN:
+        if rules:
             yield error(
                 key,
-                f"the policy {relays.policy.value} has its own rules, so these have no effect",
+                f"the policy {policy.value} has its own rules, so these have no effect",
                 "Set policy to own, or remove the rules; what exits must not reach belongs into "
                 "relays.block",
             )
         return
-    if not relays.rules:
+    if not rules:
         yield error(
             key, "the policy is own, but there are no rules", "Add rules such as accept *:443"
         )
         return
-    rules: list[ExitRule] = []
-    for at, text in enumerate(relays.rules):
+    parsed: list[ExitRule] = []
+    for at, text in enumerate(rules):
         try:
-            rules.append(ExitRule.parse(text))
+            parsed.append(ExitRule.parse(text))
         except ValueError as expected:
             yield error(
                 (*key, at),
                 f"{quote_value(text)} is not a rule of an exit policy",
                 f"Write {expected}, such as accept *:443",
             )
-    if len(rules) == len(relays.rules):
-        yield from _policy_as_a_whole(rules)
+    if len(parsed) == len(rules):
+        yield from _policy_as_a_whole(key, parsed)
 
 
-def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Finding]:
-    key: Key = ("relays", "rules")
+def _policy_as_a_whole(key: Key, rules: list[ExitRule]) -> Iterator[Finding]:
     everything = range(1, 65536)
     last = next((at for at, r in enumerate(rules) if r.everywhere and r.ports == everything), None)
     if last is None:
@@ -138,14 +161,14 @@ def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Finding]:
                 "this rule lets strangers into private networks and onto this box",
                 "Remove it",
             )
-    if not all(_lets_out(rules, port) for port in (80, 443)):
+    if not all(_is_open(rules, port) for port in (80, 443)):
         yield warning(
             key,
             "ports 80 and 443 are not open to all addresses, so the relays get no Exit flag "
             "(dir-spec)",
             "Add accept *:80 and accept *:443",
         )
-    if _lets_out(rules, 25):
+    if _is_open(rules, 25):
         yield warning(
             key,
             "port 25 is open to all addresses, and spam puts the scopes on block lists within days",
@@ -153,7 +176,7 @@ def _policy_as_a_whole(rules: list[ExitRule]) -> Iterator[Finding]:
         )
 
 
-def _lets_out(rules: list[ExitRule], port: int) -> bool:
+def _is_open(rules: list[ExitRule], port: int) -> bool:
     """Whether most of the IPv4 Internet can be reached on `port`."""
     general = (rule for rule in rules if rule.where in ("*", "*4") and port in rule.ports)
     return next((rule.accepts for rule in general), False)

@@ -147,7 +147,7 @@ def _wanted(context: Context, relay: Relay) -> Iterator[Wanted]:
     if any(relay.notice):
         yield "DirPortFrontPage", "/usr/local/etc/tor/exit-notice.html"
     yield "IPv6Exit", "1" if relay.source.v6 else "0"
-    yield from _exit_policy(site)
+    yield from _exit_policy(site, relay.number)
     yield "NumCPUs", Number(1, max(box.cores, 1))
     yield "MaxMemInQueues", Number(256, 8192, " MB")
     if site.relays.bandwidth_mbit:
@@ -155,7 +155,7 @@ def _wanted(context: Context, relay: Relay) -> Iterator[Wanted]:
         yield "RelayBandwidthBurst", f"{site.relays.bandwidth_mbit} MBits"
 
 
-def _exit_policy(site: Site) -> Iterator[Wanted]:
+def _exit_policy(site: Site, number: int) -> Iterator[Wanted]:
     """Own and neighbouring networks cannot be reached; then what the site lets out."""
     connected = [interface.network for port in site.ports for interface in port.addresses]
     near = (*site.scopes, *connected, *site.management.networks)
@@ -167,14 +167,18 @@ def _exit_policy(site: Site) -> Iterator[Wanted]:
     for destination in site.relays.block:
         six = "6" if "[" in destination else ""
         yield "ExitPolicy", f"reject{six} {destination}"
-    match site.relays.policy:
+    policy, rules = site.relays.policy, site.relays.rules
+    for own in site.relays.policies:
+        if number in own.relays:
+            policy, rules = own.policy, own.rules
+    match policy:
         case Policy.REDUCED:
             yield "ReducedExitPolicy", "1"
         case Policy.WEB:
             for rule in ("accept *:80", "accept *:443", "reject *:*"):
                 yield "ExitPolicy", rule
         case Policy.OWN:
-            for rule in (*site.relays.rules, "reject *:*"):
+            for rule in (*rules, "reject *:*"):
                 yield "ExitPolicy", rule
 
 

@@ -34,6 +34,7 @@ from firstboot.site.model import (
     Port,
     PortRole,
     Registry,
+    RelayPolicy,
     Relays,
     Rir,
     Site,
@@ -151,6 +152,14 @@ RELAYS = st.builds(
     contact_info=st.none() | TEXT,
     policy=st.sampled_from(Policy),
     rules=some(TEXT),
+    policies=some(
+        st.builds(
+            RelayPolicy,
+            relays=some(INTEGERS),
+            policy=st.sampled_from(Policy),
+            rules=some(TEXT),
+        )
+    ),
     block=some(DESTINATIONS),
     bandwidth_mbit=st.none() | INTEGERS,
     family=st.builds(Family, ids=some(TEXT), members=some(TEXT)),

@@ -14,7 +14,7 @@ from firstboot.core import document
 from firstboot.core.keys import walk
 from firstboot.site import check
 from firstboot.site.announcement import Announcement
-from firstboot.site.model import Relays, Site, load
+from firstboot.site.model import RelayPolicy, Relays, Site, load
 from firstboot.site.writer import compose
 from tests.firstboot.site.sites import EXAMPLES, ONE, ROOT, SITES
 
@@ -66,7 +66,10 @@ def test_every_key_is_walked_and_explained() -> None:
 def test_a_written_site_explains_every_key() -> None:
     site = load(ONE).value
     told = dataclasses.replace(site.peers[0], announce=(Announcement(prepend=1),))
-    written = compose(dataclasses.replace(site, peers=(told, *site.peers[1:])))
+    relays = dataclasses.replace(site.relays, policies=(RelayPolicy((1,)),))
+    written = compose(
+        dataclasses.replace(site, peers=(told, *site.peers[1:]), relays=relays),
+    )
     lines = written.replace("# ", "").split()
     for text in EXPLAINED.values():
         words = text.split()

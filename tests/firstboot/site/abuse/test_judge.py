@@ -78,6 +78,8 @@ def test_a_time_before_the_network_was_so_is_not_so() -> None:
         ('policy: own\n  rules: ["reject *:25", "accept *:*"]', 25, False),
         ('policy: own\n  rules: ["reject 203.0.113.0/24:*", "accept *:*"]', 22, False),
         ('policy: own\n  rules: ["reject *6:*", "accept *:*"]', 22, True),
+        ("policy: web\n  policies: [{relays: [2], policy: default}]", 22, True),
+        ("policy: web\n  policies: [{relays: [2], policy: default}]", 25, False),
         ('policy: reduced\n  block: ["203.0.113.77:22"]', 22, False),
         ('policy: reduced\n  block: ["203.0.113.77:22"]', 80, True),
         ('policy: reduced\n  block: ["203.0.113.78"]', 22, True),

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import allot
 from firstboot.site.exit_policy import Destination
-from firstboot.site.model import Policy, Site
+from firstboot.site.model import Policy, RelayPolicy, Site
 from firstboot.site.render import Box, notes
 from tests.firstboot.site.daemons.conftest import version
 from tests.firstboot.site.daemons.shell import variables
@@ -165,6 +165,19 @@ def test_each_policy_is_what_its_name_says() -> None:
     assert policy(Policy.DEFAULT) == ([], [])
     assert policy(Policy.WEB) == (["accept *:80", "accept *:443", "reject *:*"], [])
     assert policy(Policy.OWN, "accept *:22") == (["accept *:22", "reject *:*"], [])
+
+
+def test_a_relay_may_have_a_policy_of_its_own() -> None:
+    site = example("one-port-of-each")
+    own = (RelayPolicy((2, 4), Policy.WEB), RelayPolicy((3,), Policy.OWN, ("accept *:22",)))
+    site = replace(site, relays=replace(site.relays, policies=own))
+    said = {}
+    for number in range(1, site.relays.count + 1):
+        text = torrc(site, number)
+        after = [rule for rule in values(text, "ExitPolicy") if "/" not in rule]
+        said[number] = (after, values(text, "ReducedExitPolicy"))
+    web: tuple[list[str], list[str]] = (["accept *:80", "accept *:443", "reject *:*"], [])
+    assert said == {1: ([], ["1"]), 2: web, 3: (["accept *:22", "reject *:*"], []), 4: web}
 
 
 @pytest.mark.parametrize("kind", Policy)

@@ -1,5 +1,6 @@
 """Valid sites of every kind, made from a seed: what is rendered for them has no flaw."""
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -34,6 +35,7 @@ from firstboot.site.model import (
     Policy,
     Port,
     PortRole,
+    RelayPolicy,
     Relays,
     Routes,
     Site,
@@ -402,7 +404,8 @@ class _Maker:
             self.pick("exit{n}", "{n}x", "OnionCoop{n}"),
             self.pick(None, None, "email:a[]b.example url:https://b.example ciissversion:2"),
             policy,
-            tuple(self.some(EXIT_RULES, 6)) or EXIT_RULES if policy is Policy.OWN else (),
+            self._rules(policy),
+            tuple(self._policies(relays)),
             tuple(self.some(BLOCKED, 3)),
             self.pick(None, 1, 10, 800, 100_000),
             Family(
@@ -413,6 +416,17 @@ class _Maker:
             self._overrides(scopes, 0.15, 90, groups),
             self.often(0.3),
         )
+
+    def _rules(self, policy: Policy) -> tuple[str, ...]:
+        return tuple(self.some(EXIT_RULES, 6)) or EXIT_RULES if policy is Policy.OWN else ()
+
+    def _policies(self, relays: int) -> Iterator[RelayPolicy]:
+        """Of some relays, or none: what they let out in place of what the others do."""
+        numbers = iter(self.some(range(1, relays + 1), self.pick(0, 0, 4, relays)))
+        for number in numbers:
+            policy = self.pick(*Policy)
+            both = (number, *itertools.islice(numbers, 1))
+            yield RelayPolicy(both, policy, self._rules(policy))
 
     def _overrides(
         self, scopes: list[Network], probability: float, host: int, each: int = 1
