@@ -16,6 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 
 from firstboot.core.refusal import Refusal
+from firstboot.site.paper.signing.roll import Roll
 from image.artifacts import IMAGE, REHEARSAL, SBOM, Base, last_built, last_for_the_internet
 from image.commandline import command as declaring
 from image.commandline.applicable import refuse
@@ -453,6 +454,9 @@ def verify(
     SITE,
     site=SITE_FILE,
     output=Option("folder to write them to; without it, they are listed", "FOLDER", Path, "o"),
+    sign=Option("sign the zones with the keys in this folder, which are made once", "KEYS", Path),
+    days=Option("with --sign: for how long signatures hold; default: 60", "DAYS", number),
+    roll=Option("with --sign: the next step of replacing the keys", kind=Roll),
     check=Option("write nothing: compare what is published with the site"),
     from_=Option(
         "with --check: folder with what is published; without it, the commands that get it are "
@@ -466,6 +470,9 @@ def paper(
     _: Context,
     site: Path,
     output: Path | None = None,
+    sign: Path | None = None,
+    days: int | None = None,
+    roll: Roll | None = None,
     check: bool = False,
     from_: Path | None = None,
     live: bool = False,
@@ -480,16 +487,23 @@ def paper(
     bogus, or if a file cannot be read.
 
     Example: ./exitisp paper examples/papers/member-of-ripe.yaml -o dist/papers
+    With --sign, BIND's programs sign the zones, and the keys stay in KEYS, which is not below the
+    folder of the papers. The same command again renews the signatures.
+
+    Example: ./exitisp paper site.yaml -o dist/papers --sign ~/zone-keys
     Example: ./exitisp paper --check site.yaml --from published
     """
     from firstboot.site.paper.command import write_papers
     from firstboot.site.paper.drift.command import check_papers
+    from firstboot.site.paper.signing.desk import Wanted
 
     if not check:
         refuse("without --check", {"--from": from_, "--live": live})
-        write_papers(site, output)
+        if sign is None:
+            refuse("without --sign", {"--days": days, "--roll": roll})
+        write_papers(site, output, None if sign is None else Wanted(sign, days or 60, roll))
         return
-    refuse("with --check", {"--output": output})
+    refuse("with --check", {"--output": output, "--sign": sign, "--days": days, "--roll": roll})
     if from_ is None:
         refuse("without --from", {"--live": live})
     if not check_papers(site, from_, live=live):

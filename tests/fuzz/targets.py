@@ -45,6 +45,7 @@ from firstboot.site import services as declared
 from firstboot.site.abuse import counts, forms, xarf
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
+from firstboot.site.paper.signing import ring as zone_keys
 from firstboot.site.peering import known
 from firstboot.site.profiles import PciId
 from firstboot.site.published import bgpq4, euro_ix, peeringdb, rdap, rpki, rpsl
@@ -681,6 +682,9 @@ TARGETS: Mapping[str, Target] = {
         ),
     ),
     "firstboot.site.services.read": Target(file(declared.read), files("overlays/*/services.yaml")),
+    "firstboot.site.paper.signing.ring.parse_ring": Target(
+        zone_keys.parse_ring, lambda: [zone_keys.text_of(RING).encode()], (ValueError,)
+    ),
     "firstboot.site.signing_keys.parse_carried": Target(
         signing_keys.parse_carried,
         lambda: [signing_keys.compose([keys.signing_keys(1), keys.signing_keys(2)])],
@@ -704,9 +708,22 @@ TARGETS: Mapping[str, Target] = {
     ),
 }
 
+RING: zone_keys.Ring = zone_keys.Ring(
+    7,
+    zone_keys.Step.BOTH,
+    9,
+    {
+        "a.example": (
+            zone_keys.Pair("Ka.example.+013+00001", "Ka.example.+013+00002"),
+            zone_keys.Pair("Ka.example.+013+00003", "Ka.example.+013+00004"),
+        )
+    },
+)
+
 EXEMPT = {
     "firstboot.box.backup.restore.read": "returns the bytes of a file",
     "firstboot.box.systems.rehearsal.nics.read": "reads what the kernel shows",
+    "firstboot.site.paper.signing.ring.read": "parse_ring, with a file",
     "firstboot.core.document.load": "examine_text and profiles.parse call the rest of it",
     "firstboot.core.document.read": "returns the bytes of a file",
     "firstboot.core.release_info.read": "bounded_json.read and Stamp.parse, as upgrade_file.parse",

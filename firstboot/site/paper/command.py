@@ -1,30 +1,66 @@
 """What `./exitisp paper` prints and writes."""
 
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 from firstboot.site.commands import sound, write
-from firstboot.site.model import Site
-from firstboot.site.paper import peeringdb, routing, rpki, rpsl, zones
+from firstboot.site.model import Rir, Site
+from firstboot.site.paper import delegations, peeringdb, routing, rpki, rpsl, zones
+from firstboot.site.paper.catalog import catalog
+from firstboot.site.paper.delegations import Vouched
 from firstboot.site.paper.details import Details, details, missing
+from firstboot.site.paper.signing.desk import Wanted, apart, prepare, sign
 from firstboot.site.render import Rendered
 
+DS = "zones/ds.txt"
+"""The paper that only signed zones have."""
 
-def write_papers(path: Path, folder: Path | None) -> None:
+UNSIGNED = Vouched()
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def write_papers(path: Path, folder: Path | None, wanted: Wanted | None = None) -> None:
     """Write the papers of the site at `path` into `folder`, if there is one, and print the list.
+    The zones are signed as it is `wanted`, and what comes next with them is printed too.
 
     Raises Refusal, after its findings, for a site with errors, and after their names, for a site
     without keys that papers need.
     """
     site, details = known(path)
-    files = papers(site, details, site.zones.serial or int(time.time()))
+    now = int(time.time())
+    told: list[str] = []
+    if wanted is None:
+        _ensure_unsigned(folder)
+        files = papers(site, details, site.zones.serial or now)
+    else:
+        if folder is None:
+            problem = "signed zones are written, and there is no folder for them"
+            raise Refusal("--sign", problem, "Name it with -o")
+        apart(wanted.keys, folder)
+        files, told = signed_papers(site, details, wanted, now)
     if folder is not None:
         write(
             (Rendered(name, text, 0o644, "root", "wheel") for name, text in files.items()), folder
         )
     say("\n".join(str(folder / name) if folder else name for name in files))
+    if told:
+        say("\n".join(told))
+
+
+def _ensure_unsigned(folder: Path | None) -> None:
+    """Raise Refusal if the zones in `folder` are signed: others without signatures in their place
+    would be bogus, for the zones above vouch for their keys."""
+    if folder is not None and (folder / DS).exists():
+        raise Refusal(
+            folder / DS,
+            "the zones in this folder are signed, and would not resolve without signatures",
+            "Name the folder of their keys with --sign, or another folder with -o",
+        )
 
 
 def known(path: Path) -> tuple[Site, Details]:
@@ -39,21 +75,51 @@ def known(path: Path) -> tuple[Site, Details]:
     return site, details(site)
 
 
-def papers(site: Site, known: Details, serial: int) -> dict[str, str]:
+def papers(
+    site: Site,
+    known: Details,
+    serial: int,
+    texts: Mapping[str, str] = NONE,
+    vouched: Vouched = UNSIGNED,
+) -> dict[str, str]:
     """The papers of `site`, of which nothing is missing: texts by their paths in the folder. Zones
-    get `serial`."""
-    asked = zones.of_others(site, known)
+    get `serial`, and `texts` by their names in place of those without signatures."""
+    made = zones.all_zones(site, known, serial)
+    listed = catalog(made, known.domain)
+    asked = zones.of_others(site, known, vouched.ds)
     files = {
-        **{f"zones/{zone.file}": zone.text for zone in zones.all_zones(site, known, serial)},
+        **{f"zones/{zone.file}": texts.get(zone.name, zone.text) for zone in made},
+        f"zones/{listed.file}": listed.text,
         **({"zones/of-others.txt": asked} if asked else {}),
+        **({DS: delegations.table(made, vouched)} if vouched.ds else {}),
     }
     if site.provided:
         return files
     requests = rpki.requests(site, known.rir)
+    backward = [zone for zone in made if zone.prefix is not None and known.rir is Rir.ARIN]
     return {
-        "registry/objects.txt": rpsl.text(routing.objects(site, known)),
+        "registry/objects.txt": rpsl.text(routing.objects(site, known, vouched.ds)),
         "registry/remarks.txt": "".join(f"{line}\n" for line in routing.remarks(site)),
+        **{f"registry/{one.name}.xml": delegations.for_arin(one, vouched) for one in backward},
         **{f"rpki/{name}": text for name, text in requests.items()},
         "peeringdb/network.json": peeringdb.text(site, known),
         **files,
     }
+
+
+def signed_papers(
+    site: Site, known: Details, wanted: Wanted, now: int
+) -> tuple[dict[str, str], list[str]]:
+    """The same with signed zones, and what to say of them. `now` is in seconds since 1970. Raises
+    Refusal."""
+    names = [zone.name for zone in zones.all_zones(site, known, 0)]
+    keys = prepare(wanted, names, site.zones.serial, now)
+    signed = sign(zones.all_zones(site, known, keys.serial), keys, wanted, now)
+    vouched = Vouched({name: str(ds) for name, ds in signed.ds.items()}, signed.keys)
+    files = papers(site, known, keys.serial, signed.texts, vouched)
+    ends = f"Signatures end on {_day(signed.end)}. Sign again before {_day(signed.again)}."
+    return files, [*signed.told, ends]
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

@@ -1,7 +1,8 @@
 """The objects of a site in a routing registry: policy, routes, prefixes, reverse zones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
+from types import MappingProxyType
 
 from firstboot.core.values import Network
 from firstboot.site.model import Peer, PeerRole, Site
@@ -12,15 +13,18 @@ from firstboot.site.paper.rpsl import RpslObject, ascii_text
 Attributes = list[tuple[str, str]]
 
 
-def objects(site: Site, details: Details) -> list[RpslObject]:
-    """All objects that the operator writes, in the order in which the registry takes them."""
+def objects(
+    site: Site, details: Details, ds: Mapping[str, str] = MappingProxyType({})
+) -> list[RpslObject]:
+    """All objects that the operator writes, in the order in which the registry takes them. `ds`
+    has what DS records say, by the names of zones."""
     found = [as_set(site, details)]
     if details.form.policy:
         found.insert(0, aut_num(site, details))
         found += [route(site, details, scope) for scope in site.scopes]
     if details.form.statuses:
         found += [numbers(site, details, scope) for scope in site.scopes]
-        found += [domain(site, details, zone) for zone in reverse.zones(site.scopes)]
+        found += [domain(site, details, zone, ds) for zone in reverse.zones(site.scopes)]
     return found
 
 
@@ -107,15 +111,17 @@ def numbers(site: Site, details: Details, scope: Network) -> RpslObject:
     )
 
 
-def domain(site: Site, details: Details, zone: Network) -> RpslObject:
+def domain(site: Site, details: Details, zone: Network, ds: Mapping[str, str]) -> RpslObject:
     """The delegation of a reverse zone."""
+    name = reverse.zone_name(zone)
     return RpslObject(
         (
-            ("domain", reverse.zone_name(zone)),
+            ("domain", name),
             ("descr", f"Reverse zone of {description(site, details)}"),
             *_contacts(details),
             ("zone-c", details.contact),
             *(("nserver", server) for server in details.servers),
+            *([("ds-rdata", ds[name])] if name in ds else []),
             *_end(details),
         )
     )

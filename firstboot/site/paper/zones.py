@@ -7,9 +7,10 @@ name, CAA (RFC 8659) by which no authority issues anything. Names that have an a
 because mail goes to the address of a name without an MX.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from types import MappingProxyType
 
 from firstboot.core.values import Address, Network
 from firstboot.site.model import Site
@@ -106,15 +107,16 @@ def backward(site: Site, details: Details, prefix: Network, serial: int) -> Zone
     return Zone(name, details.servers, details.mail, serial, records, prefix)
 
 
-def of_others(site: Site, details: Details) -> str:
+def of_others(site: Site, details: Details, ds: Mapping[str, str] = MappingProxyType({})) -> str:
     """What others are asked to write in their zones: names of addresses that are in no zone of the
-    site, and delegations of zones smaller than a /24 by their provider. Empty if there is nothing.
+    site, and delegations of zones smaller than a /24 by their provider, with what DS records say by
+    the names of zones. Empty if there is nothing.
     """
-    lines = list(_of_others(site, details))
+    lines = list(_of_others(site, details, ds))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _of_others(site: Site, details: Details) -> Iterator[str]:
+def _of_others(site: Site, details: Details, ds: Mapping[str, str]) -> Iterator[str]:
     own = reverse.zones(site.scopes)
     for prefix in own:
         if reverse.in_part(prefix):
@@ -122,6 +124,8 @@ def _of_others(site: Site, details: Details) -> Iterator[str]:
             around = reverse.zone_name(prefix.supernet(new_prefix=reverse.WHOLE))
             yield f"; {prefix}: of your provider, in {around} (RFC 2317)"
             yield from (f"{zone}. IN NS {server}." for server in details.servers)
+            if zone in ds:
+                yield f"{zone}. IN DS {ds[zone]}"
             for address in prefix:
                 yield f"{address.reverse_pointer}. IN CNAME {address.packed[-1]}.{zone}."
     foreign = {

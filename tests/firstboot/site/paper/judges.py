@@ -14,7 +14,7 @@ from firstboot.site.paper.rpsl import RpslObject
 IRRD = Path(os.environ.get("EXITISP_IRRD", "~/.cache/exitisp/irrd/bin/python")).expanduser()
 """The Python of an environment that has IRRd; its dependencies do not fit into this one's."""
 
-REGISTRIES_OWN = ("org", "abuse-c", "mnt-irt")
+REGISTRIES_OWN = ("org", "abuse-c", "mnt-irt", "ds-rdata")
 """Attributes of databases of registries that IRRd does not know, because no standard has them."""
 
 
