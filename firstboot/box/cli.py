@@ -328,6 +328,13 @@ def _report(call: Call, machine: "Machine") -> int:
     return 0 if report(kind, when, machine, say, as_html="--html" in call.flags) else 1
 
 
+def _top(call: Call, machine: "Machine") -> int:
+    from firstboot.box.top import EVERY, top
+
+    top(machine, call.number("--every") or EVERY)
+    return 0
+
+
 def _watch(call: Call, machine: "Machine") -> int:
     from firstboot.box import watch
 
@@ -404,6 +411,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "bootcode": _bootcode,
     "raise": _raise,
     "tend": _tend,
+    "top": _top,
     "watch": _watch,
     "metrics": _metrics,
     "report": _report,

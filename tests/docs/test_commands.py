@@ -63,6 +63,7 @@ NOT_RUN_ON_THE_BOX = {
     "relay-keys": "of a site with offline keys: tests/firstboot/box/test_relay_keys.py",
     "report": "of a box that has a journal: tests/firstboot/box/reports",
     "restore": "a conversation: tests/firstboot/box/backup/test_backup.py",
+    "top": "a screen for people: tests/firstboot/box/test_top.py",
     "watch": "of a site that names who is told: tests/firstboot/box/test_watch.py",
 }
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from firstboot.box import clock, consensus, leaks, resolver, restarts
+from firstboot.box import clock, consensus, leaks, resolver, restarts, top
 from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
 from firstboot.box.journal import entry as journal_entry
@@ -505,6 +505,10 @@ TARGETS: Mapping[str, Target] = {
         text(resolver.parse), these("num.answer.rcode.NOERROR=7\ntotal.requestlist.exceeded=1\n")
     ),
     "firstboot.box.resolver.read": Target(file(resolver.read), these("[[61.0, 12, 3]]")),
+    "firstboot.box.top.parse_counters": Target(
+        text(top.parse_counters),
+        these("ix0 1500 <Link#1> 00:0c:29:8e:f0:01 218 1 2 2445 114 3 1120 0\n"),
+    ),
     "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),
     "firstboot.box.systems.freebsd.parse_labels": Target(
         text(bsd.parse_labels), these("LEAK4 9 3 180 0 0 3 180 0\n")

@@ -165,6 +165,14 @@ GROUPS = (
                 ),
             ),
             Command(
+                "top",
+                "show how this box is, again and again, until q is typed",
+                "What is wrong comes first, then what the ports carry, then all else of status. It "
+                "works on a serial line and on a terminal that can do nothing.",
+                "exitisp top",
+                flags=(Flag("--every", "look again after so many seconds", "SECONDS"),),
+            ),
+            Command(
                 "watch",
                 "say who is told when something is wrong, and what they were told",
                 "Once a minute, the box compares what status finds with what was told before. With "

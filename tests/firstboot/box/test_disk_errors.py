@@ -144,6 +144,7 @@ LINES = (
     Command("status --explain", twice),
     Command("status --json", twice),
     Command("history", twice),
+    Command("top", twice),
     Command("watch", watched),
     Command("metrics", once),
     Command("report incident", once),
