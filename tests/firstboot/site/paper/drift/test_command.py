@@ -106,6 +106,16 @@ def test_a_folder_that_is_absent_empty_or_has_something_else_is_refused(tmp_path
         read_folder(tmp_path, the_site(), the_details())
 
 
+def test_a_site_with_a_providers_addresses_is_refused(tmp_path: Path) -> None:
+    said = (ROOT / "examples/relays-only.yaml").read_text()
+    said += "\nzones:\n  servers: [ns1.example.org, ns2.example.net]\n"
+    said += "  domain: exit.example.org\n"
+    (tmp_path / "site.yaml").write_text(said)
+    ran = exitisp("paper", "--check", "site.yaml", folder=tmp_path)
+    assert ran.returncode == 1
+    assert "the addresses are a provider's" in ran.stderr + ran.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -9,6 +9,7 @@ import pytest
 from firstboot.site.paper.drift.drift import Drift
 from firstboot.site.paper.drift.zones import addresses
 from firstboot.site.paper.reverse import zone_name
+from firstboot.site.paper.zones import all_zones
 from tests.firstboot.site.paper.drift.publishing import (
     DAY,
     NOW,
@@ -21,6 +22,7 @@ from tests.firstboot.site.paper.drift.publishing import (
     rdap_domain,
     rdap_ip,
     replaced,
+    the_details,
     the_site,
     zone,
     zones_with_names,
@@ -306,3 +308,16 @@ def test_a_journal_takes_back_what_it_deletes(tmp_path: Path) -> None:
     assert publish(tmp_path / "a", **{"irr-journal.nrtm": journal}).drifts() == []
     half = journal.partition("DEL 11")[0]
     assert publish(tmp_path / "b", **{"irr-journal.nrtm": half}).drifts()
+
+
+def test_the_zones_of_the_papers_have_what_is_compared(tmp_path: Path) -> None:
+    reverse = [one for one in all_zones(the_site(), the_details(), 7) if "arpa" in one.file]
+    assert len(reverse) > 1
+    world = publish(tmp_path)
+    for path in tmp_path.glob("dns-*"):
+        path.unlink()
+    for path in tmp_path.glob("rdap-domain*"):
+        path.unlink()
+    for one in reverse:
+        (tmp_path / f"dns-{one.file}").write_text(one.text)
+    assert world.drifts() == []
