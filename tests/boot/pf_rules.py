@@ -11,8 +11,9 @@ import random
 import re
 from collections.abc import Iterator
 
+from firstboot.core.values import Asn
 from firstboot.site import model
-from firstboot.site.model import Site
+from firstboot.site.model import PortRole, Site
 from firstboot.site.render import Box, render
 from tests.boot.conftest import ROOT
 
@@ -40,6 +41,24 @@ def rule_sets(count: int, seed: int) -> list[str]:
     rendered = [_prepared(_pf_conf(_on_qemu(example))) for example in EXAMPLES]
     changed = (_changed(draw.choice(rendered), draw) for _ in range(count - len(rendered)))
     return [*rendered, *changed]
+
+
+def crowded(neighbours: int) -> str:
+    """The rendered pf.conf of an example with that many more neighbours at its exchange."""
+    site = _on_qemu("two-transits-and-an-exchange")
+    exchange = next(port for port in site.ports if port.role is PortRole.EXCHANGE)
+    networks = [one.network for one in exchange.addresses]
+    there = site.peers[-1]
+    more = tuple(
+        dataclasses.replace(
+            there,
+            name=f"neighbour-{at}",
+            asn=Asn(there.asn + at),
+            addresses=tuple(network[30 + at] for network in networks),
+        )
+        for at in range(1, neighbours + 1)
+    )
+    return _prepared(_pf_conf(dataclasses.replace(site, peers=site.peers + more)))
 
 
 def _on_qemu(name: str) -> Site:

@@ -8,17 +8,19 @@ socket is asked.
 """
 
 import random
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from firstboot.site.verify.packets import Packet
+from firstboot.site.verify.packets import Kind, Packet
 from firstboot.site.verify.pf.evaluate import decision, passes
 from firstboot.site.verify.pf.parser import parse
 from firstboot.site.verify.pf.rules import Direction, Rule
@@ -109,10 +111,23 @@ def texts() -> list[str]:
     return pf_rules.rule_sets(SETS, SEED)
 
 
+CROWDS = (0, 190)
+"""Neighbours at the exchange besides those of the example."""
+
+
+@cache
+def crowds() -> list[str]:
+    return [pf_rules.crowded(count) for count in CROWDS]
+
+
 @pytest.fixture(scope="module")
 def bridge(sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
     folder = tmp_path_factory.mktemp("pf")
-    overlays = [*overlay.load_all(ROOT / "overlays"), *added(sets), write_overlay(folder, texts())]
+    overlays = [
+        *overlay.load_all(ROOT / "overlays"),
+        *added(sets),
+        write_overlay(folder, [*texts(), *crowds()]),
+    ]
     image = folder / "bridge.img"
     build.build(obtain(sets, LOCK, cache_folder()), overlays, image, cache_folder().parent)
     with ExitStack() as stack:
@@ -200,3 +215,41 @@ def test_pf_passes_what_the_proof_says_and_nothing_else(bridge: Bridge, at: int)
             ]
     assert wrong == []
     assert verdicts == {True, False}
+
+
+MOST = 40
+"""Rules that pf looks at for a packet of a relay, at one interface."""
+
+RELAY, FAR = (int(ip_address(one)) for one in ("198.51.100.12", "9.9.9.9"))
+
+
+def test_a_relays_packets_are_compared_with_few_rules_however_many_neighbours_there_are(
+    bridge: Bridge,
+) -> None:
+    ways = {
+        METER: Packet(4, Kind.TCP, (RELAY, FAR, 40_000, 443, pf_packets.ACK)),
+        INTERFACES[0]: Packet(4, Kind.TCP, (FAR, RELAY, 443, 40_000, pf_packets.ACK)),
+    }
+    numbered = list(pf_rules.numbered([*texts(), *crowds()]))[SETS:]
+    looked = {
+        way: [_looks(bridge, name, way, packet) for name, _ in numbered]
+        for way, packet in ways.items()
+    }
+    for few, many in looked.values():
+        assert many == few
+    # A packet that leaves is seen at each of the interfaces, one that comes in at its own first.
+    assert looked[METER][0] <= MOST * len(INTERFACES)
+    assert looked[INTERFACES[0]][0] <= MOST * len(INTERFACES)
+
+
+def _looks(bridge: Bridge, name: str, way: str, packet: Packet) -> int:
+    """How many rules pf compares `packet` with that is sent to the port `way`."""
+    bridge.load(name)
+    draw = pf_packets.tags(random.Random(way))
+    bridge.box.shell.run("pfctl -q -z")
+    seen = bridge.passed(way, {next(draw): packet}, next(draw))
+    assert any(seen.values())
+    said = bridge.box.shell.run(
+        "pfctl -vsr | sed -n 's/.*Evaluations: *\\([0-9]*\\).*/\\1/p'", 240.0
+    )
+    return sum(map(int, said.text.split()))

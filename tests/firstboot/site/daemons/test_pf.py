@@ -186,11 +186,13 @@ def test_relays_are_reached_at_their_ports_and_the_notice_and_nowhere_else() -> 
     expected |= {(str(a), 80) for relay in plan.relays for a in relay.source}
     assert opened == expected
     to_relays = [r for r in found if r.direction == "in" and "<relays>" in r.rest]
-    assert [(r.action, re.findall(r"flags \S+", r.rest)) for r in to_relays] == [
-        ("pass", ["flags A/A"]),
-        ("pass", ["flags R/SR"]),
-        ("block", []),
-    ]
+    for port in outside(site):
+        here = [r for r in to_relays if r.interfaces == (port.interface,)]
+        assert [(r.action, re.findall(r"flags \S+", r.rest)) for r in here] == [
+            ("pass", ["flags A/A"]),
+            ("pass", ["flags R/SR"]),
+            ("block", []),
+        ]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -199,10 +201,12 @@ def test_relays_are_stateless_and_the_resolver_is_not(name: str) -> None:
     for rule in found:
         if rule.action == "pass" and rule.label.startswith(("relay", "or-", "notice", "lan")):
             assert rule.rest.endswith("no state"), rule
-    (dns,) = [rule for rule in found if rule.label == "dns"]
-    assert dns.rest.endswith("port 53 keep state (floating)")
-    after = found[found.index(dns) + 1 : found.index(dns) + 3]
-    assert [(r.action, r.direction) for r in after] == [("block", "in"), ("block", "out")]
+    for port in outside(example(name)):
+        here = [rule for rule in found if rule.interfaces == (port.interface,)]
+        dns, *after = [rule for rule in here if rule.label.startswith("dns")]
+        assert (dns.label, dns.direction) == ("dns", "out")
+        assert dns.rest.endswith("port 53 keep state (floating)")
+        assert [(r.action, r.direction) for r in after] == [("block", "out"), ("block", "in")]
 
 
 def test_ssh_is_for_the_management_port_alone() -> None:
