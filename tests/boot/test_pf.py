@@ -249,7 +249,5 @@ def _looks(bridge: Bridge, name: str, way: str, packet: Packet) -> int:
     bridge.box.shell.run("pfctl -q -z")
     seen = bridge.passed(way, {next(draw): packet}, next(draw))
     assert any(seen.values())
-    said = bridge.box.shell.run(
-        "pfctl -vsr | sed -n 's/.*Evaluations: *\\([0-9]*\\).*/\\1/p'", 240.0
-    )
-    return sum(map(int, said.text.split()))
+    said = bridge.box.shell.run("pfctl -vsr", 240.0).text
+    return sum(map(int, re.findall(r"Evaluations: (\d+)", said)))
