@@ -146,9 +146,9 @@ def unbelieved(lab: Lab) -> Verdict:
 @probe("The box's clock is right, and it says which server it follows.")
 def right_clock(lab: Lab) -> Verdict:
     def look() -> Verdict:
-        told = lab.appliance.ran("date -u +%s; exitisp status | grep ^clock:")
-        seconds, _, follows = told.text.strip().partition("\n")
-        off = int(seconds) - datetime.now(UTC).timestamp() if seconds.isdecimal() else FAR
+        said = lab.appliance.ran("date -u +%s").text.strip()
+        off = int(said) - datetime.now(UTC).timestamp() if said.isdecimal() else FAR
+        follows = lab.appliance.ran("exitisp status | grep ^clock:").text.strip()
         evidence = f"{off:+.0f} s off; {follows or 'no word of it'}"
         return Verdict("right clock", abs(off) < CLOSE and " from " in follows, evidence)
 
