@@ -89,6 +89,8 @@ def _records(records: tuple[Any, ...], explain: bool) -> Iterator[str]:
             first = not dashed and not line.startswith("#")
             dashed = dashed or first
             yield f"- {line}" if first else f"  {line}" if dashed else line
+        if not dashed:
+            yield "- {}"
 
 
 def _pair(key: str, value: str) -> list[str]:

@@ -76,6 +76,15 @@ def test_a_written_site_explains_every_key() -> None:
         assert any(lines[at : at + len(words)] == words for at in range(len(lines))), text
 
 
+def test_entries_of_a_list_that_have_defaults_alone_are_written() -> None:
+    site = load(ONE).value
+    entries = (Announcement(), Announcement(prepend=1), Announcement())
+    peer = dataclasses.replace(site.peers[0], announce=entries)
+    relays = dataclasses.replace(site.relays, policies=(RelayPolicy(), RelayPolicy()))
+    changed = dataclasses.replace(site, peers=(peer, *site.peers[1:]), relays=relays)
+    assert read(compose(changed)) == changed
+
+
 def test_defaults_are_comments_that_become_values_without_their_mark() -> None:
     site = load(ONE).value
     written = compose(site)
