@@ -12,6 +12,7 @@ from firstboot.core.values import Address
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Port, PortRole, Site
 from qemu.disk import Disk
+from qemu.failure import Failure, Late
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.lab_site import feed
@@ -170,14 +171,28 @@ def laboratory(
             appliance.login()
             appliance.complete()
             appliance.teach(internet.trust)
-        with progress.stage("BGP comes up"):
-            wait("sessions with every neighbour", internet.established)
-        with progress.stage("names begin to resolve"):
-            wait("an answer of the resolver", lambda: resolves(lab))
-        with progress.stage("Tor bootstraps"):
-            lab = replace(lab, fingerprints=tuple(appliance.fingerprints()))
-            wait("the relays in the consensus", lambda: known(lab))
+        with told_by(appliance):
+            with progress.stage("BGP comes up"):
+                wait("sessions with every neighbour", internet.established)
+            with progress.stage("names begin to resolve"):
+                wait("an answer of the resolver", lambda: resolves(lab))
+            with progress.stage("Tor bootstraps"):
+                lab = replace(lab, fingerprints=tuple(appliance.fingerprints()))
+                wait("the relays in the consensus", lambda: known(lab))
         yield lab
+
+
+@contextmanager
+def told_by(appliance: Appliance) -> Iterator[None]:
+    """Adds to what does not come in time in the `with` block what `exitisp status` says."""
+    try:
+        yield
+    except Late as late:
+        try:
+            said = appliance.ran("exitisp status").text.rstrip()
+        except Failure as failure:
+            said = str(failure)
+        raise Late(f"{late}. exitisp status says:\n{said}") from late
 
 
 def emptied(folder: Path) -> Path:
