@@ -99,10 +99,16 @@ def parse_sockets(text: str) -> Iterator[Socket]:
 
 
 def default_gateways(text: str) -> frozenset[str]:
-    """The gateways of the routes in the output of ``ip route show default``, or else their devices,
-    or what they say instead."""
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    named = ("via", "dev")
-    return frozenset(
-        words[2] if len(words) > 2 and words[1] in named else " ".join(words) for words in lines
-    )
+    """The gateways of the routes in the output of ``ip route show default``, link-local ones with
+    the interface, as the plan has them; or else their devices, or what they say instead."""
+    return frozenset(_way_out(line.split()) for line in text.splitlines() if line.strip())
+
+
+def _way_out(words: list[str]) -> str:
+    match words:
+        case [_, "via", address, "dev", device, *_] if address.lower().startswith("fe80:"):
+            return f"{address}%{device}"
+        case [_, "via" | "dev", where, *_]:
+            return where
+        case _:
+            return " ".join(words)
