@@ -15,7 +15,7 @@ FORMAT = """\
 One peer a line, in this order, with spaces between; an empty line ends:
 
   NAME ASN ROLE ADDRESS [ADDRESS] [md5=SECRET] [gtsm] [max=NUMBER] [irr=AS-SET]
-  [routes=full|default|static]
+  [routes=full|default|static] [blackhole=COMMUNITY]
 
   route-server-1 64497 route-server 203.0.113.1 2001:db8:200::1
   content        65536 peer 203.0.113.20 max=2000 irr=AS-CONTENT
@@ -42,13 +42,14 @@ def parse_line(line: str) -> dict[str, Plain]:
         "routes": "full",
         "max_prefix": None,
         "irr": None,
+        "blackhole": None,
     }
-    keys = {"md5": "md5", "max": "max_prefix", "irr": "irr", "routes": "routes"}
+    keys = {"max": "max_prefix", **{one: one for one in ("md5", "irr", "routes", "blackhole")}}
     for word in words:
         option, equals, value = word.partition("=")
         if equals and option not in keys:
             raise ValueError(
-                f"There is no option {quote(option)}. Use md5=, max=, irr= or routes=."
+                f"There is no option {quote(option)}. Use md5=, max=, irr=, routes= or blackhole=."
             )
         if equals:
             peer[keys[option]] = value

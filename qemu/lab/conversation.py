@@ -65,7 +65,7 @@ def asked(site: Site) -> Site:
     mail = site.alarm.mail
     return replace(
         without_papers(site),
-        peers=tuple(replace(peer, blackhole=None, announce=()) for peer in site.peers),
+        peers=tuple(replace(peer, announce=()) for peer in site.peers),
         relays=replace(site.relays, policies=(), block=(), offline_keys=False),
         performance=Performance(),
         management=replace(site.management, monitoring=()),
@@ -182,6 +182,7 @@ def about(peer: Peer) -> list[Turn]:
         ("Refuse packets from afar", "yes" if peer.gtsm else "no"),
         ("Most routes that are taken", said(peer.max_prefix)),
         ("Its object in a routing registry", said(peer.irr)),
+        *([("Community for floods", said(peer.blackhole))] if transit else []),
     ]
 
 
@@ -193,6 +194,7 @@ def pasted_line(peer: Peer) -> str:
     options += [f"irr={peer.irr}"] if peer.irr else []
     if peer.routes is not Routes.FULL:
         options.append(f"routes={peer.routes.value}")
+    options += [f"blackhole={peer.blackhole}"] if peer.blackhole else []
     return f"{peer.name} {peer.asn} {peer.role.value} {words([*peer.addresses, *options])}"
 
 

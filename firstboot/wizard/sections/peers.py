@@ -121,6 +121,18 @@ SECTION = Section(
             optional=True,
             default=fixed(None),
         ),
+        Question(
+            ("blackhole",),
+            "Community for floods",
+            "When an address of yours is flooded, exitisp blackhole asks the transit to drop all "
+            "that goes to it, by this community. Many take 65535:666 (RFC 7999), others their own; "
+            "ask it. With none it is never asked.",
+            hint="or none",
+            example="65535:666",
+            optional=True,
+            default=fixed(None),
+            when=_is_transit,
+        ),
     ),
     item="peer",
     when=with_bgp,

@@ -58,6 +58,7 @@ CONVERSATION: list[Turn] = [
     ("Refuse packets from afar", ""),
     ("Most routes that are taken", ""),
     ("Its object in a routing registry", ""),
+    ("Community for floods", ""),
     ("add, paste, change N", ""),
     ("How many relays", "4"),
     ("Their names", "ExampleExit{n}"),

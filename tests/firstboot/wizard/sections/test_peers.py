@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from firstboot.core import passwords
-from firstboot.site.model import Site, load
+from firstboot.core.values import Asn
+from firstboot.site.model import Peer, PeerRole, Site, load
 from firstboot.wizard.conversation import Saved
 from firstboot.wizard.draft import NOTES, Draft
 from firstboot.wizard.paste import parse_line
-from qemu.lab.conversation import PASSWORD, SAVE, Turn
+from firstboot.wizard.sections.peers import SECTION
+from qemu.lab.conversation import PASSWORD, SAVE, Turn, about
 from tests.firstboot.site.sites import ONE
 from tests.firstboot.wizard.script import CONTROL_C
 from tests.firstboot.wizard.talk import talk
@@ -44,6 +46,31 @@ def test_forty_peers_are_pasted_at_once(tmp_path: Path) -> None:
     assert "Taken: 40 peers. There are 43 now." in person.screen
 
 
+def test_a_transit_may_name_the_community_for_floods(tmp_path: Path) -> None:
+    lines = [
+        "drops 196801 transit 203.0.113.101 blackhole=65535:666",
+        "peers 196802 peer 203.0.113.102 blackhole=65535:666",
+        "wrong 196803 transit 203.0.113.103 blackhole=666",
+    ]
+    draft = whole(tmp_path)
+    _, person = talk(draft, [*pasting(lines), (PEERS, "list")])
+    seen = " ".join(person.screen.split())
+    assert "Taken: 1 peer. There are 4 now." in seen
+    assert draft.get(("peers", 3, "blackhole")) == "65535:666"
+    assert "Line 2 is not taken: community for floods: Only transits are asked to drop" in seen
+    assert "Line 3 is not taken: community for floods:" in seen
+
+
+def test_only_a_transit_is_asked_for_it() -> None:
+    (question,) = [one for one in SECTION.questions if one.key == ("blackhole",)]
+    assert question.text in {prompt for prompt, _ in about(peer("transit"))}
+    assert question.text not in {prompt for prompt, _ in about(peer("peer"))}
+
+
+def peer(role: str) -> Peer:
+    return Peer(name="a", asn=Asn(64496), role=PeerRole(role), addresses=())
+
+
 def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
     lines = [
         "good 196801 peer 203.0.113.101",
@@ -65,7 +92,7 @@ def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
         4: "10.0.0.1 is in the network of no port",
         5: "Answer transit, peer or route-server, or its number.",
         6: "203.0.113.101 is also an address of 'good'",
-        7: "There is no option 'colour'. Use md5=, max=, irr= or routes=.",
+        7: "There is no option 'colour'. Use md5=, max=, irr=, routes= or blackhole=.",
         8: "its AS number:",
     }.items():
         assert f"Line {number} is not taken: " in seen
