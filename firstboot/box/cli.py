@@ -335,6 +335,15 @@ def _top(call: Call, machine: "Machine") -> int:
     return 0
 
 
+def _abuse(call: Call, machine: "Machine") -> int:
+    from firstboot.box.reports.complaints import count
+
+    if (word := call.text("count")) != "count":
+        raise Misused("exitisp abuse", f"there is no '{word}'", "Try exitisp abuse count CATEGORY")
+    count(call.text("CATEGORY"), machine, say)
+    return 0
+
+
 def _watch(call: Call, machine: "Machine") -> int:
     from firstboot.box import watch
 
@@ -415,6 +424,7 @@ RUN: dict[str, Callable[[Call, "Machine"], int]] = {
     "watch": _watch,
     "metrics": _metrics,
     "report": _report,
+    "abuse": _abuse,
     "drain": _drain,
     "undrain": _undrain,
     "blackhole": _blackhole,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from socket import socket
 
     # The consoles greet before the site model and the templates are loaded.
+    from firstboot.box.stopped import Stopped
     from firstboot.core.values import Address
+    from firstboot.site.listening import Socket
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
     from firstboot.site.services import Checker, Command, Service
@@ -69,6 +71,13 @@ class System:
     leaks: "Callable[[Host], int | None]"
     """Counts the packets that the filter stopped because their source is not an own one, since it
     was started; None if it does not tell."""
+
+    stopped: "Callable[[Host], tuple[Stopped, ...]]"
+    """Counts these by class, and answers to what was never asked; nothing where the filter does not
+    tell them apart."""
+
+    sockets: "Callable[[Host], tuple[Socket, ...]]"
+    """Lists the local ends of all sockets."""
 
     by_management: "Callable[[socket], None]"
     """Has the packets of a socket, which is bound to an address of the management port, leave by

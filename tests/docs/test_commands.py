@@ -234,7 +234,7 @@ class TestBox:
             "show",
             "status",
         }
-        assert tried == {*daily, "drain", "undrain", "metrics", "--version"}
+        assert tried == {*daily, "drain", "undrain", "metrics", "abuse", "--version"}
 
     @pytest.mark.parametrize("name", NOT_RUN_ON_THE_BOX)
     def test_those_that_are_not_run_exist(self, name: str) -> None:

@@ -29,7 +29,7 @@ from firstboot.box.journal import head as journal_head
 from firstboot.box.journal import noted as journal_noted
 from firstboot.box.systems import freebsd as bsd
 from firstboot.box.systems import rehearsal as linux_box
-from firstboot.box.systems.freebsd import nics
+from firstboot.box.systems.freebsd import counted, nics
 from firstboot.box.systems.freebsd import preflight as freebsd
 from firstboot.box.systems.rehearsal import preflight as rehearsal
 from firstboot.core import bounded_json, characters, document, limits, tar, upgrade_file
@@ -495,7 +495,7 @@ TARGETS: Mapping[str, Target] = {
         file(journal_noted.read),
         these(
             '{"causes": {"relay 2": "DOWN"}, "configuration": "generation 1", "up": true, '
-            '"offset": 1.5, "hour": 490133, "notes": 3, "leaks": 0}'
+            '"offset": 1.5, "hour": 490133, "notes": 3, "leaks": 0, "stopped": {"a": 1}}'
         ),
     ),
     "firstboot.box.consensus.parse": Target(
@@ -512,6 +512,17 @@ TARGETS: Mapping[str, Target] = {
     "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),
     "firstboot.box.systems.freebsd.parse_labels": Target(
         text(bsd.parse_labels), these("LEAK4 9 3 180 0 0 3 180 0\n")
+    ),
+    "firstboot.box.systems.freebsd.counted.parse_stopped": Target(
+        text(lambda said: [*counted.parse_stopped(said)]),
+        these(
+            "block drop out quick on ix1 inet proto udp from ! <own:1> to <near-transit:2> "
+            'label "LEAK4"\n  [ Evaluations: 9  Packets: 3  Bytes: 180  States: 0 ]\n'
+        ),
+    ),
+    "firstboot.box.systems.rehearsal.parse_stopped": Target(
+        text(lambda said: [*linux_box.parse_stopped(said)]),
+        these("counter backscatter_1 { packets 3 bytes 180 }"),
     ),
     "firstboot.box.systems.rehearsal.parse_counters": Target(
         text(linux_box.parse_counters), these("counter leak4 { packets 3 bytes 180 }")

@@ -77,11 +77,11 @@ class Group:
 REPORT = Operand(
     "REPORT",
     Kind.WORD,
-    "incident, for an exchange or a transit",
-    words=("incident",),
+    "incident for an exchange or a transit, month for yourself, transparency for everybody",
+    words=("incident", "month", "transparency"),
 )
 WHEN = Operand(
-    "WHEN", Kind.WORD, "the time at which it began, or the day: 2026-11-30", optional=True
+    "WHEN", Kind.WORD, "the day of an incident: 2026-11-30; a month: 2026-11; a year", optional=True
 )
 PEER = Operand("PEER", Kind.WORD, "the name of the peer in the site")
 ADDRESS = Operand("ADDRESS", Kind.WORD, "one of the own addresses")
@@ -190,12 +190,25 @@ GROUPS = (
             Command(
                 "report",
                 "print a report from the journal of this box",
-                "What left or was stopped, when, by which layer, and what changed before; of the "
-                "last incident, if WHEN is left out. The journal's chain and signature are "
-                "verified; the exit status is 1 if it is not whole.",
+                "Without WHEN, it is about the last incident or this month. That on an incident "
+                "says what left or was stopped, when, by which layer, and what changed before. The "
+                "journal's chain and signature are verified; the exit status is 1 if it is not "
+                "whole.",
                 "exitisp report incident > incident.txt",
                 (REPORT, WHEN),
                 (Flag("--html", "print a page of HTML in place of text"),),
+            ),
+            Command(
+                "abuse",
+                "count a complaint or a request of an authority, for the transparency report",
+                "It adds one to the category in this month, and keeps nothing else. Complaints: "
+                "login, scan, spam, copyright, web, flood, malware, fraud, other. Requests: asked, "
+                "answered (data of users was handed over), seized.",
+                "exitisp abuse count copyright",
+                (
+                    Operand("count", Kind.WORD, "the word count", words=("count",)),
+                    Operand("CATEGORY", Kind.WORD, "what it was about"),
+                ),
             ),
             Command(
                 "show",

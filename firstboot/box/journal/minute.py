@@ -8,7 +8,9 @@ from firstboot.box.alarms import strangers
 from firstboot.box.journal import noted, store
 from firstboot.box.journal.counters import collect
 from firstboot.box.journal.entry import Kind, Note, to_the_minute
+from firstboot.box.journal.evidence import new
 from firstboot.box.journal.noted import HOUR, PLACE, Noted, Seen
+from firstboot.box.journal.senders import Sender, senders
 from firstboot.box.look import Look
 from firstboot.box.machine import Machine
 from firstboot.box.one_at_a_time import first
@@ -31,8 +33,8 @@ def note(machine: Machine, look: Look, say: Say) -> None:
         before = _before(machine, say)
         seen = _seen(site, f"generation {generation.number}", machine, look)
         after, notes = noted.compare(before, seen)
-        if before is not None and seen.leaks is not None and seen.leaks > before.leaks:
-            notes = (*notes, _leak(seen.leaks - before.leaks, seen.time))
+        if before is not None:
+            notes = (*notes, *new(before, seen, lambda name: _senders(site, machine, name)))
         if before is None or before.hour != int(seen.time) // HOUR:
             counted = collect(site, machine)
             values = {name: counted[name] for name in sorted(counted)}
@@ -56,6 +58,7 @@ def _seen(site: Site, configuration: str, machine: Machine, look: Look) -> Seen:
         why_lowered(machine),
         machine.system.leaks(machine),
         _change(configuration, machine),
+        machine.system.stopped(machine),
     )
 
 
@@ -69,9 +72,8 @@ def _change(configuration: str, machine: Machine) -> str:
     return f"{last.how or 'by nobody knows what'}: {last.what or 'nothing of the site'}"
 
 
-def _leak(packets: int, when: float) -> Note:
-    text = f"{packets} packets with a foreign source were stopped by the packet filter."
-    return Note(to_the_minute(when), Kind.LEAK, text, values={"packets": packets})
+def _senders(site: Site, machine: Machine, protocol: str) -> tuple[Sender, ...]:
+    return senders(site, machine.system.services, machine.system.sockets(machine), protocol)
 
 
 def _known(one: Note, site: Site) -> Note:

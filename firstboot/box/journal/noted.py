@@ -2,16 +2,17 @@
 looks, which is in memory.
 
 `{"causes": {"relay 2: it runs": "DOWN: ..."}, "configuration": "...", "up": true, "offset": 1.5,
-"hour": 490133, "notes": 3, "leaks": 0}`
+"hour": 490133, "notes": 3, "leaks": 0, "stopped": {"ix1/LEAK4/udp/transit": 4}}`
 """
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from firstboot.box.journal.entry import Kind, Note, to_the_minute
+from firstboot.box.stopped import Stopped
 from firstboot.core.durable import damaged, keep, kept_json
 from firstboot.core.limits import JOURNAL_NOTED
 
@@ -49,6 +50,8 @@ class Seen:
     change: str = ""
     """Which command made the configuration, and what it changed."""
 
+    stopped: tuple[Stopped, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Noted:
@@ -62,6 +65,8 @@ class Noted:
     hour: int
     notes: int = 0
     leaks: int = 0
+    stopped: Mapping[str, int] = field(default_factory=dict)
+    """Packets of each class (box/stopped.py)."""
 
 
 def compare(before: Noted | None, seen: Seen) -> tuple[Noted, tuple[Note, ...]]:
@@ -88,6 +93,7 @@ def compare(before: Noted | None, seen: Seen) -> tuple[Noted, tuple[Note, ...]]:
     noted = Noted(
         dict(seen.causes), seen.configuration, seen.up, offset, hour, used + len(ends) + dropped,
         last.leaks if seen.leaks is None else seen.leaks,
+        {one.key: one.packets for one in seen.stopped},
     )  # fmt: skip
     return noted, (*start, *changes, *ends)
 
@@ -137,8 +143,13 @@ def read(path: Path) -> Noted | None:
             "hour": int(hour),
             "notes": int(notes),
             "leaks": int(leaks),
-        } if all(isinstance(one, str) for one in causes.values()) and math.isfinite(offset):
-            return Noted(causes, configuration, up, float(offset), hour, notes, leaks)
+            "stopped": dict(stopped),
+        } if (
+            all(isinstance(one, str) for one in causes.values())
+            and all(isinstance(one, int) for one in stopped.values())
+            and math.isfinite(offset)
+        ):
+            return Noted(causes, configuration, up, float(offset), hour, notes, leaks, stopped)
     raise damaged(path, "it is no record of what was noted")
 
 

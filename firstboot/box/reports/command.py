@@ -1,5 +1,6 @@
 """`exitisp report`: reads the journal, and prints one of the reports."""
 
+import time
 from dataclasses import replace
 
 from firstboot.box.alarms.letter import name_of
@@ -9,23 +10,35 @@ from firstboot.box.journal.signature import public_key
 from firstboot.box.machine import Machine
 from firstboot.box.output import Say
 from firstboot.box.remembered import running
-from firstboot.box.reports import html, incident, proof, text
+from firstboot.box.reports import html, incident, month, proof, text, transparency
+from firstboot.box.reports.complaints import counted
 from firstboot.box.reports.document import Report, Section, utc
+from firstboot.box.reports.period import period
 from firstboot.core.refusal import Refusal
 
-KINDS = ("incident",)
+KINDS = ("incident", "month", "transparency")
 
 
 def report(kind: str, when: str, machine: Machine, say: Say, *, as_html: bool) -> bool:
-    """Print a report, `when` being the beginning of a time as 2026-11-30 12:05, or "" for the last
-    one. Returns whether the journal that it is from is whole and signed. Raises Refusal."""
+    """Print a report. `when` is the beginning of the time of an incident as 2026-11-30 12:05, or a
+    month or year; "" stands for the last incident, and this month. Returns whether the journal that
+    it is from is whole and signed. Raises Refusal."""
     if kind not in KINDS:
         raise Refusal(
             "exitisp report", f"there is no report '{kind}'", f"Name one of: {', '.join(KINDS)}"
         )
-    site = running(machine).site
+    network = name_of(running(machine).site)
     found = store.read(machine)
-    made = _incident(found.chain.entries, when, name_of(site))
+    entries = found.chain.entries
+    notes = [one.note for one in entries]
+    match kind:
+        case "incident":
+            made = _incident(entries, when, network)
+        case "month":
+            made = month.report(notes, period(when, int(time.time())), network)
+        case _:
+            counts = counted(machine)
+            made = transparency.report(notes, counts, period(when, int(time.time())), network)
     try:
         key = public_key(machine)
     except Refusal:

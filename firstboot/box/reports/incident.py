@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from firstboot.box.journal.entry import Entry, Kind, Note
+from firstboot.box.journal.senders import UNKNOWN
 from firstboot.box.reports.document import Block, Report, Section, Warn, span, table, utc
 from firstboot.box.verdict import Effect
 
@@ -19,7 +20,8 @@ APART = 3600
 BEFORE = 86_400
 """Seconds before an incident in which a change is told."""
 
-FILTER = "pf guards every port towards strangers"
+FILTER = "guards every port towards strangers"
+"""How the condition ends: it begins with the name of the filter."""
 LISTENS = "everybody listens where the plan says"
 JAILS = "jails have their own addresses alone"
 ADDRESSES = "no interface has a foreign address"
@@ -170,20 +172,33 @@ def _short(incident: Incident) -> Iterator[Block]:
 
 
 def _cause(incident: Incident) -> str:
-    failed = {one.cause: one for one in incident.failed}
+    failed = _failed(incident)
     named = [f"{CAUSES[cause].lower()} ({_reason(failed[cause])})"
              for cause in CAUSES if cause in failed]  # fmt: skip
     if named:
         told = "; and ".join(named)
         return told[0].upper() + told[1:]
     senders = sorted({
-        str(one.values["process"]) for one in incident.signals if one.values.get("process")
+        str(one.values["process"])
+        for one in incident.signals
+        if one.values.get("process", UNKNOWN) != UNKNOWN
     })  # fmt: skip
     if senders:
-        return f"packets with a foreign source, probably of {' or '.join(senders)}"
+        return (
+            f"packets with a foreign source, probably of {' or '.join(senders)}, which had a "
+            "socket at an address that is not its own"
+        )
     if failed:
         return "; ".join(_reason(one) for one in failed.values())
     return "not known. The box sent packets with a foreign source, and the filter stopped them"
+
+
+def _failed(incident: Incident) -> dict[str, Note]:
+    """The first note of each condition that did not hold."""
+    found: dict[str, Note] = {}
+    for one in incident.failed:
+        found.setdefault(FILTER if one.cause.endswith(FILTER) else one.cause, one)
+    return found
 
 
 def _reason(note: Note) -> str:
@@ -195,14 +210,14 @@ def _reason(note: Note) -> str:
 def _left(incident: Incident) -> str:
     count = incident.stopped
     many = f"{count} packet{'' if count == 1 else 's'} with a foreign source"
-    without = next((one for one in incident.failed if one.cause == FILTER), None)
+    without = next((one for one in incident.failed if one.cause.endswith(FILTER)), None)
     if without is None:
         if count:
             return f"Nothing left: the packet filter stopped {many} on their way out."
         return "Nothing left that the filter knows of: it guarded every port, and stopped nothing."
     end = next(
         (one.time for one in incident.during if one.time >= without.time and
-         (_went_down(one) or (one.kind is Kind.ENDED and one.cause == FILTER))),
+         (_went_down(one) or (one.kind is Kind.ENDED and one.cause.endswith(FILTER)))),
         None,
     )  # fmt: skip
     until = f"{utc(end)} UTC" if end is not None else "the end of what the journal has"
@@ -242,7 +257,7 @@ def _stopped(incident: Incident) -> Iterator[Block]:
 
 
 def _layers(incident: Incident) -> Iterator[Block]:
-    failed = {one.cause: one for one in incident.failed}
+    failed = _failed(incident)
     rows = []
     for layer, conditions in LAYERS:
         broken = [_reason(failed[one]) for one in conditions if one in failed]

@@ -137,20 +137,34 @@ def _ways(context: Context, rules: RuleSet) -> Iterator[Way]:
                 if rule is not None and passes(rule)
                 for box in _merged(boxes)
             ]
-            blocked: dict[str, None] = {}
+            blocked: dict[str, set[int]] = {}
             for version in (4, 6):
                 rest = difference(all_packets(version), joined(flow.packets for flow in here))
                 for rule, _, _ in decided(rules, port.interface, direction, rest):
                     if rule is not None:
-                        blocked[f"{rule.label} (line {rule.line})"] = None
+                        blocked.setdefault(rule.label, set()).add(rule.line)
             yield Way(
                 port.name,
                 port.interface,
                 port.role,
                 direction,
                 tuple(dict.fromkeys(rows)),
-                tuple(sorted(blocked, key=lambda text: int(text.split()[-1][:-1]))),
+                tuple(
+                    f"{label} (line{'s' * (len(lines) > 1)} {_ranges(lines)})"
+                    for label, lines in sorted(blocked.items(), key=lambda one: max(one[1]))
+                ),
             )
+
+
+def _ranges(lines: Iterable[int]) -> str:
+    """Numbers of lines, those next to each other as one: 81-88, 97."""
+    found: list[list[int]] = []
+    for line in sorted(lines):
+        if found and line == found[-1][-1] + 1:
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return ", ".join(f"{one[0]}-{one[-1]}" if len(one) > 1 else str(one[0]) for one in found)
 
 
 def _merged(boxes: Sequence[Box]) -> list[Box]:

@@ -148,6 +148,8 @@ LINES = (
     Command("watch", watched),
     Command("metrics", once),
     Command("report incident", once),
+    Command("report month", once),
+    Command("abuse count copyright", once),
     Command("family", twice),
     Command("relay-keys", with_offline_keys),
     Command("relay-keys {root}/mnt/box.relay-keys", with_offline_keys),

@@ -13,7 +13,9 @@ from firstboot.core.resources import overlays
 if TYPE_CHECKING:
     from socket import socket
 
+    from firstboot.box.stopped import Stopped
     from firstboot.core.values import Address
+    from firstboot.site.listening import Socket
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
     from firstboot.site.services import Command, Service
@@ -51,6 +53,19 @@ def parse_labels(text: str) -> int | None:
     return sum(map(int, found)) if found else None
 
 
+def stopped(host: Host) -> "tuple[Stopped, ...]":
+    from firstboot.box.systems.freebsd.counted import stopped
+
+    return stopped(host)
+
+
+def sockets(host: Host) -> "tuple[Socket, ...]":
+    """Their far ends are in what sockstat prints, and are dropped here."""
+    from firstboot.box.systems.freebsd.preflight import parse_sockets
+
+    return tuple(parse_sockets(host.run("sockstat", "-46qw", patience=20.0).text))
+
+
 def by_management(sock: "socket") -> None:
     sock.setsockopt(SOL_SOCKET, SO_SETFIB, MANAGEMENT_TABLE)
 
@@ -76,6 +91,8 @@ SYSTEM = System(
     fat="msdosfs",
     password=password,
     leaks=leaks,
+    stopped=stopped,
+    sockets=sockets,
     by_management=by_management,
     again=again,
 )

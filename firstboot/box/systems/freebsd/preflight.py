@@ -116,7 +116,12 @@ def _unguarded(site: Site, printed: Printed) -> str:
             continue
         on = rf" on {re.escape(port.interface)} "
         for label in ("LEAK4", "LEAK6"):
-            lines = [line for line in printed.rules.splitlines() if f'label "{label}"' in line]
+            # Others with this label count some of these packets apart.
+            lines = [
+                line
+                for line in printed.rules.splitlines()
+                if f'label "{label}"' in line and " to <" not in line and " proto " not in line
+            ]
             if not any(re.search(on, line) and line.startswith("block") for line in lines):
                 return f"no rule {label} on {port.interface}"
     return ""

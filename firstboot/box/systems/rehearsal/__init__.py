@@ -1,7 +1,7 @@
 """The rehearsal: Debian's programs on Linux in the place of the real box's."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from firstboot.box.host import Host
@@ -13,7 +13,9 @@ from firstboot.core.resources import overlays
 if TYPE_CHECKING:
     from socket import socket
 
+    from firstboot.box.stopped import Stopped
     from firstboot.core.values import Address
+    from firstboot.site.listening import Socket
     from firstboot.site.model import Site
     from firstboot.site.render import Rendered
     from firstboot.site.services import Command, Service
@@ -49,6 +51,28 @@ def parse_counters(text: str) -> int | None:
     return sum(map(int, found)) if found else None
 
 
+def stopped(host: Host) -> "tuple[Stopped, ...]":
+    ran = host.run("nft", "list", "counters", "table", "netdev", "exitisp")
+    return tuple(parse_stopped(ran.text)) if ran.status == 0 else ()
+
+
+def parse_stopped(text: str) -> "Iterator[Stopped]":
+    """The counters of each port in the output of ``nft list counters``."""
+    from firstboot.box.stopped import BACKSCATTER, ELSEWHERE, Stopped
+
+    for number, packets in re.findall(
+        r"counter backscatter_([0-9]{1,3}) \{\s*packets ([0-9]{1,20}) ", text
+    ):
+        yield Stopped(f"port {number}", BACKSCATTER, "tcp", ELSEWHERE, int(packets))
+
+
+def sockets(host: Host) -> "tuple[Socket, ...]":
+    """Their far ends are in what ss prints, and are dropped here."""
+    from firstboot.box.systems.rehearsal.preflight import parse_sockets
+
+    return tuple(parse_sockets(host.run("ss", "-H", "-antup", patience=20.0).text))
+
+
 def by_management(sock: "socket") -> None:
     """A rule of the kernel goes by the address that the socket is bound to."""
 
@@ -63,6 +87,8 @@ SYSTEM = System(
     fat="vfat",
     password=password,
     leaks=leaks,
+    stopped=stopped,
+    sockets=sockets,
     by_management=by_management,
     kind="REHEARSAL",
     notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",

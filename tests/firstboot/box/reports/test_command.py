@@ -79,7 +79,7 @@ def test_no_journal_is_told(box: Box, capsys: pytest.CaptureFixture[str],
 def test_there_is_no_other_report(told: KeyedBox, capsys: pytest.CaptureFixture[str]) -> None:
     status, found = printed(capsys, "report rumours")
     assert status == 1
-    assert "there is no report 'rumours'. Name one of: incident" in found
+    assert "there is no report 'rumours'. Name one of: incident, month, transparency" in found
 
 
 class Page(HTMLParser):
@@ -122,3 +122,37 @@ def test_a_page_is_whole_by_itself(told: KeyedBox, capsys: pytest.CaptureFixture
     assert found.startswith("<!doctype html>")
     page(found)
     assert "used an address that is not one of the box&#x27;s own" in found
+
+
+def test_complaints_are_counted_and_published(
+    told: KeyedBox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: float(OF_2018[0].time))
+    for category in ("copyright", "copyright", "asked"):
+        status, found = printed(capsys, f"abuse count {category}")
+        assert status == 0
+    status, found = printed(capsys, "report transparency 2025")
+    assert status == 0
+    assert "Transparency report of AS65550" in found
+    assert status == 0
+    status, found = printed(capsys, "abuse count rumours")
+    assert status == 1
+    assert "there is no category 'rumours'. Name one of: login" in found
+    assert printed(capsys, "abuse counts spam")[0] == 2
+
+
+def test_damaged_counts_are_refused_and_kept(
+    told: KeyedBox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = told.root / "data/complaints.json"
+    path.write_text('{"2025-11": {"rumours": 3}}')
+    for line in ("abuse count spam", "report transparency"):
+        assert printed(capsys, line)[0] == 1
+    assert "rumours" in path.read_text()
+
+
+def test_a_month_is_told_as_a_page(told: KeyedBox, capsys: pytest.CaptureFixture[str]) -> None:
+    status, found = printed(capsys, "report --html month 2025-11")
+    assert status == 0
+    page(found)
+    assert "in November 2025" in found

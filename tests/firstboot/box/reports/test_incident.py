@@ -62,7 +62,7 @@ def test_packets_without_a_known_cause_say_that() -> None:
     assert "Cause: not known." in found
     assert "Nothing that the box knows of, in the day before." in found
     found = told(at(0, Kind.LEAK, "2 packets", packets=2, process="ntpd"))
-    assert "Cause: packets with a foreign source, probably of ntpd." in found
+    assert "Cause: packets with a foreign source, probably of ntpd, which had a socket" in found
 
 
 def test_what_is_far_apart_in_time_is_two_incidents() -> None:

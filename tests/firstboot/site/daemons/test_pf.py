@@ -82,9 +82,19 @@ def check_leaks(site: Site) -> None:
         way_out = [rule for rule in found if rule.covers("out", port)]
         assert way_out[0] == Rule("block", None, (), "all", "default")
         leaks = [at for at, rule in enumerate(way_out) if rule.label.startswith("LEAK")]
-        assert [way_out[at].rest for at in leaks] == ["inet from ! <own>", "inet6 from ! <own>"]
+        apart = [
+            f"{family} proto {protocol} from ! <own> to {to}"
+            for family in ("inet", "inet6")
+            for protocol in ("tcp", "udp")
+            for to in ("<near-exchange>", "<near-transit>", "<near-multicast>", "any")
+        ]
+        assert [way_out[at].rest for at in leaks] == [
+            *apart,
+            "inet from ! <own>",
+            "inet6 from ! <own>",
+        ]
         assert all(way_out[at].action == "block" for at in leaks)
-        assert leaks[1] == leaks[0] + 1
+        assert leaks == [*range(leaks[0], leaks[0] + len(leaks))]
         for rule in way_out[1 : leaks[0]]:
             assert rule.direction == "out", rule
             if rule.label == "bgp-out":
