@@ -597,6 +597,7 @@ def exchanges(
     from_=WHO_IS_WHERE,
     network=NETWORK,
     output=Option(f"with --suggest: {PAGE.help}", "FILE", Path, "o"),
+    ask_peeringdb=Option("with --update: ask PeeringDB about your peers"),
     irr=Option("with --update: output of bgpq4 -j -l NAME AS-SET", "FILE", Path, repeated=True),
     ask_irr=Option("with --update: run bgpq4 for each peer"),
     irr_host=Option("with --ask-irr: the server that bgpq4 asks", "HOST"),
@@ -610,6 +611,7 @@ def peers(
     from_: Sequence[Path] = (),
     network: Sequence[str] = (),
     output: Path | None = None,
+    ask_peeringdb: bool = False,
     irr: Sequence[Path] = (),
     ask_irr: bool = False,
     irr_host: str = "",
@@ -621,11 +623,17 @@ def peers(
     at all, and its comments stay.
 
     Example: ./exitisp peers --suggest site.yaml --from peeringdb.json
-    Example: ./exitisp peers --update site.yaml --from peeringdb.json --ask-irr --write
+    Example: ./exitisp peers --update site.yaml --ask-peeringdb --ask-irr --write
     """
     from firstboot.site.peering.command import suggest_peers, update_peers
 
-    for_update = {"--irr": irr, "--ask-irr": ask_irr, "--irr-host": irr_host, "--write": write}
+    for_update = {
+        "--ask-peeringdb": ask_peeringdb,
+        "--irr": irr,
+        "--ask-irr": ask_irr,
+        "--irr-host": irr_host,
+        "--write": write,
+    }
     if suggest:
         refuse("with --suggest", {"--update": update, **for_update})
         suggest_peers(site, from_, network, output)
@@ -637,7 +645,15 @@ def peers(
         raise Refusal("peers", problem, "Add --suggest or --update")
     if not ask_irr:
         refuse("without --ask-irr", {"--irr-host": irr_host})
-    update_peers(site, from_, irr, ask_irr=ask_irr, irr_host=irr_host, writes=write)
+    update_peers(
+        site,
+        from_,
+        irr,
+        ask_irr=ask_irr,
+        irr_host=irr_host,
+        writes=write,
+        ask_peeringdb=ask_peeringdb,
+    )
 
 
 @command(

@@ -22,9 +22,10 @@ from firstboot.site.peering.sources import read_sources
 from firstboot.site.peering.suggest import exchanges_of, suggest
 from firstboot.site.peering.table import Table, lines, of_candidates, of_exchanges, page
 from firstboot.site.peering.update import Update, updated, updates
-from firstboot.site.published import bgpq4
+from firstboot.site.published import bgpq4, peeringdb
 from firstboot.site.published.bgpq4 import RESOLVED, Resolved
 from firstboot.site.published.files import read_file
+from firstboot.site.published.peeringdb import PeeringDb
 from firstboot.site.redact import masked
 from firstboot.site.render import Rendered
 
@@ -96,15 +97,18 @@ def update_peers(
     ask_irr: bool,
     irr_host: str,
     writes: bool,
+    ask_peeringdb: bool = False,
 ) -> None:
     """Print what PeeringDB and the registries change of the peers in the site at `path`, as a
     difference of the file; if it `writes`, the file is replaced.
 
-    `irr` are outputs of bgpq4; with `ask_irr` it is run, and asks `irr_host`. Raises Refusal, and
-    then the file is what it was.
+    `irr` are outputs of bgpq4; with `ask_irr` it is run, and asks `irr_host`. With `ask_peeringdb`
+    its API is asked about the peers. Raises Refusal, and then the file is what it was.
     """
     site = sound(path)
-    found = read_sources(sources)
+    found = of_api(site) if ask_peeringdb else PeeringDb()
+    if sources or not ask_peeringdb:
+        found += read_sources(sources)
     resolved = [
         one for file in irr for one in bgpq4.parse(read_file(file, RESOLVED.size), str(file))
     ]
@@ -152,16 +156,31 @@ def rewritten(data: bytes, name: str, site: Site, made: Sequence[Update]) -> byt
     return after
 
 
+def of_api(site: Site) -> PeeringDb:
+    """What PeeringDB's API says of the peers, asked by curl. Raises Refusal."""
+    _ensure("--ask-peeringdb", "curl")
+    asns = sorted({int(peer.asn) for peer in site.peers if peer.role is PeerRole.PEER})
+    if not asns:
+        return PeeringDb()
+    url = f"https://www.peeringdb.com/api/net?asn__in={','.join(map(str, asns))}"
+    said, _ = _output(["curl", "--silent", "--show-error", "--fail", "--location", url])
+    return peeringdb.parse(said, url)
+
+
+def _ensure(option: str, program: str) -> None:
+    if shutil.which(program) is None:
+        raise Refusal(
+            option,
+            f"this machine has no {program}",
+            f"Install it, on Debian and Ubuntu with: sudo apt-get install {program}",
+        )
+
+
 def resolve(site: Site, host: str) -> list[Resolved]:
     """What bgpq4 resolves the as-set of each peer to, asking `host` (a name or address, perhaps
     with a port) or the server that it asks by itself. What it cannot resolve is told and left out.
     Raises Refusal where it gets no answer."""
-    if shutil.which("bgpq4") is None:
-        raise Refusal(
-            "--ask-irr",
-            "this machine has no bgpq4",
-            "Install it, on Debian and Ubuntu with: sudo apt-get install bgpq4",
-        )
+    _ensure("--ask-irr", "bgpq4")
     # AS numbers for documentation are none of the Internet's, and bgpq4 refuses them.
     reserved = ["-p"] if "documentation" in site.waivers else []
     found: list[Resolved] = []
@@ -186,12 +205,12 @@ def _output(command: Sequence[str]) -> tuple[bytes, str]:
         ran = subprocess.run(command, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         problem = f"no answer within {SECONDS} seconds"
-        raise Refusal(" ".join(command), problem, "Try it again, or use --irr-host") from error
+        raise Refusal(" ".join(command), problem, "Try it again, or name a file") from error
     except OSError as error:
-        raise Refusal(" ".join(command), str(error), "Install bgpq4 again") from error
+        raise Refusal(" ".join(command), str(error), "Install it again") from error
     last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
     told = last[0][:200] if last else ""
     if ran.returncode or not ran.stdout.strip():
         problem = told or f"it ended with exit status {ran.returncode}"
-        raise Refusal(" ".join(command), problem, "Try it again, or use --irr with a file")
+        raise Refusal(" ".join(command), problem, "Try it again, or name a file")
     return ran.stdout, told

@@ -23,7 +23,7 @@ CRITERIA = (
     "named networks",
     "root servers",
     "nonprofit",
-    "cost",
+    "low cost",
     "forbids surveillance",
     "undersea cables",
 )

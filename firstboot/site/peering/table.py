@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 WIDEST = 40
 """Characters of a cell in a terminal."""
 
-BAR, ROW, LABEL = 90, 22, 260
+BAR, ROW, LABEL = 112, 22, 260
 """Pixels: the width of a bar, the height of a row, the room for names."""
 
 MOST_DRAWN = 60

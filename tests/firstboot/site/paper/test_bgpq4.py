@@ -124,6 +124,6 @@ def test_an_error_beside_an_empty_set_is_told(
 
 
 def test_a_registry_that_does_not_answer_changes_nothing(tmp_path: Path, peers: int) -> None:
-    with pytest.raises(Refusal, match="Try it again, or use --irr with a file"):
+    with pytest.raises(Refusal, match="Try it again, or name a file"):
         update(tmp_path, 1)
     assert (tmp_path / "site.yaml").read_text() == RIPE.read_text()

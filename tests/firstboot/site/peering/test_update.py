@@ -19,7 +19,7 @@ from firstboot.site.published.bgpq4 import Resolved
 from firstboot.site.published.fields import a_prefix
 from tests.command import exitisp
 from tests.firstboot.site.paper.sites import RIPE, site
-from tests.firstboot.site.peering.world import EXAMPLE, example, with_net
+from tests.firstboot.site.peering.world import EXAMPLE, answer, example, with_net
 
 
 def update(path: Path, *sources: Path, **other: Any) -> None:
@@ -229,6 +229,37 @@ def test_options_that_do_not_go_together_are_refused(
     ran = exitisp("peers", "site.yaml", *options, folder=tmp_path)
     assert ran.returncode == 1
     assert said in ran.stderr
+
+
+def curl(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    (folder / "curl").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "curl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_peeringdb_is_asked_about_the_peers_and_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(tmp_path, "net")
+    asked = tmp_path / "asked"
+    curl(tmp_path, monkeypatch, f'echo "$*" > {asked}; cat {tmp_path / "net.json"}')
+    path = copy(tmp_path)
+    options = {"ask_irr": False, "irr_host": "", "writes": True, "ask_peeringdb": True}
+    update_peers(path, [], [], **options)  # type: ignore[arg-type]
+    assert asked.read_text().split()[-1].endswith("/api/net?asn__in=65536,65537")
+    assert peer(path, "content-network").max_prefix == 400
+
+
+@pytest.mark.parametrize("script", ["echo 429 >&2; exit 22", "exit 0", "echo '<html>'"])
+def test_an_answer_that_is_none_changes_nothing(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curl(tmp_path, monkeypatch, script)
+    path = copy(tmp_path)
+    before = path.read_bytes()
+    with pytest.raises(Refusal, match=r"www\.peeringdb\.com"):
+        update(path, ask_peeringdb=True)
+    assert path.read_bytes() == before
 
 
 def test_a_missing_bgpq4_is_named_with_its_package(
