@@ -10,14 +10,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.check import examine, refused, report
-from firstboot.site.model import Family, Peer, PeerRole, Performance, Routes, Site
+from firstboot.site.model import Alarm, Family, Peer, PeerRole, Performance, Routes, Site
 from qemu.world.topology import lay_out
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two-transits-and-an-exchange.yaml"
@@ -86,6 +85,7 @@ def fitted(site: Site, card: str, relays: int = RELAYS) -> Fitted:
         lambda so_far: _few_relays(so_far, relays),
         _small,
         _room,
+        _silent,
         _secrets,
     )
     for step in steps:
@@ -194,9 +194,14 @@ def _few_relays(so_far: Fitted, most: int) -> Fitted:
             for one in family[: count if len(family) >= relays.count else 1]
         )
 
+    policies = (
+        replace(one, relays=tuple(number for number in one.relays if number <= count))
+        for one in relays.policies
+    )
     fewer = replace(
         relays,
         count=count,
+        policies=tuple(one for one in policies if one.relays),
         or_addresses=few(relays.or_addresses) if count < relays.count else relays.or_addresses,
         exit_addresses=few(relays.exit_addresses)
         if count < relays.count
@@ -240,21 +245,24 @@ def _room(so_far: Fitted) -> Fitted:
     )
 
 
+def _silent(so_far: Fitted) -> Fitted:
+    site = so_far.site
+    return so_far.then(
+        replace(site, alarm=Alarm()),
+        "Nobody is told of alarms, because nobody in the simulated Internet takes them.",
+    )
+
+
 def _secrets(so_far: Fitted) -> Fitted:
     """Secrets of the lab's own, since it writes them into files and transcripts."""
     site = so_far.site
     peers = tuple(
         replace(peer, md5=made_up(peer.name)) if peer.md5 else peer for peer in site.peers
     )
-    mail, hook = site.alarm.mail, site.alarm.webhook
-    if mail.password:
-        mail = replace(mail, password=made_up("mail"))
-    if hook.url:
-        parts = urlsplit(hook.url)
-        hook = replace(hook, url=urlunsplit((parts.scheme, parts.netloc, "/", "", "")))
     return so_far.then(
-        replace(site, peers=peers, alarm=replace(site.alarm, mail=mail, webhook=hook)),
-        "Secrets are not those of the file: the lab keeps its own in files and transcripts.",
+        replace(site, peers=peers),
+        "Secrets of sessions are not those of the file: the lab keeps its own in files and "
+        "transcripts.",
     )
 
 

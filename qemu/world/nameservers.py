@@ -13,8 +13,7 @@ are the time servers. In the first two every name below
 `deep` is the web server as well. In `good` a resolver may answer for such names from one answer
 that it has (RFC 8198); in `unsigned` it has to ask for each name.
 
-The names in the site file exist too: those of its clock are the time servers, those that alarms go
-to the web server.
+The names of the site's own time servers exist too.
 """
 
 import sys
@@ -22,9 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from firstboot.core.values import Address, is_address
+from firstboot.core.values import Address
 from qemu.world.net import Party
 from qemu.world.packets import IPV4, IPV6, UDP
 from qemu.world.recording import Capture
@@ -117,13 +115,10 @@ class Nameservers:
 
 
 def site_names(topology: Topology) -> dict[str, tuple[Address, ...]]:
-    """The names in the site file that machines look up, without a final dot, and the addresses of
-    each in the simulated Internet."""
-    site, web = topology.site, topology.host("web").addresses
-    found = dict.fromkeys(site.clock.names, topology.host("time").addresses)
-    mail, hook = site.alarm.mail.relay, urlsplit(site.alarm.webhook.url or "").hostname
-    found |= {name: web for name in (mail, hook) if name and not is_address(name)}
-    return {name.lower().rstrip("."): hers for name, hers in found.items()}
+    """The names of the site's time servers, without a final dot, and the addresses of each in the
+    simulated Internet."""
+    hers = topology.host("time").addresses
+    return {name.lower().rstrip("."): hers for name in topology.site.clock.names}
 
 
 def zones_of(names: Mapping[str, tuple[Address, ...]], servers: tuple[Address, ...]) -> list[Zone]:

@@ -10,7 +10,18 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.values import Asn
 from firstboot.site.address_plan import allot
 from firstboot.site.check import examine, examine_text
-from firstboot.site.model import Peer, PeerRole, Port, PortRole, Routes, Site, load
+from firstboot.site.model import (
+    Alarm,
+    Peer,
+    PeerRole,
+    Policy,
+    Port,
+    PortRole,
+    RelayPolicy,
+    Routes,
+    Site,
+    load,
+)
 from firstboot.site.writer import compose
 from qemu.lab.appliance import plain
 from qemu.lab.conversation import asked, without_papers
@@ -143,6 +154,20 @@ def test_no_secret_of_the_file_is_in_the_lab() -> None:
     assert not secrets & {peer.md5 for peer in found.peers}
     assert {bool(peer.md5) for peer in found.peers} == {True, False}
     assert made_up("a") != made_up("b")
+
+
+def test_policies_of_relays_that_run_stay() -> None:
+    policies = (RelayPolicy((2, 5), Policy.WEB), RelayPolicy((4,), Policy.DEFAULT))
+    site = replace(ONE, relays=replace(ONE.relays, policies=policies))
+    assert lab_site(site).site.relays.policies == (RelayPolicy((2,), Policy.WEB),)
+
+
+def test_nobody_is_told_of_alarms() -> None:
+    site = read_site(EXAMPLE.with_stem("default-route"))
+    assert site.alarm != Alarm()
+    result = lab_site(site)
+    assert result.site.alarm == Alarm()
+    assert [cut for cut in result.cuts if "alarms" in cut]
 
 
 def test_a_site_without_a_transit_is_refused() -> None:

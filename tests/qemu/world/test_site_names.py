@@ -19,13 +19,9 @@ def site(*servers: str) -> Site:
     return replace(found, clock=Clock(servers))
 
 
-def test_clock_and_alarms_of_a_site_are_looked_up() -> None:
+def test_a_site_s_time_servers_are_the_world_s() -> None:
     topology = lay_out(site("Time.example.org", "192.0.2.195"))
-    assert site_names(topology) == {
-        "time.example.org": topology.host("time").addresses,
-        "mail.example.org": topology.host("web").addresses,
-        "hooks.example.org": topology.host("web").addresses,
-    }
+    assert site_names(topology) == {"time.example.org": topology.host("time").addresses}
 
 
 def test_each_name_is_in_one_zone_below_a_top_level_domain() -> None:
