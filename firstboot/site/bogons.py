@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from firstboot.core.values import Network
-from firstboot.site.model import Site
-from firstboot.site.registries import ADDRESSES, GLOBAL_UNICAST, NUMBERS, SpecialNumbers
+from firstboot.site.model import PeerRole, Site
+from firstboot.site.registries import ADDRESSES, GLOBAL_UNICAST, NUMBERS, SpecialNumbers, is_private
 
 Range = tuple[int, int]
 
@@ -31,8 +31,20 @@ def of(site: Site) -> Bogons:
     if "documentation" not in site.waivers:
         prefixes += [one.network for one in ADDRESSES if one.documentation]
         asns += [(one.first, one.last) for one in NUMBERS if one.documentation]
+    if site.waivers.get("private_asn", "").strip():
+        transits = {int(one.asn) for one in site.peers if one.role is PeerRole.TRANSIT}
+        asns = [part for one in asns for part in _without(one, transits)]
     foreign = (prefix for prefix in prefixes if not any(map(prefix.overlaps, site.scopes)))
     return Bogons(tuple(foreign), tuple(sorted(asns)))
+
+
+def _without(whole: Range, numbers: Iterable[int]) -> list[Range]:
+    """A range in parts, without those of `numbers` that are private."""
+    parts, (first, last) = [], whole
+    for number in sorted(one for one in numbers if first <= one <= last and is_private(one)):
+        parts += [(first, number - 1)] if first < number else []
+        first = number + 1
+    return [*parts, (first, last)] if first <= last else parts
 
 
 def _prefixes() -> list[Network]:

@@ -666,7 +666,8 @@ class Site:
     )
     waivers: dict[str, str] = key(
         "Rules that are set aside on purpose, each with the reason: no_management (there is no "
-        "management port), documentation (numbers and addresses are examples).",
+        "management port), documentation (numbers and addresses are examples), private_asn "
+        "(transits have private AS numbers).",
         label="Rules set aside",
         limit=(0, MOST),
         default_factory=dict,

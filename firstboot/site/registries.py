@@ -112,3 +112,8 @@ NUMBERS = (
     SpecialNumbers(4294967295, 4294967295, "is reserved (RFC 7300)"),
 )
 """By number. No filter is needed for 0: bgpd takes no path with it (RFC 7607)."""
+
+
+def is_private(asn: int) -> bool:
+    """Whether an AS number is for private use (RFC 6996)."""
+    return 64512 <= asn <= 65534 or 4200000000 <= asn <= 4294967294

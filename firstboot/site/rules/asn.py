@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from firstboot.core.document import Key
 from firstboot.core.values import Asn
-from firstboot.site.model import Site
-from firstboot.site.registries import NUMBERS
-from firstboot.site.rules.finding import Finding, error, for_documentation
+from firstboot.site.model import Peer, PeerRole, Site
+from firstboot.site.registries import NUMBERS, is_private
+from firstboot.site.rules.finding import Finding, error, for_documentation, waived
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -34,7 +34,17 @@ def check(site: Site) -> Iterator[Finding]:
                 "Give the ASN of the peer; sessions inside an AS (iBGP) are not supported",
             )
         else:
-            yield from _one(site, key, peer.asn, "Ask the peer for its public ASN")
+            yield from _of_peer(site, key, peer)
+
+
+def _of_peer(site: Site, key: Key, peer: Peer) -> Iterator[Finding]:
+    """Transits may have a private number where a waiver says why: it is between the two alone."""
+    remedy = "Ask the peer for its public ASN"
+    if peer.role is PeerRole.TRANSIT and is_private(peer.asn):
+        if waived(site, "private_asn"):
+            return
+        remedy += ", or set the rule aside for transits: waivers, private_asn"
+    yield from _one(site, key, peer.asn, remedy)
 
 
 def _one(site: Site, key: Key, asn: Asn, remedy: str) -> Iterator[Finding]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from firstboot.core.document import quote
 from firstboot.core.fault import unsecret
-from firstboot.site.model import SCHEMA, PortRole, Site
-from firstboot.site.registries import ADDRESSES, NUMBERS
+from firstboot.site.model import SCHEMA, PeerRole, PortRole, Site
+from firstboot.site.registries import ADDRESSES, NUMBERS, is_private
 from firstboot.site.rules.finding import Finding, advice, error
 
-KNOWN = ("no_management", "documentation")
+KNOWN = ("no_management", "documentation", "private_asn")
 
 
 def check(site: Site) -> Iterator[Finding]:
@@ -27,6 +27,10 @@ def check(site: Site) -> Iterator[Finding]:
                 "there is a management port with keys, so nothing is set aside",
                 "Remove the waiver",
             )
+        elif name == "private_asn" and not any(
+            peer.role is PeerRole.TRANSIT and is_private(peer.asn) for peer in site.peers
+        ):
+            yield advice(key, "no transit has a private AS number", "Remove the waiver")
         elif name == "documentation" and not _has_documentation(site):
             yield advice(
                 key, "no number in the site is reserved for documentation", "Remove the waiver"

@@ -4,10 +4,15 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from firstboot.site.check import Severity
+from firstboot.core import document
+from firstboot.core.document import parse
+from firstboot.site import bogons
+from firstboot.site.check import Severity, examine_text
+from firstboot.site.model import Site
 from firstboot.site.rules.overlap import overlaps
 from firstboot.site.rules.special import purpose_of, purpose_of_address
-from tests.firstboot.site.sites import found, says
+from firstboot.site.verify.intervals import subtract
+from tests.firstboot.site.sites import changed, found, says
 
 ERROR, WARNING, ADVICE = Severity
 
@@ -133,3 +138,51 @@ def test_overlaps_are_found_however_deep_and_each_with_the_smallest_around_it() 
         ("10.1.0.0/16", "10.1.2.0/24"),
         ("10.0.0.0/8", "10.2.0.0/16"),
     ]
+
+
+PRIVATE = ("asn: 64496\n    role: transit", "asn: 65001\n    role: transit")
+WAIVED = ("waivers:\n", "waivers:\n  private_asn: This data centre numbers its customers so\n")
+
+
+def test_a_transit_with_a_private_number_needs_a_waiver() -> None:
+    (finding,) = (one for one in found(PRIVATE) if one.key == ("peers", 0, "asn"))
+    assert finding.severity is ERROR
+    assert finding.remedy.endswith("or set the rule aside for transits: waivers, private_asn")
+    assert not found(PRIVATE, WAIVED)
+
+
+def test_the_waiver_is_for_transits_alone_and_needs_one() -> None:
+    peer = ("asn: 64500", "asn: 65002")
+    assert says(found(PRIVATE, WAIVED, peer), ERROR, "peers[2].asn", "is for private use")
+    assert says(found(WAIVED), ADVICE, "waivers.private_asn", "no transit has a private")
+    reserved = ("asn: 64496\n    role: transit", "asn: 65535\n    role: transit")
+    assert says(found(reserved, WAIVED), ERROR, "peers[0].asn", "RFC 7300")
+
+
+def test_paths_with_the_private_number_of_a_transit_are_taken_and_no_others() -> None:
+    without = bogons.of(parse(changed(PRIVATE, WAIVED), "site.yaml", Site).value).asns
+    usual = bogons.of(parse(changed(PRIVATE), "site.yaml", Site).value).asns
+    assert subtract(usual, without) == ((65001, 65001),)
+    assert subtract(without, usual) == ()
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason", "remedy"),
+    [
+        (
+            "64499",
+            "the origin would be AS64499, and OpenBGPD originates",
+            "a ROA of the prefix with",
+        ),
+        ("AS64511", "every scope has the AS number of the site", "Write the prefix alone"),
+        ("none", "there are keys where a prefix is expected", "Write one value"),
+    ],
+)
+def test_a_scope_with_an_origin_says_what_to_ask_the_lessor_for(
+    origin: str, reason: str, remedy: str
+) -> None:
+    leased = f"  - prefix: 198.51.100.0/24\n    origin: {origin}\n  - 2001:db8:ee::/48\n"
+    (finding,) = examine_text(changed((SCOPES, leased)), "site.yaml").findings
+    assert document.spell(finding.key) == "scopes[0]"
+    assert reason in finding.reason
+    assert remedy in finding.remedy
