@@ -40,6 +40,8 @@ LAYERS = (
     ("3. the packet filter stops the rest", (FILTER,)),
 )
 
+QUIET = "nothing was found wrong"
+
 CHANGES = (Kind.START, Kind.CONFIGURATION, Kind.PORTS, Kind.CLOCK, Kind.REPAIR)
 
 
@@ -152,6 +154,12 @@ def _short(incident: Incident) -> Iterator[Block]:
             "connections that nobody here opened, in "
             f"{span(incident.end - incident.start + 60)}."
         )
+        if any(_is_signal(one) and one.kind is not Kind.BACKSCATTER for one in incident.during):
+            yield (
+                "In the same time something was wrong with this box, which the journal has as an "
+                "incident of its own. Read both."
+            )
+            return
         yield (
             "Nothing of it left from this box: the packet filter stopped no packet with a foreign "
             "source, and every condition against leaks held. Who sends can be seen by the "
@@ -241,19 +249,11 @@ def _stopped(incident: Incident) -> Iterator[Block]:
     if not leaks:
         yield "Nothing: its rules against foreign sources counted no packet."
         return
-    heads = ("minute (UTC)", "packets", "port", "rule", "protocol", "source", "towards", "sent by")
+    heads = ("minute (UTC)", "packets", "port", "rule", "protocol", "source", "towards",
+             "had a socket there")  # fmt: skip
     keys = ("packets", "port", "rule", "protocol", "source", "destination", "process")
     rows = [(utc(one.time), *(one.values.get(key, "not known") for key in keys)) for one in leaks]
     yield table(heads, rows, 1)
-    headers = [
-        (utc(one.time), header)
-        for one in leaks
-        if isinstance(lines := one.values.get("headers"), tuple)
-        for header in lines
-    ]
-    if headers:
-        yield "Headers of some of these packets, without the address that they were for:"
-        yield table(("minute (UTC)", "header"), headers)
 
 
 def _layers(incident: Incident) -> Iterator[Block]:
@@ -261,10 +261,10 @@ def _layers(incident: Incident) -> Iterator[Block]:
     rows = []
     for layer, conditions in LAYERS:
         broken = [_reason(failed[one]) for one in conditions if one in failed]
-        rows.append((layer, f"did not hold: {'; '.join(broken)}" if broken else "held"))
+        rows.append((layer, f"did not hold: {'; '.join(broken)}" if broken else QUIET))
     if incident.stopped:
         layer, told = rows[2]
-        also = "" if told == "held" else f"; {told}"
+        also = "" if told == QUIET else f"; {told}"
         rows[2] = layer, f"stopped {incident.stopped} packets{also}"
     down = next((one for one in incident.during if _went_down(one)), None)
     rows.append((

@@ -41,6 +41,7 @@ def test_the_same_with_a_filter_that_holds_says_that_nothing_left() -> None:
     found = told(CHANGE, leak, bound)
     assert "Nothing left: the packet filter stopped 4 packets with a foreign source" in found
     assert "may have left" not in found
+    assert "2. jails hold them to these nothing was found wrong" in found
     assert "4. without these, the ports go down stayed up" in found
 
 
@@ -55,6 +56,9 @@ def test_a_campaign_at_the_same_time_is_an_incident_of_its_own() -> None:
     one, other = incidents(chained(*SPOOFED, at(6, Kind.BEGAN, BOUND, LISTENS)))
     assert (one.from_here, other.from_here) == (False, True)
     assert other.answers == 0
+    found = " ".join(text.written(report(one, NETWORK)).split())
+    assert "In the same time something was wrong with this box" in found
+    assert "Nothing of it left" not in found
 
 
 def test_packets_without_a_known_cause_say_that() -> None:

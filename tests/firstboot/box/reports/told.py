@@ -35,7 +35,7 @@ OF_2018 = (
     CHANGE,
     at(0, Kind.LEAK, "4 packets with a foreign source were stopped.", packets=4, port="ix1",
        rule="LEAK4", protocol="udp", source="a port's", destination="transit",
-       process="unbound", headers=("udp, 61 bytes, ttl 64",)),
+       process="unbound"),
     at(1, Kind.BEGAN, BOUND, LISTENS),
     at(1, Kind.BEGAN, OFF, FILTER),
     at(2, Kind.PORTS, "The transit and exchange ports are down: pf is off.", up=0),
