@@ -94,6 +94,14 @@ def _address(
             f"{address} is in the own scopes, where no other network has a router",
             "Give the address of the peer's router in the network of the port",
         )
+    elif address.is_link_local:
+        yield error(
+            key,
+            f"{address} is of link scope, and bgpd.conf and pf.conf name a neighbour by an address "
+            "that nobody else has on another port",
+            "Ask the peer for an address in the network of the port, one of each family: IPv4 "
+            "routes come over IPv4 alone (no RFC 8950)",
+        )
     elif port is None:
         yield error(
             key,

@@ -20,6 +20,8 @@ SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
     [
         ([(NEIGHBOUR, "addresses: [203.0.114.20]")], ERROR, "peers[2].addresses[0]",
          "is in the network of no port"),
+        ([(NEIGHBOUR, 'addresses: ["fe80::1"]')], ERROR, "peers[2].addresses[0]",
+         "is of link scope"),
         ([(NEIGHBOUR, "addresses: [203.0.113.0]")], ERROR, "peers[2].addresses[0]",
          "is the network's own address of 203.0.113.0/24"),
         ([(NEIGHBOUR, "addresses: [203.0.113.255]")], ERROR, "peers[2].addresses[0]", "broadcast"),
