@@ -480,7 +480,7 @@ def paper(
     """Write what registries, exchanges and other networks want to have in writing.
 
     Objects for the routing registry, requests for ROAs and an ASPA, the record for PeeringDB,
-    forward and reverse zones.
+    forward and reverse zones, letters, a checklist.
     Keys of the site that papers need and a box does not are asked for by name.
 
     With --check, the exit status is 1 if something that is published makes routes invalid or names
@@ -501,7 +501,8 @@ def paper(
         refuse("without --check", {"--from": from_, "--live": live})
         if sign is None:
             refuse("without --sign", {"--days": days, "--roll": roll})
-        write_papers(site, output, None if sign is None else Wanted(sign, days or 60, roll))
+        wanted = None if sign is None else Wanted(sign, days or 60, roll)
+        write_papers(site, output, OVERLAYS, wanted)
         return
     refuse("with --check", {"--output": output, "--sign": sign, "--days": days, "--roll": roll})
     if from_ is None:

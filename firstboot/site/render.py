@@ -105,7 +105,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
     management_ports = services.management_ports(overlays)
     files: dict[str, Rendered] = {}
     for index in sorted(overlays.glob("*/templates/index.yaml")):
-        environment = _environment(index.parent)
+        templates = environment(index.parent)
         for template in document.load(index, Index).value.templates:
             if template.only not in (None, site.addresses):
                 continue
@@ -129,7 +129,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     },
                     **names,
                 }
-                text = _text(environment, index.parent / template.template, context)
+                text = template_text(templates, index.parent / template.template, context)
                 files[path] = Rendered(
                     path, text, int(template.mode), template.owner, template.group
                 )
@@ -155,9 +155,11 @@ def _each(template: Template, plan: Plan) -> Iterator[tuple[dict[str, Any], str]
         yield {"relay": relay}, template.path.replace("{relay}", str(relay.number))
 
 
-def _environment(folder: Path) -> jinja2.Environment:
+def environment(*folders: Path) -> jinja2.Environment:
+    """Reads templates from `folders`. A value that is missing, or has a line break in it, is
+    refused; what goes into HTML is escaped."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(folders),
         undefined=jinja2.StrictUndefined,
         autoescape=jinja2.select_autoescape(["html.j2"]),
         finalize=_plain,
@@ -177,9 +179,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _text(environment: jinja2.Environment, path: Path, context: dict[str, Any]) -> str:
+def template_text(templates: jinja2.Environment, path: Path, context: dict[str, Any]) -> str:
+    """What the template at `path` becomes. Raises Refusal."""
     try:
-        return environment.get_template(path.name).render(context)
+        return templates.get_template(path.name).render(context)
     except (jinja2.TemplateError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise Refusal(

@@ -14,6 +14,7 @@ from firstboot.site.paper import delegations, peeringdb, routing, rpki, rpsl, zo
 from firstboot.site.paper.catalog import catalog
 from firstboot.site.paper.delegations import Vouched
 from firstboot.site.paper.details import Details, details, missing
+from firstboot.site.paper.letters.letters import letters
 from firstboot.site.paper.signing.desk import Wanted, apart, prepare, sign
 from firstboot.site.render import Rendered
 
@@ -24,9 +25,12 @@ UNSIGNED = Vouched()
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def write_papers(path: Path, folder: Path | None, wanted: Wanted | None = None) -> None:
+def write_papers(
+    path: Path, folder: Path | None, overlays: Path, wanted: Wanted | None = None
+) -> None:
     """Write the papers of the site at `path` into `folder`, if there is one, and print the list.
-    The zones are signed as it is `wanted`, and what comes next with them is printed too.
+    The zones are signed as it is `wanted`, and what comes next with them is printed too. `overlays`
+    has the exit notice.
 
     Raises Refusal, after its findings, for a site with errors, and after their names, for a site
     without keys that papers need.
@@ -43,6 +47,7 @@ def write_papers(path: Path, folder: Path | None, wanted: Wanted | None = None) 
             raise Refusal("--sign", problem, "Name it with -o")
         apart(wanted.keys, folder)
         files, told = signed_papers(site, details, wanted, now)
+    files = {**files, **letters(site, details, overlays)}
     if folder is not None:
         write(
             (Rendered(name, text, 0o644, "root", "wheel") for name, text in files.items()), folder

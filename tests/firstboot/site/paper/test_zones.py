@@ -209,11 +209,14 @@ def test_a_provider_s_single_addresses_are_asked_for_by_name() -> None:
     assert "130-131" not in asked
 
 
-def test_papers_of_a_provider_s_addresses_are_zones_alone(tmp_path: Path) -> None:
+def test_papers_of_a_provider_s_addresses_are_zones_and_letters(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_bytes(changed(PROVIDED, of=RELAYS_ONLY))
     ran = exitisp("paper", "site.yaml", "-o", "papers", folder=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert {line.rpartition("/")[0] for line in ran.stdout.splitlines()} == {"papers/zones"}
+    assert {line.rpartition("/")[0] for line in ran.stdout.splitlines()} == {
+        "papers/zones",
+        "papers/letters",
+    }
 
 
 def test_a_site_may_say_which_serial_its_zones_have(tmp_path: Path) -> None:
