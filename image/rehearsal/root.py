@@ -27,6 +27,7 @@ unbound:*:59:59::0:0:the resolver:/var/unbound:/usr/sbin/nologin
 _openbgpd:*:130:130::0:0:bgpd:/var/empty:/usr/sbin/nologin
 _chrony:*:123:123::0:0:the clock:/var/empty:/usr/sbin/nologin
 _tor:*:256:256::0:0:the relays:/var/empty:/usr/sbin/nologin
+_rpki-client:*:270:270::0:0:the RPKI:/var/empty:/usr/sbin/nologin
 nobody:*:65534:65534::0:0:nobody:/nonexistent:/usr/sbin/nologin
 """
 GROUP = b"""\
@@ -38,6 +39,7 @@ unbound:*:59:
 _openbgpd:*:130:
 _chrony:*:123:
 _tor:*:256:
+_rpki-client:*:270:
 nogroup:*:65534:
 """
 """Users and groups in the format of FreeBSD's master.passwd(5) and group(5), with the names that

@@ -2,7 +2,8 @@
 
 Nothing is put into the image. After the wizard, root logs in with the password that was chosen
 there, and tells the daemons what the simulated Internet trusts: its DNS root's key, its directory
-authorities, its validated origins. That is in memory, so it has to be repeated after every boot.
+authorities, its RPKI's trust anchor, or validated origins where the image has no rpki-client(8).
+That is in memory, so it has to be repeated after every boot.
 """
 
 import shlex
@@ -58,6 +59,14 @@ class Trust(Protocol):
     def roas(self) -> str:
         """The validated origins, as rpki-client(8) writes them for bgpd(8)."""
 
+    @property
+    def locator(self) -> str:
+        """The RPKI's trust anchor locator."""
+
+    @property
+    def web_authority(self) -> str:
+        """The certificate, as PEM, of who vouches for web servers."""
+
 
 def plain(site: Site) -> str:
     """The file of `site` without comments, to be typed."""
@@ -97,8 +106,13 @@ class Appliance:
     def teach(self, trust: Trust) -> None:
         """Make the daemons trust the simulated Internet. Raises CommandFailed."""
         system = self.system
-        self.put(system.origins, trust.roas)
-        if not self.site.provided:
+        if validation := system.validation:
+            self.put(validation.locator, trust.locator)
+            self.put(validation.web_authority, trust.web_authority)
+            # rpki-client reads them as a user of its own.
+            self.said(f"chmod 644 {validation.locator} {validation.web_authority}")
+        elif not self.site.provided:
+            self.put(system.origins, trust.roas)
             self.said(f"{system.bgp} reload")
         self.said(f"{system.resolver} stop")
         self.put(system.anchor, trust.anchor)
@@ -109,6 +123,13 @@ class Appliance:
             path = system.torrc.format(number=relay.number)
             self.put(path, trust.torrc, appending=True)
         self.said(f"{system.relays} start")
+
+    def validate(self) -> None:
+        """Have rpki-client(8) fetch and validate what the simulated Internet's RPKI says, as cron
+        does it on the real box, and bgpd read it. Raises CommandFailed."""
+        assert self.system.validation is not None
+        router = allot(self.site).router
+        self.said(self.system.validation.run.format(source=router.v4 or router.v6))
 
     def put(self, path: str, text: str, *, appending: bool = False) -> None:
         """Write the lines of `text` to the file `path`; with `appending`, at its end. Tabs become

@@ -5,13 +5,17 @@ neighbours heard, the questions that servers got, and the frames on the wires. T
 word counts only for what nobody else can see.
 """
 
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from firstboot.core.values import Address, Network
 from qemu.world.egress_rule import Rule
 from qemu.world.packets import ARP, IPV4, IPV6, Frame
+from qemu.world.rpki.payloads import Roa
+from qemu.world.rpki.servers import Fetched
 from qemu.world.web import Visit
 
 MOST = 5
@@ -94,6 +98,33 @@ def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address
     told = dict.fromkeys(f"{one.zone} for {one.name}" for one in about)
     who = several({one.source for one in about})
     return _judged("resolved", faults, f"{who} asked {', '.join(told)}")
+
+
+def validated(
+    written: str, signed: Collection[Roa], fetched: Collection[Fetched], router: Collection[Address]
+) -> Verdict:
+    """Judge `written`, the roa-set that rpki-client(8) made, by what was `signed`. `fetched` is
+    what the repository's HTTPS server was asked for, `router` the addresses that may ask."""
+    told = set(roas(written))
+    faults = []
+    if missing := set(signed) - told:
+        faults.append(f"it lacks {several(missing)}")
+    if more := told - set(signed):
+        faults.append(f"it also has {several(more)}")
+    if strangers := {one.source for one in fetched} - set(router):
+        faults.append(f"{several(strangers)} asked")
+    if not any(one.path.endswith("/snapshot.xml") for one in fetched):
+        faults.append("nobody asked for the snapshot")
+    who = several({one.source for one in fetched})
+    return _judged("validated", faults, f"{len(told)} origins are validated; {who} fetched them")
+
+
+def roas(text: str) -> Iterator[Roa]:
+    """The origins in a roa-set of bgpd.conf(5)."""
+    for line in text.splitlines():
+        if found := re.match(r"\s*(\S+/\d+)(?: maxlen (\d+))? source-as (\d+)", line):
+            prefix = ip_network(found[1])
+            yield Roa(int(found[3]), prefix, int(found[2] or prefix.prefixlen))
 
 
 def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:

@@ -141,6 +141,25 @@ def healthy(lab: Lab) -> Verdict:
 
 
 @probe(
+    "What rpki-client on the box fetches and validates is exactly what the simulated Internet's "
+    "RPKI signed, and the router's address asked for it by RRDP. Where the image has no "
+    "rpki-client, the lab writes its output.",
+    BGP,
+)
+def validated(lab: Lab) -> Verdict:
+    if lab.appliance.system.validation is None:
+        return Verdict("validated", True, "there is no rpki-client: the lab wrote its output")
+    since = len(lab.internet.rpki.fetched())
+    lab.appliance.validate()
+    return checks.validated(
+        lab.appliance.said(f"cat {lab.appliance.system.origins}"),
+        lab.internet.trust.origins,
+        lab.internet.rpki.fetched()[since:],
+        list(lab.plan.router),
+    )
+
+
+@probe(
     "Of what a peer announces, the box refuses hijacks, leaks, bogons, default routes, networks of "
     "exchanges, prefixes that are too long, reserved ASNs and origins that RPKI calls invalid. It "
     "takes the rest.",
@@ -296,6 +315,7 @@ CHECKS: dict[str, Probe] = {
         announced,
         fetched,
         resolved,
+        validated,
         refused,
         failover,
         drained,

@@ -8,6 +8,20 @@ from image.artifacts import Base, base_of
 
 
 @dataclass(frozen=True, slots=True)
+class Validation:
+    """How the lab has rpki-client(8) run on the box.
+
+    `locator` is the file for the trust anchor locator, `web_authority` that with the certificates
+    of who vouches for web servers. `run` fetches and validates, asking from {source}, and has
+    bgpd read what came of it.
+    """
+
+    locator: str
+    web_authority: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A system, as far as the lab uses it.
 
@@ -17,7 +31,8 @@ class System:
     script that waits for bgpd before. `steered` prints the routes and addresses that came of router
     advertisements and redirects, and default routes other than that of management. `emulated` is a
     command for emulated processors. `memory` is in MiB. `rules` are the rendered files that say
-    what passes the ports and the BGP sessions; a system without pf has none.
+    what passes the ports and the BGP sessions; a system without pf has none. Without
+    `validation`, the lab writes `origins` itself.
     """
 
     base: str
@@ -35,6 +50,7 @@ class System:
     steered: str
     emulated: str
     rules: tuple[str, ...]
+    validation: Validation | None
 
 
 HARDENEDBSD = System(
@@ -55,8 +71,11 @@ HARDENEDBSD = System(
     "kern.elf64.aslr.stack=0 kern.elf64.aslr.shared_page=0 "
     "net.route.algo.inet.algo=radix4_lockless",
     rules=("etc/pf.conf", "etc/local/bgpd.conf"),
+    validation=None,
 )
-"""`emulated` is needed because an emulator translates a program anew for each address that it is
+"""The packages that the lab was tried with have no rpki-client(8).
+
+`emulated` is needed because an emulator translates a program anew for each address that it is
 loaded at, and because dxr computes most of its tables anew for each change of a few routes."""
 
 REHEARSAL = replace(
@@ -72,6 +91,11 @@ REHEARSAL = replace(
     "ip -6 address show dynamic",
     emulated="sysctl -w kernel.randomize_va_space=0",
     rules=(),
+    validation=Validation(
+        locator="/etc/tals/simulated.tal",
+        web_authority="/etc/ssl/certs/ca-certificates.crt",
+        run="rpki-client -b {source} -o /var/db/rpki-client && bgpctl reload",
+    ),
 )
 
 

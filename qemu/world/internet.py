@@ -26,6 +26,7 @@ from qemu.world.nameservers import Nameservers
 from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
+from qemu.world.rpki.servers import Repository
 from qemu.world.time_servers import TimeServers
 from qemu.world.topology import (
     BACKBONE,
@@ -98,6 +99,7 @@ class Internet:
             self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
             self.web = Web(self.parties["web"])
             self.time = TimeServers(self.parties["time"])
+            self.rpki = Repository(self.parties["rpki"], self.trust.rpki)
             self._stack = stack.pop_all()
         return self
 

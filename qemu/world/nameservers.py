@@ -9,7 +9,7 @@ below `example.` these zones:
 - `slow` is signed, and its server answers late.
 
 In each of them, and in `example.net`, `www` is the web server. `ntp1` and `ntp2` in the last one
-are the time servers. In the first two every name below
+are the time servers, `rpki` is the RPKI's repository. In the first two every name below
 `deep` is the web server as well. In `good` a resolver may answer for such names from one answer
 that it has (RFC 8198); in `unsigned` it has to ask for each name.
 
@@ -94,7 +94,8 @@ class Nameservers:
         folder.mkdir()
         root_servers = Zone("root-servers.net.", (), _root_servers("root-servers.net."), age=None)
         names = site_names(topology)
-        leaves = _leaves(folder, zones, topology.host("web"), topology.host("time"), names)
+        web, time, rpki = (topology.host(name) for name in ("web", "time", "rpki"))
+        leaves = _leaves(folder, zones, web, time, rpki, names)
         usual = (zones.v4(), zones.v6())
         leaves += [sign(folder, zone) for zone in zones_of(names, usual)]
         delegation = {"example.": "", "net.": _root_servers("root-servers.net."), "org.": ""}
@@ -148,6 +149,7 @@ def _leaves(
     zones: Host,
     web: Host,
     time: Host,
+    rpki: Host,
     names: Mapping[str, tuple[Address, ...]],
 ) -> list[Signed]:
     """Sign the zones below `example.`, and one below `net.`, which has those of `names` that are
@@ -166,7 +168,7 @@ def _leaves(
             Zone("bogus.example.", usual, addresses("www", web.v4())),
             Zone("expired.example.", usual, www, age=60 * DAY),
             Zone("slow.example.", _slow(zones), www),
-            Zone("example.net.", usual, www + clocks),
+            Zone("example.net.", usual, www + clocks + addresses("rpki", *rpki.addresses)),
         )
     ]
     bogus = leaves[2].file

@@ -47,7 +47,10 @@ def unwanted(site: Site) -> dict[str, list[Route]]:
             Route.to("12.5.0.0/24", ORIGIN, 23456, ORIGIN),
             Route.to("2d05::/32", ORIGIN, 4200000000, ORIGIN),
         ],
-        "origins that RPKI calls invalid": [Route(prefix, (ORIGIN + 7,)) for prefix in VALIDATED],
+        "origins that RPKI calls invalid": [
+            *(Route(prefix, (ORIGIN + 7,)) for prefix in VALIDATED),
+            *(Route(part, (ORIGIN,)) for prefix in VALIDATED for part in prefix.subnets()),
+        ],
     }
 
 

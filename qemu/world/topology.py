@@ -313,6 +313,7 @@ def _hosts(near: str, across: str) -> Iterator[Host]:
             ("relays", across, 5),
             ("client", BACKBONE, 1),
             ("time", BACKBONE, 3),
+            ("rpki", BACKBONE, 1),
         ),
         1,
     ):

@@ -1,5 +1,6 @@
-"""Trust anchors of the simulated Internet: the DNS root's key, Tor's directory authorities, and
-validated route origins. In the real Internet IANA, the Tor Project and the registries provide them.
+"""Trust anchors of the simulated Internet: the DNS root's key, Tor's directory authorities, the
+RPKI's trust anchor and who vouches for web servers. In the real Internet IANA, the Tor Project, the
+registries and browsers' makers provide them.
 
 They are made before the simulated Internet starts, so that they can be put into an image. A folder
 that has them gives the same ones again.
@@ -15,10 +16,15 @@ from firstboot.core.values import Network
 from firstboot.site.model import Site
 from qemu.world.net import need, run
 from qemu.world.routes import ORIGIN, VALIDATED
+from qemu.world.rpki import certificates, repository
+from qemu.world.rpki.payloads import Roa
 from qemu.world.topology import lay_out
 from qemu.world.zones import make_keys
 
 OR_PORT, DIR_PORT = 9001, 9030
+
+RPKI = "rpki.example.net"
+"""The host that the RPKI is fetched from."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,31 @@ class Trust:
     """The DS record of the root, for Unbound's trust-anchor-file."""
 
     authorities: tuple[Authority, ...]
-    roas: str
-    """A roa-set of bgpd.conf(5), as rpki-client(8) writes it: the origins of the site's scopes if
-    they are its own, of all hosts, and of `qemu.world.routes.VALIDATED`."""
+    rpki: Path
+    """The folder with the RPKI's repository (`qemu.world.rpki.repository`)."""
+
+    origins: tuple[Roa, ...]
+    """What is signed there: the origins of the site's scopes if they are its own, of all
+    hosts, and of `qemu.world.routes.VALIDATED`."""
+
+    @property
+    def roas(self) -> str:
+        """The origins as a roa-set of bgpd.conf(5), as rpki-client(8) writes it."""
+        lines = (
+            f"  {roa.prefix} maxlen {roa.max_length} source-as {roa.origin}\n"
+            for roa in self.origins
+        )
+        return f"roa-set {{\n{''.join(lines)}}}\n"
+
+    @property
+    def locator(self) -> str:
+        """The RPKI's trust anchor locator."""
+        return (self.rpki / repository.LOCATOR).read_text()
+
+    @property
+    def web_authority(self) -> str:
+        """The certificate, as PEM, of who vouches for web servers."""
+        return (self.rpki / certificates.AUTHORITY).read_text()
 
     @property
     def torrc(self) -> str:
@@ -66,7 +94,8 @@ class Trust:
 
 
 def make(folder: Path, site: Site) -> Trust:
-    """Read the anchors from `folder`, or make them there. Raises Unable without Tor and ldns."""
+    """Read the anchors from `folder`, or make them there. Raises Unable without Tor and ldns.
+    What is signed is good for 30 days."""
     need("tor", "tor")
     need("tor-gencert", "tor")
     root = folder / "root"
@@ -78,7 +107,12 @@ def make(folder: Path, site: Site) -> Trust:
         authorities = pool.map(
             lambda at: _authority(folder / f"authority{at + 1}", host.v4(at), host.v6(at)), range(3)
         )
-    return Trust(root, anchor.read_text(), tuple(authorities), _roas(site))
+    origins, rpki = _origins(site), folder / "rpki"
+    if not (rpki / certificates.AUTHORITY).exists():
+        rpki.mkdir()
+        repository.make(rpki, RPKI, origins)
+        certificates.make(rpki, RPKI)
+    return Trust(root, anchor.read_text(), tuple(authorities), rpki, origins)
 
 
 def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
@@ -103,11 +137,10 @@ def _authority(folder: Path, v4: IPv4Address, v6: IPv6Address) -> Authority:
     return Authority(folder.name, keys, v4, v6, identity[1], fingerprint)
 
 
-def _roas(site: Site) -> str:
+def _origins(site: Site) -> tuple[Roa, ...]:
     known: list[tuple[Network, int]] = []
     if not site.provided:
         known += [(scope, site.as_number) for scope in site.scopes]
     known += [(prefix, host.asn) for host in lay_out(site).hosts for prefix in host.prefixes]
     known += [(prefix, ORIGIN) for prefix in VALIDATED]
-    lines = (f"  {net} maxlen {net.prefixlen} source-as {asn}\n" for net, asn in known)
-    return f"roa-set {{\n{''.join(lines)}}}\n"
+    return tuple(Roa(asn, net, net.prefixlen) for net, asn in known)

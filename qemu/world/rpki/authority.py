@@ -84,13 +84,12 @@ class Authority:
         uri = f"{self._folder}{name}.cer"
         return Authority(name, self.place, key, made, uri, self.period, manifest or self.period)
 
-    def authorize(self, roa: Roa) -> str:
-        """Publish a ROA with one prefix (RFC 9455), and return the name of its file."""
-        shape = re.sub("[^0-9a-f]", "-", str(roa.prefix))
-        resources = Resources.of([roa.prefix])
-        return self._publish(
-            f"AS{roa.origin}-{shape}.roa", payloads.ROA, payloads.roa(roa), resources
-        )
+    def authorize(self, *roas: Roa) -> str:
+        """Publish one ROA for prefixes of one origin, and return the name of its file."""
+        shape = re.sub("[^0-9a-f]", "-", str(roas[0].prefix))
+        resources = Resources.of([roa.prefix for roa in roas])
+        name = f"AS{roas[0].origin}-{shape}.roa"
+        return self._publish(name, payloads.ROA, payloads.roa(*roas), resources)
 
     def attest(self, aspa: Aspa) -> str:
         """Publish an ASPA, and return the name of its file."""

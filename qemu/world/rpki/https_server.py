@@ -45,6 +45,10 @@ class Server(http.server.ThreadingHTTPServer):
         )
         return secured, address
 
+    def handle_error(self, *_: object) -> None:
+        """A client that does not trust the certificate ends the connection."""
+        print("a connection failed", flush=True)
+
 
 if __name__ == "__main__":
     server = Server(*sys.argv[1:])

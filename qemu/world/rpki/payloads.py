@@ -92,12 +92,24 @@ class _Manifest:
     files: list[_FileAndHash]
 
 
-def roa(told: Roa) -> bytes:
-    """The version is 0, which DER leaves out, and so is a maxLength that is the prefix's length."""
-    longer = told.max_length if told.max_length != told.prefix.prefixlen else None
-    address = _RoaAddress(address=prefix_bits(told.prefix), max_length=longer)
-    family = _RoaFamily(family=FAMILIES[told.prefix.version], addresses=[address])
-    return encode_der(_Attestation(origin=int(told.origin), families=[family]))
+def roa(*told: Roa) -> bytes:
+    """The attestation for prefixes of one origin. The version is 0, which DER leaves out, and so is
+    a maxLength that is the prefix's length."""
+    families = []
+    for version, family in FAMILIES.items():
+        own = [one for one in told if one.prefix.version == version]
+        own.sort(key=lambda one: (int(one.prefix.network_address), one.prefix.prefixlen))
+        addresses = [
+            _RoaAddress(
+                address=prefix_bits(one.prefix),
+                max_length=one.max_length if one.max_length != one.prefix.prefixlen else None,
+            )
+            for one in own
+        ]
+        if addresses:
+            families.append(_RoaFamily(family=family, addresses=addresses))
+    (origin,) = {int(one.origin) for one in told}
+    return encode_der(_Attestation(origin=origin, families=families))
 
 
 def aspa(told: Aspa) -> bytes:

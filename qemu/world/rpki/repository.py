@@ -50,7 +50,7 @@ def make(
 ) -> None:
     """Write into `folder` the repository of a trust anchor with one authority below it, which has
     the resources that `roas` and `aspas` need. `manifest` is when that authority's manifest is
-    valid, if that differs from `period`."""
+    valid, if that differs from `period`. There is one ROA for each origin."""
     place, period = place_at(host), period or usual()
     anchor = Authority.anchor(place, period)
     aspas = tuple(aspas)
@@ -58,8 +58,8 @@ def make(
     authority = anchor.child(
         "members", Resources.of(networks, [aspa.customer for aspa in aspas]), manifest
     )
-    for roa in roas:
-        authority.authorize(roa)
+    for origin in dict.fromkeys(roa.origin for roa in roas):
+        authority.authorize(*(roa for roa in roas if roa.origin == origin))
     for aspa in aspas:
         authority.attest(aspa)
     for one in (authority, anchor):

@@ -8,16 +8,19 @@ from typing import cast
 
 import pytest
 
+from firstboot.site.address_plan import allot
 from qemu.accelerator import Accelerator
 from qemu.console import CommandFailed, Output
 from qemu.lab.appliance import Appliance
 from qemu.lab.lab_site import SITE
-from qemu.lab.systems import HARDENEDBSD
+from qemu.lab.systems import HARDENEDBSD, Validation
 from qemu.machine import Machine
 
 ANCHOR = ".\tIN\tDS\t60296 13 2 e78317b8\n"
 TORRC = "TestingTorNetwork 1\nDirAuthority one orport=9001 v3ident=AA 11.0.0.1:9030 BB\n"
 ROAS = "roa-set {\n  198.51.100.0/24 maxlen 24 source-as 65550\n}\n"
+LOCATOR = "https://rpki.example.net/ta.cer\n\nMIIB\nIjAN\n"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Trust:
     anchor: str = ANCHOR
     torrc: str = TORRC
     roas: str = ROAS
+    locator: str = LOCATOR
+    web_authority: str = PEM
 
 
 @dataclass
@@ -89,6 +94,28 @@ def test_the_daemons_learn_whom_to_trust_and_begin_anew(box: Box, tmp_path: Path
         "true relays stop",
         "true relays start",
     ]
+
+
+def test_a_box_with_a_validator_learns_its_trust_anchor_and_no_origins(
+    box: Box, tmp_path: Path
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"torrc@relay{number}").write_text("")
+    for name in ("tal", "pem"):
+        (tmp_path / name).touch(0o600)
+    validation = Validation(
+        f"{tmp_path}/tal", f"{tmp_path}/pem", f"echo {{source}} >{tmp_path}/ran"
+    )
+    one = appliance(box, tmp_path)
+    one = replace(one, system=replace(one.system, validation=validation))
+    one.teach(Trust())
+    assert (tmp_path / "tal").read_text() == LOCATOR
+    assert (tmp_path / "pem").read_text() == PEM
+    assert not (tmp_path / "origins").exists()
+    readable = [(tmp_path / name).stat().st_mode & 0o777 for name in ("tal", "pem")]
+    assert readable == [0o644, 0o644]
+    one.validate()
+    assert (tmp_path / "ran").read_text() == f"{allot(SITE).router.v4}\n"
 
 
 @pytest.mark.parametrize(

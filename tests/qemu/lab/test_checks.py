@@ -12,6 +12,8 @@ from qemu.lab.checks import Asked, Verdict
 from qemu.lab.lab_site import SITE
 from qemu.world.egress_rule import rule
 from qemu.world.packets import Frame
+from qemu.world.rpki.payloads import Roa
+from qemu.world.rpki.servers import Fetched
 from qemu.world.web import Visit
 from tests.qemu.lab.frames import MAC, arp, tcp, udp
 
@@ -103,6 +105,38 @@ class TestResolved:
 
     def test_a_name_that_nobody_asked_for(self) -> None:
         refuted(self.judged(*self.ASKED[:2]), "nobody asked for www.web.example.")
+
+
+SIGNED = (Roa(64500, ip_network("192.0.2.0/24"), 24), Roa(64500, ip_network("2001:db8::/32"), 48))
+ROUTER = ip_address("198.51.100.1")
+
+
+class TestValidated:
+    def judged(self, text: str, source: str = str(ROUTER), path: str = "/snapshot.xml") -> Verdict:
+        written = f"# Generated\nroa-set {{\n{text}}}\n"
+        return checks.validated(written, SIGNED, [Fetched(ip_address(source), path)], [ROUTER])
+
+    first = "\t192.0.2.0/24 source-as 64500 expires 1798664990\n"
+    second = "\t2001:db8::/32 maxlen 48 source-as 64500 expires 1798664990\n"
+
+    def test_holds(self) -> None:
+        assert self.judged(self.first + self.second).holds
+
+    def test_one_that_is_missing(self) -> None:
+        refuted(self.judged(self.first), "it lacks")
+
+    def test_one_that_nobody_signed(self) -> None:
+        other = self.second.replace("64500", "64501")
+        refuted(self.judged(self.first + self.second + other), "it also has")
+
+    def test_another_max_length(self) -> None:
+        refuted(self.judged(self.first + self.second.replace("48", "64")), "it also has")
+
+    def test_a_question_of_another_address(self) -> None:
+        refuted(self.judged(self.first + self.second, "198.51.100.9"), "198.51.100.9 asked")
+
+    def test_what_nobody_fetched(self) -> None:
+        refuted(self.judged(self.first + self.second, path="/notification.xml"), "the snapshot")
 
 
 class TestContained:

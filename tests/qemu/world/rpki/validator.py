@@ -31,9 +31,12 @@ class Validated:
     bird: str
 
 
-def validate(party: Party, folder: Path, *options: str, locator: str = "") -> Validated:
+def validate(
+    party: Party, folder: Path, *options: str, locator: str = "", hosts: str = ""
+) -> Validated:
     """Run rpki-client at `party` with an empty cache. It trusts the anchor in `folder`, or in the
-    text `locator`, and the authority of web servers in `folder`. Raises Unable without it, and
+    text `locator`, and the authority of web servers in `folder`. It knows the names in `hosts`, in
+    the form of hosts(5). Raises Unable without it, and
     Failed if it fails.
 
     It changes to a user of its own, who may not read the folders of tests, so it has a folder in
@@ -45,13 +48,15 @@ def validate(party: Party, folder: Path, *options: str, locator: str = "") -> Va
     party.run("chown", "_rpki-client", f"{place}/cache", f"{place}/out")
     party.run("tee", f"{place}/ta.tal", given=locator or (folder / LOCATOR).read_text())
     party.run("tee", f"{place}/trusted/{TRUSTED}", given=(folder / AUTHORITY).read_text())
+    party.run("tee", f"{place}/hosts", given=hosts)
     command = shlex.join(
         ["rpki-client", "-v", *options, "-t", f"{place}/ta.tal", "-joB", "-d", f"{place}/cache"]
     )
     log = party.run(
         "sh",
         "-ec",
-        f"mount --bind {place}/trusted /etc/ssl/certs; exec {command} {place}/out 2>&1",
+        f"mount --bind {place}/trusted /etc/ssl/certs; mount --bind {place}/hosts /etc/hosts; "
+        f"exec {command} {place}/out 2>&1",
     )
     told, openbgpd, bird = (party.run("cat", f"{place}/out/{name}") for name in OUTPUTS)
     found = json.loads(told)
