@@ -106,7 +106,8 @@ def _address(
         yield error(
             key,
             f"{address} is in the network of no port",
-            "Correct it, or the addresses of the port that leads to the peer",
+            "Correct it, or the addresses of the port that leads to the peer; a router that is "
+            "several hops away (multihop) cannot be a peer: ask for a session over the link",
         )
     elif not port.role.outside:
         yield error(
