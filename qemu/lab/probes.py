@@ -149,12 +149,11 @@ def healthy(lab: Lab) -> Verdict:
 def validated(lab: Lab) -> Verdict:
     if lab.appliance.system.validation is None:
         return Verdict("validated", True, "there is no rpki-client: the lab wrote its output")
-    since = len(lab.internet.rpki.fetched())
     lab.appliance.validate()
     return checks.validated(
         lab.appliance.said(f"cat {lab.appliance.system.origins}"),
         lab.internet.trust.origins,
-        lab.internet.rpki.fetched()[since:],
+        lab.internet.rpki.fetched(),
         list(lab.plan.router),
     )
 

@@ -93,7 +93,7 @@ REHEARSAL = replace(
     rules=(),
     validation=Validation(
         locator="/etc/tals/simulated.tal",
-        web_authority="/etc/ssl/certs/ca-certificates.crt",
+        web_authority="/usr/lib/ssl/cert.pem",
         run="rpki-client -b {source} -o /var/db/rpki-client && bgpctl reload",
     ),
 )

@@ -88,7 +88,7 @@ def test_every_command_has_help_with_an_example(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_example_is_understood(name: str) -> None:
-    words = COMMANDS[name].example.partition(" | ")[0].split()
+    words = re.split(r" [|>] ", COMMANDS[name].example)[0].split()
     call = parse(words[1:])
     assert isinstance(call, Call)
     assert call.command.name == name

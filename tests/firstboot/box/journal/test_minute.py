@@ -18,6 +18,7 @@ from firstboot.box.status import Line
 from tests.firstboot.box.box import Box, changed
 from tests.firstboot.box.journal.keeping import NOON, KeyedBox, with_key
 from tests.firstboot.box.test_apply import PEER, Told, applied, configured
+from tests.firstboot.box.test_consensus import all_listed
 from tests.firstboot.box.test_metrics import NETSTAT, RELAY, STRANGERS
 from tests.firstboot.box.test_watch import FAMILY
 
@@ -62,6 +63,7 @@ def sentences(notes: tuple[Note, ...]) -> list[tuple[Kind, str]]:
 def test_a_box_that_is_well_writes_once_an_hour(
     well: KeyedBox, minute: Callable[..., None]
 ) -> None:
+    all_listed(well)
     assert sentences(looked(well)) == [
         (Kind.START, "The box has run for 16 minutes, with generation 1."),
         (Kind.PORTS, "The transit and exchange ports are up."),
