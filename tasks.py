@@ -386,7 +386,7 @@ def flash(
 
 @command(SITE, sites=Option("a site file", "SITE", Path, operand=True, repeated=True))
 def check(_: Context, sites: Sequence[Path]) -> None:
-    """Say what is wrong with site files, and what could be better.
+    """Say what is wrong with site files, what could be better, and what they ask of the machine.
 
     Example: ./exitisp check examples/*.yaml
     """

@@ -199,8 +199,9 @@ def _restore(call: Call, machine: "Machine") -> int:
 
 def _check(call: Call, machine: "Machine") -> int:
     from firstboot.site.check_sites import check_sites
+    from firstboot.site.profiles import Machine as Hardware
 
-    check_sites([Path(call.text("FILE"))])
+    check_sites([Path(call.text("FILE"))], Hardware(machine.cores, machine.memory_mib))
     return 0
 
 

@@ -63,6 +63,14 @@ class Machine(Host):
     def history(self) -> History:
         return History(self.cfg)
 
+    @property
+    def cores(self) -> int:
+        return os.cpu_count() or 1
+
+    @property
+    def memory_mib(self) -> int:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+
     def box(self) -> "Box":
         """The facts that templates depend on. A program that is not installed counts as the version
         that the templates are written for."""
@@ -79,10 +87,9 @@ class Machine(Host):
         told = self.run(program, "-V").text
         if said := re.search(r"^Version ([0-9.]+)", told, re.MULTILINE):
             versions["unbound"] = _version(said[1])
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         return Box(
-            os.cpu_count() or 1,
-            memory,
+            self.cores,
+            self.memory_mib,
             unbound=versions["unbound"],
             openbgpd=versions["openbgpd"],
             tor=versions["tor"],

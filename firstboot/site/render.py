@@ -16,7 +16,7 @@ import jinja2
 from firstboot.core import document
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Mode
-from firstboot.site import alarms, bogons, profiles, services
+from firstboot.site import alarms, bogons, profiles, services, sizes
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import Addresses, Site
 
@@ -120,6 +120,7 @@ def render(site: Site, box: Box, overlays: Path) -> list[Rendered]:
                     "site": site,
                     "plan": plan,
                     "box": box,
+                    "sizes": sizes,
                     "bogons": bogons.of(site),
                     "tuning": tuning,
                     "management_ports": management_ports,

@@ -9,7 +9,7 @@ from firstboot.box import generations, ports
 from firstboot.box.systems import rehearsal
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core.limits import UNPACKED_IMAGE
-from firstboot.site import profiles
+from firstboot.site import needs, profiles
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
 
@@ -29,6 +29,19 @@ def test_what_a_rehearsal_lacks_is_on_its_page() -> None:
         if line[:1] == "|"
     }
     assert {lack.what for lack in rehearsal.SYSTEM.lacks} <= rows
+
+
+def test_what_a_site_asks_for_is_reckoned_with_the_figures_of_the_pages() -> None:
+    told = text("docs/hardware.md")
+    routes = sum(needs.TABLE.values())
+    assert f"| a core and {needs.RELAY_MIB} MiB for each relay" in told
+    assert f"a core for every {needs.CORE_MBIT} Mbit/s" in told
+    assert f"| {needs.TABLE_MIB} MiB for a full table of {routes:,} routes" in told
+    assert f"| {needs.SYSTEM_MIB} MiB for the kernel" in told
+    assert f"each kept for {needs.STATE_SECONDS} s |" in told
+    measured = " ".join(text("docs/benchmarks.md").split())
+    assert f"{needs.TABLE[4]:,} and {needs.TABLE[6]:,} routes, in one round" in measured
+    assert f"and {needs.TABLE_MIB} MiB against" in measured
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/hardware.md"])

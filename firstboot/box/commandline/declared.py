@@ -116,6 +116,7 @@ GROUPS = (
             Command(
                 "check",
                 "say what is wrong with a site file",
+                "It also says what the site asks of the machine, and warns if this one is smaller. "
                 "Nothing changes. The exit status is 1 if the file has errors.",
                 "exitisp check site.yaml",
                 (SITE,),

@@ -199,6 +199,24 @@ def test_a_refusal_is_one_line_and_status_1(
     )
 
 
+def test_check_knows_how_large_this_box_is(
+    box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_bytes(EXAMPLE.read_bytes())
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    pages = {"SC_PHYS_PAGES": 3 << 18, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    assert cli.main(["check", str(path)]) == 0
+    assert "warning: relays.count: this machine has 1 core and 3072 MiB" in capsys.readouterr().out
+    monkeypatch.setattr(os, "cpu_count", lambda: 256)
+    pages["SC_PHYS_PAGES"] = 1 << 28
+    assert cli.main(["check", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "this machine has" not in told
+    assert f"\n{path} asks for about " in told
+
+
 def test_ports_are_raised_again_by_hand(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
     configured(box)
     assert cli.main(["raise"]) == 0

@@ -269,7 +269,9 @@ def test_every_example_renders_and_keeps_its_secrets_to_root(path: Path, box: Bo
 def test_check_from_the_command_line(tmp_path: Path) -> None:
     good = exitisp("check", ONE, folder=tmp_path)
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.splitlines()[-1].startswith(f"{ONE}: 0 errors, 0 warnings, ")
+    told = good.stdout.splitlines()
+    (counts,) = (at for at, line in enumerate(told) if line.startswith(f"{ONE}: 0 errors, 0 warn"))
+    assert told[counts + 1] == f"{ONE} asks for about 4 cores and 9 GiB of memory:"
     bad = exitisp("check", ONE, site(tmp_path, ("64511", "23456")), folder=tmp_path)
     assert bad.returncode == 1
     assert "AS_TRANS" in bad.stdout
