@@ -16,7 +16,7 @@ from firstboot.site import render
 from firstboot.site.model import PortRole
 from firstboot.site.render import Box
 from qemu.world.net import Daemon, Party, environment, need
-from tests.live.world import SITE, SITE_FILE, Surroundings
+from tests.live.world import SITE_FILE, Surroundings
 
 OVERLAYS = Path(__file__).parents[2] / "overlays"
 
@@ -100,7 +100,8 @@ class Answer:
     authentic: bool
     """Whether the resolver says that it validated the answer (AD, RFC 4035)."""
 
-    addresses: tuple[str, ...]
+    data: tuple[str, ...]
+    """What the records say of the kind that was asked for."""
 
 
 class Unbound:
@@ -118,24 +119,23 @@ class Unbound:
     @classmethod
     def among(cls, surroundings: Surroundings, text: str) -> "Unbound":
         """The appliance's resolver, asked by a machine on the LAN."""
-        (lan,) = (port for port in SITE.ports if port.role is PortRole.LAN)
+        (lan,) = (port for port in surroundings.site.ports if port.role is PortRole.LAN)
         return cls(surroundings.appliance, text, surroundings.rack, lan.addresses[0].ip)
 
-    def ask(self, name: str, *options: str) -> Answer:
-        """Ask for the IPv4 addresses of `name`, with these options of drill(1). Raises
-        AssertionError if there is no answer at all."""
-        said = self._asker.run(*self.question(name, *options), check=False)
+    def ask(self, name: str, *options: str, kind: str = "A") -> Answer:
+        """Ask for the records of `name` of a kind, IPv4 addresses if none is named, with these
+        options of drill(1). Raises AssertionError if there is no answer at all."""
+        said = self._asker.run(*self.question(name, *options, kind=kind), check=False)
         status = re.search(r"rcode: (\w+)", said)
         flags = re.search(r"flags: ([a-z ]*);", said)
         assert status, f"no answer for {name}: {said}"
         assert flags, said
-        return Answer(
-            status[1], "ad" in flags[1].split(), tuple(re.findall(r"\bIN\tA\t(\S+)", said))
-        )
+        data = tuple(re.findall(rf"\bIN\t{kind}\t(\S+)", said))
+        return Answer(status[1], "ad" in flags[1].split(), data)
 
-    def question(self, name: str, *options: str) -> list[str]:
-        """Return the command that asks for the IPv4 addresses of `name`."""
-        return ["drill", *options, "-D", f"@{self._address}", name, "A"]
+    def question(self, name: str, *options: str, kind: str = "A") -> list[str]:
+        """Return the command that asks for the records of `name`."""
+        return ["drill", *options, "-D", f"@{self._address}", name, kind]
 
     def has_root_zone(self) -> bool:
         """Whether it has a copy of the root zone (RFC 8806)."""

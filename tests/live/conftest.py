@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from firstboot.site.model import Site
 from qemu.world.net import Unable, World
-from tests.live.world import Surroundings
+from tests.live.world import SITE, Surroundings
 
 
 class Worlds:
@@ -16,8 +17,9 @@ class Worlds:
         self._stack = stack
         self._factory = factory
 
-    def make(self) -> Surroundings:
-        return Surroundings(self._stack.enter_context(World(self._factory.mktemp("world"))))
+    def make(self, site: Site = SITE) -> Surroundings:
+        folder = self._factory.mktemp("world")
+        return Surroundings(self._stack.enter_context(World(folder)), site)
 
 
 @pytest.fixture(scope="module")

@@ -59,9 +59,9 @@ def serve(surroundings: Surroundings) -> Path:
     top = sign(folder, Zone("example.", TOP, "\n".join(delegations)))
     crowd = sign(folder, CROWD)
     root = sign(folder, Zone(".", ROOT, f"{top.zone.delegation}{top.ds}{CROWD.delegation}"))
-    _start(surroundings.neighbour, "root", ROOT, [root])
-    _start(surroundings.upstream, "top", TOP, [top, crowd])
-    _start(surroundings.upstream, "leaves", LEAVES, leaves)
+    start(surroundings.neighbour, "root", ROOT, [root])
+    start(surroundings.upstream, "top", TOP, [top, crowd])
+    start(surroundings.upstream, "leaves", LEAVES, leaves)
     resolver = surroundings.world.folder / "resolver"
     resolver.mkdir()
     (resolver / "root.key").write_text(root.ds)
@@ -69,7 +69,8 @@ def serve(surroundings: Surroundings) -> Path:
     return resolver
 
 
-def _start(party: Party, name: str, addresses: tuple[Address, ...], zones: list[Signed]) -> None:
+def start(party: Party, name: str, addresses: tuple[Address, ...], zones: list[Signed]) -> None:
+    """Serve `zones` at addresses that the party gets, and wait until the first one is there."""
     party.port("lo").up(*(f"{address}/{address.max_prefixlen}" for address in addresses))
     daemon = serve_zones(party, name, addresses, zones)
     zone = zones[0].zone.name

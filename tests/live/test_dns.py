@@ -94,7 +94,7 @@ class TestRenderedResolver:
 
     def test_asks_from_its_own_addresses_where_it_takes_tcp(self, lab: Lab) -> None:
         for zone in ("signed", "unsigned"):
-            assert len(lab.unbound.ask(f"large.{zone}.example", "-t").addresses) == 128
+            assert len(lab.unbound.ask(f"large.{zone}.example", "-t").data) == 128
         streams = [packet for packet in lab.questions() if packet.protocol == TCP]
         asking = {packet.source for packet in streams if packet.destination in LEAVES}
         assert asking == set(PLAN.resolver)

@@ -48,6 +48,7 @@ class Surroundings:
     def __init__(self, world: World, site: Site = SITE) -> None:
         self.world = world
         self.site = site
+        self.plan = allot(site)
         self.appliance = world.party("appliance", forwarding=True)
         self.peers = {peer.role: world.party(peer.name, forwarding=True) for peer in site.peers}
         self.upstream = self.peers[PeerRole.TRANSIT]
@@ -70,7 +71,7 @@ class Surroundings:
             PortRole.TRANSIT: Capture(self.upstream_port),
             PortRole.EXCHANGE: Capture(switched),
         }
-        for session in PLAN.sessions:
+        for session in self.plan.sessions:
             network = next(i.network for i in session.port.addresses if session.remote in i.network)
             self.peers[session.peer.role].port("eth0").up(f"{session.remote}/{network.prefixlen}")
         self.stranger.port("eth0").up(*STRANGER)
@@ -81,7 +82,7 @@ class Surroundings:
         for port in self.site.ports:
             if port.role.outside:
                 self.ports[port.role].up(*port.addresses)
-        for session in PLAN.sessions:
+        for session in self.plan.sessions:
             family = session.local.version
             for scope in self.site.scopes:
                 if scope.version == family:
@@ -111,7 +112,7 @@ class Surroundings:
                 session.peer.gtsm and session.remote.version == 4,
                 keeps_next_hops=next_hops,
             )
-            for session in PLAN.sessions
+            for session in self.plan.sessions
             if session.peer.role is role
         ]
         return Router(self.peers[role], sessions, routes)
@@ -123,7 +124,7 @@ class Surroundings:
         """Give the box the plan's addresses on its loopback and the exchange port its own Ethernet
         address, and make a machine on the LAN."""
         self.appliance.port("lo").up(
-            *(f"{address}/{address.max_prefixlen}" for address in PLAN.addresses)
+            *(f"{address}/{address.max_prefixlen}" for address in self.plan.addresses)
         )
         for port in self.site.ports:
             if port.mac is not None:
