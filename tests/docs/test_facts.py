@@ -1,6 +1,7 @@
 """Figures and rows of tables that pages repeat from the code are the code's."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from firstboot.box import generations, ports
 from firstboot.box.systems import rehearsal
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.core.limits import UNPACKED_IMAGE
+from firstboot.site import model as sites
 from firstboot.site import needs, profiles
+from firstboot.site.paper.names import first_names
 from image.layout import CFG_MIB, EFI_MIB, SLOT_MIB, SMALLEST_MIB
 from tests.docs.pages import ROOT, Page
 
@@ -76,6 +79,23 @@ def test_what_is_said_when_the_ports_are_up() -> None:
     said = "The transit and exchange ports are up."
     assert f'"{said}"' in Path(ports.__file__).read_text()
     assert f"`{said}`" in text("docs/getting-started.md")
+
+
+def test_names_of_addresses_are_those_that_papers_have() -> None:
+    site = sites.load(ROOT / "examples" / "one-port-of-each.yaml").value
+    eight = replace(site, relays=replace(site.relays, count=8))
+    known = {str(address): name for address, name in first_names(eight).items()}
+    told: dict[str, str] = {}
+    for line in text("docs/getting-started.md").splitlines():
+        if re.match(r"\| 198\.51\.100\.", line):
+            addresses, names = (cell.strip() for cell in line.split("|")[1:3])
+            first, *last = re.findall(r"\d+(?= |$)", addresses)
+            labels = re.findall("`([^`]+)`", names)
+            told |= {
+                f"198.51.100.{n}": label for n, label in zip([first, *last], labels, strict=True)
+            }
+    assert told["198.51.100.81"] == "tor-exit-8"
+    assert told.items() <= known.items()
 
 
 def test_every_profile_is_in_the_table_of_the_page_on_performance() -> None:
