@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,12 +30,27 @@ DIOCGFLUSH = 0x20006487
 
 def keep(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Make `data` the content of `path`, on the disk when this returns. Raises OSError, and then
-    `path` is what it was."""
+    `path` is what it was, and nothing is left beside it."""
+    ensure_replaceable(path)
     part = path.with_name(f".{path.name}.new")
-    write(part, data, mode)
-    flush()
-    part.replace(path)
+    try:
+        write(part, data, mode)
+        flush()
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
     settle(path.parent)
+
+
+def ensure_replaceable(path: Path) -> None:
+    """Raise OSError if something other than a file is at `path`: /dev/null is gone for all programs
+    once root replaces it by a file."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            raise OSError(errno.EEXIST, "what is there is no file", str(path))
 
 
 def kept(path: Path, limit: int = KEPT_FILE) -> bytes | None:

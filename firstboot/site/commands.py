@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from firstboot.core.document import quote
+from firstboot.core.durable import ensure_replaceable
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 from firstboot.site.check import examine, refused, report
@@ -112,6 +113,7 @@ def write(files: Iterable[Rendered], folder: Path) -> None:
 
 
 def _replace(path: Path, file: Rendered) -> None:
+    ensure_replaceable(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -86,4 +86,5 @@ def written(text: str, mail: Mail, complaint: Complaint, site: Site) -> str:
     if mail.message_id:
         letter["In-Reply-To"] = letter["References"] = mail.message_id
     letter.set_content(text, cte="8bit")
-    return letter.as_string()
+    # as_string() would turn a text with one letter beyond ASCII into Base64, which nobody reads.
+    return letter.as_bytes().decode()

@@ -1,12 +1,12 @@
 """What `./exitisp abuse` prints and writes."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from firstboot.core.durable import keep
 from firstboot.core.limits import COMPLAINT
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
@@ -103,11 +103,12 @@ def _given(source: Path | None) -> bytes:
 
 
 def _write(path: Path, letter: str) -> None:
-    """Into a file of nobody else's, and never through a link. Raises Refusal."""
+    """Into a file of nobody else's, as a whole or not at all, and never in place of a link. Raises
+    Refusal."""
+    if path.is_symlink():
+        raise Refusal(path, "it is a link", "Name another file")
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(letter)
+        keep(path, letter.encode())
     except OSError as error:
         problem = f"it cannot be written: {error.strerror or error}"
         raise Refusal(path, problem, "Name another file") from error

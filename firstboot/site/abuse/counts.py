@@ -14,18 +14,24 @@ from firstboot.site.abuse.complaint import Category
 
 MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
+CORRECT = "Correct it, or name another file"
+
 Counts = dict[str, dict[str, int]]
 
 
 def read(path: Path) -> Counts:
     """Empty if there is no such file yet. Raises Refusal."""
-    found = kept_json(path, COUNTS, dict) or {}
+    try:
+        found = kept_json(path, COUNTS, dict) or {}
+    except Refusal as refusal:
+        # At a desk there is no backup of a box to restore it from.
+        raise Refusal(path, refusal.problem, CORRECT) from refusal
     known = {category.value for category in Category}
     for month, counts in found.items():
         right = MONTH.fullmatch(month) and isinstance(counts, dict) and {*counts} <= known
         if not right or not all(type(one) is int and one >= 0 for one in counts.values()):
             problem = f"what it says of {month!r} are no counts of complaints"
-            raise Refusal(path, problem, "Correct it, or name another file")
+            raise Refusal(path, problem, CORRECT)
     return found
 
 

@@ -15,7 +15,8 @@ from firstboot.site.paper.catalog import catalog
 from firstboot.site.paper.delegations import Vouched
 from firstboot.site.paper.details import Details, details, missing
 from firstboot.site.paper.letters.letters import letters
-from firstboot.site.paper.signing.desk import Wanted, apart, prepare, sign
+from firstboot.site.paper.signing.desk import Wanted, apart, prepare, sign, taken
+from firstboot.site.paper.signing.ring import Ring
 from firstboot.site.render import Rendered
 
 DS = "zones/ds.txt"
@@ -38,6 +39,7 @@ def write_papers(
     site, details = known(path)
     now = int(time.time())
     told: list[str] = []
+    keys: Ring | None = None
     if wanted is None:
         _ensure_unsigned(folder)
         files = papers(site, details, site.zones.serial or now)
@@ -46,12 +48,14 @@ def write_papers(
             problem = "signed zones are written, and there is no folder for them"
             raise Refusal("--sign", problem, "Name it with -o")
         apart(wanted.keys, folder)
-        files, told = signed_papers(site, details, wanted, now)
+        files, told, keys = signed_papers(site, details, wanted, now)
     files = {**files, **letters(site, details, overlays)}
     if folder is not None:
         write(
             (Rendered(name, text, 0o644, "root", "wheel") for name, text in files.items()), folder
         )
+    if wanted is not None and keys is not None:
+        taken(wanted, keys)
     say("\n".join(str(folder / name) if folder else name for name in files))
     if told:
         say("\n".join(told))
@@ -114,16 +118,16 @@ def papers(
 
 def signed_papers(
     site: Site, known: Details, wanted: Wanted, now: int
-) -> tuple[dict[str, str], list[str]]:
-    """The same with signed zones, and what to say of them. `now` is in seconds since 1970. Raises
-    Refusal."""
+) -> tuple[dict[str, str], list[str], Ring]:
+    """The same with signed zones, what to say of them, and the keys, for `taken` once the papers
+    are written. `now` is in seconds since 1970. Raises Refusal."""
     names = [zone.name for zone in zones.all_zones(site, known, 0)]
     keys = prepare(wanted, names, site.zones.serial, now)
     signed = sign(zones.all_zones(site, known, keys.serial), keys, wanted, now)
     vouched = Vouched({name: str(ds) for name, ds in signed.ds.items()}, signed.keys)
     files = papers(site, known, keys.serial, signed.texts, vouched)
     ends = f"Signatures end on {_day(signed.end)}. Sign again before {_day(signed.again)}."
-    return files, [*signed.told, ends]
+    return files, [*signed.told, ends], keys
 
 
 def _day(seconds: int) -> str:

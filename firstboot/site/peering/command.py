@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firstboot.core import document, durable
 from firstboot.core.characters import decode
+from firstboot.core.fault import quote
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Asn
@@ -76,16 +77,24 @@ def suggest_peers(
 
 def named_networks(more: Sequence[str]) -> Mapping[int, str]:
     """The named networks, with those AS numbers that a person added. Raises Refusal."""
-    try:
-        return {**NAMED, **{int(Asn.parse(one)): f"AS{Asn.parse(one)}" for one in more}}
-    except ValueError as error:
-        raise Refusal("--network", str(error), "Write it as in --network 64496") from error
+    named = dict(NAMED)
+    for one in more:
+        try:
+            asn = Asn.parse(one)
+        except ValueError as error:
+            problem = f"{quote(one)} is not {error}"
+            raise Refusal("--network", problem, "Write it as in --network 64496") from error
+        named.setdefault(int(asn), f"AS{asn}")
+    return named
 
 
 def _show(table: Table, output: Path | None) -> None:
     say(lines(table))
     if output is not None:
-        write([Rendered(output.name, page(table), 0o644, "root", "wheel")], output.parent)
+        try:
+            write([Rendered(output.name, page(table), 0o644, "root", "wheel")], output.parent)
+        except Refusal as refusal:
+            raise Refusal(output, refusal.problem, "Name another file with -o") from refusal
         say(f"{output}: a page with the table and a picture")
 
 

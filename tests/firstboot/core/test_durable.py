@@ -51,3 +51,24 @@ def test_a_disk_that_knows_no_such_thing_keeps_files_all_the_same(
     durable.keep(tmp_path / "kept", b"others")
     assert (tmp_path / "kept").read_bytes() == b"others"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
+
+
+def test_a_pipe_or_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="what is there is no file"):
+        durable.keep(tmp_path / "pipe", b"answers")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durable.keep(tmp_path / "kept", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        durable.keep(tmp_path / "kept", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept", b"old")]

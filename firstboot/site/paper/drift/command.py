@@ -27,12 +27,6 @@ def check_papers(path: Path, folder: Path | None, *, live: bool = False) -> bool
             "the addresses are a provider's, and what is published about them is too",
             "Ask the provider for reverse names, and for a contact for abuse that is yours",
         )
-    if site.provided:
-        raise Refusal(
-            f"{path}: addresses",
-            "the addresses are a provider's, who has their objects at the registry",
-            "Ask the provider to compare them",
-        )
     if folder is None:
         say(lines(site, details))
         return True

@@ -48,7 +48,7 @@ class Signed:
 
 def apart(keys: Path, papers: Path) -> None:
     """Raise Refusal unless neither folder is in the other: papers are handed to others."""
-    one, other = keys.resolve(), papers.resolve()
+    one, other = _resolved(keys), _resolved(papers)
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise Refusal(
             "--sign",
@@ -57,10 +57,18 @@ def apart(keys: Path, papers: Path) -> None:
         )
 
 
-def prepare(wanted: Wanted, zones: Sequence[str], serial: int | None, now: int) -> Ring:
-    """The keys of `zones` after the step that is wanted, with new ones made and all remembered.
+def _resolved(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError) as error:
+        raise Refusal(folder, "its links lead round in a circle", "Name another folder") from error
 
-    `serial` is the site's, if it names one. Raises Refusal.
+
+def prepare(wanted: Wanted, zones: Sequence[str], serial: int | None, now: int) -> Ring:
+    """The keys of `zones` after the step that is wanted, with new ones made.
+
+    They are remembered, but for a step of the roll-over, which `taken` remembers. `serial` is the
+    site's, if it names one. Raises Refusal.
     """
     if not DAYS[0] <= wanted.days <= DAYS[1]:
         reason = f"{wanted.days} is not from {DAYS[0]} to {DAYS[1]}"
@@ -74,17 +82,26 @@ def prepare(wanted: Wanted, zones: Sequence[str], serial: int | None, now: int) 
     found = replace(found, serial=_serial(serial, found.serial, now))
     try:
         wanted.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if first:
+            wanted.keys.chmod(0o700)
     except OSError as error:
         raise Refusal(
             wanted.keys, f"it cannot be made ({error.strerror})", "Name another folder"
         ) from error
-    if first:
-        wanted.keys.chmod(0o700)
     for zone in zones:
         if not found.pairs(zone) or wanted.roll is Roll.START:
             found = found.with_pair(zone, _pair(wanted.keys, zone))
-    ring.save(wanted.keys, found)
+    if wanted.roll is None:
+        ring.save(wanted.keys, found)
     return found
+
+
+def taken(wanted: Wanted, keys: Ring) -> None:
+    """Remember `keys` after a step of the roll-over whose zones are written. Remembered earlier, a
+    step would count as taken, and its time begin, though nobody can have its zones: the next one
+    would then make names bogus. Raises Refusal."""
+    if wanted.roll is not None:
+        ring.save(wanted.keys, keys)
 
 
 def sign(zones: Sequence[Zone], keys: Ring, wanted: Wanted, now: int) -> Signed:

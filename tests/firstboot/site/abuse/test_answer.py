@@ -164,3 +164,13 @@ def test_a_damaged_file_of_counts_is_refused_and_stays(tmp_path: Path, text: str
     with pytest.raises(Refusal):
         counts.add(path, Category.LOGIN, "2026-11")
     assert path.read_text() == text
+
+
+def test_a_text_in_any_language_is_read_and_edited_as_it_is_printed() -> None:
+    ours = site(("name: Example Exit Foundation", "name: Exitgenoßenschaft"))
+    read = mail.read(letter(complaints.FAIL2BAN).as_bytes())
+    text = answer.written(f"Grüße\n{ours.operator.name}\n", read, complaint(read), ours)
+    assert text.endswith("\n\nGrüße\nExitgenoßenschaft\n")
+    parsed = email.message_from_bytes(text.encode(), policy=email.policy.default)
+    assert parsed["To"] == "victim@example.net"
+    assert parsed["Content-Transfer-Encoding"] == "8bit"

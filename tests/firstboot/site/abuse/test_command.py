@@ -1,11 +1,14 @@
 """`./exitisp abuse` as it is typed."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from firstboot.core.refusal import Refusal
+from firstboot.site.abuse.command import Desk, answer_complaint
 from tests.command import command, environment
 from tests.firstboot.site.abuse import complaints
 from tests.firstboot.site.abuse.complaints import EXAMPLE, EXIT, letter
@@ -69,3 +72,36 @@ def test_an_answer_does_not_go_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "answer.eml").symlink_to(tmp_path / "other")
     assert abuse(tmp_path, "-o", "answer.eml").returncode == 1
     assert not (tmp_path / "other").exists()
+
+
+def test_a_pipe_in_place_of_the_answer_is_left_alone(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    ran = abuse(tmp_path, "-o", "pipe")
+    assert ran.returncode == 1
+    assert b"pipe: it cannot be written: what is there is no file" in ran.stderr
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_disk_that_is_full_leaves_the_answer_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "answer.eml"
+    answer.write_text("edited by hand")
+    (tmp_path / "mail.eml").write_bytes(MAIL)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Refusal, match="No space left"):
+        answer_complaint(tmp_path / "mail.eml", Desk(EXAMPLE, output=answer))
+    assert answer.read_text() == "edited by hand"
+
+
+def test_damaged_counts_are_no_matter_of_a_box(tmp_path: Path) -> None:
+    (tmp_path / "counts.json").write_bytes(b"")
+    ran = abuse(tmp_path, "--count", "counts.json")
+    assert ran.returncode == 1
+    assert ran.stderr.decode() == (
+        "exitisp: counts.json: it is empty. Correct it, or name another file.\n"
+    )

@@ -13,18 +13,20 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import allot
-from firstboot.site.paper.command import signed_papers
+from firstboot.site.paper.command import signed_papers, write_papers
 from firstboot.site.paper.details import details
 from firstboot.site.paper.routing import objects
 from firstboot.site.paper.signing import bind, ring
-from firstboot.site.paper.signing.desk import Signed, Wanted, apart, prepare, sign
+from firstboot.site.paper.signing.desk import Signed, Wanted, apart, prepare, sign, taken
 from firstboot.site.paper.signing.roll import Roll
 from firstboot.site.paper.zones import Zone, forward
-from tests.command import exitisp
+from tests.command import ROOT, exitisp
 from tests.firstboot.site.paper.judges import irrd
 from tests.firstboot.site.paper.sites import ARIN, RELAYS_ONLY, RIPE, site
 from tests.firstboot.site.paper.validator import SECURE, SECURELY_NOT_THERE, Validator
 from tests.firstboot.site.paper.zone_judges import named_checkzone, need, one_line_each
+
+OVERLAYS = ROOT / "overlays"
 
 DAY = 86_400
 DAYS = 60
@@ -46,7 +48,7 @@ class Papers:
         self.details = details(self.site)
         self.now = int(time.time())
         self.keys = folder / "keys"
-        self.files, self.said = signed_papers(
+        self.files, self.said, _ = signed_papers(
             self.site, self.details, Wanted(self.keys, DAYS), self.now
         )
         self.zones = {
@@ -232,7 +234,9 @@ class Desk:
         now = self.start + int(day * DAY)
         keys = prepare(wanted, [DOMAIN], None, now)
         zone: Zone = forward(self.site, details(self.site), keys.serial)
-        return sign([zone], keys, wanted, now)
+        signed = sign([zone], keys, wanted, now)
+        taken(wanted, keys)
+        return signed
 
 
 @pytest.fixture
@@ -477,3 +481,27 @@ def test_signing_needs_a_folder_for_the_papers(tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "Name it with -o" in ran.stderr
     assert not (tmp_path / "keys").exists()
+
+
+def test_a_step_whose_papers_are_not_written_is_not_taken(tmp_path: Path) -> None:
+    """Two days later, a step that nobody could see would let the next one make names bogus."""
+    keys, folder = tmp_path / "keys", tmp_path / "papers"
+    write_papers(RIPE, folder, OVERLAYS, Wanted(keys, 60))
+    before = ring.read(keys)
+    (folder / "zones" / "ds.txt").unlink()
+    (folder / "zones" / "ds.txt").mkdir()
+    with pytest.raises(Refusal, match=r"ds\.txt: the file cannot be written"):
+        write_papers(RIPE, folder, OVERLAYS, Wanted(keys, 60, Roll.START))
+    assert ring.read(keys) == before
+    (folder / "zones" / "ds.txt").rmdir()
+    write_papers(RIPE, folder, OVERLAYS, Wanted(keys, 60, Roll.START))
+    after = ring.read(keys)
+    assert after is not None
+    assert after.step is ring.Step.BOTH
+
+
+@pytest.mark.parametrize(("keys", "papers"), [("loop", "papers"), ("keys", "loop")])
+def test_links_in_a_circle_are_refused(tmp_path: Path, keys: str, papers: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(Refusal, match="its links lead round in a circle"):
+        apart(tmp_path / keys, tmp_path / papers)

@@ -1,5 +1,6 @@
 """Exchanges, ranked by what is known of them."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from firstboot.site.peering import known
-from firstboot.site.peering.command import show_exchanges
+from firstboot.site.peering.command import named_networks, show_exchanges
 from firstboot.site.peering.exchanges import Ranked, rank
 from firstboot.site.peering.known import Facts
 from firstboot.site.peering.networks import NAMED
@@ -132,5 +133,16 @@ def test_without_a_file_or_an_exchange_there_is_nothing_to_rank(tmp_path: Path) 
         show_exchanges([answer(tmp_path, "net")], None, [], [], None)
     with pytest.raises(Refusal, match="no exchange in the files is in FR"):
         show_exchanges([EXAMPLE], None, [], ["FR"], None)
-    with pytest.raises(Refusal, match="Write it as in --network 64496"):
+    with pytest.raises(Refusal, match=r"'Google' is not an AS number .* Write it as in"):
         show_exchanges([EXAMPLE], None, ["Google"], [], None)
+
+
+def test_a_named_network_that_is_asked_for_again_keeps_its_name() -> None:
+    assert named_networks(["AS15169", "64496"]) == {**NAMED, 64496: "AS64496"}
+
+
+def test_a_page_never_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refusal, match=r"what is there is no file.*Name another file with -o"):
+        show_exchanges([EXAMPLE], None, [], [], tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
