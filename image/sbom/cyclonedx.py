@@ -45,6 +45,7 @@ TOOLS = {
     "cryptography": "Apache-2.0 OR BSD-3-Clause",
     "cyclonedx-python-lib": "Apache-2.0",
     "defusedxml": "PSF-2.0",
+    "dnspython": "ISC",
     "exitisp": OWN,
     "hatchling": "MIT",
     "invoke": "BSD-2-Clause",

@@ -129,7 +129,8 @@ class Appliance:
         does it on the real box, and bgpd read it. Raises CommandFailed."""
         assert self.system.validation is not None
         router = allot(self.site).router
-        self.said(self.system.validation.run.format(source=router.v4 or router.v6))
+        source = router.v4 or router.v6
+        self.said(self.system.validation.run.format(source=source, bgp=self.system.bgp))
 
     def put(self, path: str, text: str, *, appending: bool = False) -> None:
         """Write the lines of `text` to the file `path`; with `appending`, at its end. Tabs become

@@ -13,7 +13,7 @@ class Validation:
 
     `locator` is the file for the trust anchor locator, `web_authority` that with the certificates
     of who vouches for web servers. `run` fetches and validates, asking from {source}, and has
-    bgpd read what came of it.
+    bgpd read what came of it, by {bgp}.
     """
 
     locator: str
@@ -94,7 +94,7 @@ REHEARSAL = replace(
     validation=Validation(
         locator="/etc/tals/simulated.tal",
         web_authority="/usr/lib/ssl/cert.pem",
-        run="rpki-client -b {source} -o /var/db/rpki-client && bgpctl reload",
+        run="rpki-client -b {source} -o /var/db/rpki-client && {bgp} reload",
     ),
 )
 
