@@ -70,14 +70,10 @@ class Consensus:
 def look(site: Site, machine: Machine) -> Consensus | None:
     """None if no relay has one yet. Raises Refusal for files that are not Tor's."""
     found = max(_kept(site, machine), default=None)
-    known = {
-        number: one
-        for number, one in enumerate(identities(site, machine), 1)
-        if found is not None and one.rsa
-    }
     if found is None:
         return None
     _, path = found
+    known = {n: one for n, one in enumerate(identities(site, machine), 1) if one.rsa}
     try:
         valid_after, flags = parse(_read(path), {n: _spelled(one.rsa) for n, one in known.items()})
     except ValueError as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from firstboot.box import restarts
+from firstboot.box import resolver, restarts
 from firstboot.box.machine import STORAGE, Machine
 from firstboot.box.remembered import running
 from firstboot.box.status import document
@@ -88,10 +88,7 @@ def _samples(machine: Machine) -> Iterator[Sample]:
         yield from _disk(machine, name)
     yield from of_rules(machine.run("pfctl", "-s", "labels", patience=PATIENCE).text)
     yield from of_interfaces(machine.run("netstat", "-ibn", patience=PATIENCE).text)
-    (resolver,) = (one for one in machine.system.services if one.name == "local_unbound")
-    if resolver.ready:
-        asked = (*resolver.ready[:-1], "stats_noreset")
-        yield from of_resolver(machine.run(*asked, patience=PATIENCE).text)
+    yield from of_resolver(resolver.statistics(machine))
     for number in range(1, site.relays.count + 1):
         address = f"http://127.0.0.2:{METRICS_PORT + number}/metrics"
         told = machine.run("fetch", "-q", "-T", "5", "-o", "-", address, patience=PATIENCE).text

@@ -1,27 +1,17 @@
 """How many of its questions the resolver answers: since it started, and in the last hour.
 
-Unbound counts from its start on (unbound-control(8), stats_noreset). Once a minute a sample is kept
-in memory, as JSON: `[[61.0, 1200, 3]]`, seconds of the monotonic clock, questions, and those of
-them that failed: with SERVFAIL, or because too many waited.
+Unbound counts from its start on (unbound-control(8), stats_noreset). A question failed if its
+answer was SERVFAIL, or if too many waited.
 """
 
-import json
 import math
 import re
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from firstboot.box import last_hour
 from firstboot.box.machine import Machine
-from firstboot.core.durable import damaged, keep, kept_json
-from firstboot.core.limits import QUESTIONS
-from firstboot.core.refusal import Refusal
 
 PLACE = "resolver.json"
-
-HOUR = 3600.0
-MOST = 70
-"""Samples that are kept: one a minute, for an hour."""
 
 PATIENCE = 10.0
 """Seconds for the resolver to tell."""
@@ -35,8 +25,6 @@ DROPPED = re.compile(r"(?m)^total\.requestlist\.exceeded=([0-9]{1,18})$")
 
 Count = tuple[int, int]
 """Questions, and those of them that failed."""
-
-Sample = tuple[float, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +52,28 @@ class Questions:
 
 
 def note(machine: Machine) -> None:
-    """Keep a sample; a damaged record begins anew. Raises OSError."""
-    path, now = machine.state / PLACE, time.monotonic()
-    count = _count(machine)
-    if count is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        before = read(path)
-    except Refusal:
-        path.unlink(missing_ok=True)
-        before = ()
-    samples = (*_of_the_hour(before, count, now), (now, *count))[-MOST:]
-    keep(path, (json.dumps(samples) + "\n").encode(), 0o644)
+    """Keep a sample. Raises OSError."""
+    count = parse(statistics(machine))
+    if count is not None:
+        last_hour.note(machine.state / PLACE, count)
 
 
 def look(machine: Machine) -> Questions | None:
     """None if the resolver does not tell. Raises Refusal if the record is damaged."""
-    count = _count(machine)
+    count = parse(statistics(machine))
     if count is None:
         return None
-    before = _of_the_hour(read(machine.state / PLACE), count, time.monotonic())
-    asked, failed = before[0][1:] if before else (0, 0)
-    return Questions(*count, count[0] - asked, count[1] - failed)
+    asked, failed = last_hour.since(machine.state / PLACE, count)
+    return Questions(*count, asked, failed)
+
+
+def statistics(machine: Machine) -> str:
+    """What unbound-control prints of it; nothing if it does not tell."""
+    (resolver,) = (one for one in machine.system.services if one.name == "local_unbound")
+    if not resolver.ready:
+        return ""
+    ran = machine.run(*resolver.ready[:-1], "stats_noreset", patience=PATIENCE)
+    return ran.text if ran.status == 0 else ""
 
 
 def parse(text: str) -> Count | None:
@@ -99,36 +86,3 @@ def parse(text: str) -> Count | None:
     lost = int(dropped[1]) if dropped else 0
     failed = codes.get("SERVFAIL", 0) + lost
     return sum(codes.values()) + lost, failed
-
-
-def read(path: Path) -> tuple[Sample, ...]:
-    """The samples, the oldest first. Raises Refusal."""
-    found = kept_json(path, QUESTIONS, list)
-    try:
-        return tuple(map(_sample, found or ()))
-    except (ValueError, TypeError) as error:
-        raise damaged(path, f"it is no record of questions: {error}") from error
-
-
-def _count(machine: Machine) -> Count | None:
-    (resolver,) = (one for one in machine.system.services if one.name == "local_unbound")
-    if not resolver.ready:
-        return None
-    asked = (*resolver.ready[:-1], "stats_noreset")
-    ran = machine.run(*asked, patience=PATIENCE)
-    return parse(ran.text) if ran.status == 0 else None
-
-
-def _of_the_hour(samples: tuple[Sample, ...], count: Count, now: float) -> tuple[Sample, ...]:
-    """Those of the last hour, since the resolver counts: it began anew if it counted more."""
-    return tuple(
-        one for one in samples if now - one[0] <= HOUR and one[1] <= count[0] and one[2] <= count[1]
-    )
-
-
-def _sample(found: object) -> Sample:
-    match found:
-        case [int() | float() as when, int(asked), int(failed)]:
-            if math.isfinite(when) and 0 <= failed <= asked:
-                return float(when), asked, failed
-    raise ValueError("it has something that is no sample")

@@ -218,11 +218,8 @@ DRAINS = Json(64 * KIB, 1024)
 BLACKHOLES = Json(4 * KIB, 64)
 """When blackholes end: a number for each address."""
 
-LEAKS = Json(16 * KIB, 512)
-"""Counters of stopped packets: two numbers for each of seventy minutes."""
-
-QUESTIONS = Json(16 * KIB, 512)
-"""Counters of the resolver: three numbers for each of seventy minutes."""
+SAMPLES = Json(16 * KIB, 512)
+"""Counters of an hour: two or three numbers for each of seventy minutes."""
 
 CONSENSUS = 32 * MIB
 """A consensus of the Tor network. With 8,000 relays it has 3 MB."""
