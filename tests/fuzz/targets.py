@@ -21,7 +21,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-from firstboot.box import clock, consensus, leaks, resolver, restarts, top
+from firstboot.box import clock, consensus, last_hour, resolver, restarts, top
 from firstboot.box.alarms import record as alarms
 from firstboot.box.backup import archive as backup
 from firstboot.box.journal import entry as journal_entry
@@ -40,9 +40,9 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.release_info import Stamp
 from firstboot.core.upgrade_file import Piece
 from firstboot.core.values import Asn, Mac, Mode
-from firstboot.site import check, commands, profiles, signing_keys
+from firstboot.site import check, commands, complaint_counts, profiles, signing_keys
 from firstboot.site import services as declared
-from firstboot.site.abuse import counts, forms, xarf
+from firstboot.site.abuse import forms, xarf
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination, ExitRule
 from firstboot.site.paper.signing import ring as zone_keys
@@ -504,12 +504,13 @@ TARGETS: Mapping[str, Target] = {
     "firstboot.box.resolver.parse": Target(
         text(resolver.parse), these("num.answer.rcode.NOERROR=7\ntotal.requestlist.exceeded=1\n")
     ),
-    "firstboot.box.resolver.read": Target(file(resolver.read), these("[[61.0, 12, 3]]")),
+    "firstboot.box.last_hour.read": Target(
+        file(lambda path: last_hour.read(path, 2)), these("[[61.0, 12, 3], [121.5, 13, 3]]")
+    ),
     "firstboot.box.top.parse_counters": Target(
         text(top.parse_counters),
         these("ix0 1500 <Link#1> 00:0c:29:8e:f0:01 218 1 2 2445 114 3 1120 0\n"),
     ),
-    "firstboot.box.leaks.read": Target(file(leaks.read), these("[[61.0, 0], [121.5, 3]]")),
     "firstboot.box.systems.freebsd.parse_labels": Target(
         text(bsd.parse_labels), these("LEAK4 9 3 180 0 0 3 180 0\n")
     ),
@@ -612,8 +613,9 @@ TARGETS: Mapping[str, Target] = {
         text(lambda said: forms.parse_plain(said, "", complaints.NOW)),
         these(complaints.SCAN, complaints.WEB, complaints.FAIL2BAN),
     ),
-    "firstboot.site.abuse.counts.read": Target(
-        file(counts.read), these('{"2026-11": {"login": 3, "copyright": 1}}')
+    "firstboot.site.complaint_counts.read": Target(
+        file(lambda path: complaint_counts.read(path, {"login", "copyright"})),
+        these('{"2026-11": {"login": 3, "copyright": 1}}'),
     ),
     "firstboot.site.check.examine_text": Target(
         lambda data: check.examine_text(data, WHERE), files("examples/one-port-of-each.yaml")

@@ -12,9 +12,10 @@ from pathlib import Path
 import jinja2
 
 from firstboot.core.refusal import Refusal
-from firstboot.site.abuse.complaint import Category, Complaint
+from firstboot.site.abuse.complaint import Complaint
 from firstboot.site.abuse.judge import Judged, Whose
 from firstboot.site.abuse.mail import Mail
+from firstboot.site.complaint_counts import Category
 from firstboot.site.model import Site
 from firstboot.site.reach import sends
 

@@ -2,40 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 from firstboot.core.values import Address
-
-
-class Category(Enum):
-    """What complaints are about. The value is how it is counted, and the name of its answer."""
-
-    LOGIN = "login"
-    SCAN = "scan"
-    SPAM = "spam"
-    COPYRIGHT = "copyright"
-    WEB = "web"
-    FLOOD = "flood"
-    MALWARE = "malware"
-    FRAUD = "fraud"
-    OTHER = "other"
-
-    @property
-    def told(self) -> str:
-        return TOLD[self]
-
-
-TOLD = {
-    Category.LOGIN: "attempts to log in",
-    Category.SCAN: "a scan of ports or networks",
-    Category.SPAM: "spam",
-    Category.COPYRIGHT: "copyright",
-    Category.WEB: "an attack on a web site",
-    Category.FLOOD: "a flood of packets or requests",
-    Category.MALWARE: "malware",
-    Category.FRAUD: "fraud",
-    Category.OTHER: "something else",
-}
+from firstboot.site.complaint_counts import Category
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
 from firstboot.core.values import Address
-from firstboot.site.abuse.complaint import MOST_CLAIMS, Category, Claim, Complaint, Moment
+from firstboot.site.abuse.complaint import MOST_CLAIMS, Claim, Complaint, Moment
 from firstboot.site.abuse.moments import moment, moments
 from firstboot.site.abuse.xarf import port
+from firstboot.site.complaint_counts import Category
 
 SOURCE = re.compile(r"<Source>(.{0,4000}?)</Source>", re.DOTALL)
 ELEMENT = re.compile(

@@ -14,9 +14,10 @@ from typing import Any
 from firstboot.core import bounded_json
 from firstboot.core.limits import COMPLAINT_JSON
 from firstboot.core.values import Address
-from firstboot.site.abuse.complaint import MOST_CLAIMS, Category, Claim, Complaint
+from firstboot.site.abuse.complaint import MOST_CLAIMS, Claim, Complaint
 from firstboot.site.abuse.mail import mail_address
 from firstboot.site.abuse.moments import moment
+from firstboot.site.complaint_counts import Category
 
 TYPES = (
     ("login|auth|brute", Category.LOGIN),

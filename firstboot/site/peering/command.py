@@ -3,7 +3,6 @@
 import difflib
 import shutil
 import stat
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from firstboot.site.peering.sources import read_sources
 from firstboot.site.peering.suggest import exchanges_of, suggest
 from firstboot.site.peering.table import Table, lines, of_candidates, of_exchanges, page
 from firstboot.site.peering.update import Update, updated, updates
+from firstboot.site.published import asked as asking
 from firstboot.site.published import bgpq4, peeringdb
 from firstboot.site.published.bgpq4 import RESOLVED, Resolved
 from firstboot.site.published.files import read_file
@@ -211,15 +211,16 @@ def _output(command: Sequence[str]) -> tuple[bytes, str]:
     """What `command` prints, and its error: bgpq4 tells what it did not take, prints a set without
     it, and ends with exit status 0."""
     try:
-        ran = subprocess.run(command, capture_output=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired as error:
-        problem = f"no answer within {SECONDS} seconds"
-        raise Refusal(" ".join(command), problem, "Try it again, or name a file") from error
+        asked = asking.ask(command, SECONDS)
     except OSError as error:
         raise Refusal(" ".join(command), str(error), "Install it again") from error
-    last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    told = last[0][:200] if last else ""
-    if ran.returncode or not ran.stdout.strip():
-        problem = told or f"it ended with exit status {ran.returncode}"
+    problem = ""
+    if asked.late:
+        problem = f"no answer within {SECONDS} seconds"
+    elif asked.large:
+        problem = f"the answer has more than {asking.LARGEST} bytes"
+    elif asked.status or not asked.said.strip():
+        problem = asked.error or f"it ended with exit status {asked.status}"
+    if problem:
         raise Refusal(" ".join(command), problem, "Try it again, or name a file")
-    return ran.stdout, told
+    return asked.said, asked.error

@@ -6,21 +6,19 @@ asked for: a validator of your own says what others believe.
 
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firstboot.core.limits import MIB
 from firstboot.core.output import say
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
 from firstboot.site.paper import reverse
 from firstboot.site.paper.details import Details
 from firstboot.site.paper.drift.zones import addresses
+from firstboot.site.published import asked as asking
 
 SECONDS = 60
-LARGEST = 16 * MIB
 
 PACKAGES = {"curl": "curl", "whois": "whois", "dig": "bind9-dnsutils"}
 """Debian's packages of the programs."""
@@ -91,15 +89,13 @@ def _ask(question: Question, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        ran = subprocess.run(question.command, capture_output=True, timeout=SECONDS)
-        if ran.returncode or not ran.stdout.strip() or len(ran.stdout) > LARGEST:
-            last = ran.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            why = last[0] if last else "an answer that is empty or too large"
-            say(f"no answer: {question}: {why}")
+        asked = asking.ask(question.command, SECONDS)
+        if asked.late:
+            say(f"no answer: {question}: nothing within {SECONDS} seconds")
+        elif asked.status or asked.large or not asked.said.strip():
+            say(f"no answer: {question}: {asked.error or 'an answer that is empty or too large'}")
         else:
-            path.write_bytes(ran.stdout)
-    except subprocess.TimeoutExpired:
-        say(f"no answer: {question}: nothing within {SECONDS} seconds")
+            path.write_bytes(asked.said)
     except OSError as error:
         raise Refusal(
             path,

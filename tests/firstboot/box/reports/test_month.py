@@ -5,13 +5,12 @@ import re
 import pytest
 
 from firstboot.box.journal.entry import Kind, Note
-from firstboot.box.reports import complaints, html, month, text, transparency
+from firstboot.box.reports import html, month, text, transparency
 from firstboot.box.reports.document import Plot, Report
 from firstboot.box.reports.history import grown, online, rates, troubles, within
 from firstboot.box.reports.period import period
 from firstboot.box.reports.plot import drawn
 from firstboot.core.refusal import Refusal
-from firstboot.site.abuse import complaint as desk
 from tests.firstboot.box.journal.keeping import NOON
 from tests.firstboot.box.reports.test_command import page
 from tests.firstboot.box.reports.told import at
@@ -138,8 +137,3 @@ def test_a_plot_of_nothing_and_of_one_value_is_drawn() -> None:
             if isinstance(block, Plot):
                 assert "nan" not in drawn(block)
     page(html.written(found))
-
-
-def test_the_box_counts_what_the_desk_counts() -> None:
-    """The desk's module is not in the program of the box."""
-    assert {one.value: text for one, text in desk.TOLD.items()} == complaints.COMPLAINTS

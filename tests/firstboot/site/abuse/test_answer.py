@@ -9,9 +9,9 @@ import pytest
 
 from firstboot.core.refusal import Refusal
 from firstboot.site.abuse import answer, counts, mail
-from firstboot.site.abuse.complaint import Category
 from firstboot.site.abuse.judge import judge
 from firstboot.site.abuse.read import complaint
+from firstboot.site.complaint_counts import Category
 from tests.firstboot.site.abuse import complaints
 from tests.firstboot.site.abuse.complaints import EXIT, NOW, answered, letter, site
 

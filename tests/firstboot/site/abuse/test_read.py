@@ -8,9 +8,9 @@ import pytest
 from firstboot.core.limits import COMPLAINT, COMPLAINT_PARTS
 from firstboot.core.refusal import Refusal
 from firstboot.site.abuse import mail
-from firstboot.site.abuse.complaint import Category
 from firstboot.site.abuse.forms import addresses
 from firstboot.site.abuse.moments import moment
+from firstboot.site.complaint_counts import Category
 from tests.firstboot.site.abuse import complaints
 from tests.firstboot.site.abuse.complaints import EXIT, NOW, WHEN, letter, understood
 
