@@ -70,7 +70,7 @@ def parse(data: bytes, name: str) -> Records:
     try:
         sets, asked = _sets(text), tuple(_questions(text))
     except (dns.exception.DNSException, ValueError, OverflowError) as error:
-        problem = " ".join(str(error).split())[:120] or type(error).__name__
+        problem = " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__
         raise damaged(name, f"it is neither a zone file nor what dig prints: {problem}") from error
     if not sets and not asked:
         raise damaged(name, "there are neither records nor questions in it")
