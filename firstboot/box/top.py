@@ -15,10 +15,10 @@ import tty
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from firstboot.box.look import look
 from firstboot.box.machine import Machine
 from firstboot.box.metrics import of_interfaces
-from firstboot.box.status import Line, lines
-from firstboot.core.refusal import Refusal
+from firstboot.box.status import Line
 
 EVERY = 5
 """Seconds between two looks."""
@@ -44,7 +44,7 @@ Counters = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Screenful:
     """What was found `at` a time of the monotonic clock."""
 
     at: float
@@ -54,14 +54,14 @@ class Look:
 
 def top(machine: Machine, every: int = EVERY) -> None:
     """Draw until somebody types q. Where standard output is no terminal, one screen is all."""
-    before: Look | None = None
+    before: Screenful | None = None
     paints = os.environ.get("TERM", "") not in DUMB and sys.stdout.isatty()
     with _keys() as typed:
         if paints:
             _write(HOME + CLEAR)
         while True:
             started = time.monotonic()
-            now = look(machine, started)
+            now = taken(machine, started)
             took = time.monotonic() - started
             width, height = _size()
             drawn = screen(now, before, time.time(), width, height)
@@ -73,13 +73,12 @@ def top(machine: Machine, every: int = EVERY) -> None:
         _write("\n")
 
 
-def look(machine: Machine, at: float) -> Look:
-    found: list[Line] = []
-    try:
-        found += lines(machine)
-    except (Refusal, OSError) as error:
-        found.append(Line(f"UNKNOWN: how the box is: {error}", "the box can say how it is"))
-    return Look(at, tuple(found), parse_counters(_netstat(machine)))
+def taken(machine: Machine, at: float) -> Screenful:
+    seen = look(machine)
+    found = list(seen.lines)
+    if seen.problem:
+        found.append(Line(f"UNKNOWN: how the box is: {seen.problem}", "the box can say how it is"))
+    return Screenful(at, tuple(found), parse_counters(_netstat(machine)))
 
 
 def parse_counters(text: str) -> Counters:
@@ -93,7 +92,9 @@ def parse_counters(text: str) -> Counters:
     return {name: (both[0], both[1]) for name, both in by_name.items()}
 
 
-def screen(now: Look, before: Look | None, clock: float, width: int, height: int) -> list[str]:
+def screen(
+    now: Screenful, before: Screenful | None, clock: float, width: int, height: int
+) -> list[str]:
     """At most `height` rows of less than `width` characters."""
     width, height = max(width, SMALLEST[0]), max(height, SMALLEST[1])
     wrong = [one.text for one in now.found if one.bad]
@@ -109,7 +110,7 @@ def screen(now: Look, before: Look | None, clock: float, width: int, height: int
     return [_cut(row, width) for row in (f"{when}  {well}", *rows, "q ends")]
 
 
-def rates(now: Look, before: Look | None) -> Iterator[str]:
+def rates(now: Screenful, before: Screenful | None) -> Iterator[str]:
     """What each port receives and sends, since the look before."""
     if before is None or now.at <= before.at:
         return

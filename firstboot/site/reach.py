@@ -27,10 +27,11 @@ def sends(site: Site, port: int, destination: Address | None) -> bool:
         return False
     relays = site.relays
     said = {relays.lets_out(number) for number in range(1, relays.count + 1)}
-    return any(_lets_out(one, port, destination) for one in said)
+    return any(lets_out(one, port, destination) for one in said)
 
 
-def _lets_out(said: RelayPolicy, port: int, destination: Address | None) -> bool:
+def lets_out(said: RelayPolicy, port: int, destination: Address | None) -> bool:
+    """Whether an exit with this policy sends to `port` of `destination`, as `sends` has it."""
     match said.policy:
         case Policy.REDUCED:
             return _listed(port, REDUCED)

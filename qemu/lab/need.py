@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from firstboot.site.address_plan import allot
-from firstboot.site.exit_policy import ExitRule
-from firstboot.site.model import PeerRole, Policy, PortRole, RelayPolicy, Routes, Site
+from firstboot.site.model import PeerRole, PortRole, Routes, Site
+from firstboot.site.reach import lets_out
 from qemu.world.services import ECHO
 
 WEB = 80
+
+SOMEBODY = IPv4Address("11.250.3.10")
+"""An address of the simulated Internet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +32,11 @@ def has_peer(role: PeerRole) -> Callable[[Site], bool]:
     return lambda site: any(session.peer.role is role for session in allot(site).sessions)
 
 
-def lets_out(site: Site, port: int) -> bool:
-    """Whether all exits let out TCP `port` to most of the IPv4 Internet. Every policy but an own
-    one lets out the web."""
+def all_let_out(site: Site, port: int) -> bool:
+    """Whether all exits let out TCP `port` to the simulated Internet."""
     relays = site.relays
-    return all(_lets_out(relays.lets_out(number), port) for number in range(1, relays.count + 1))
-
-
-def _lets_out(said: RelayPolicy, port: int) -> bool:
-    if said.policy is not Policy.OWN:
-        return True
-    rules = (ExitRule.parse(text) for text in said.rules)
-    fitting = (rule for rule in rules if rule.where in ("*", "*4") and port in rule.ports)
-    return next((rule.accepts for rule in fitting), False)
+    policies = (relays.lets_out(number) for number in range(1, relays.count + 1))
+    return all(lets_out(one, port, SOMEBODY) for one in policies)
 
 
 def _ways(site: Site) -> set[str]:
@@ -81,7 +77,7 @@ OTHER_WAY = Need(
     "transits that send routes over IPv4 are not on two ports, so there is no other way out",
     lambda site: len(_ways(site)) > 1,
 )
-PAGES = Need(f"exits do not let out port {WEB}", lambda site: lets_out(site, WEB))
-STREAMS = Need(f"exits do not let out port {ECHO}", lambda site: lets_out(site, ECHO))
+PAGES = Need(f"exits do not let out port {WEB}", lambda site: all_let_out(site, WEB))
+STREAMS = Need(f"exits do not let out port {ECHO}", lambda site: all_let_out(site, ECHO))
 TWO_RELAYS = Need("there is one relay", _two_relays)
 RESOLVER_APART = Need("the resolver asks from an address of exit traffic", _resolver_apart)

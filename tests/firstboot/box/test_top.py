@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from firstboot.box.status import Line
-from firstboot.box.top import Look, below, painted, parse_counters, rates, screen, top
+from firstboot.box.top import Screenful, below, painted, parse_counters, rates, screen, top
 from tests.firstboot.box.box import ROOT, Box
 from tests.firstboot.box.test_apply import configured
 from tests.firstboot.box.test_metrics import NETSTAT
@@ -23,7 +23,7 @@ FOUND = (
 
 
 def drawn(width: int = 80, height: int = 24, found: tuple[Line, ...] = FOUND) -> list[str]:
-    return screen(Look(1.0, found, {}), None, 0, width, height)
+    return screen(Screenful(1.0, found, {}), None, 0, width, height)
 
 
 def test_what_is_wrong_comes_first() -> None:
@@ -52,15 +52,15 @@ def test_nothing_acts_on_the_terminal() -> None:
 def test_traffic_is_told_from_the_second_look_on() -> None:
     counters = parse_counters(NETSTAT)
     assert counters["ix0"] == (244556014, 11203324)
-    before = Look(10.0, (), counters)
+    before = Screenful(10.0, (), counters)
     later = {name: (one + 2_500_000, other + 125) for name, (one, other) in counters.items()}
-    now = Look(12.0, (), later | {"new": (1, 1)})
+    now = Screenful(12.0, (), later | {"new": (1, 1)})
     assert [*rates(now, before)] == [
         "ix0: 10 Mbit/s in, 500 bit/s out",
         "lo0: 10 Mbit/s in, 500 bit/s out",
     ]
     assert [*rates(now, None)] == []
-    assert [*rates(Look(12.0, (), counters), Look(11.0, (), later))] == []
+    assert [*rates(Screenful(12.0, (), counters), Screenful(11.0, (), later))] == []
 
 
 def test_a_screen_is_painted_over_or_stands_below() -> None:

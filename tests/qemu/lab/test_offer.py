@@ -9,7 +9,7 @@ from firstboot.site.model import Peer, PeerRole, Policy, Routes, Site
 from qemu.lab.faults import FAULTS
 from qemu.lab.hearing import Announced
 from qemu.lab.lab_site import EXAMPLE, SITE, on
-from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, lacking, lets_out
+from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, all_let_out, lacking
 from qemu.lab.offer import DEFAULT, LEAK, TABLES, WHY, announcer, families, offered, refusals
 from qemu.lab.probes import CHECKS
 from qemu.world.routes import unwanted
@@ -111,9 +111,9 @@ def test_a_fault_that_applies_has_what_it_harms(path: Path) -> None:
 def test_exits_that_let_out_no_web_serve_no_page() -> None:
     rules = ("reject 203.0.113.0/24:*", "accept *:443", "reject *:*")
     site = replace(SITE, relays=replace(SITE.relays, policy=Policy.OWN, rules=rules))
-    assert (lets_out(site, 80), lets_out(site, 443)) == (False, True)
+    assert (all_let_out(site, 80), all_let_out(site, 443)) == (False, True)
     assert "port 80" in lacking(site, [PAGES])
     for policy in (Policy.WEB, Policy.REDUCED, Policy.DEFAULT):
         other = replace(SITE, relays=replace(SITE.relays, policy=policy))
-        assert lets_out(other, 80)
-        assert lets_out(other, 443)
+        assert all_let_out(other, 80)
+        assert all_let_out(other, 443)
