@@ -12,6 +12,7 @@ from typing import Any
 from firstboot.box.host import Host
 from firstboot.site.address_plan import Session, allot
 from firstboot.site.model import PeerRole, Routes, Site
+from firstboot.site.parts import parts
 from firstboot.site.services import Service
 
 FEW = 100
@@ -118,7 +119,8 @@ def waiting(site: Site, host: Host, bgpd: Service) -> Iterator[str]:
 def _seen(
     session: Session, found: dict[str, Any] | None, site: Site, host: Host, bgpd: Service
 ) -> Seen:
-    expected = sum(scope.version == session.remote.version for scope in site.scopes)
+    told = parts(site)[0] if session.peer.role is PeerRole.TWIN else site.scopes
+    expected = sum(one.version == session.remote.version for one in told)
     if found is None:
         return Seen(session, "", 0, 0, expected)
     state, received, sent = "", 0, 0

@@ -15,6 +15,9 @@ end up on block lists, and the resolver's because authorities drop questions fro
 whole /64 around one. More relays move no address of those that are there. The site may override
 each: `router`, `dns.addresses`, `relays.or_addresses`, `relays.exit_addresses`.
 
+Where two boxes share the scopes, each has its own parts of them, and the plan begins with those
+(`firstboot.site.parts`).
+
 Of a provider's addresses there are few: `firstboot.site.provided_addresses` plans those.
 """
 
@@ -24,7 +27,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from firstboot.core.values import Address, Interface, Network
-from firstboot.site.model import MOST_RELAYS, Peer, Port, PortRole, Routes, Site
+from firstboot.site.model import MOST_RELAYS, Peer, PeerRole, Port, PortRole, Routes, Site
+from firstboot.site.parts import first_part, parts
 from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, Named, Shares, links, share, within
 
 FIRST_RELAY_HOST = 11
@@ -103,7 +107,7 @@ class Plan:
     resolver: Pair
     relays: tuple[Relay, ...]
     sessions: tuple[Session, ...]
-    """With every address of a peer that is in the network of an outside port."""
+    """With every address of a peer that is in the network of a port that leads to it."""
 
     gateways: tuple[Gateway, ...]
     """Of the static default routes in the first routing table; they are there while the outside
@@ -119,10 +123,20 @@ class Plan:
     homes: Mapping[Address, Port]
     """The outside ports that have own addresses. All others are on a loopback."""
 
+    mine: tuple[Network, ...] = ()
+    """The parts of the scopes that this box tells its twin of; nothing without a twin."""
+
+    twins: tuple[Network, ...] = ()
+    """The parts of the scopes that the twin has; what comes for them is passed on to it."""
+
     @property
     def ways_out(self) -> frozenset[str]:
         """All that default routes of the first routing table may lead to, static or of BGP."""
-        by_bgp = (one for one in self.sessions if one.peer.routes is Routes.DEFAULT)
+        by_bgp = (
+            one
+            for one in self.sessions
+            if one.peer.routes is Routes.DEFAULT or one.peer.role is PeerRole.TWIN
+        )
         return frozenset([*map(str, self.gateways), *(str(one.remote) for one in by_bgp)])
 
     @property
@@ -158,16 +172,19 @@ class Plan:
 
 def allot(site: Site) -> Plan:
     """The plan of `site`. Every address is inside the scopes unless the site overrides it; a
-    family without a scope has no addresses. Raises ValueError if a scope is too small."""
+    family without a scope has no addresses. Raises ValueError if a scope, or this box's part of it,
+    is too small."""
     if site.provided:
         return _of_provider(site)
-    v4 = next((scope for scope in site.scopes if isinstance(scope, IPv4Network)), None)
-    v6 = next((scope for scope in site.scopes if isinstance(scope, IPv6Network)), None)
+    first4, first6 = first_part(site, 4), first_part(site, 6)
+    v4 = first4 if isinstance(first4, IPv4Network) else None
+    v6 = first6 if isinstance(first6, IPv6Network) else None
+    mine, twins = parts(site)
     sessions = tuple(
         Session(peer, remote, port, interface.ip)
         for peer in site.peers
         for remote in peer.addresses
-        for port, interface in _beside(site, remote)
+        for port, interface in _beside(site, remote, twin=peer.role is PeerRole.TWIN)
     )
     return Plan(
         router=_override(site.router, Pair(_host4(v4, 1), _host6(v6, 0, 1))),
@@ -182,6 +199,8 @@ def allot(site: Site) -> Plan:
         aliases=(),
         routed=site.scopes,
         homes={},
+        mine=mine,
+        twins=twins,
     )
 
 
@@ -232,12 +251,13 @@ def _names(site: Site, version: int) -> Named:
     )
 
 
-def _beside(site: Site, remote: Address) -> list[tuple[Port, Interface]]:
-    """The first outside port, and its address, in whose network `remote` is, if there is one."""
+def _beside(site: Site, remote: Address, *, twin: bool = False) -> list[tuple[Port, Interface]]:
+    """The first outside port, or port to the twin, and its address, in whose network `remote` is,
+    if there is one."""
     found = (
         (port, interface)
         for port in site.ports
-        if port.role.outside
+        if (port.role is PortRole.TWIN if twin else port.role.outside)
         for interface in port.addresses
         if remote in interface.network
     )

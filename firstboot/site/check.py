@@ -27,6 +27,7 @@ from firstboot.site.rules import (
     scopes,
     secrets,
     text,
+    twin,
     waivers,
 )
 from firstboot.site.rules.finding import Finding, Rule, Severity
@@ -52,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     ports.check,
     peers.check,
     announcements.check,
+    twin.check,
     provider.check,
     addresses.check,
     relays.check,

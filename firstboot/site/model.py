@@ -55,17 +55,25 @@ class PortRole(Enum):
     EXCHANGE = "exchange"
     LAN = "lan"
     MANAGEMENT = "management"
+    TWIN = "twin"
 
     @property
     def outside(self) -> bool:
         """Whether what leaves this port is seen by strangers."""
         return self in (PortRole.TRANSIT, PortRole.EXCHANGE)
 
+    @property
+    def guarded(self) -> bool:
+        """Whether the port stays down until the preflight has passed: what leaves it is seen by
+        strangers, there or behind the twin."""
+        return self.outside or self is PortRole.TWIN
+
 
 class PeerRole(Enum):
     TRANSIT = "transit"
     PEER = "peer"
     ROUTE_SERVER = "route-server"
+    TWIN = "twin"
 
 
 class Routes(Enum):
@@ -135,8 +143,8 @@ class Port:
         "lagg0, lagg1 and so on."
     )
     role: PortRole = key(
-        "transit (to an upstream), exchange, lan (other machines of the operator) or management "
-        "(on a routing table of its own).",
+        "transit (to an upstream), exchange, lan (other machines of the operator), twin (to the "
+        "other box of two, and nothing else on it) or management (on a routing table of its own).",
     )
     addresses: tuple[Interface, ...] = key(
         "With prefix lengths. Those of a LAN port are in the scopes, all others are not.",
@@ -191,17 +199,26 @@ class Port:
 
 @dataclass(frozen=True)
 class Peer:
-    """A network that speaks BGP with this one; at most one address of each family."""
+    """A network that speaks BGP with this one, or the other box of two; at most one address of each
+    family."""
 
     name: str = key("What people call the peer.")
     asn: Asn = key("Its AS number.")
     role: PeerRole = key(
         "transit (carries packets to the whole Internet), peer (sends its own routes and its "
-        "customers') or route-server (of an exchange).",
+        "customers'), route-server (of an exchange) or twin (the other box of two: iBGP).",
     )
     addresses: tuple[Address, ...] = key(
         "Addresses of its router, one of each family, in the network of a port.",
         limit=(0, MOST_ADDRESSES),
+    )
+    networks: tuple[Network, ...] = key(
+        "Of a twin alone: the parts of the scopes whose addresses it has. All others are this "
+        "box's, and the address plan begins with them.",
+        label="has",
+        since=2,
+        limit=(0, MOST),
+        default=(),
     )
     routes: Routes = key(
         "What is taken of a transit: full (its whole table, and no default route), default (the "
@@ -636,8 +653,8 @@ class Site:
         limit=(0, MOST),
     )
     ports: tuple[Port, ...] = key(
-        "Network ports of the box: any number of transit, exchange and LAN ports, and one for "
-        "management.",
+        "Network ports of the box: any number of transit, exchange and LAN ports, one for "
+        "management, and one to a twin.",
         limit=(0, MOST),
     )
     peers: tuple[Peer, ...] = key(
@@ -689,6 +706,16 @@ class Site:
     def mtu(self, device: str) -> int:
         """Of a device with several ports: the largest of theirs, which its VLANs stay below."""
         return max(port.mtu for port in self.ports if port.device == device)
+
+    @property
+    def twin(self) -> Peer | None:
+        """The other box of two, if there is one."""
+        return next((peer for peer in self.peers if peer.role is PeerRole.TWIN), None)
+
+    @property
+    def forwards(self) -> bool:
+        """Whether packets are passed on: for machines on a LAN, or for the twin."""
+        return any(port.role in (PortRole.LAN, PortRole.TWIN) for port in self.ports)
 
     @property
     def as_number(self) -> Asn:

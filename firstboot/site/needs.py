@@ -128,7 +128,7 @@ def _relays(site: Site) -> Need:
 
 
 def _tables(site: Site) -> Iterator[Need]:
-    """Transits that send all of the Internet's routes."""
+    """Transits that send all of the Internet's routes, and a twin, which may pass them on."""
     full = [peer for peer in site.peers if _is_full(peer)]
     if full:
         routes = sum(
@@ -146,7 +146,7 @@ def _tables(site: Site) -> Iterator[Need]:
 
 def _others(site: Site) -> Iterator[Need]:
     """Peers and route servers, at the most that they can send."""
-    others = [peer for peer in site.peers if peer.role is not PeerRole.TRANSIT]
+    others = [peer for peer in site.peers if peer.role not in (PeerRole.TRANSIT, PeerRole.TWIN)]
     if others:
         most = sum(limit for peer in others for _, limit in _limits(peer))
         yield Need(
@@ -175,7 +175,7 @@ def _with_all(cache: int) -> int:
 
 
 def _is_full(peer: Peer) -> bool:
-    return peer.role is PeerRole.TRANSIT and peer.routes is Routes.FULL
+    return peer.role in (PeerRole.TRANSIT, PeerRole.TWIN) and peer.routes is Routes.FULL
 
 
 def _limits(peer: Peer) -> Iterator[tuple[int, int]]:

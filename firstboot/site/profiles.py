@@ -6,8 +6,9 @@ and what other devices it has. Values and conditions are expressions of Jinja wi
 
     cores memory      of the machine; memory in MiB
     relays            of the site
-    forwarding        whether packets are passed on for machines on a LAN; never by management
-    outside           whether the device is a port that strangers are on
+    forwarding        whether packets are passed on, for machines on a LAN or for the twin; never by
+                      management
+    outside           whether the device is a port that strangers are on, or leads to the twin
 """
 
 import re
@@ -215,9 +216,8 @@ def _choice(
         "cores": machine.cores,
         "memory": machine.memory_mib,
         "relays": site.relays.count,
-        "forwarding": any(port.role is PortRole.LAN for port in site.ports)
-        and PortRole.MANAGEMENT not in roles,
-        "outside": any(role.outside for role in roles),
+        "forwarding": site.forwards and PortRole.MANAGEMENT not in roles,
+        "outside": any(role.guarded for role in roles),
     }
     unit = "" if device is None else str(_natural(device)[1])
     settings = []

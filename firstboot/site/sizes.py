@@ -15,10 +15,11 @@ MOST_ROUTES: Mapping[str, Mapping[int, int]] = {
     "transit": {4: 2_000_000, 6: 500_000},
     "route-server": {4: 500_000, 6: 200_000},
     "peer": {4: 50_000, 6: 20_000},
+    "twin": {4: 2_000_000, 6: 500_000},
 }
 """Routes that a neighbour may send before its session is closed, by role and version of IP, where
-the site has no `max_prefix`: a full table with room to double, what the largest exchanges' route
-servers have, more than any content network has."""
+the site has no `max_prefix`: a full table with room to double, of a twin as well, what the largest
+exchanges' route servers have, more than any content network has."""
 
 
 def queue_mib(memory_mib: int, relays: int) -> int:

@@ -45,8 +45,7 @@ class Bytes:
 
     def take(self, seed: int, length: int) -> bytes:
         first = seed * 49_157 % (1 << 22)
-        times = (first + length) // len(self._period) + 1
-        repeated = self._period if times == 1 else self._period * times
+        repeated = self._period * ((first + length) // len(self._period) + 1)
         return seed.to_bytes(8, "little") + repeated[first + 8 : first + length]
 
 

@@ -10,6 +10,9 @@ from firstboot.site.model import PeerRole
 from qemu.world.bird import Route
 from qemu.world.routes import ORIGIN, thousands
 
+ROLES: tuple[PeerRole, ...] = tuple(role for role in PeerRole if role is not PeerRole.TWIN)
+"""Those of the site's neighbours."""
+
 TIER_1 = 3356
 
 ROAS = f"""\
@@ -56,10 +59,10 @@ FAULTY: dict[str, dict[PeerRole, list[Route]]] = {
             Route.to("2001:db8:ee::/48", ORIGIN),
             Route.to("2001:db8:ee:8000::/49", ORIGIN),
         ]
-        for role in PeerRole
+        for role in ROLES
     },
     "a default route": {
-        role: [Route.to("0.0.0.0/0", ORIGIN), Route.to("::/0", ORIGIN)] for role in PeerRole
+        role: [Route.to("0.0.0.0/0", ORIGIN), Route.to("::/0", ORIGIN)] for role in ROLES
     },
     "bogons": {
         PeerRole.TRANSIT: [
@@ -74,7 +77,7 @@ FAULTY: dict[str, dict[PeerRole, list[Route]]] = {
     },
     "the exchange's own network": {
         role: [Route.to("203.0.113.0/24", ORIGIN), Route.to("2001:db8:200::/64", ORIGIN)]
-        for role in PeerRole
+        for role in ROLES
     },
     "prefixes that are too long": {
         PeerRole.TRANSIT: [Route.to("12.3.0.0/25", ORIGIN), Route.to("2d03::/49", ORIGIN)],

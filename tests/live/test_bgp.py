@@ -51,10 +51,10 @@ class Lab:
         surroundings = worlds.make()
         surroundings.raise_ports()
         roles = all(pattern != ROLES for pattern, _ in without)
-        announced = {role: of.get(role, routes.announced(role)) for role in PeerRole}
+        announced = {role: of.get(role, routes.announced(role)) for role in routes.ROLES}
         routers = {
             role: surroundings.router(role, announced[role], roles, next_hops=True)
-            for role in PeerRole
+            for role in routes.ROLES
         }
         folder = surroundings.world.folder
         (folder / "roas").write_text(routes.ROAS)
@@ -133,7 +133,7 @@ class TestRenderedPolicy:
         self, accepted: set[tuple[str, str]]
     ) -> None:
         ordinary = {
-            route for role in PeerRole for route in as_received(role, routes.ORDINARY[role])
+            route for role in routes.ROLES for route in as_received(role, routes.ORDINARY[role])
         }
         assert accepted - ordinary == set()
         assert ordinary - accepted == set()
@@ -230,7 +230,9 @@ class TestTooManyRoutes:
         assert not router.established("appliance4")
         assert router.established("appliance6")
         assert all(
-            leaking.routers[role].established() for role in PeerRole if role is not PeerRole.PEER
+            leaking.routers[role].established()
+            for role in routes.ROLES
+            if role is not PeerRole.PEER
         )
         (told,) = waiting(leaking)
         assert told == (
@@ -336,7 +338,7 @@ def test_each_neighbour_hears_what_the_site_puts_on_the_scopes_for_it_and_nothin
         PeerRole.PEER: own(lab.routers[PeerRole.PEER]),
     }
     assert lab.bgpd.accepted() == {
-        route for role in PeerRole for route in as_received(role, routes.ORDINARY[role])
+        route for role in routes.ROLES for route in as_received(role, routes.ORDINARY[role])
     }
     lab.bgpd.use(for_linux(BGPD, lab.bgpd.party.world.folder))
     lab.bgpd.daemon.wait(
@@ -395,5 +397,5 @@ def test_bgpd_tells_of_sessions_and_writes_no_route_down(worlds: Worlds) -> None
     down = re.compile(f"{who} Established -> ")
     lab.bgpd.daemon.wait("the end of a session", lambda: bool(down.search(said())))
     assert re.search(f"{who} .* -> Established", said())
-    foreign = {str(one.prefix) for role in PeerRole for one in routes.ORDINARY[role]}
+    foreign = {str(one.prefix) for role in routes.ROLES for one in routes.ORDINARY[role]}
     assert not [prefix for prefix in foreign if prefix in said()]

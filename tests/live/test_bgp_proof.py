@@ -218,7 +218,7 @@ def comparison(worlds: Worlds) -> Comparison:
             roles=False,
             next_hops=True,
         )
-        for role in PeerRole
+        for role in dict.fromkeys(session.peer.role for session in PLAN.sessions)
     }
     bgpd = Bgpd(surroundings.appliance, rendered, folder)
     for role, router in routers.items():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from firstboot.site.model import PeerRole, PortRole
+from firstboot.site.model import PortRole
 from qemu.world.bird import Router
 from qemu.world.net import wait
 from qemu.world.packets import IPV4, IPV6, TCP, UDP, Frame
@@ -75,7 +75,7 @@ class Lab:
         else:
             hush(appliance)
         zones = nameservers.serve(surroundings)
-        routers = [surroundings.router(role, routes.ORDINARY[role][:10]) for role in PeerRole]
+        routers = [surroundings.router(role, routes.ORDINARY[role][:10]) for role in routes.ROLES]
         surroundings.raise_ports()
         text = for_linux(UNBOUND, zones)
         for pattern, replacement in without:

@@ -24,7 +24,7 @@ A_DEFAULT_ROUTE = 100
 def check(site: Site) -> Iterator[Finding]:
     if site.provided:
         return  # `provider.check` has the rules of such a site
-    if not site.peers:
+    if all(peer.role is PeerRole.TWIN for peer in site.peers):
         yield error(
             ("peers",),
             "there is no peer, so nobody learns the scopes",
@@ -109,14 +109,21 @@ def _address(
             "Correct it, or the addresses of the port that leads to the peer; a router that is "
             "several hops away (multihop) cannot be a peer: ask for a session over the link",
         )
-    elif not port.role.outside:
+    elif (port.role is PortRole.TWIN) != (peer.role is PeerRole.TWIN):
+        yield error(
+            key,
+            f"{address} is in the network of the {port.role.value} port {quote(port.name)}, and "
+            f"the role of the peer is {peer.role.value}",
+            "Correct the address, or the role of the peer or of the port",
+        )
+    elif port.role is not PortRole.TWIN and not port.role.outside:
         yield error(
             key,
             f"{address} is in the network of the {port.role.value} port {quote(port.name)}, where "
             "BGP is not used",
             "Give the port the role transit or exchange, or correct the address",
         )
-    else:
+    elif port.role.outside:
         yield from _role(key, peer, port)
     if address in neighbourhood.own:
         yield error(key, f"{address} is the box's own address", "Give the address of the peer")
@@ -276,7 +283,8 @@ def _apart(site: Site) -> Iterator[Finding]:
 def _families(site: Site) -> Iterator[Finding]:
     for version in (4, 6):
         scope = next((at for at, scope in enumerate(site.scopes) if scope.version == version), None)
-        spoken = [a for peer in site.peers for a in peer.addresses if a.version == version]
+        others = (peer for peer in site.peers if peer.role is not PeerRole.TWIN)
+        spoken = [a for peer in others for a in peer.addresses if a.version == version]
         if scope is not None and site.peers and not spoken:
             yield error(
                 ("scopes", scope),

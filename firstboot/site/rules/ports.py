@@ -157,7 +157,9 @@ def _address(site: Site, key: Key, port: Port, interface: Interface) -> Iterator
             key,
             f"{network} overlaps the own scopes, so it is announced to everybody"
             + _what_then(port),
-            "Use the addresses that the owner of the network assigned, not your scopes",
+            "Use private addresses: nobody else sees them"
+            if port.role is PortRole.TWIN
+            else "Use the addresses that the owner of the network assigned, not your scopes",
         )
     elif special and special.documents(ip_network(interface.ip)):
         yield from for_documentation(

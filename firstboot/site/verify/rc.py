@@ -216,8 +216,8 @@ def _resolver(context: Context) -> Iterable[Wanted]:
 
 
 def _ports(context: Context) -> Iterator[Wanted]:
-    """Ports towards strangers: configured, and down."""
-    ports = [port for port in context.site.ports if port.role.outside]
+    """Ports towards strangers, and to the twin: configured, and down."""
+    ports = [port for port in context.site.ports if port.role.guarded]
     interfaces = {port.interface for port in context.site.ports}
     tagged = dict.fromkeys(port.device for port in ports if port.vlan is not None)
     below = [device for device in tagged if device not in interfaces]
@@ -316,7 +316,7 @@ def _port_settings(port: Port, mtu: int) -> Iterator[str]:
 
 def _network(context: Context) -> Iterator[Wanted]:
     site = context.site
-    inside = [port for port in site.ports if not port.role.outside]
+    inside = [port for port in site.ports if not port.role.guarded]
     lans = [port for port in inside if port.role is PortRole.LAN]
     interfaces = [port.interface for port in inside]
     tagged = list(dict.fromkeys(port.device for port in inside if port.vlan is not None))
@@ -361,7 +361,7 @@ def _network(context: Context) -> Iterator[Wanted]:
         [one for one in site.scopes if one not in on_lans and not within(one, beside)]
     )
     for name in ("gateway_enable", "ipv6_gateway_enable"):
-        yield name, "YES" if lans else "NO"
+        yield name, "YES" if lans or site.twin else "NO"
     yield "icmp_drop_redirect", "YES"
     for name in ("forward_sourceroute", "accept_sourceroute", "arpproxy_all", "ipv6_privacy"):
         yield name, "NO"

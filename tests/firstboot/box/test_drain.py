@@ -4,7 +4,7 @@ import pytest
 
 from firstboot.box import commands, drain
 from firstboot.core.refusal import Refusal
-from tests.firstboot.box.box import Box, changed
+from tests.firstboot.box.box import Box
 from tests.firstboot.box.test_apply import Told, configured
 
 RULES = """\
@@ -40,16 +40,6 @@ def test_peers_are_drained_and_used_again_one_by_one(box: Box) -> None:
     drain.undrain("upstream-a", box.machine, Told())
     assert rules(box) == drain.NOBODY
     assert drain.drained(box.machine) == []
-
-
-def test_a_drain_says_that_a_static_default_route_stays(box: Box) -> None:
-    limit = "    max_prefix: 1400000"
-    configured(box, changed((limit, f"{limit}\n    routes: static")))
-    told = Told()
-    drain.drain("upstream-b", box.machine, told)
-    assert "What leaves the box still goes by upstream-b" in told[1]
-    drain.drain("upstream-a", box.machine, told)
-    assert not any("still goes by upstream-a" in line for line in told)
 
 
 def test_status_tells_who_is_drained(box: Box) -> None:

@@ -20,6 +20,7 @@ EXAMPLES = (
     "two-transits-and-an-exchange",
     "relays-only",
     "bundle",
+    "two-edges-a",
 )
 
 
@@ -88,7 +89,7 @@ def test_outside_ports_drop_everything_but_the_listed_traffic(name: str, overlay
     for port in on_linux(name).ports:
         for way in ("egress", "ingress"):
             hook = f'hook {way} device "{port.interface}" priority 0; policy drop;'
-            assert (hook in text) is port.role.outside
+            assert (hook in text) is port.role.guarded
     ways = re.split(r"\n\tchain ", text)[1:]
     for chain in (chain for chain in ways if chain.startswith("out")):
         accepted = [line.strip() for line in chain.splitlines() if line.endswith(" accept")]
@@ -114,7 +115,7 @@ def test_the_box_gets_every_address_of_the_plan_and_no_default_route(
         if line.startswith("#"):
             continue
         assert not line.endswith(" up") or line.split()[2] not in {
-            port.interface for port in site.ports if port.role.outside
+            port.interface for port in site.ports if port.role.guarded
         }
         assert "default" not in line or line.endswith(" table 100")
 

@@ -112,7 +112,7 @@ def _unguarded(site: Site, printed: Printed) -> str:
     if not re.search(r"^Status: Enabled", printed.pf, re.MULTILINE):
         return "pf is off"
     for port in site.ports:
-        if not port.role.outside:
+        if not port.role.guarded:
             continue
         on = rf" on {re.escape(port.interface)} "
         for label in ("LEAK4", "LEAK6"):
@@ -120,7 +120,8 @@ def _unguarded(site: Site, printed: Printed) -> str:
             lines = [
                 line
                 for line in printed.rules.splitlines()
-                if f'label "{label}"' in line and " to <" not in line and " proto " not in line
+                if f'label "{label}"' in line
+                and not any(part in line for part in (" to <", " proto ", " from <"))
             ]
             if not any(re.search(on, line) and line.startswith("block") for line in lines):
                 return f"no rule {label} on {port.interface}"

@@ -44,7 +44,7 @@ def unguarded(site: Site, rules: str) -> str:
     of ``nft list table``."""
     for port in site.ports:
         hook = rf'hook egress device "{re.escape(port.interface)}" [^;]*; policy drop;'
-        if port.role.outside and not re.search(hook, rules):
+        if port.role.guarded and not re.search(hook, rules):
             return f"no rules for what leaves by {port.interface}"
     return ""
 

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from firstboot.site.address_plan import Session, allot
 from firstboot.site.model import PeerRole, Routes, Site
+from firstboot.site.parts import parts
 from firstboot.site.render import Rendered
 from firstboot.site.verify.bgpd.parser import parse
 from firstboot.site.verify.bgpd.policy import (
@@ -16,6 +17,7 @@ from firstboot.site.verify.bgpd.policy import (
     accepted,
     announced,
     announced_to,
+    exact,
     group,
     put_on,
 )
@@ -27,6 +29,7 @@ from firstboot.site.verify.intervals import contains
 VALIDATED, DRAINED = "/var/db/rpki-client/openbgpd", "/var/db/exitisp/drained"
 BLACKHOLED = "/var/db/exitisp/blackholed"
 GIVEN_UP = "large-community local-as:1:2"
+PART = "large-community local-as:1:3"
 
 ASPA_SINCE = (8, 0)
 """The version of OpenBGPD that knows ASPA and `role`."""
@@ -62,6 +65,8 @@ def _globals(
     }
     if any(session.peer.blackhole for session in sessions):
         wanted.add(("network", f"prefix-set blackholed set {GIVEN_UP}"))
+    if site.twin is not None:
+        wanted.add(("network", f"prefix-set mine set {{ community NO_EXPORT {PART} }}"))
     if (router := allot(site).router.v4) is not None:
         wanted.add(("router-id", str(router)))
     seen = set()
@@ -77,6 +82,13 @@ def _globals(
     for version in (4, 6):
         if set(own.get(version, ())) != {_plain(box) for box in announced(site, version)}:
             yield 1, f"the prefix-set own is not the own scopes of IPv{version}"
+    for name, networks in zip(("mine", "twin"), parts(site), strict=True):
+        have = found.prefix_sets.get(name, {})
+        if {box for boxes in have.values() for box in boxes} != {exact(one) for one in networks}:
+            yield 1, f"the prefix-set {name} is not the parts of the scopes that are {WHOSE[name]}"
+
+
+WHOSE = {"mine": "this box's", "twin": "the twin's"}
 
 
 def _plain(box: Box) -> Box:
@@ -123,9 +135,13 @@ def _options(
         # Without `restart`: a session that was closed stays so until somebody opens it.
         "max-prefix": str(limit),
         "max-prefix out": str(max(scopes, 1) + (BLACKHOLES if peer.blackhole else 0)),
-        "enforce neighbor-as": "no" if peer.role is PeerRole.ROUTE_SERVER else "yes",
+        "enforce neighbor-as": "yes",
     }
-    if new:
+    if peer.role in (PeerRole.ROUTE_SERVER, PeerRole.TWIN):
+        wanted["enforce neighbor-as"] = "no"
+    if peer.role is PeerRole.TWIN:
+        del wanted["max-prefix out"]
+    elif new:
         wanted |= {"role": ROLES[peer.role], "announce policy": "yes"}
     else:
         wanted["announce policy"] = ROLES[peer.role]
@@ -191,6 +207,9 @@ def _settings(
     wanted.append(("from ebgp", "community GRACEFUL_SHUTDOWN", "{ localpref 0 }"))
     if not list(sessions):
         wanted = [wanted[0], wanted[-1]]
+    if site.twin is not None:
+        # Each of two boxes is the next hop of all routes that it passes on to the other.
+        wanted.insert(0, ('to group "twin"', "", "{ nexthop self }"))
     wanted = [*_of_announcements(site, sessions), *wanted]
     have = []
     for rule in found.filters:
@@ -295,7 +314,9 @@ def _routes(
 
 def in_order_of_decision(rules: Iterable[Filter], direction: str, session: Session) -> list[Filter]:
     """The first rule with `quick` that fits decides; without one, the last that fits."""
-    names = {"any", "ebgp", f'group "{group(session.peer)}"', str(session.remote)}
+    names = {"any", f'group "{group(session.peer)}"', str(session.remote)}
+    if session.peer.role is not PeerRole.TWIN:
+        names.add("ebgp")
     about = [
         rule
         for rule in rules

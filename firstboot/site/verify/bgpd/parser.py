@@ -30,9 +30,9 @@ rendered."""
 REST = re.compile(r"[ \t]*((?<!\S)#.*)?")
 """What may stand behind the words of a line: a comment, not right behind a word."""
 
-MARKS = {"local-as:1:1": "marked", "local-as:1:2": "given up"}
-"""The large communities of what this box originates: the scopes, and addresses in them to which
-nobody is to send anything."""
+MARKS = {"local-as:1:1": "marked", "local-as:1:2": "given up", "local-as:1:3": "part"}
+"""The large communities of what this box originates: the scopes, addresses in them to which nobody
+is to send anything, and the parts of them that two boxes tell each other."""
 
 SESSION_OPTIONS = {
     "remote-as": 1,

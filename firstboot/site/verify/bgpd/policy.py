@@ -7,6 +7,7 @@ from firstboot.core.values import Network
 from firstboot.site import bogons
 from firstboot.site.address_plan import Session, allot
 from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
+from firstboot.site.parts import parts
 from firstboot.site.verify.bgpd.rules import (
     ASNS,
     EITHER,
@@ -20,7 +21,7 @@ from firstboot.site.verify.bgpd.rules import (
     YES,
     all_routes,
 )
-from firstboot.site.verify.boxes import Box, split
+from firstboot.site.verify.boxes import Box, common, split
 from firstboot.site.verify.intervals import (
     Intervals,
     of_networks,
@@ -39,17 +40,25 @@ MOST: Mapping[PeerRole, Mapping[int, int]] = {
     PeerRole.TRANSIT: {4: 2_000_000, 6: 500_000},
     PeerRole.ROUTE_SERVER: {4: 500_000, 6: 200_000},
     PeerRole.PEER: {4: 50_000, 6: 20_000},
+    PeerRole.TWIN: {4: 2_000_000, 6: 500_000},
 }
 """Routes taken of a neighbour before its session is closed."""
 
-PREFERENCE = {PeerRole.TRANSIT: 100, PeerRole.ROUTE_SERVER: 150, PeerRole.PEER: 200}
-MARKS = {PeerRole.TRANSIT: 1, PeerRole.ROUTE_SERVER: 2, PeerRole.PEER: 3}
+PREFERENCE = {
+    PeerRole.TWIN: 50,
+    PeerRole.TRANSIT: 100,
+    PeerRole.ROUTE_SERVER: 150,
+    PeerRole.PEER: 200,
+}
+"""Own neighbours come before those of the twin."""
+
+MARKS = {PeerRole.TRANSIT: 1, PeerRole.ROUTE_SERVER: 2, PeerRole.PEER: 3, PeerRole.TWIN: 4}
 ROLES = {
     PeerRole.TRANSIT: "customer",
     PeerRole.ROUTE_SERVER: "rs-client",
     PeerRole.PEER: "peer",
 }
-"""What this network is to a neighbour (RFC 9234)."""
+"""What this network is to a neighbour (RFC 9234); a twin is this network."""
 
 
 def group(peer: Peer) -> str:
@@ -64,19 +73,37 @@ BLACKHOLES = 8
 
 def announced(site: Site, version: int) -> list[Box]:
     """What every neighbour hears: the own scopes, as they are, and marked as originated here."""
-    return [_exact(scope, YES) for scope in site.scopes if scope.version == version]
+    return [exact(scope, YES) for scope in site.scopes if scope.version == version]
 
 
 def announced_to(site: Site, session: Session) -> list[Box]:
     """What this neighbour hears: the scopes, and a transit that declares a community for that also
     single addresses of them that are given up."""
     version = session.remote.version
+    if session.peer.role is PeerRole.TWIN:
+        return _told_to_twin(site, session)
     given_up = [
         _given_up(scope)
         for scope in site.scopes
         if scope.version == version and session.peer.blackhole
     ]
     return [*announced(site, version), *given_up]
+
+
+def _told_to_twin(site: Site, session: Session) -> list[Box]:
+    """What the other box of two hears: everything that has no address of the scopes, and this box's
+    parts of them."""
+    version = session.remote.version
+    cuts = [_or_longer(scope) for scope in site.scopes if scope.version == version]
+    others = split([all_routes(version)], cuts)[1]
+    return [*others, *_parts(parts(site)[0], version)]
+
+
+def _parts(networks: Iterable[Network], version: int) -> list[Box]:
+    """Parts of the scopes as routes that are marked as such."""
+    at = NUMBERS.index("part")
+    boxes = (exact(one) for one in networks if one.version == version)
+    return [(*box[:at], YES, *box[at + 1 :]) for box in boxes]
 
 
 def put_on(peer: Peer, scope: Network) -> tuple[str, ...]:
@@ -105,22 +132,29 @@ def accepted(site: Site, session: Session, *, aspa: bool) -> list[Box]:
     if routes is Routes.DEFAULT:
         shortest, longest, addresses = 0, 0, ((0, 0),)
     refused_asns = union(tuple(bogons.of(site).asns), _others_transits(site, session))
-    left = [
-        (
-            addresses,
-            ((shortest, longest),),
-            subtract(ASNS, refused_asns),
-            ((PATH_LENGTHS[0][0], LONGEST_PATH),),
-            union(VALID, UNKNOWN),
-            union(VALID, UNKNOWN) if aspa else STATES,
-            EITHER,
-            _next_hops(site, session),
-            EITHER,
-        )
-    ]
+    left: Box = (
+        addresses,
+        ((shortest, longest),),
+        subtract(ASNS, refused_asns),
+        ((PATH_LENGTHS[0][0], LONGEST_PATH),),
+        union(VALID, UNKNOWN),
+        union(VALID, UNKNOWN) if aspa else STATES,
+        EITHER,
+        _next_hops(site, session),
+        EITHER,
+        EITHER,
+    )
     refused = (*site.scopes, *bogons.of(site).prefixes, *_exchanges(site))
     cuts = [_or_longer(one) for one in refused if one.version == version]
-    return split(left, cuts)[1]
+    if session.peer.role is not PeerRole.TWIN:
+        return split([left], cuts)[1]
+    # Of the twin also a default route, and its parts of the scopes, which no ROA has.
+    a_default: Box = (((0, 0),), ((0, 0),), *left[2:])
+    its = [
+        common(box, (*every[:2], *left[2:4], STATES, *left[5:]))
+        for box in _parts(parts(site)[1], version)
+    ]
+    return [*split([left], cuts)[1], a_default, *(box for box in its if box is not None)]
 
 
 def _next_hops(site: Site, session: Session) -> Intervals:
@@ -144,7 +178,7 @@ def _next_hops(site: Site, session: Session) -> Intervals:
 def _others_transits(site: Site, session: Session) -> Intervals:
     """ASNs that only a transit may have in its paths: networks that buy from nobody, and those that
     this site buys from."""
-    if session.peer.role is PeerRole.TRANSIT:
+    if session.peer.role in (PeerRole.TRANSIT, PeerRole.TWIN):
         return ()
     peered = {int(peer.asn) for peer in site.peers if peer.role is PeerRole.PEER}
     bought = {int(peer.asn) for peer in site.peers if peer.role is PeerRole.TRANSIT}
@@ -157,7 +191,8 @@ def _exchanges(site: Site) -> Iterable[Network]:
             yield from (interface.network for interface in port.addresses)
 
 
-def _exact(network: Network, marked: Intervals) -> Box:
+def exact(network: Network, marked: Intervals = EITHER) -> Box:
+    """The route of a network and none longer."""
     box = list(all_routes(network.version))
     first = int(network.network_address)
     box[0], box[1] = ((first, first),), ((network.prefixlen, network.prefixlen),)

@@ -33,12 +33,13 @@ NUMBERS = (
     "marked",
     "next hop",
     "given up",
+    "part",
 )
 """The numbers of a route, in the order of its box. `asn` stands for any one ASN of its path: rules
 that look for an ASN only deny, so a path is denied if one of its ASNs is. `marked` is whether it
 has the large community with which this box originates its scopes, `given up` whether it has that of
-addresses that nobody is to send anything to. The next hop is an address of the
-route's own family."""
+addresses that nobody is to send anything to, `part` whether it has that of the parts of the scopes
+which two boxes tell each other. The next hop is an address of the route's own family."""
 
 
 def all_routes(version: int) -> Box:
@@ -51,6 +52,7 @@ def all_routes(version: int) -> Box:
         STATES,
         EITHER,
         ((0, LAST_ADDRESS[version]),),
+        EITHER,
         EITHER,
     )
 

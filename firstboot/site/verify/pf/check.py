@@ -39,7 +39,8 @@ COUNTERS: Mapping[Direction, tuple[str, ...]] = {
     Direction.IN: ("ra-in", "spoof-in", "not-ours4", "not-ours6", "dns-unasked", "relay-unasked"),
     Direction.OUT: ("LEAK4", "LEAK6", "bogon-out", "dns-other"),
 }
-"""Labels of rules that block on every port towards strangers: what they hold back is counted."""
+"""Labels of rules that block on every port towards strangers, and on that to the twin: what they
+hold back is counted."""
 
 FALLBACK_OPTIONS = {"skip": LOOPBACKS}
 
@@ -170,7 +171,7 @@ def _labels(path: str, rules: RuleSet, context: Context, wanted: list[Flow]) -> 
     site, own = context.site, context.plan.own
     unused = () if context.plan.unshared_resolver else ("dns-unasked", "dns-other")
     for port in site.ports:
-        if not port.role.outside:
+        if not port.role.guarded:
             continue
         for direction, names in COUNTERS.items():
             blocking = {
@@ -199,18 +200,19 @@ def _labels(path: str, rules: RuleSet, context: Context, wanted: list[Flow]) -> 
 
 
 def _frames(path: str, rules: RuleSet, site: Site) -> Iterator[Flaw]:
-    """Only IPv4, ARP and IPv6 leave a port towards strangers, and nothing a device below it."""
+    """Only IPv4, ARP and IPv6 leave a port towards strangers or the twin, and nothing a device
+    below it."""
     ports = {port.interface: port for port in site.ports}
     below = {
         port.device
         for port in site.ports
-        if port.role.outside and port.vlan is not None and port.device not in ports
+        if port.role.guarded and port.vlan is not None and port.device not in ports
     }
-    below |= {card for port in site.ports if port.role.outside for card in port.members}
+    below |= {card for port in site.ports if port.role.guarded for card in port.members}
     named = {rule.ethertype for rule in rules.frames if rule.ethertype is not None}
     ethertypes = dict.fromkeys((*FRAMES, *OTHER_FRAMES, *sorted(named)))
     for interface in sorted({*ports, *below}):
-        outside = interface in below or ports[interface].role.outside
+        outside = interface in below or ports[interface].role.guarded
         for direction in Direction:
             for ethertype in ethertypes:
                 passing = direction is Direction.IN or not outside or ethertype in FRAMES

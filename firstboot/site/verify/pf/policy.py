@@ -73,7 +73,7 @@ def flows(context: Context) -> list[Flow]:
     found: list[Flow] = []
     for port in site.ports:
         match port.role:
-            case PortRole.TRANSIT | PortRole.EXCHANGE:
+            case PortRole.TRANSIT | PortRole.EXCHANGE | PortRole.TWIN:
                 found += _Outside(site, plan, port).flows()
             case PortRole.MANAGEMENT:
                 found += _management(context, port)
@@ -96,7 +96,7 @@ def _own_addresses(site: Site) -> tuple[Address, ...]:
 
 
 class _Outside:
-    """A port towards strangers."""
+    """A port towards strangers, or to the twin, which has strangers behind it."""
 
     def __init__(self, site: Site, plan: Plan, port: Port) -> None:
         self.site, self.plan, self.port = site, plan, port
@@ -104,6 +104,9 @@ class _Outside:
         self.relays = [a for relay in plan.relays for a in (*relay.listen, *relay.source)]
         lans = (port for port in site.ports if port.role is PortRole.LAN)
         self.lan = [interface for one in lans for interface in one.addresses]
+        self.to_twin = port.role is PortRole.TWIN
+        self.mine = plan.mine if self.to_twin else plan.own
+        """The own addresses that are on this side of the port."""
 
     def flows(self) -> Iterator[Flow]:
         yield from self._sessions()
@@ -145,7 +148,7 @@ class _Outside:
         yield self._flow("neighbour discovery", Direction.IN, back)
 
     def _leaving(self, version: int) -> Iterator[Flow]:
-        own = of_networks(self.plan.own, version)
+        own = of_networks(self.mine, version)
         reachable = subtract(ADDRESSES[version], of_networks(self.bogons, version))
         resolver = of_networks(self.plan.resolver, version)
         asking_alone = of_networks(self.plan.unshared_resolver, version)
@@ -194,10 +197,19 @@ class _Outside:
         machines = region(_anything(version, lan, reachable))
         with_states = joined(flow.packets for flow in (clock, fetching, telling))
         yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
+        twins = of_networks(self.plan.twins, version)
+        if self.to_twin:
+            strangers = subtract(reachable, of_networks(self.plan.own, version))
+            yield self._flow(
+                "what came here for the twin", out, *_anything(version, strangers, twins)
+            )
+        else:
+            yield self._flow("the twin by this edge", out, *_anything(version, twins, reachable))
 
     def _coming(self, version: int) -> Iterator[Flow]:
-        own = of_networks(self.plan.own, version)
-        strangers = subtract(ADDRESSES[version], union(own, of_networks(self.bogons, version)))
+        own = of_networks(self.mine, version)
+        reachable = subtract(ADDRESSES[version], of_networks(self.bogons, version))
+        strangers = subtract(reachable, own)
         resolver = of_networks(self.plan.unshared_resolver, version)
         relays = of_networks(self.relays, version)
         tcp, icmp = (version, Kind.TCP), (version, Kind.ICMP)
@@ -231,6 +243,22 @@ class _Outside:
         )
         boxes = _anything(version, strangers, subtract(lan, union(*not_theirs)))
         yield self._flow("machines on a LAN", into, *_without_routers(version, boxes))
+        twins = of_networks(self.plan.twins, version)
+        if self.to_twin:
+            on_ports = (
+                face.ip
+                for port in self.site.ports
+                if port.role is not PortRole.LAN
+                for face in port.addresses
+            )
+            elsewhere = subtract(
+                reachable,
+                union(of_networks(self.plan.own, version), of_networks(on_ports, version)),
+            )
+            what, boxes = "the twin by this edge", _anything(version, twins, elsewhere)
+        else:
+            what, boxes = "what is for the twin", _anything(version, strangers, twins)
+        yield self._flow(what, into, *_without_routers(version, boxes))
 
 
 def _management(context: Context, port: Port) -> Iterator[Flow]:

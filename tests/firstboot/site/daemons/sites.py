@@ -22,6 +22,8 @@ EXAMPLES = (
     "default-route",
     "relays-only",
     "bundle",
+    "two-edges-a",
+    "two-edges-b",
 )
 
 WITH_BGP = tuple(name for name in EXAMPLES if name != "relays-only")

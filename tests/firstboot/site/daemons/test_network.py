@@ -47,7 +47,7 @@ def sysctl(site: Site) -> dict[str, str]:
 
 
 def outside(site: Site) -> list[Port]:
-    return [port for port in site.ports if port.role.outside]
+    return [port for port in site.ports if port.role.guarded]
 
 
 def check_ports(site: Site) -> None:
@@ -63,7 +63,7 @@ def check_ports(site: Site) -> None:
             assert f"{port.interface} {family} {address} alias" in arguments
     assert not any(" up" in line for line in arguments)
     for port in site.ports:
-        if not port.role.outside:
+        if not port.role.guarded:
             assert port.interface in found["network_interfaces"].split()
             assert port.interface not in listed
 
@@ -108,9 +108,10 @@ def test_management_has_its_own_routing_table_and_the_only_default_route() -> No
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_packets_are_passed_on_for_a_lan_alone(name: str) -> None:
+def test_packets_are_passed_on_for_a_lan_and_a_twin_alone(name: str) -> None:
     site = example(name)
-    expected = "YES" if any(port.role is PortRole.LAN for port in site.ports) else "NO"
+    passing = {PortRole.LAN, PortRole.TWIN}
+    expected = "YES" if any(port.role in passing for port in site.ports) else "NO"
     found = rc(site)
     assert found["gateway_enable"] == found["ipv6_gateway_enable"] == expected
 
@@ -153,7 +154,7 @@ def test_a_vlan_is_made_on_a_device_that_has_no_address_itself() -> None:
 def test_vlans_of_the_inside_are_rcs() -> None:
     site = example(ONE_OF_EACH)
     tagged = tuple(
-        port if port.role.outside else replace(port, device="igb1", vlan=7 + at)
+        port if port.role.guarded else replace(port, device="igb1", vlan=7 + at)
         for at, port in enumerate(site.ports)
     )
     found = rc(replace(site, ports=tagged))
