@@ -303,10 +303,10 @@ def _tend(call: Call, machine: "Machine") -> int:
 
     # SIGALRM ends this program if anything of it hangs.
     signal.alarm(TENDED)
-    tend(machine, say)
+    closed = tend(machine, say)
     if machine.running() is None:
         return 0
-    found = look(machine)
+    found = look(machine, closed)
     try:
         note(machine, found, say)
     except (Refusal, OSError) as error:

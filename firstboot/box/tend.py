@@ -38,20 +38,23 @@ START = 300.0
 """Seconds that a script of rc(8) may take to start a daemon."""
 
 
-def tend(machine: Machine, say: Say) -> None:
+def tend(machine: Machine, say: Say) -> tuple[Verdict, ...]:
     """Do all of it, unless another process does. What one step cannot do is told, and is no reason
-    not to take the next one."""
+    not to take the next one. Returns by what something could leak at the beginning; it may be
+    mended at the end."""
+    closed: tuple[Verdict, ...] = ()
     with first(machine.state / "tend.lock") as alone:
         if not alone:
-            return
+            return closed
         failed = []
         for step in STEPS:
             try:
-                step(machine, say)
+                closed += step(machine, say) or ()
             except (Refusal, OSError) as error:
                 failed.append(str(error))
         for reason in dict.fromkeys(failed):
             say(reason)
+    return closed
 
 
 def note(machine: Machine, say: Say) -> None:
@@ -69,22 +72,24 @@ def count_questions(machine: Machine, say: Say) -> None:
     resolver.note(machine)
 
 
-def close(machine: Machine, say: Say) -> None:
-    """Lower the ports if something could leak, and put back into force what holds it back."""
+def close(machine: Machine, say: Say) -> tuple[Verdict, ...]:
+    """Lower the ports if something could leak, and put back into force what holds it back. Returns
+    by what it could."""
     if not _leaks(machine):
-        return
+        return ()
     with contextlib.ExitStack() as change:
         with contextlib.suppress(Refusal):
             change.enter_context(machine.alone(CHANGING))
         leaks = _leaks(machine)
         if not leaks:
-            return
+            return ()
         if raised(machine):
             say(f"The transit and exchange ports go down. {leaks[0].what}: {leaks[0].reason}")
         lower(machine, leaks[0].reason)
         for service in machine.system.services:
             if service.guards and service.reload and machine.has(service.program):
                 machine.run(*service.reload)
+    return tuple(leaks)
 
 
 def heal(machine: Machine, say: Say) -> None:
@@ -143,7 +148,7 @@ def open_again(machine: Machine, say: Say) -> None:
         raise_ports(running(machine).site, machine, say, tries=1)
 
 
-STEPS: tuple[Callable[[Machine, Say], None], ...] = (
+STEPS: tuple[Callable[[Machine, Say], tuple[Verdict, ...] | None], ...] = (
     close,
     note,
     settle,

@@ -9,19 +9,23 @@ from firstboot.site.address_plan import Plan
 from firstboot.site.model import PortRole, Site
 from firstboot.site.services import Listens, Place, Service
 
+NO_JAIL = "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Socket:
     """A socket that waits for others, as sockstat(1) tells it.
 
     `program` may be cut short. `protocol` is ``tcp`` or ``udp``. `host` is an address, or ``*`` for
-    all addresses. `port` is 0 for a socket that has none yet.
+    all addresses. `port` is 0 for a socket that has none yet. `jail` is the name of the jail that
+    the process is in, NO_JAIL outside of all, and "" where nobody asked.
     """
 
     program: str
     protocol: str
     host: str
     port: int
+    jail: str = ""
 
     def __str__(self) -> str:
         return f"{self.program} listens on {self.host} port {self.port} ({self.protocol})"

@@ -549,6 +549,9 @@ TARGETS: Mapping[str, Target] = {
     "firstboot.box.systems.freebsd.preflight.parse_jail": Target(
         text(freebsd.parse_jail), these("192.0.2.1,192.0.2.2 2001:db8::1\n")
     ),
+    "firstboot.box.systems.freebsd.preflight.parse_jails": Target(
+        text(freebsd.parse_jails), these("  900 svcj-local_unbound\n  1 -\n")
+    ),
     "firstboot.box.systems.freebsd.preflight.parse_bundles": Target(
         text(freebsd.parse_bundles),
         these("lagg0: flags=8843<UP>\n\tlaggport: ix0 flags=1c<ACTIVE,COLLECTING,DISTRIBUTING>\n"),

@@ -58,6 +58,7 @@ def _leak(now: int, one: Stopped | None, packets: int, found: tuple[Sender, ...]
     text = f"The packet filter stopped {many} with a foreign source{where}."
     programs = sorted({sender.program for sender in found})
     sources = sorted({sender.source for sender in found})
+    jails = sorted({sender.jail for sender in found if sender.jail})
     return Note(now, Kind.LEAK, text, "foreign sources", {
         "packets": packets,
         "port": one.port if one else UNKNOWN,
@@ -66,6 +67,7 @@ def _leak(now: int, one: Stopped | None, packets: int, found: tuple[Sender, ...]
         "destination": one.towards if one else UNKNOWN,
         "source": " or ".join(sources) or UNKNOWN,
         "process": " or ".join(programs) or UNKNOWN,
+        "jail": " or ".join(jails) or UNKNOWN,
     })  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def note(machine: Machine, look: Look, say: Say) -> None:
 
 
 def _seen(site: Site, configuration: str, machine: Machine, look: Look) -> Seen:
-    causes = {strangers.without(one.cause, site): one.text for one in look.lines if one.cause}
+    causes = {strangers.without(cause, site): text for cause, text in look.causes.items()}
     if look.problem:
         causes["the box can say how it is"] = f"UNKNOWN: how the box is: {look.problem}"
     return Seen(
@@ -59,6 +59,7 @@ def _seen(site: Site, configuration: str, machine: Machine, look: Look) -> Seen:
         machine.system.leaks(machine),
         _change(configuration, machine),
         machine.system.stopped(machine),
+        look.closed[0].reason if look.closed else "",
     )
 
 

@@ -51,6 +51,8 @@ class Seen:
     """Which command made the configuration, and what it changed."""
 
     stopped: tuple[Stopped, ...] = ()
+    closed: str = ""
+    """Why the ports went down within the minute; they may be up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,11 @@ def _changes(last: Noted, seen: Seen, now: int) -> Iterator[Note]:
         by = f" ({seen.change})" if seen.change else ""
         text = f"Another configuration runs: {seen.configuration}{by}."
         yield Note(now, Kind.CONFIGURATION, text[:LONGEST])
+    if seen.closed and last.up and seen.up:
+        text = f"The transit and exchange ports went down: {seen.closed}."
+        yield Note(now, Kind.PORTS, text[:LONGEST], values={"up": 0})
+        text = "The transit and exchange ports are up again."
+        yield Note(now, Kind.PORTS, text, values={"up": 1})
     if seen.up != last.up:
         why = f": {seen.why}" if seen.why and not seen.up else ""
         text = f"The transit and exchange ports are {'up' if seen.up else 'down'}{why}."

@@ -16,10 +16,12 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`source` says whose address the socket has: a port's, or none of ours."""
+    """`source` says whose address the socket has: a port's, or none of ours. `jail` is the one that
+    the program is in, NO_JAIL outside of all, and "" where that is not known."""
 
     program: str
     source: str
+    jail: str = ""
 
 
 def senders(
@@ -27,7 +29,7 @@ def senders(
 ) -> tuple[Sender, ...]:
     """At most a few, in alphabetical order."""
     found = set(_strange(site, tuple(services), sockets, protocol))
-    return tuple(sorted(found, key=lambda one: (one.program, one.source))[:MOST])
+    return tuple(sorted(found, key=lambda one: (one.program, one.source, one.jail))[:MOST])
 
 
 def _strange(
@@ -44,10 +46,11 @@ def _strange(
         except ValueError:
             # Of all addresses: the kernel gives a packet that of the port that it leaves by.
             if socket.protocol == protocol and not rules.allow(socket):
-                yield Sender(socket.program, "a port's, chosen by the kernel")
+                yield Sender(socket.program, "a port's, chosen by the kernel", socket.jail)
             continue
         if socket.protocol != protocol or address in own or address.is_loopback:
             continue
         if rules.allow(socket) or (address in sessions and socket.program == "bgpd"):
             continue
-        yield Sender(socket.program, "a port's" if address in ports else "none of ours")
+        source = "a port's" if address in ports else "none of ours"
+        yield Sender(socket.program, source, socket.jail)

@@ -13,6 +13,7 @@ from firstboot.box.journal.entry import Entry, Kind, Note
 from firstboot.box.journal.senders import UNKNOWN
 from firstboot.box.reports.document import Block, Report, Section, Warn, span, table, utc
 from firstboot.box.verdict import Effect
+from firstboot.site.listening import NO_JAIL
 
 APART = 3600
 """Seconds without anything after which an incident is over."""
@@ -229,7 +230,7 @@ def _left(incident: Incident) -> str:
         None,
     )  # fmt: skip
     until = f"{utc(end)} UTC" if end is not None else "the end of what the journal has"
-    stopped = f" Before and after, the filter stopped {many}." if count else ""
+    stopped = f" Otherwise the filter stopped {many}." if count else ""
     return (
         f"Packets may have left, and nothing counted them: from {utc(without.time - 60)} UTC at "
         f"the earliest until {until}, the filter did not guard every port.{stopped}"
@@ -251,9 +252,19 @@ def _stopped(incident: Incident) -> Iterator[Block]:
         return
     heads = ("minute (UTC)", "packets", "port", "rule", "protocol", "source", "towards",
              "had a socket there")  # fmt: skip
-    keys = ("packets", "port", "rule", "protocol", "source", "destination", "process")
-    rows = [(utc(one.time), *(one.values.get(key, "not known") for key in keys)) for one in leaks]
+    keys = ("packets", "port", "rule", "protocol", "source", "destination")
+    rows = [
+        (utc(one.time), *(one.values.get(key, UNKNOWN) for key in keys), _sender(one))
+        for one in leaks
+    ]
     yield table(heads, rows, 1)
+
+
+def _sender(leak: Note) -> str:
+    process, jail = (leak.values.get(key, UNKNOWN) for key in ("process", "jail"))
+    if UNKNOWN in (process, jail):
+        return str(process)
+    return f"{process}, in no jail" if jail == NO_JAIL else f"{process}, in the jail {jail}"
 
 
 def _layers(incident: Incident) -> Iterator[Block]:

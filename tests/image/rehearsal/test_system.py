@@ -53,7 +53,9 @@ def healthy(root: Path) -> Standin:
         for name, addresses in interfaces.items()
     ]
     rules = "".join(
-        f'type filter hook egress device "{one}" priority filter; policy drop;\n' for one in OUTSIDE
+        f'type filter hook egress device "{one}" priority filter; policy drop;\n'
+        "\t\tip saddr @own4 accept\n\t}\n"
+        for one in OUTSIDE
     )
     return Standin(
         root,
@@ -95,6 +97,7 @@ def test_everything_holds_on_a_healthy_box(tmp_path: Path) -> None:
     [
         ("nft list table netdev exitisp", 'device "eth0"', 'device "eth9"', "nftables guards"),
         ("nft list table netdev exitisp", "policy drop", "policy accept", "nftables guards"),
+        ("nft list table netdev exitisp", "ip saddr @own4", "udp dport 53", "nftables guards"),
         ("ip -json address", '"198.51.100.2"', '"198.51.100.99"', "the box has its own"),
         ("ip -json address", '"198.51.100.1"', '"198.51.100.99"', "the kernel answers"),
         ("ip -json address", '"192.0.2.2"', '"192.0.2.3"', "every port is there"),

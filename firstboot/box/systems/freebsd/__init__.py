@@ -61,9 +61,10 @@ def stopped(host: Host) -> "tuple[Stopped, ...]":
 
 def sockets(host: Host) -> "tuple[Socket, ...]":
     """Their far ends are in what sockstat prints, and are dropped here."""
-    from firstboot.box.systems.freebsd.preflight import parse_sockets
+    from firstboot.box.systems.freebsd.preflight import parse_jails, parse_sockets
 
-    return tuple(parse_sockets(host.run("sockstat", "-46qw", patience=20.0).text))
+    jails = parse_jails(host.run("ps", "-axo", "pid=,jail=").text)
+    return tuple(parse_sockets(host.run("sockstat", "-46qw", patience=20.0).text, jails))
 
 
 def by_management(sock: "socket") -> None:

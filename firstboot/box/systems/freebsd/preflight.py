@@ -15,8 +15,8 @@ from firstboot.box.host import Host
 from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
-from firstboot.site.listening import Socket
-from firstboot.site.model import Site
+from firstboot.site.listening import NO_JAIL, Socket
+from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.render import Rendered
 from firstboot.site.services import Service
 from firstboot.site.verify.rc import JAILED, assignments
@@ -125,6 +125,25 @@ def _unguarded(site: Site, printed: Printed) -> str:
             ]
             if not any(re.search(on, line) and line.startswith("block") for line in lines):
                 return f"no rule {label} on {port.interface}"
+        if early := _before_leaks(printed.rules, port):
+            return f"what leaves by {port.interface} passes before LEAK4 and LEAK6 by: {early}"
+    return ""
+
+
+def _before_leaks(rules: str, port: Port) -> str:
+    """The first rule that lets out by `port` more than what the port itself has to say, and to a
+    twin what strangers send it, before those that look at the source; "" without one."""
+    lines = rules.splitlines()
+    labels = "bgp-out|nd-out" + ("|to-twin" if port.role is PortRole.TWIN else "")
+    on = f" on {port.interface} "
+    last = max(at for at, one in enumerate(lines) if ' label "LEAK' in one and on in one)
+    for line in lines[:last]:
+        if not re.match(r"pass (?!in )", line) or re.search(f'label "({labels})"', line):
+            continue
+        where = re.search(r" on (! )?(\S+)", line)
+        # A name without a number is that of a group of interfaces.
+        if where is None or where[2].isalpha() or (where[2] == port.interface) != bool(where[1]):
+            return line
     return ""
 
 
@@ -223,15 +242,25 @@ def parse_interfaces(text: str) -> dict[str, set[Address]]:
     return found
 
 
-def parse_sockets(text: str) -> Iterator[Socket]:
-    """The sockets in the output of sockstat(1)."""
+def parse_sockets(text: str, jails: Mapping[str, str] | None = None) -> Iterator[Socket]:
+    """The sockets in the output of sockstat(1). `jails` has those of processes, by number."""
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 6 and words[4].startswith(("tcp", "udp")):
             host, _, port = words[5].rpartition(":")
             address = host.strip("[]").partition("%")[0]
             if re.fullmatch("[0-9]{1,5}", port):
-                yield Socket(words[1], words[4][:3], address, int(port))
+                jail = (jails or {}).get(words[2], "")
+                yield Socket(words[1], words[4][:3], address, int(port), jail)
+
+
+def parse_jails(text: str) -> dict[str, str]:
+    """The name of each process's jail, or NO_JAIL, by the process's number, in the output of
+    ``ps -axo pid=,jail=``."""
+    found = (line.split() for line in text.splitlines())
+    return {
+        words[0]: NO_JAIL if words[1] == "-" else words[1] for words in found if len(words) == 2
+    }
 
 
 def default_gateways(text: str) -> frozenset[str]:

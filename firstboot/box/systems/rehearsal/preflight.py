@@ -3,6 +3,7 @@
 There are no jails, and nftables is in pf's place.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,17 @@ from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
 from firstboot.site.listening import Socket
-from firstboot.site.model import Site
+from firstboot.site.model import PortRole, Site
 from firstboot.site.services import Service
+
+OWN = re.compile(
+    r"arp saddr ip |"
+    r"ip6? saddr (@own[46] |\S+ ip6? daddr \S+ tcp [sd]port 179 |\{ .* \} icmpv6 type )"
+)
+"""What the rules have that let something out: BGP, neighbour discovery, ARP, and own sources."""
+
+TWIN = re.compile(r"ip6? saddr != @own[46] ip6? daddr @twin[46] ")
+"""The same at the port to a twin: what strangers send to it."""
 
 EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104
 """How ss(8) writes what sockstat(1) writes as ``*``."""
@@ -40,12 +50,21 @@ def verdicts(site: Site, host: Host, services: Sequence[Service]) -> tuple[Verdi
 
 
 def unguarded(site: Site, rules: str) -> str:
-    """Names the first port without a chain that drops by default what leaves there, in the output
+    """Names the first port without a chain that drops by default what leaves there, or with a rule
+    that accepts more than what the port itself has to say and what has an own source, in the output
     of ``nft list table``."""
     for port in site.ports:
+        if not port.role.guarded:
+            continue
         hook = rf'hook egress device "{re.escape(port.interface)}" [^;]*; policy drop;'
-        if port.role.guarded and not re.search(hook, rules):
+        found = re.search(hook, rules)
+        if found is None:
             return f"no rules for what leaves by {port.interface}"
+        chain = map(str.strip, rules[found.end() :].splitlines())
+        for line in itertools.takewhile(lambda line: line != "}", chain):
+            own = OWN.match(line) or (port.role is PortRole.TWIN and TWIN.match(line))
+            if line.endswith("accept") and not own:
+                return f"what leaves by {port.interface} passes by: {line}"
     return ""
 
 

@@ -44,19 +44,28 @@ def counts(box: KeyedBox, *classes: tuple[str, str, str, int]) -> None:
 
 
 @needs_keys
-def test_a_leak_is_kept_with_port_rule_protocol_and_who_had_a_socket_there(
-    well: KeyedBox, minute: Callable[..., None]
+@pytest.mark.parametrize(
+    ("pid", "jail", "kept"),
+    [
+        (900, "svcj-local_unbound", "svcj-local_unbound"),
+        (900, "-", "none"),
+        (901, "svcj-local_unbound", "not known"),
+    ],
+)
+def test_a_leak_is_kept_with_port_rule_protocol_and_who_had_a_socket_there_in_which_jail(
+    well: KeyedBox, minute: Callable[..., None], pid: int, jail: str, kept: str
 ) -> None:
     counts(well, ("ix0", " inet proto udp", "<near-transit:2>", 0))
     looked(well)
     minute()
     counts(well, ("ix0", " inet proto udp", "<near-transit:2>", 4))
     well.answer("sockstat -46qw", SOCKSTAT)
+    well.answer("ps -axo pid=,jail=", f"{pid} {jail}\n  1 -\n")
     (leak,) = (one for one in looked(well) if one.kind is Kind.LEAK)
     assert leak.time % 60 == 0
     assert leak.values == {
         "packets": 4, "port": "ix0", "rule": "LEAK4", "protocol": "udp",
-        "destination": "transit", "source": "a port's", "process": "local-unbo",
+        "destination": "transit", "source": "a port's", "process": "local-unbo", "jail": kept,
     }  # fmt: skip
     minute()
     assert [one.kind for one in looked(well) if one.kind is Kind.LEAK] == []

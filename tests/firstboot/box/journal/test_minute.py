@@ -8,6 +8,7 @@ from ipaddress import ip_address
 import pytest
 
 from firstboot.box import cli
+from firstboot.box.host import Ran
 from firstboot.box.journal import noted, store
 from firstboot.box.journal.entry import Kind, Note
 from firstboot.box.journal.minute import note
@@ -106,6 +107,40 @@ def test_the_filter_the_clock_and_the_configuration_are_noted(
     change = "Another configuration runs: generation 2 (apply: "
     assert any(kind is Kind.CONFIGURATION and text.startswith(change) for kind, text in found)
     assert any("pf is off (the ports go down)" in text for _, text in found)
+
+
+def test_what_could_leak_is_noted_although_it_is_mended_within_the_minute(
+    well: KeyedBox, minute: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The box loads the filter's rules anew before anybody looks what is to be noted."""
+    monkeypatch.setattr(cli, "_machine", lambda _: well.machine)
+    monkeypatch.setattr("signal.alarm", lambda _: 0)
+    cli.main(["tend"])
+    whole = well.programs.answers["pfctl -s rules"]
+    well.answer("pfctl -s rules", "pass all")
+    ran = well.programs.run
+
+    def run(call: str) -> Ran:
+        if call.endswith("pfctl -q -f /etc/pf.conf"):
+            well.answer("pfctl -s rules", whole)
+        return ran(call)
+
+    monkeypatch.setattr(well.programs, "run", run)
+    minute()
+    before = len(store.read(well.machine).chain.entries)
+    cli.main(["tend"])
+    found = sentences(tuple(one.note for one in store.read(well.machine).chain.entries[before:]))
+    assert found[:2] == [
+        (Kind.PORTS, "The transit and exchange ports went down: no rule LEAK4 on ix0."),
+        (Kind.PORTS, "The transit and exchange ports are up again."),
+    ]
+    began = [text for kind, text in found if kind is Kind.BEGAN]
+    assert any(text.startswith("NOT SO: pf guards every port") for text in began)
+    minute()
+    before += len(found)
+    cli.main(["tend"])
+    found = sentences(tuple(one.note for one in store.read(well.machine).chain.entries[before:]))
+    assert (Kind.ENDED, "Well again: pf guards every port towards strangers") in found
 
 
 def test_packets_that_the_filter_stopped_are_noted_with_their_number(

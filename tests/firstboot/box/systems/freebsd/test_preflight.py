@@ -42,6 +42,8 @@ root    bgpd       1700  9 tcp6  [2001:db8:200::10]:179 *:*
 """
 """As sockstat(1) of FreeBSD 15 prints them, names cut off and all."""
 
+OF_2018 = "proto udp from any to any port = domain no state\n"
+
 ROUTES = """\
 Internet:
 Destination        Gateway            Flags         Netif Expire
@@ -102,6 +104,9 @@ def test_the_package_s_resolver_listens_where_the_base_s_does(printed: Printed) 
         ("rules", ' on ix2 from ! <own> label "LEAK4"', " on ix9", "no rule LEAK4 on ix2"),
         ("rules", ' on ix1.1203 from ! <own> label "LEAK6"', "", "no rule LEAK6 on ix1.1203"),
         ("rules", "block drop out quick on ix0", "pass out quick on ix0", "no rule LEAK4 on ix0"),
+        ("rules", "", f"pass out quick on ix2 {OF_2018}", "by: pass out quick on ix2 proto"),
+        ("rules", "", f"pass out quick {OF_2018}", "what leaves by ix0 passes before LEAK4"),
+        ("rules", "", f"pass quick on ! ix0 {OF_2018}", "what leaves by ix1.1203 passes before"),
         ("interfaces", "\tinet 198.51.100.1 ", "\tinet 198.51.100.9 ", "lo1 lacks 198.51.100.1"),
         ("interfaces", "\tinet 198.51.100.2 ", "\tinet 192.0.2.99 ", "lo1 has 192.0.2.99"),
         ("interfaces", "\tinet 203.0.113.10 ", "\tinet 203.0.113.9 ", "ix2 has 203.0.113.9"),
@@ -157,6 +162,22 @@ def test_what_takes_nothing_but_itself_away_is_told_and_leaves_the_ports_up(
     broken = without(printed, fact, old, new)
     assert reasons(broken, files(printed), Effect.LEAK) == []
     assert reasons(broken, files(printed), Effect.OUTAGE) == [reason]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        f"pass in quick on ix0 {OF_2018}",
+        f"pass out quick on ix7 {OF_2018}",
+        "pass out quick on ix0 inet proto tcp from 192.0.2.2 to 192.0.2.1 port = bgp flags S/SA "
+        'keep state (if-bound) label "bgp-out"',
+        "pass out quick on ix0 inet6 proto ipv6-icmp from <nd-from-1:2> to <nd-near-1:2> "
+        'icmp6-type neighbrsol no state label "nd-out"',
+    ],
+)
+def test_what_comes_in_or_is_the_port_s_own_may_pass_before(printed: Printed, rule: str) -> None:
+    early = dataclasses.replace(printed, rules=f"{rule}\n{printed.rules}")
+    assert failed(early, files(printed)) == []
 
 
 DEFAULTS = """\
