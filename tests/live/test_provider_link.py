@@ -15,6 +15,7 @@ from firstboot.site.render import render
 from image.rehearsal.build import program
 from qemu.world.net import Party, World, need
 from tests.image.rehearsal.sites import on_linux
+from tests.live.connect import listen, misses, reaches
 
 SITE: Site = on_linux("relays-only")
 PLAN: Plan = allot(SITE)
@@ -24,47 +25,6 @@ FAR = {4: "9.9.9.9", 6: "2620:fe::9"}
 
 FOREIGN = {4: "198.51.100.140", 6: "2001:db8:100::2"}
 """Somebody else's address on the link, and one of the link that the box may not use."""
-
-LISTEN = """\
-import socket, sys, time
-found = []
-for word in sys.argv[1:]:
-    address, _, port = word.rpartition("/")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    one = socket.socket(family, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    one.bind((address, int(port)))
-    one.listen(64)
-    found.append(one)
-print("ready", flush=True)
-time.sleep(86404)
-"""
-
-CALL = """\
-import socket, sys
-source, address, port, patience = sys.argv[1:]
-try:
-    where, whence = (address, int(port)), (source, 0) if source else None
-    socket.create_connection(where, float(patience), whence).close()
-    print("yes")
-except OSError as error:
-    print("no", error)
-"""
-
-
-def reaches(
-    party: Party, source: object, address: object, port: int, patience: float = 20.0
-) -> bool:
-    """Whether a connection from `source`, or from whatever the kernel takes, comes about."""
-    words = map(str, (source, address, port, patience))
-    said = party.run("python3", "-c", CALL, *words)
-    print(*words, said)
-    return said == "yes\n"
-
-
-def misses(party: Party, source: object, address: object, port: int) -> bool:
-    """Whether it does not, for two seconds."""
-    return not reaches(party, source, address, port, 2.0)
 
 
 class Link:
@@ -101,12 +61,8 @@ class Link:
         served = {f"{one}/{relay.port}" for relay in PLAN.relays for one in relay.listen}
         served |= {f"{one}/80" for relay in PLAN.relays for one in relay.notice}
         served |= {f"{one}/443" for one in PLAN.router}
-        self._listen(self.box, "relays", *sorted(served))
-        self._listen(self.router, "far", *(f"{one}/443" for one in FAR.values()))
-
-    def _listen(self, party: Party, name: str, *places: str) -> None:
-        daemon = party.start(name, "python3", "-c", LISTEN, *places)
-        daemon.wait(name, lambda: "ready" in daemon.said())
+        listen(self.box, "relays", *sorted(served))
+        listen(self.router, "far", *(f"{one}/443" for one in FAR.values()))
 
 
 @pytest.fixture(scope="module")

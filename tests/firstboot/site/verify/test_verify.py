@@ -25,9 +25,9 @@ LARGEST = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 DEFAULT_ROUTE = ROOT / "examples" / "default-route.yaml"
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24, 0), openbgpd=(8, 9), tor=(0, 4, 9))
 OLD = Box(cores=1, memory_mib=2048, unbound=(1, 17, 1), openbgpd=(7, 7), tor=(0, 4, 8))
-MUTATIONS, OF_ROUTES = (
+MUTATIONS, OF_ROUTES, OF_TWIN = (
     yaml.safe_load((Path(__file__).parent / name).read_text())
-    for name in ("mutations.yaml", "routes_mutations.yaml")
+    for name in ("mutations.yaml", "routes_mutations.yaml", "twin_mutations.yaml")
 )
 
 
@@ -84,6 +84,11 @@ def test_nothing_is_wrong_with_what_is_taken_of_a_transit(routes: str) -> None:
 @pytest.mark.parametrize("case", OF_ROUTES, ids=lambda case: f"{case['file']}: {case['why']}")
 def test_a_change_to_the_routes_of_a_transit_is_a_flaw(case: dict[str, str]) -> None:
     assert_noticed(case, *with_routes(case["routes"]))
+
+
+@pytest.mark.parametrize("case", OF_TWIN, ids=lambda case: f"{case['file']}: {case['why']}")
+def test_a_change_to_the_files_of_one_box_of_two_is_a_flaw(case: dict[str, str]) -> None:
+    assert_noticed(case, *rendered(LARGEST.with_stem("two-edges-a")))
 
 
 def assert_noticed(case: dict[str, str], site: Site, files: list[Rendered]) -> None:
