@@ -89,7 +89,19 @@ def look_at_all(daemons: Iterable[Daemon], host: Host) -> Mapping[Daemon, State]
     by_service = groupby(daemons, lambda one: one.service)
     with ThreadPoolExecutor(AT_ONCE) as asked, ThreadPoolExecutor(AT_ONCE) as services:
         found = [services.submit(of_service, service, tuple(its)) for service, its in by_service]
-        return dict(pair for one in found for pair in one.result())
+        states = dict(pair for one in found for pair in one.result())
+    return states | dict(_asked_alone(states, host))
+
+
+def _asked_alone(states: Mapping[Daemon, State], host: Host) -> Iterator[tuple[Daemon, State]]:
+    """What those say whose questions were not done in time: a slow box may have time for one
+    question where it had none for many. If it has not, the rest are not asked."""
+    for daemon, state in states.items():
+        if state is State.LATE:
+            again = look(daemon, host)
+            yield daemon, again
+            if again is State.LATE:
+                return
 
 
 def survey(

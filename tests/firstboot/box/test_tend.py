@@ -1,5 +1,6 @@
 """What the box does once a minute: ports that have to go down, daemons that died or hang."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -128,7 +129,7 @@ def test_what_administrators_use_is_restarted_when_it_hangs(
 def test_a_box_that_is_too_slow_to_ask_kills_nothing_for_that(
     well: Box, later: Callable[[float], None]
 ) -> None:
-    well.programs.slow = True
+    well.programs.late = math.inf
     for _ in range(3):
         tended(well)
         later(PATIENCE)
@@ -138,6 +139,14 @@ def test_a_box_that_is_too_slow_to_ask_kills_nothing_for_that(
     good, said = status(well)
     assert not good
     assert "DOWN: log: nobody knows: the question for it was not done in 20 seconds" in said
+
+
+def test_a_box_that_is_too_slow_for_all_questions_at_once_asks_again_one_by_one(well: Box) -> None:
+    well.programs.late = 3
+    good, said = status(well)
+    assert good
+    assert not [line for line in said if "nobody knows" in line]
+    assert well.programs.late == 0
 
 
 def test_one_that_answers_again_in_time_is_left_alone(
