@@ -384,15 +384,24 @@ def flash(
     write(image or last_for_the_internet(by_name), device, site, Host())
 
 
-@command(SITE, sites=Option("a site file", "SITE", Path, operand=True, repeated=True))
-def check(_: Context, sites: Sequence[Path]) -> None:
+@command(
+    SITE,
+    sites=Option("a site file", "SITE", Path, operand=True, repeated=True),
+    pair=Option("the two sites are of two boxes of one operator: prove that they fit"),
+)
+def check(_: Context, sites: Sequence[Path], pair: bool = False) -> None:
     """Say what is wrong with site files, what could be better, and what they ask of the machine.
 
     Example: ./exitisp check examples/*.yaml
+    Example: ./exitisp check --pair examples/two-edges-a.yaml examples/two-edges-b.yaml
     """
+    from firstboot.site.check_pair import check_two
     from firstboot.site.check_sites import check_sites
 
-    check_sites(sites)
+    if pair:
+        check_two(sites)
+    else:
+        check_sites(sites)
 
 
 @command(

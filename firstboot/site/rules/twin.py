@@ -1,6 +1,6 @@
 """Two boxes of one operator: the port between them, the other box, and whose addresses are whose.
 
-What the two sites have to say of each other is checked with both: `firstboot.site.pair`.
+What the two sites have to say of each other is checked with both: `firstboot.site.rules.pair`.
 """
 
 from collections.abc import Iterator
