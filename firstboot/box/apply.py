@@ -26,7 +26,7 @@ from firstboot.core.durable import keep, kept
 from firstboot.core.refusal import Refusal
 from firstboot.core.resources import overlays
 from firstboot.core.values import Address
-from firstboot.site.address_plan import allot
+from firstboot.site.address_plan import Plan, allot
 from firstboot.site.changed_parts import changed_parts
 from firstboot.site.check import Examined, examine_text
 from firstboot.site.model import Site
@@ -148,7 +148,10 @@ def _take_on(generation: Generation, before: Content | None, machine: Machine, s
         failed = _bring_up_all(machine, say)
     elif needs_restart(before, after):
         plant(machine, *_laying(before.files, before.files, mixed))
-        say("Ports or scopes change, which takes a restart of the box: shutdown -r now")
+        say(
+            "Ports, scopes or static routes change, which takes a restart of the box: "
+            "shutdown -r now"
+        )
         say("Until then it runs as before.")
         return Applied(generation, restart=True)
     else:
@@ -231,12 +234,21 @@ def _mark(machine: Machine) -> Path:
 
 
 def needs_restart(before: Content, after: Content) -> bool:
-    """Whether ports or scopes change. Their routes and addresses cannot change while a box runs."""
+    """Whether ports, scopes or static routes change. Their routes and addresses cannot change while
+    a box runs."""
     old, new = site_in(before), site_in(after)
     if old is None or new is None:
         return True
-    was, will = ((site.addresses, site.ports, site.scopes) for site in (old, new))
+    was, will = (
+        (site.addresses, site.ports, site.scopes, *_static_routes(allot(site)))
+        for site in (old, new)
+    )
     return was != will
+
+
+def _static_routes(plan: Plan) -> tuple[object, object]:
+    """The default routes, and the neighbours with a route of their own."""
+    return plan.gateways, {one.remote: one.first_hop for one in plan.far}
 
 
 def site_in(content: Content) -> Site | None:

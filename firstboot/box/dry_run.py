@@ -21,7 +21,10 @@ def consequences(before: Content, after: Content, machine: Machine) -> Iterator[
         yield "No file would change, and nothing would be interrupted."
         return
     if needs_restart(before, after):
-        yield "Ports or scopes change: the box has to restart, which interrupts everything."
+        yield (
+            "Ports, scopes or static routes change: the box has to restart, which interrupts "
+            "everything."
+        )
         return
     untouched = []
     for service in machine.system.services:

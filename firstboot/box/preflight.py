@@ -43,6 +43,12 @@ class Facts:
     bundles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """The cards in each bundle."""
 
+    up: frozenset[str] = frozenset()
+    """Interfaces that are up."""
+
+    neighbours: Mapping[Address, str] = field(default_factory=dict)
+    """The router of the static route to each neighbour several hops away that there is one to."""
+
 
 def judge(site: Site, facts: Facts, services: Iterable[Service]) -> tuple[Verdict, ...]:
     """The conditions on every system, in the order in which they are told. `services` are those of
@@ -68,6 +74,7 @@ def judge(site: Site, facts: Facts, services: Iterable[Service]) -> tuple[Verdic
         Verdict("relays have moved to their addresses", OUTAGE, _misplaced(rules, moving)),
         Verdict("the box has its own addresses", OUTAGE, _missing(plan, facts.addresses)),
         Verdict("every port is there, with its addresses", OUTAGE, _incomplete(site, facts)),
+        Verdict("neighbours several hops away have their routes", OUTAGE, _routeless(plan, facts)),
     )
 
 
@@ -137,6 +144,18 @@ def _incomplete(site: Site, facts: Facts) -> str:
         if apart := [card for card in port.members if card not in there]:
             reasons.append(f"{port.device} goes on without {' and '.join(apart)}")
     return "; ".join(dict.fromkeys(reasons))
+
+
+def _routeless(plan: Plan, facts: Facts) -> str:
+    """The neighbours whose route is missing, or goes by another router. While a port is down, none
+    is there."""
+    reasons = []
+    for one in plan.far:
+        found = facts.neighbours.get(one.remote)
+        if one.port.interface in facts.up and found != str(one.first_hop):
+            instead = f", and goes by {found}" if found else ""
+            reasons.append(f"the route to {one.remote} by {one.first_hop} is missing{instead}")
+    return "; ".join(reasons)
 
 
 def _moves(site: Site, services: Iterable[Service], socket: Socket) -> bool:

@@ -71,13 +71,23 @@ class Relay:
 
 @dataclass(frozen=True)
 class Session:
-    """A BGP session: a peer's address, and the port and the address of ours that share its
-    network."""
+    """A BGP session: a peer's address, and the port and the address of ours that share the network
+    of the first router on the way there, which is mostly the peer's itself."""
 
     peer: Peer
     remote: IPv4Address | IPv6Address
     port: Port
     local: IPv4Address | IPv6Address
+
+    @property
+    def first_hop(self) -> IPv4Address | IPv6Address:
+        """The router on the link of the port that packets to the neighbour go to."""
+        return self.peer.first_hop(self.remote)
+
+    @property
+    def multihop(self) -> bool:
+        """Whether the neighbour is several hops away, so that it takes a route to reach it."""
+        return self.first_hop != self.remote
 
 
 @dataclass(frozen=True)
@@ -107,7 +117,8 @@ class Plan:
     resolver: Pair
     relays: tuple[Relay, ...]
     sessions: tuple[Session, ...]
-    """With every address of a peer that is in the network of a port that leads to it."""
+    """With every address of a peer that is in the network of a port that leads to it, or that a
+    router in one leads to."""
 
     gateways: tuple[Gateway, ...]
     """Of the static default routes in the first routing table; they are there while the outside
@@ -137,7 +148,13 @@ class Plan:
             for one in self.sessions
             if one.peer.routes is Routes.DEFAULT or one.peer.role is PeerRole.TWIN
         )
-        return frozenset([*map(str, self.gateways), *(str(one.remote) for one in by_bgp)])
+        return frozenset([*map(str, self.gateways), *(str(one.first_hop) for one in by_bgp)])
+
+    @property
+    def far(self) -> tuple[Session, ...]:
+        """The sessions with neighbours several hops away. A static route to each neighbour, by its
+        first hop, is there while the outside ports are up."""
+        return tuple(one for one in self.sessions if one.multihop)
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -184,7 +201,9 @@ def allot(site: Site) -> Plan:
         Session(peer, remote, port, interface.ip)
         for peer in site.peers
         for remote in peer.addresses
-        for port, interface in _beside(site, remote, twin=peer.role is PeerRole.TWIN)
+        for port, interface in _beside(
+            site, peer.first_hop(remote), twin=peer.role is PeerRole.TWIN
+        )
     )
     return Plan(
         router=_override(site.router, Pair(_host4(v4, 1), _host6(v6, 0, 1))),
@@ -192,7 +211,7 @@ def allot(site: Site) -> Plan:
         relays=tuple(_named(site, _relays(site, v4, v6))),
         sessions=sessions,
         gateways=tuple(
-            Gateway(session.port, session.remote)
+            Gateway(session.port, session.first_hop)
             for session in sessions
             if session.peer.routes is Routes.STATIC
         ),

@@ -26,6 +26,10 @@ MTU = (1280, 9216)
 VLAN = (1, 4094)
 """IEEE 802.1Q; 0 and 4095 are reserved."""
 
+HOPS = (2, 32)
+"""bgpd.conf(5) takes more, but nobody is that far away. A neighbour on the link is 1 away, and it
+takes 2 to have a session with a loopback, whoever has it."""
+
 MOST = 64
 """Entries of a list or a mapping, where the key does not say otherwise."""
 
@@ -220,6 +224,23 @@ class Peer:
         limit=(0, MOST),
         default=(),
     )
+    gateway: tuple[Address, ...] = key(
+        "Where an address of the peer is in the network of no port, because the session is with a "
+        "loopback several hops away (multihop): the router on the link of a transit port that "
+        "leads to it, one of each family.",
+        label="by router",
+        since=2,
+        limit=(0, MOST_ADDRESSES),
+        default=(),
+    )
+    hops: int = key(
+        "How many hops away such an address is at most: 2 for a loopback of the router on the "
+        "link, and of a router right behind that.",
+        label="hops",
+        since=2,
+        limit=HOPS,
+        default=2,
+    )
     routes: Routes = key(
         "What is taken of a transit: full (its whole table, and no default route), default (the "
         "default route alone) or static (nothing; the box has a static default route by this "
@@ -266,6 +287,11 @@ class Peer:
         label="registry",
         default=None,
     )
+
+    def first_hop(self, address: Address) -> Address:
+        """The router on the link of a port by which packets to an address of the peer go: the
+        gateway of that family, or the peer itself."""
+        return next((one for one in self.gateway if one.version == address.version), address)
 
     def announces(self, scope: Network) -> Announcement:
         """How it hears of a scope."""

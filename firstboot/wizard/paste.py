@@ -15,12 +15,15 @@ FORMAT = """\
 One peer a line, in this order, with spaces between; an empty line ends:
 
   NAME ASN ROLE ADDRESS [ADDRESS] [md5=SECRET] [gtsm] [max=NUMBER] [irr=AS-SET]
-  [routes=full|default|static] [blackhole=COMMUNITY]
+  [routes=full|default|static] [blackhole=COMMUNITY] [gateway=ROUTER[,ROUTER] [hops=NUMBER]]
 
   route-server-1 64497 route-server 203.0.113.1 2001:db8:200::1
   content        65536 peer 203.0.113.20 max=2000 irr=AS-CONTENT
 
 What you type after md5= is not shown. back takes back the line before."""
+
+
+OPTIONS = ("md5", "max", "irr", "routes", "blackhole", "gateway", "hops")
 
 
 def parse_line(line: str) -> dict[str, Plain]:
@@ -44,15 +47,17 @@ def parse_line(line: str) -> dict[str, Plain]:
         "irr": None,
         "blackhole": None,
     }
-    keys = {"max": "max_prefix", **{one: one for one in ("md5", "irr", "routes", "blackhole")}}
+    keys = {"max": "max_prefix"}
     for word in words:
         option, equals, value = word.partition("=")
-        if equals and option not in keys:
+        if equals and option not in OPTIONS:
+            *most, last = (f"{one}=" for one in OPTIONS)
             raise ValueError(
-                f"There is no option {quote(option)}. Use md5=, max=, irr=, routes= or blackhole=."
+                f"There is no option {quote(option)}. Use {', '.join(most)} or {last}."
             )
         if equals:
-            peer[keys[option]] = value
+            key = keys.get(option, option)
+            peer[key] = list(value.split(",")) if option == "gateway" else value
     return peer
 
 

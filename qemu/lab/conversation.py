@@ -177,6 +177,11 @@ def about(peer: Peer) -> list[Turn]:
         ("Name for this peer", peer.name),
         ("Its AS number", str(peer.asn)),
         ("Addresses of its router", words(peer.addresses)),
+        *(
+            [("Router on the link", words(peer.gateway)), ("Hops to it", str(peer.hops))]
+            if peer.gateway
+            else []
+        ),
         *([("What it sends", peer.routes.value)] if transit else []),
         ("Secret of the session", said(peer.md5)),
         ("Refuse packets from afar", "yes" if peer.gtsm else "no"),
@@ -195,6 +200,8 @@ def pasted_line(peer: Peer) -> str:
     if peer.routes is not Routes.FULL:
         options.append(f"routes={peer.routes.value}")
     options += [f"blackhole={peer.blackhole}"] if peer.blackhole else []
+    if peer.gateway:
+        options += [f"gateway={','.join(map(str, peer.gateway))}", f"hops={peer.hops}"]
     return f"{peer.name} {peer.asn} {peer.role.value} {words([*peer.addresses, *options])}"
 
 

@@ -58,6 +58,9 @@ class Session:
     keeps_next_hops: bool = False
     """Whether the next hops of its routes are announced, where they have one."""
 
+    hops: int = 1
+    """How many hops away the neighbour is at most."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -178,6 +181,9 @@ def _config(sessions: tuple[Session, ...], routes: tuple[Route, ...], routing: b
         lines = [_static(route) for route in routes if route.prefix.version == version]
         feed = "\n".join(lines)
         parts.append(f"protocol static feed{version} {{\nipv{version};\n{feed}\n}}\n")
+        if any(session.hops > 1 for session in sessions):
+            # The way to a next hop that is on no link of its own is looked up.
+            parts.append(f"protocol direct direct{version} {{\nipv{version};\n}}\n")
         if routing:
             parts.append(_kernel(version))
     parts += [_session(session) for session in sessions]
@@ -204,13 +210,15 @@ def _kernel(version: int) -> str:
     announced."""
     return (
         f"protocol kernel kernel{version} {{\n"
-        f"ipv{version} {{ import none; export where dest != RTD_BLACKHOLE; }};\n}}\n"
+        f"ipv{version} {{ import none;\n"
+        "export where dest != RTD_BLACKHOLE && source != RTS_DEVICE; };\n}\n"
     )
 
 
 def _session(session: Session) -> str:
     password = f'password "{session.password}";' if session.password else ""
     gtsm = "ttl security on;" if session.gtsm else ""
+    multihop = f"multihop {session.hops};" if session.hops > 1 else ""
     transparent = "rs client;" if session.transparent else ""
     role = f"local role {session.role};" if session.role else ""
     return f"""\
@@ -218,6 +226,7 @@ protocol bgp {session.name} {{
   local {session.local} as {session.asn};
   neighbor {session.neighbour} as {session.neighbour_asn};
   {role}
+  {multihop}
   allow local as 100;
   {gtsm}
   connect delay time 1;

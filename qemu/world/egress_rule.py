@@ -36,7 +36,8 @@ class Rule:
     neighbours: frozenset[Address]
     vlan: int | None
     hops: frozenset[Address] = frozenset()
-    """Members of an exchange that its route servers announce as next hops."""
+    """Routers on the link that packets may go to besides neighbours: members of an exchange that
+    its route servers announce as next hops, and those that lead to neighbours several hops away."""
 
     def strays(self, frames: Collection[Frame]) -> list[str]:
         """Return the frames that break the rule, as text without duplicates."""
@@ -82,4 +83,5 @@ def rule(site: Site, port: Port) -> Rule:
         frozenset(face.ip for face in port.addresses) | aliases,
         frozenset(session.remote for session in sessions) | {*routers},
         port.vlan,
+        frozenset(session.first_hop for session in sessions),
     )

@@ -148,7 +148,7 @@ class Internet:
         return [session for session in sessions if session.remote.version == version]
 
     def _mislead(self, session: Session, what: str, *destination: Address) -> None:
-        told = map(str, (session.remote, session.local, *destination))
+        told = map(str, (session.first_hop, session.local, *destination))
         self.parties[session.peer.name].run(
             sys.executable, ROGUE_NEIGHBOUR, what, self._device(session.port), *told
         )
@@ -197,8 +197,12 @@ class Internet:
         there: dict[str, list[object]] = {}
         for session in self.topology.sessions:
             if session.port is port:
-                net = next(i.network for i in port.addresses if session.remote in i.network)
-                there.setdefault(session.peer.name, []).append(f"{session.remote}/{net.prefixlen}")
+                hop = session.first_hop
+                net = next(i.network for i in port.addresses if hop in i.network)
+                there.setdefault(session.peer.name, []).append(f"{hop}/{net.prefixlen}")
+                if session.multihop:
+                    loopback = self.parties[session.peer.name].port("lo")
+                    loopback.up(f"{session.remote}/{session.remote.max_prefixlen}")
         for exchange in self.topology.exchanges:
             if exchange.port is port:
                 there[exchange.stranger] = list(exchange.stranger_ends)
@@ -287,6 +291,7 @@ class Internet:
                 gtsm=peer.gtsm and session.remote.version == 4,
                 exports=_to_site(peer, session.remote.version),
                 hold=self._hold,
+                hops=peer.hops if session.multihop else 1,
             )
             for session in self.topology.sessions
             if session.peer is peer

@@ -6,7 +6,8 @@
                  |        |          |
                  +--- the appliance -+ (the exchange, with its route servers)
 
-Every peer of the site is a router with the ASN and the addresses that the site file gives it. All
+Every peer of the site is a router with the ASN and the addresses that the site file gives it. One
+that is several hops away has these on its loopback, and that of its gateway on the link. All
 peers but route servers are customers of one backbone, so networks behind an exchange can be reached
 without the exchange too. Each exchange has a member, who has sessions with its route servers alone,
 and a stranger, who has no session. Hosts are networks of their own, each behind one router.

@@ -18,8 +18,10 @@ class Worlds:
         self._factory = factory
 
     def make(self, site: Site = SITE) -> Surroundings:
-        folder = self._factory.mktemp("world")
-        return Surroundings(self._stack.enter_context(World(folder)), site)
+        return Surroundings(self.empty(), site)
+
+    def empty(self) -> World:
+        return self._stack.enter_context(World(self._factory.mktemp("world")))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,10 @@ import json, sys
 from pathlib import Path
 place = Path(sys.argv[0]).parent / "routes.json"
 there = json.loads(place.read_text()) if place.exists() else {}
-quiet, numeric, what, family, default, gateway, fib, number = sys.argv[1:]
-assert (quiet, numeric, default, fib) == ("-q", "-n", "default", "-fib")
-key = f"{family} {number}"
+quiet, numeric, what, family, *host, to, gateway, fib, number = sys.argv[1:]
+assert (quiet, numeric, fib) == ("-q", "-n", "-fib")
+assert host == ([] if to == "default" else ["-host"])
+key = f"{family} {number}" if to == "default" else f"{to} {number}"
 if (what == "add") is (key in there):
     sys.exit("route: " + what)
 there.pop(key, None)
@@ -88,7 +90,7 @@ if what != "delete":
     there[key] = gateway
 place.write_text(json.dumps(there))
 """
-"""A default route of each family in each routing table."""
+"""A default route of each family in each routing table, and routes to hosts."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ class Ports:
 
     @property
     def routes(self) -> dict[str, str]:
-        """Gateways of the default routes, by family and number of the routing table."""
+        """Gateways of the default routes, by family and number of the routing table, and of routes
+        to hosts, by these and the same number."""
         place = self.folder / "routes.json"
         found: dict[str, str] = json.loads(place.read_text()) if place.exists() else {}
         return found
@@ -238,6 +241,26 @@ def test_static_default_routes_are_there_while_the_ports_are_up(ports: Ports) ->
     ports.guarded(yes=False)
     assert ports.run("guard").returncode == 1
     assert ports.routes == {}
+
+
+def test_so_are_routes_to_neighbours_several_hops_away(ports: Ports) -> None:
+    loopbacks = (ip_address("203.0.112.1"), ip_address("2001:db8:fff::1"))
+    upstream = with_static_routes().peers[0]
+    far = replace(upstream, addresses=loopbacks, gateway=upstream.addresses)
+    for routes, more in (
+        (Routes.FULL, {}),
+        (Routes.STATIC, {"-inet 0": "192.0.2.1", "-inet6 0": "2001:db8:100::1"}),
+    ):
+        site = replace(SITE, peers=(replace(far, routes=routes), *SITE.peers[1:]))
+        (ports.folder / "settings").write_text(settings(site))
+        wanted = {"203.0.112.1 0": "192.0.2.1", "2001:db8:fff::1 0": "2001:db8:100::1", **more}
+        assert ports.run("start").returncode == 0
+        assert ports.routes == {}
+        for _ in range(2):
+            assert ports.run("raise").returncode == 0
+            assert ports.routes == wanted
+        assert ports.run("stop").returncode == 0
+        assert ports.routes == {}
 
 
 def test_a_site_without_static_default_routes_has_none(ports: Ports) -> None:

@@ -44,7 +44,7 @@ def _known(site: Site) -> Iterator[Address]:
         yield from port.gateway
         yield from (face.ip for face in port.addresses)
     for peer in site.peers:
-        yield from peer.addresses
+        yield from (*peer.addresses, *peer.gateway)
     for text in site.clock.servers:
         if text not in site.clock.names:
             yield ip_address(text)

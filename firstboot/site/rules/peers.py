@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from firstboot.core.document import Key, quote
 from firstboot.core.fault import quote_value
 from firstboot.core.values import Address
-from firstboot.site.model import Peer, PeerRole, Port, PortRole, Routes, Site
+from firstboot.site.model import HOPS, Peer, PeerRole, Port, PortRole, Routes, Site
 from firstboot.site.rules.finding import Finding, advice, error, warning
 from firstboot.site.rules.hosts import Neighbourhood, inside, no_host
 
@@ -63,10 +63,14 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
     ports = []
     for at, address in enumerate(peer.addresses):
         where = (*key, "addresses", at)
-        yield from _address(site, neighbourhood, where, peer, address)
-        port, _ = neighbourhood.beside(address) or (None, None)
+        if peer.first_hop(address) == address:
+            yield from _address(site, neighbourhood, where, peer, address)
+        else:
+            yield from _far_address(site, neighbourhood, where, peer, address)
+        port, _ = neighbourhood.beside(peer.first_hop(address)) or (None, None)
         if port and port.role.outside:
             ports.append(port)
+    yield from _gateways(neighbourhood, key, peer)
     if ports:
         yield from _missing_families(site, key, peer, ports[0])
     if len({port.name for port in ports}) > 1:
@@ -103,11 +107,12 @@ def _address(
             "routes come over IPv4 alone (no RFC 8950)",
         )
     elif port is None:
+        # The wizard asks a transit for the router next.
         yield error(
-            key,
+            (*key[:2], "gateway") if peer.role is PeerRole.TRANSIT else key,
             f"{address} is in the network of no port",
-            "Correct it, or the addresses of the port that leads to the peer; a router that is "
-            "several hops away (multihop) cannot be a peer: ask for a session over the link",
+            "Correct it, or the addresses of the port that leads to the peer; if it is a loopback "
+            "several hops away (multihop), name the router that leads there with the key gateway",
         )
     elif (port.role is PortRole.TWIN) != (peer.role is PeerRole.TWIN):
         yield error(
@@ -130,6 +135,94 @@ def _address(
     why = no_host(address, network) if network else None
     if why:
         yield error(key, f"{address} {why} of {network}", "Give the address of the peer's router")
+
+
+def _far_address(
+    site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer, address: Address
+) -> Iterator[Finding]:
+    """An address that a gateway leads to."""
+    port, _ = neighbourhood.beside(address) or (None, None)
+    if inside(address, site.scopes):
+        yield error(
+            key,
+            f"{address} is in the own scopes, where no other network has a router",
+            "Give the loopback of the peer's router",
+        )
+    elif port is not None:
+        yield error(
+            key,
+            f"{address} is in the network of the port {quote(port.name)}, so no gateway leads to "
+            "it",
+            "Remove the gateway of that family, or give the loopback of the peer's router",
+        )
+    elif (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_loopback
+        or address.is_unspecified
+    ):
+        yield error(
+            key,
+            f"no router leads to {address}, which is no address of a host several hops away",
+            "Give the loopback of the peer's router",
+        )
+
+
+def _gateways(neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iterator[Finding]:
+    """The routers that lead to a peer several hops away."""
+    families = set()
+    for at, gateway in enumerate(peer.gateway):
+        where: Key = (*key, "gateway", at)
+        port, network = neighbourhood.beside(gateway) or (None, None)
+        why = no_host(gateway, network) if network else None
+        if gateway.version in families:
+            yield error(where, f"this is the second IPv{gateway.version} gateway", "Keep one")
+        elif all(gateway.version != one.version for one in peer.addresses):
+            yield error(
+                where,
+                f"the peer has no IPv{gateway.version} address that this router leads to",
+                "Remove it, or give the peer's address",
+            )
+        families.add(gateway.version)
+        if gateway in peer.addresses:
+            yield error(
+                where,
+                f"{gateway} is the peer itself, which is on the link",
+                "Remove it, or give the loopback of the peer's router as its address",
+            )
+        if port is None:
+            yield error(
+                where,
+                f"{gateway} is in the network of no port",
+                "Give the address of the router on the link of the transit port",
+            )
+        elif port.role is not PortRole.TRANSIT:
+            yield error(
+                where,
+                f"{gateway} is in the network of the {port.role.value} port {quote(port.name)}: a "
+                "router several hops away is reached by a transit port",
+                "Give the address of the router on the link of a transit port",
+            )
+        else:
+            yield from _role(where, peer, port)
+        if gateway in neighbourhood.own:
+            yield error(
+                where, f"{gateway} is the box's own address", "Give the address of the router"
+            )
+        if why:
+            yield error(where, f"{gateway} {why} of {network}", "Give the address of the router")
+    if not peer.gateway and peer.hops != HOPS[0]:
+        yield error(
+            (*key, "hops"),
+            "the peer is on the link of a port, one hop away",
+            "Remove the key, or name the router that leads to it with the key gateway",
+        )
+    if peer.gateway and not peer.gtsm and peer.md5 is None:
+        yield warning(
+            (*key, "gateway"),
+            "the session takes packets from whoever says that they are the peer's",
+            "Agree on a secret (md5), or on GTSM, which refuses those from more hops away",
+        )
 
 
 def _role(key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
@@ -303,8 +396,8 @@ def _ports_in_use(site: Site, neighbourhood: Neighbourhood) -> Iterator[Finding]
     used = {
         found[0].name
         for peer in site.peers
-        for found in map(neighbourhood.beside, peer.addresses)
-        if found
+        for address in peer.addresses
+        if (found := neighbourhood.beside(peer.first_hop(address)))
     }
     for at, port in enumerate(site.ports):
         if port.role.outside and port.addresses and site.peers and port.name not in used:

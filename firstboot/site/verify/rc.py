@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 
 from firstboot.core.values import Address, Interface, Network
-from firstboot.site.model import Port, PortRole, Routes
+from firstboot.site.model import Peer, Port, PortRole, Routes
 from firstboot.site.render import Rendered
 from firstboot.site.verify.addresses import within
 from firstboot.site.verify.context import Context, Flaw
@@ -23,6 +23,7 @@ ASSIGNMENT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"]*)"[ \t]*(?:\n|\Z)')
 COMMENT = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 SPREAD = {
     "exitisp_ports_gateways",
+    "exitisp_ports_neighbours",
     "exitisp_ports_settings",
     "exitisp_relays_setup",
     "ifconfig_lo1_aliases",
@@ -47,6 +48,7 @@ EFFECTS = {
     "local_unbound_svcj_ipaddrs": "the addresses that the resolver could send from",
     "exitisp_ports_settings": "ports stay down until the preflight has passed",
     "exitisp_ports_gateways": "the box would have a way out that the site does not say",
+    "exitisp_ports_neighbours": "a neighbour several hops away would be reached by another way",
     "local_unbound_fib": "restarted over SSH, it would ask by the management port",
     "openbgpd_fib": "restarted over SSH, its routes would be those of the management port",
     "sshd_fib": "its answers would leave by a transit port",
@@ -239,7 +241,7 @@ def _ports(context: Context) -> Iterator[Wanted]:
         ("inet6" if remote.version == 6 else "inet", str(remote))
         for peer in context.site.peers
         if peer.routes is Routes.STATIC
-        for remote in peer.addresses
+        for remote in _routers(peer)
     ]
     if context.site.provided:
         gateways = [
@@ -250,6 +252,20 @@ def _ports(context: Context) -> Iterator[Wanted]:
         ]
     if gateways:
         yield "exitisp_ports_gateways", "\n".join(" ".join(one) for one in gateways)
+    neighbours = [
+        f"{_with_family(remote)} {router}"
+        for peer in context.site.peers
+        for remote, router in zip(peer.addresses, _routers(peer), strict=True)
+        if router != remote
+    ]
+    if neighbours:
+        yield "exitisp_ports_neighbours", "\n".join(neighbours)
+
+
+def _routers(peer: Peer) -> list[Address]:
+    """For each address of a peer the router on the link: its own, or the one that leads there."""
+    named = {router.version: router for router in peer.gateway}
+    return [named.get(remote.version, remote) for remote in peer.addresses]
 
 
 def _links(context: Context) -> list[Network]:

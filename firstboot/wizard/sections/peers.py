@@ -1,6 +1,11 @@
 """The peers: the networks that speak BGP to this one."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_interface
+
 from firstboot.core.document import Plain
+from firstboot.core.values import Interface
 from firstboot.wizard.prompts import OneOf, Option, Secret, Words, YesOrNo
 from firstboot.wizard.question import Question, Section, Situation, choices, fixed
 from firstboot.wizard.sections.kind import with_bgp
@@ -21,6 +26,24 @@ ROUTES = (
 
 def _is_transit(situation: Situation) -> bool:
     return situation.here("role") == "transit"
+
+
+def _is_far(situation: Situation) -> bool:
+    """Whether a transit has an address that is in the network of no port."""
+    if not _is_transit(situation):
+        return False
+    networks = [one.network for port in situation.each("ports", "addresses") for one in _read(port)]
+    return any(
+        not any(one.ip in network for network in networks)
+        for one in _read(situation.here("addresses"))
+    )
+
+
+def _read(addresses: Plain) -> Iterator[Interface]:
+    """The addresses of an answer, without what is none."""
+    for one in addresses if isinstance(addresses, list) else ():
+        with suppress(ValueError):
+            yield ip_interface(str(one))
 
 
 def _next_role(situation: Situation) -> Plain:
@@ -70,6 +93,26 @@ SECTION = Section(
             hint="without prefix lengths",
             example="192.0.2.1 2001:db8:100::1",
             form=Words(),
+        ),
+        Question(
+            ("gateway",),
+            "Router on the link that leads to it",
+            "The peer's address is in the network of none of your ports. If it is a loopback "
+            "several hops away (multihop), packets go there by a router on the link of a transit "
+            "port: one address of each family. If the address was a mistake, type back.",
+            hint="without prefix lengths",
+            example="192.0.2.1 2001:db8:100::1",
+            form=Words(),
+            when=_is_far,
+        ),
+        Question(
+            ("hops",),
+            "Hops to it at most",
+            "2 for a loopback of the router on the link, and of a router right behind that; one "
+            "more for each further router.",
+            example="2",
+            default=fixed("2"),
+            when=_is_far,
         ),
         Question(
             ("routes",),

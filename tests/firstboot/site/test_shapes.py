@@ -82,6 +82,21 @@ SHAPES: Mapping[str, tuple[tuple[str, str], ...]] = {
             "198.51.100.24]\n  block: [203.0.113.7]\n",
         ),
     ),
+    "an upstream's loopback, two hops away, with a static default route": (
+        (
+            "addresses: [192.0.2.1, 2001:db8:100::1]",
+            "addresses: [203.0.112.254, 2001:db8:fff::1]\n"
+            "    gateway: [192.0.2.1, 2001:db8:100::1]\n    gtsm: yes\n    routes: static",
+        ),
+    ),
+    "a peer's loopback in private address space, five hops away": (
+        *second("md5: kD8vW2xq-LpZ_4mTnR"),
+        ("asn: 64499\n    role: transit\n", "asn: 64499\n    role: peer\n"),
+        (
+            "addresses: [192.0.2.6, 2001:db8:101::1]",
+            "addresses: [10.7.0.1]\n    gateway: [192.0.2.6]\n    hops: 5",
+        ),
+    ),
     "an upstream that sends nothing, and hears of the scopes with a MED": (
         (UPSTREAM, f"{UPSTREAM}    routes: static\n    announce: [{{prepend: 2, med: 0}}]\n"),
     ),

@@ -50,10 +50,12 @@ class Box:
             far.up(*port.addresses, *(f"{one}/{one.max_prefixlen}" for one in aliases))
         for gateway in plan.gateways:
             self.route("default", str(gateway.address), gateway.port.device)
+        for session in plan.far:
+            self.route(str(session.remote), str(session.first_hop))
         transits = [s for s in plan.sessions if s.peer.role is PeerRole.TRANSIT]
         for session in transits:
             if session.peer is transits[0].peer:
-                self.route("default", str(session.remote))
+                self.route("default", str(session.first_hop))
 
     def route(self, to: str, via: str, device: str = "") -> None:
         there = ["dev", device] if device else []

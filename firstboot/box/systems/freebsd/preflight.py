@@ -15,6 +15,7 @@ from firstboot.box.host import Host
 from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
+from firstboot.site.address_plan import allot
 from firstboot.site.listening import NO_JAIL, Socket
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.render import Rendered
@@ -95,6 +96,12 @@ def judge(
         default_gateways(printed.routes),
         stand_ins(printed.interfaces),
         {name: frozenset(cards) for name, cards in parse_bundles(printed.interfaces).items()},
+        interfaces_up(printed.interfaces),
+        {
+            one.remote: router
+            for one in allot(site).far
+            if (router := host_gateway(printed.routes, one.remote))
+        },
     )
     planned = planned_jails(files)
     failed = f"this fails: {', '.join(printed.silent)}" if printed.silent else ""
@@ -217,6 +224,11 @@ def parse_bundles(text: str) -> dict[str, dict[str, bool]]:
     return found
 
 
+def interfaces_up(text: str) -> frozenset[str]:
+    """The interfaces that are up, in the output of ifconfig(8)."""
+    return frozenset(re.findall(r"(?m)^(\S+): flags=[0-9a-f]+<UP[,>]", text))
+
+
 def _idle(text: str) -> str:
     """Cards of bundles that are up which carry nothing: the cable, the card or the other end."""
     reasons = []
@@ -266,3 +278,9 @@ def parse_jails(text: str) -> dict[str, str]:
 def default_gateways(text: str) -> frozenset[str]:
     """The gateways of all default routes in the output of netstat(1)."""
     return frozenset(re.findall(r"^default\s+(\S+)", text, re.MULTILINE))
+
+
+def host_gateway(text: str, address: Address) -> str:
+    """The gateway of the route to this address alone in the output of netstat(1), or ""."""
+    found = re.search(rf"(?m)^{re.escape(str(address))}\s+(\S+)\s+\S*H", text)
+    return found[1] if found else ""

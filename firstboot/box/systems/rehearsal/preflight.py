@@ -14,6 +14,7 @@ from firstboot.box.host import Host
 from firstboot.box.preflight import Facts, address_of
 from firstboot.box.verdict import Effect, Verdict
 from firstboot.core.values import Address
+from firstboot.site.address_plan import allot
 from firstboot.site.listening import Socket
 from firstboot.site.model import PortRole, Site
 from firstboot.site.services import Service
@@ -35,11 +36,20 @@ def verdicts(site: Site, host: Host, services: Sequence[Service]) -> tuple[Verdi
     """The conditions on a box with `site` and these services."""
     rules = host.run("nft", "list", "table", "netdev", "exitisp").text
     routes = [host.run("ip", family, "route", "show", "default").text for family in ("-4", "-6")]
+    interfaces = host.run("ip", "-json", "address").text
+    far = {
+        one.remote: default_gateways(
+            host.run("ip", f"-{one.remote.version}", "route", "show", str(one.remote)).text
+        )
+        for one in allot(site).far
+    }
     facts = Facts(
-        parse_addresses(host.run("ip", "-json", "address").text),
+        parse_addresses(interfaces),
         tuple(parse_sockets(host.run("ss", "-H", "-lntup").text)),
         default_gateways("".join(routes)),
-        bundles=parse_bundles(host.run("ip", "-json", "address").text),
+        bundles=parse_bundles(interfaces),
+        up=interfaces_up(interfaces),
+        neighbours={remote: " ".join(sorted(found)) for remote, found in far.items() if found},
     )
     return (
         Verdict(
@@ -88,6 +98,14 @@ def parse_bundles(text: str) -> dict[str, frozenset[str]]:
     return {name: frozenset(card for master, card in pairs if master == name) for name, _ in pairs}
 
 
+def interfaces_up(text: str) -> frozenset[str]:
+    """The interfaces that are up, in the output of ``ip -json address``."""
+    flags = {name: one.get("flags") for name, one in _interfaces(text).items()}
+    return frozenset(
+        name for name, all_ in flags.items() if isinstance(all_, list) and "UP" in all_
+    )
+
+
 def _interfaces(text: str) -> dict[str, dict[str, Any]]:
     """What ip(8) tells of each interface, by its name; nothing if that is not JSON."""
     try:
@@ -118,7 +136,7 @@ def parse_sockets(text: str) -> Iterator[Socket]:
 
 
 def default_gateways(text: str) -> frozenset[str]:
-    """The gateways of the routes in the output of ``ip route show default``, link-local ones with
+    """The gateways of the routes in the output of ``ip route show``, link-local ones with
     the interface, as the plan has them; or else their devices, or what they say instead."""
     return frozenset(_way_out(line.split()) for line in text.splitlines() if line.strip())
 

@@ -145,6 +145,8 @@ def _options(
         wanted |= {"role": ROLES[peer.role], "announce policy": "yes"}
     else:
         wanted["announce policy"] = ROLES[peer.role]
+    if any(one.version == version for one in peer.gateway):
+        wanted["multihop"] = str(peer.hops)
     if peer.gtsm and version == 4:
         wanted["ttl-security"] = "yes"
     if peer.md5 is not None:

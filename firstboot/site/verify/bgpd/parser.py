@@ -40,6 +40,7 @@ SESSION_OPTIONS = {
     "local-address": 1,
     "role": 1,
     "ttl-security": 1,
+    "multihop": 1,
 }
 """Options of a session by how many words their value has; others are read below."""
 

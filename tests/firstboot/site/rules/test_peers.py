@@ -72,6 +72,58 @@ def test_peers_are_judged_as_the_field_does(
     assert says(found(*changes), severity, key, reason)
 
 
+FAR = "addresses: [203.0.112.254, 2001:db8:fff::1]"
+BY = "gateway: [192.0.2.1, 2001:db8:100::1]"
+
+
+@pytest.mark.parametrize(
+    ("more", "severity", "key", "reason"),
+    [
+        (f"{FAR}", ERROR, "peers[0].gateway", "203.0.112.254 is in the network of no port"),
+        (f"{FAR}\n    gateway: [192.0.2.1]", ERROR, "peers[0].gateway", "2001:db8:fff::1 is in"),
+        (f"{FAR}\n    gateway: [192.0.2.1, 192.0.2.1]", ERROR, "peers[0].gateway[1]",
+         "the second IPv4 gateway"),
+        (f"addresses: [203.0.112.254]\n    {BY}", ERROR, "peers[0].gateway[1]",
+         "has no IPv6 address that this router leads to"),
+        (f"{FAR}\n    gateway: [192.0.2.9]", ERROR, "peers[0].gateway[0]", "network of no port"),
+        (f"{FAR}\n    gateway: [192.0.2.2]", ERROR, "peers[0].gateway[0]", "own address"),
+        (f"{FAR}\n    gateway: [192.0.2.3]", ERROR, "peers[0].gateway[0]", "broadcast"),
+        (f"{FAR}\n    gateway: [203.0.113.7]", ERROR, "peers[0].gateway[0]",
+         "of the exchange port 'exchange'"),
+        (f"{FAR}\n    gateway: [192.0.2.193]", ERROR, "peers[0].gateway[0]",
+         "of the management port"),
+        (f"{UPSTREAM}\n    {BY}", ERROR, "peers[0].gateway[0]", "is the peer itself"),
+        (f"addresses: [203.0.113.77]\n    {BY}", ERROR, "peers[0].addresses[0]",
+         "so no gateway leads to it"),
+        (f"addresses: [198.51.100.9]\n    {BY}", ERROR, "peers[0].addresses[0]", "own scopes"),
+        (f'addresses: ["fe80::1"]\n    {BY}', ERROR, "peers[0].addresses[0]", "no router leads"),
+        (f"addresses: [224.0.0.5]\n    {BY}", ERROR, "peers[0].addresses[0]", "no router leads"),
+        (f"{UPSTREAM}\n    hops: 3", ERROR, "peers[0].hops", "one hop away"),
+        (f"{FAR}\n    {BY}\n    hops: 1", ERROR, "peers[0].hops", "not between 2 and 32"),
+        ("addresses: [203.0.112.254]\n    gateway: [192.0.2.1]", WARNING, "peers[0].addresses",
+         "the peer has no IPv6 address"),
+    ],
+)  # fmt: skip
+def test_a_peer_several_hops_away_has_a_router_that_leads_there(
+    more: str, severity: Severity, key: str, reason: str
+) -> None:
+    assert says(found((UPSTREAM, more)), severity, key, reason)
+
+
+def test_a_session_over_several_hops_needs_a_secret_or_gtsm() -> None:
+    md5 = "    md5: PCmxV4ElPLGCfHQWBPsW2t9q       # agreed with the upstream; make your own\n"
+    unsigned = (md5, "")
+    findings = found((UPSTREAM, f"{FAR}\n    {BY}"), unsigned)
+    assert says(findings, WARNING, "peers[0].gateway", "from whoever says that they are the peer's")
+    assert found((UPSTREAM, f"{FAR}\n    {BY}\n    gtsm: yes"), unsigned) == []
+    assert found((UPSTREAM, f"{FAR}\n    {BY}")) == []
+
+
+def test_a_route_server_is_at_an_exchange_and_not_several_hops_away() -> None:
+    findings = found((SERVER, "addresses: [203.0.112.254]\n    gateway: [192.0.2.1]"))
+    assert says(findings, ERROR, "peers[1].gateway[0]", "route servers are at exchanges")
+
+
 def test_a_default_route_beside_another_transit_is_no_error() -> None:
     findings = found(("max_prefix: 1400000", "max_prefix: 2"), of=TWO)
     assert says(findings, WARNING, "peers[1].max_prefix", "all traffic leaves by other transits")

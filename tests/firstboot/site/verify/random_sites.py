@@ -351,12 +351,18 @@ class _Maker:
                 role = self.pick(PeerRole.PEER, PeerRole.PEER, PeerRole.ROUTE_SERVER)
             elif self.often(0.2):
                 role = PeerRole.PEER
+            gateway: tuple[Address, ...] = ()
+            if not exchange and self.often(0.25):
+                gateway = tuple(addresses.values())
+                addresses = {version: self._loopback(version) for version in addresses}
             asn = self.chance.choice(TIER_1) if self.often(0.1) else next(self.asns)
             yield Peer(
                 f"Peer-{number}.{self.pick('x', 'a-very-long-name_of.a')}",
                 Asn(asn),
                 role,
                 tuple(addresses.values()),
+                gateway=gateway,
+                hops=self.pick(2, 2, 3, 32) if gateway else 2,
                 routes=default if role is PeerRole.TRANSIT and self.often(0.7) else Routes.FULL,
                 md5="".join(self.chance.choices(SECRET, k=self.pick(14, 24, 80)))
                 if self.often(0.3)
@@ -367,6 +373,13 @@ class _Maker:
                 blackhole=self.pick(None, *COMMUNITIES) if role is PeerRole.TRANSIT else None,
                 announce=self._announce([one for one in scopes if one.version in addresses]),
             )
+
+    def _loopback(self, version: int) -> Address:
+        """An address that is in the network of no port: public, or private as many are."""
+        number = next(self.networks)
+        if version == 4:
+            return IPv4Address(self.pick("62.7.0.1", "10.99.0.1")) + (number << 8)
+        return IPv6Address("2a0d:7::1") + (number << 64)
 
     def _announce(self, scopes: list[Network]) -> tuple[Announcement, ...]:
         """Something on all scopes, on some, on both, or nothing."""

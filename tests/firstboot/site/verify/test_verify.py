@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import replace
 from functools import cache
+from ipaddress import ip_address
 from itertools import islice
 from pathlib import Path
 
@@ -25,9 +26,14 @@ LARGEST = ROOT / "examples" / "two-transits-and-an-exchange.yaml"
 DEFAULT_ROUTE = ROOT / "examples" / "default-route.yaml"
 BOX = Box(cores=8, memory_mib=32768, unbound=(1, 24, 0), openbgpd=(8, 9), tor=(0, 4, 9))
 OLD = Box(cores=1, memory_mib=2048, unbound=(1, 17, 1), openbgpd=(7, 7), tor=(0, 4, 8))
-MUTATIONS, OF_ROUTES, OF_TWIN = (
+MUTATIONS, OF_ROUTES, OF_TWIN, OF_HOPS = (
     yaml.safe_load((Path(__file__).parent / name).read_text())
-    for name in ("mutations.yaml", "routes_mutations.yaml", "twin_mutations.yaml")
+    for name in (
+        "mutations.yaml",
+        "routes_mutations.yaml",
+        "twin_mutations.yaml",
+        "hops_mutations.yaml",
+    )
 )
 
 
@@ -89,6 +95,32 @@ def test_a_change_to_the_routes_of_a_transit_is_a_flaw(case: dict[str, str]) -> 
 @pytest.mark.parametrize("case", OF_TWIN, ids=lambda case: f"{case['file']}: {case['why']}")
 def test_a_change_to_the_files_of_one_box_of_two_is_a_flaw(case: dict[str, str]) -> None:
     assert_noticed(case, *rendered(LARGEST.with_stem("two-edges-a")))
+
+
+@cache
+def several_hops_away() -> tuple[Site, list[Rendered]]:
+    """The example with a default route, whose upstream has its sessions from its loopback."""
+    site, _ = rendered(DEFAULT_ROUTE)
+    (upstream,) = site.peers
+    far = (ip_address("203.0.113.254"), ip_address("2001:db8:fff::1"))
+    upstream = replace(upstream, addresses=far, gateway=upstream.addresses, hops=3, gtsm=True)
+    site = replace(site, peers=(upstream,))
+    return site, render(site, BOX, ROOT / "overlays")
+
+
+def test_nothing_is_wrong_with_a_neighbour_several_hops_away() -> None:
+    site, files = several_hops_away()
+    assert [str(flaw) for flaw in verify(site, BOX, files)] == []
+    (bgpd,) = (file.text for file in files if file.path == "etc/local/bgpd.conf")
+    assert bgpd.count("    multihop 3\n") == 2
+    assert bgpd.count("    ttl-security yes") == 1
+
+
+@pytest.mark.parametrize("case", OF_HOPS, ids=lambda case: f"{case['file']}: {case['why']}")
+def test_a_change_to_the_way_to_a_neighbour_several_hops_away_is_a_flaw(
+    case: dict[str, str],
+) -> None:
+    assert_noticed(case, *several_hops_away())
 
 
 def assert_noticed(case: dict[str, str], site: Site, files: list[Rendered]) -> None:

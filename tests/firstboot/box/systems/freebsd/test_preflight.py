@@ -1,6 +1,7 @@
 """What takes the ports down, each thing by itself, and what is told and does not."""
 
 import dataclasses
+from ipaddress import ip_address
 
 import pytest
 
@@ -206,6 +207,49 @@ def test_a_default_route_is_none_but_those_of_the_site(
     wanted = dataclasses.replace(printed, routes=ROUTES + DEFAULTS.splitlines()[0])
     if routes is not Routes.FULL:
         assert all(one.holds for one in judge(site, files(printed), wanted, SYSTEM.services))
+
+
+TO_LOOPBACKS = """\
+203.0.112.1        192.0.2.1          UGHS            ix0
+2001:db8:fff::1                   2001:db8:100::1               UGHS            ix0
+"""
+
+
+@pytest.mark.parametrize(
+    ("routes", "reasons"),
+    [
+        (TO_LOOPBACKS, []),
+        (
+            TO_LOOPBACKS.splitlines()[0].replace(" 192.0.2.1 ", " 192.0.2.3 "),
+            [
+                "the route to 203.0.112.1 by 192.0.2.1 is missing, and goes by 192.0.2.3; "
+                "the route to 2001:db8:fff::1 by 2001:db8:100::1 is missing"
+            ],
+        ),
+        (
+            TO_LOOPBACKS.replace("203.0.112.1 ", "203.0.112.1/24 ").replace("UGHS", "UGS"),
+            [
+                "the route to 203.0.112.1 by 192.0.2.1 is missing; "
+                "the route to 2001:db8:fff::1 by 2001:db8:100::1 is missing"
+            ],
+        ),
+    ],
+)
+def test_a_missing_route_to_a_neighbour_several_hops_away_is_told_and_lowers_nothing(
+    printed: Printed, routes: str, reasons: list[str]
+) -> None:
+    loopbacks = tuple(map(ip_address, ("203.0.112.1", "2001:db8:fff::1")))
+    near = SITE.peers[0]
+    upstream = dataclasses.replace(near, addresses=loopbacks, gateway=near.addresses)
+    site = dataclasses.replace(SITE, peers=(upstream, *SITE.peers[1:]))
+    looked = dataclasses.replace(printed, routes=ROUTES + routes)
+    found = judge(site, files(printed), looked, SYSTEM.services)
+    assert [one.reason for one in found if not one.holds] == reasons
+    assert {one.effect for one in found if not one.holds} <= {Effect.OUTAGE}
+    down = looked.interfaces.replace("ix0: flags=8843<UP>", "ix0: flags=8802<BROADCAST>")
+    assert down != looked.interfaces
+    lowered = dataclasses.replace(looked, interfaces=down)
+    assert all(one.holds for one in judge(site, files(printed), lowered, SYSTEM.services))
 
 
 def test_every_missing_card_is_named(printed: Printed) -> None:
