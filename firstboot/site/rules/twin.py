@@ -88,6 +88,7 @@ def _session(site: Site, key: Key, peer: Peer) -> Iterator[Finding]:
     for said, name, why in (
         (peer.gtsm, "gtsm", "the packet filter takes its BGP at no other port"),
         (peer.announce, "announce", "a twin hears of this box's part of the scopes, as it is"),
+        (peer.gateway, "gateway", "a twin is at the other end of a cable"),
         (peer.irr is not None, "irr", "a twin sends what its own neighbours have sent"),
         (peer.routes is not Routes.FULL, "routes", "a twin sends all the routes that it has"),
     ):
