@@ -207,6 +207,18 @@ def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
     return _judged(name, faults, f"one stream answered {', '.join(echoes)}")
 
 
+def unrecorded(found: str, own: str, strangers: int) -> Verdict:
+    """Judge what a search of the box's files found, `FILE:WORD` a line: for an `own` address of the
+    box, which shows that it searches, and for so many words of strangers."""
+    pairs = [line.rpartition(f":{own}") for line in found.splitlines() if line.startswith("/")]
+    mine = {file for file, word, _ in pairs if word}
+    faults = [rest for _, word, rest in pairs if not word]
+    if not mine:
+        faults.append(f"the search does not even find {own}")
+    told = f"{own} is in {len(mine)} files, and none of {strangers} words of strangers in any"
+    return _judged("unrecorded", faults, told)
+
+
 def silent(name: str, wires: Mapping[str, Collection[Frame]]) -> Verdict:
     """Judge whether these ports were silent."""
     faults = [f"{len(frames)} frames on {port}" for port, frames in wires.items() if frames]

@@ -1,11 +1,14 @@
 """What faults do to the appliance and to the simulated Internet, and how that is undone."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from firstboot.box.restarts import PLACE as RECORD
 from firstboot.site.address_plan import Session
 from firstboot.site.model import PeerRole, PortRole
 from firstboot.site.verify.bgpd.policy import MOST
+from qemu.lab.need import WEB
 from qemu.lab.offer import families
 from qemu.lab.session import Lab
 from qemu.world.nameservers import Nameserver
@@ -18,6 +21,16 @@ FLAPS = 5
 UNBOUND = "/var/unbound/unbound.conf"
 
 PF = "/boot/kernel/pf.ko"
+
+FORGET = f"rm -f /var/run/exitisp/{RECORD}"
+"""The box counts its restarts anew, so that those of an earlier fault are none of this one."""
+
+NEWLINE = "\\n"
+
+QUESTIONS = 3
+
+CAMPAIGN, SPOOFED, CLOSED = 300, 50, 81
+"""SYNs to each port, sources that they have in turn, and a port at which nobody listens."""
 
 
 def root(*commands: str) -> Step:
@@ -149,6 +162,54 @@ def blackhole_exits(lab: Lab) -> None:
 def hear_exits(lab: Lab) -> None:
     for server in _servers(lab):
         server.hear(*lab.exits)
+
+
+def as_in_2018(lab: Lab) -> None:
+    """Have the resolver use the addresses of the exchange's port, outside of its jail if there are
+    jails, and the packet filter let out there what goes to port 53, and ask for a name.
+
+    The root's name servers are reached by another port, whose rules are whole, so that nothing
+    leaves all the same.
+    """
+    system, port = lab.appliance.system, lab.exchanges[0]
+    lines = [
+        f"  {what}: {face.ip}"
+        for face in port.addresses
+        for what in ("interface", "outgoing-interface")
+    ]
+    started = f"{system.unconfined} -c {UNBOUND}" if system.unconfined else "{resolver} start"
+    number = 1 + [one for one in lab.site.ports if one.role.guarded].index(port)
+    root(
+        FORGET,
+        f"sed -i.kept '/^  outgoing-interface:/d' {UNBOUND}",
+        f"printf 'server:\\n{NEWLINE.join(lines)}\\n' >> {UNBOUND}",
+        "{resolver} stop",
+        started,
+    )(lab)
+    lab.appliance.said(system.open_filter.format(port=port.interface, number=number))
+    for _ in range(QUESTIONS):
+        lab.appliance.ran(f"drill -D @127.0.0.1 {lab.new_name()} A")
+
+
+def as_now(lab: Lab) -> None:
+    """Undo it: the box itself has loaded its filter anew."""
+    root(
+        f"pkill -f {UNBOUND}; mv {UNBOUND}.kept {UNBOUND}",
+        "sleep 3; {resolver} start",
+        "exitisp raise",
+    )(lab)
+
+
+def spoof(lab: Lab) -> None:
+    """Have a host of the world open connections to the web server with own addresses that are not
+    in use, so that SYN-ACKs and RSTs come to them."""
+    web, used = lab.internet.topology.host("web"), {*lab.plan.addresses}
+    for scope in lab.site.scopes:
+        free = (one for one in scope.hosts() if one not in used)
+        sources = list(itertools.islice(free, SPOOFED))
+        to = web.v4() if scope.version == 4 else web.v6()
+        for port in (WEB, CLOSED):
+            lab.internet.spoof("client", CAMPAIGN, to, port, sources)
 
 
 def set_clock(ahead: timedelta) -> Step:

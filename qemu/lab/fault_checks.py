@@ -1,6 +1,7 @@
 """The checks that belong to certain faults: what the fault must show, or must not cause."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from firstboot.site.model import PeerRole
@@ -21,6 +22,10 @@ CLOCK_FOUND = 600.0
 HEALED = 900.0
 """Seconds within which an emulated box has to be well again: it looks once a minute, and does not
 take silence for a failure at once."""
+
+REPORT = "exitisp report"
+LONGEST = 900
+"""Characters of a report that are evidence."""
 
 QUIET = 10.0
 """Seconds within which a port that is up would send something."""
@@ -85,6 +90,46 @@ def well(lab: Lab) -> Verdict:
         return Verdict("well", ran.status == 0, after)
 
     return until_holds(look, HEALED)
+
+
+@probe(
+    "`exitisp report incident` names the cause: the resolver's address, its jail if there are "
+    "jails, and the rule of the filter. It says that the ports went down."
+)
+def reported_2018(lab: Lab) -> Verdict:
+    port = lab.exchanges[0]
+    wanted = [
+        "Cause: A program of the box used an address that is not one of the box's own",
+        f"listens on {port.addresses[0].ip} port 53",
+        f"the packet filter did not guard every port (what leaves by {port.interface} passes",
+        "Packets may have left",
+        "The transit and exchange ports went down at",
+    ]
+    if lab.appliance.system.unconfined:
+        wanted.append("a process of the resolver is in no jail")
+    return _reported(lab, "incident-of-2018", wanted, ["Somebody sends with"])
+
+
+@probe("`exitisp report incident` says that somebody else sends with the own addresses.")
+def reported_spoofed(lab: Lab) -> Verdict:
+    wanted = ["Somebody sends with this network's addresses.", "Nothing of it left from this box"]
+    return _reported(lab, "spoofed-by-others", wanted, ["Cause:"])
+
+
+def _reported(lab: Lab, name: str, wanted: list[str], unwanted: list[str]) -> Verdict:
+    """Judge the report on the last incident by the words in its first part. It is kept in the
+    lab's folder, as text and as a page."""
+
+    def look() -> Verdict:
+        text = lab.appliance.ran(f"{REPORT} incident").text
+        (lab.folder / f"{name}.txt").write_text(text)
+        short = " ".join(text.partition("What the packet filter stopped")[0].split())
+        verdict = checks.said("reported", short, wanted=wanted, unwanted=unwanted)
+        return replace(verdict, evidence=short[short.find("In short") :][:LONGEST])
+
+    verdict = until_holds(look, HEALED)
+    (lab.folder / f"{name}.html").write_text(lab.appliance.ran(f"{REPORT} --html incident").text)
+    return verdict
 
 
 def gone(role: PeerRole) -> Probe:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from firstboot.box.restarts import PLACE as RECORD
 from firstboot.box.tend import UNTENDED as MARK
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import PeerRole, Site
 from qemu.lab import fault_actions, fault_checks
-from qemu.lab.fault_actions import PF, UNBOUND, Step, root
+from qemu.lab.fault_actions import FORGET, PF, UNBOUND, Step, root
 from qemu.lab.need import (
     BGP,
     EXCHANGE,
@@ -18,6 +17,7 @@ from qemu.lab.need import (
     PEER,
     RESOLVER_APART,
     TRANSIT,
+    TRANSIT_APART,
     TWO_RELAYS,
     Need,
     lacking,
@@ -37,9 +37,6 @@ SEALED = (contained, permitted)
 """Checks that nothing leaks, for every fault."""
 
 WORKING = (announced, fetched)
-
-FORGET = f"rm -f /var/run/exitisp/{RECORD}"
-"""The box counts its restarts anew, so that those of an earlier fault are none of this one."""
 
 EAT = "sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'; :"
 """A shell whose text doubles until there is no room for it."""
@@ -324,6 +321,23 @@ FAULTS = (
             RESOLVER_APART,
             PAGES,
         ),
+    ),
+    Fault(
+        "incident-of-2018",
+        "As in 2018, the resolver has the address of the exchange's port, outside of its jail, and "
+        "the filter lets out there whatever goes to port 53.",
+        fault_actions.as_in_2018,
+        fault_actions.as_now,
+        (fault_checks.reported_2018, fault_checks.dark, *SEALED),
+        needs=(EXCHANGE, TRANSIT, TRANSIT_APART),
+    ),
+    Fault(
+        "spoofed-by-others",
+        "Somebody far away opens connections with addresses of the scopes, and the answers come "
+        "here.",
+        fault_actions.spoof,
+        fault_actions.nothing,
+        (fault_checks.reported_spoofed, *WORKING, *SEALED),
     ),
     Fault(
         "power-cut",

@@ -64,6 +64,13 @@ def _resolver_apart(site: Site) -> bool:
     return not exits & {*plan.resolver}
 
 
+def _transit_apart(site: Site) -> bool:
+    sessions = allot(site).sessions
+    return not any(
+        one.peer.role is PeerRole.TRANSIT and one.port.role is PortRole.EXCHANGE for one in sessions
+    )
+
+
 def _two_relays(site: Site) -> bool:
     return site.relays.count > 1
 
@@ -72,6 +79,7 @@ BGP = Need("the addresses are a provider's, so there is no BGP", lambda site: no
 EXCHANGE = Need("no port leads to an exchange", _has_exchange)
 EXCHANGE_PEER = Need("nobody at an exchange is a peer", _has_exchange_peer)
 TRANSIT = Need("there is no session with a transit", has_peer(PeerRole.TRANSIT))
+TRANSIT_APART = Need("a transit is at an exchange", _transit_apart)
 PEER = Need("no peer has the role peer", has_peer(PeerRole.PEER))
 OTHER_WAY = Need(
     "transits that send routes over IPv4 are not on two ports, so there is no other way out",

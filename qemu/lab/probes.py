@@ -140,6 +140,31 @@ def healthy(lab: Lab) -> Verdict:
     return until_holds(look, PATIENCE)
 
 
+SEARCHED = ("/cfg", "/data", "/tmp", "/var")  # noqa: S108
+
+TALKED_TO = ("client", "web", "roots", "registry", "zones")
+"""Hosts whose addresses nobody may find on the box. Those of Tor's directory, which has every relay
+of the world, and of the site's own time servers are on it."""
+
+
+@probe(
+    "After a page was fetched, no file of the box has the address of the client, of the web server "
+    "or of a name server, nor the name that was asked for.",
+    PAGES,
+)
+def unrecorded(lab: Lab) -> Verdict:
+    name = lab.new_name()
+    lab.fetch(0, name)
+    strangers = [
+        str(one) for host in TALKED_TO for one in lab.internet.topology.host(host).addresses
+    ]
+    strangers.append(name.partition(".")[2].rstrip("."))
+    own = str(next(iter(lab.plan.router)))
+    words = " ".join(f"-e {one}" for one in (own, *strangers))
+    found = lab.appliance.ran(f"grep -raowF -D skip {words} {' '.join(SEARCHED)} | sort -u").text
+    return checks.unrecorded(found, own, len(strangers))
+
+
 @probe(
     "What rpki-client on the box fetches and validates is exactly what the simulated Internet's "
     "RPKI signed, and the router's address asked for it by RRDP. Where the image has no "
@@ -319,6 +344,7 @@ CHECKS: dict[str, Probe] = {
         failover,
         drained,
         healthy,
+        unrecorded,
         contained,
         permitted,
     )

@@ -46,14 +46,25 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """What `exitisp status --json` told: whether the box is well, and what is not as it has to
+    be."""
+
+    well: bool
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """One fault, or none: its name, what was done, and what was found of each check. `lack` is why
-    the fault does not apply to the site; "" if it does."""
+    the fault does not apply to the site; "" if it does. `status` is what the box itself said
+    meanwhile, None if it was not asked or could not tell."""
 
     name: str
     what: str
     verdicts: tuple[Verdict, ...]
     lack: str = ""
+    status: Status | None = None
 
     @property
     def holds(self) -> bool:
@@ -139,7 +150,14 @@ def table(trial: Trial) -> str:
     lines = [f"  {said_of(one):5}  {one.name:{width}}  {one.evidence}" for one in trial.verdicts]
     if trial.lack:
         lines = [f"  does not apply: {trial.lack}"]
+    if trial.status:
+        lines += [f"  status said: {one}" for one in told_of(trial.status)]
     return "\n".join([f"{trial.name}: {trial.what}", *lines])
+
+
+def told_of(status: Status) -> tuple[str, ...]:
+    """What status told, first in a word."""
+    return ("well" if status.well else "not well", *status.findings)
 
 
 def said_of(verdict: Verdict) -> str:
@@ -174,6 +192,7 @@ def render_html(report: Report, site: Site) -> str:
         began=bands[0].traffic.began if bands else 0.0,
         explained=explained(report),
         plain_name=plain_name,
+        told_of=told_of,
         said_of=said_of,
     )
 

@@ -1,6 +1,7 @@
 """A whole lab: bring the appliance up, make the checks, try faults, and write the report."""
 
 import hashlib
+import json
 import shlex
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from qemu.lab.probe import Probe
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.proof import proof
-from qemu.lab.report import AGAIN, Origin, Report, Trial, save, table
+from qemu.lab.report import AGAIN, Origin, Report, Status, Trial, save, table
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import System
 from qemu.lab.wires import Span, traffic
@@ -69,11 +70,13 @@ def run_lab(
 
 def sound(lab: Lab) -> Trial:
     """Every check, with nothing wrong."""
-    return Trial("sound", "Nothing is wrong.", made(CHECKS.values(), lab))
+    verdicts = made(CHECKS.values(), lab)
+    return Trial("sound", "Nothing is wrong.", verdicts, status=status(lab))
 
 
 def tried(fault: Fault, lab: Lab) -> Trial:
-    """Inflict `fault`, make its checks, undo it, and make the checks that must hold afterwards.
+    """Inflict `fault`, ask the box how it is, make the fault's checks, undo it, and make the checks
+    that must hold afterwards.
 
     If it cannot be inflicted, it is undone all the same. Failures are verdicts that do not hold.
     """
@@ -82,12 +85,24 @@ def tried(fault: Fault, lab: Lab) -> Trial:
     with lab.progress.stage(fault.name):
         lab.mark(fault.name)
         failures = done("inflicted", fault.inflict, lab)
+        told = None if failures else status(lab)
         during = () if failures else made(_applying(fault.holds, lab), lab)
         lab.mark(f"{fault.name} undone")
         failures += done("undone", fault.undo, lab)
         after = made(_applying(fault.after, lab), lab)
     afterwards = (replace(one, name=f"{one.name}{AGAIN}") for one in after)
-    return Trial(fault.name, fault.what, (*failures, *during, *afterwards))
+    return Trial(fault.name, fault.what, (*failures, *during, *afterwards), status=told)
+
+
+def status(lab: Lab) -> Status | None:
+    """What the box says of itself now; None if it does not."""
+    try:
+        text = lab.appliance.ran("exitisp status --json").text
+        told = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        return Status(told["well"], tuple(one["text"] for one in told["findings"] if one["cause"]))
+    except (Failure, ValueError, LookupError, TypeError):
+        # The kernel prints on the same console.
+        return None
 
 
 def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:

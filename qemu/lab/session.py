@@ -61,6 +61,9 @@ class Lab:
     refusals: list[Refusal] = field(default_factory=list)
     """What had to be refused, and was or was not, when that was looked at last."""
 
+    folder: Path = Path()
+    """Of consoles, captures and logs. What the appliance reports is kept there, too."""
+
     @property
     def plan(self) -> Plan:
         return allot(self.site)
@@ -162,7 +165,7 @@ def laboratory(
         with progress.stage("the appliance is switched on"):
             stack.enter_context(machine)
         appliance = Appliance(machine, system, site)
-        lab = Lab(internet, appliance, site, progress)
+        lab = Lab(internet, appliance, site, progress, folder=folder)
         with progress.stage("the wizard is answered, and the ports come up", machine.last_line):
             appliance.answer()
         with progress.stage("the Internet's Tor network agrees on a consensus"):

@@ -32,7 +32,9 @@ class System:
     advertisements and redirects, and default routes other than that of management. `emulated` is a
     command for emulated processors. `memory` is in MiB. `rules` are the rendered files that say
     what passes the ports and the BGP sessions; a system without pf has none. Without
-    `validation`, the lab writes `origins` itself.
+    `validation`, the lab writes `origins` itself. `open_filter` has the packet filter let out by
+    the device {port}, the outside one with this {number} from 1 on, whatever goes to port 53.
+    `unconfined` starts the resolver outside of its jail; "" where there are no jails.
     """
 
     base: str
@@ -51,6 +53,8 @@ class System:
     emulated: str
     rules: tuple[str, ...]
     validation: Validation | None
+    open_filter: str
+    unconfined: str
 
 
 HARDENEDBSD = System(
@@ -72,6 +76,9 @@ HARDENEDBSD = System(
     "net.route.algo.inet.algo=radix4_lockless",
     rules=("etc/pf.conf", "etc/local/bgpd.conf"),
     validation=None,
+    open_filter="awk '{{ print }} /^# {port}: what leaves/ {{ print \"pass out quick on {port} "
+    "proto {{ tcp udp }} from any to any port 53 no state\" }}' /etc/pf.conf | pfctl -q -f -",
+    unconfined="$(ls /usr/local/sbin/unbound /usr/sbin/local-unbound 2>/dev/null | head -n 1)",
 )
 """The packages that the lab was tried with have no rpki-client(8).
 
@@ -96,6 +103,9 @@ REHEARSAL = replace(
         web_authority="/usr/lib/ssl/cert.pem",
         run="rpki-client -b {source} -o /var/db/rpki-client && {bgp} reload",
     ),
+    open_filter="nft insert rule netdev exitisp out{number} meta l4proto '{{ tcp, udp }}' "
+    "th dport 53 accept",
+    unconfined="",
 )
 
 

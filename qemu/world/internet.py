@@ -10,6 +10,7 @@ machine can boot. `folder` keeps logs and captures.
 """
 
 import sys
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,8 @@ ROLES = {
 """The RFC 9234 role of each kind of peer, in BIRD's spelling."""
 
 ROGUE_NEIGHBOUR = Path(__file__).parent / "rogue_neighbour.py"
+
+SPOOFER = Path(__file__).parent / "spoofer.py"
 
 REAL = f"{bird.OWN} && dest != RTD_BLACKHOLE"
 """BIRD's filter for own routes that are not blackholes."""
@@ -142,6 +145,13 @@ class Internet:
         that peer (RFC 792; RFC 4861, 4.5)."""
         for session in self._beside_site(peer, destination.version):
             self._mislead(session, "redirect", destination)
+
+    def spoof(
+        self, host: str, count: int, to: Address, port: int, sources: Collection[Address]
+    ) -> None:
+        """Have a host open `count` connections to a port, with others' addresses as its own."""
+        told = map(str, (count, to, port, *sources))
+        self.parties[host].run(sys.executable, SPOOFER, *told)
 
     def _beside_site(self, peer: str, version: int) -> list[Session]:
         sessions = (one for one in self.topology.sessions if one.peer.name == peer)

@@ -26,12 +26,13 @@ def spoof(count: int, to: Address, port: int, sources: list[Address]) -> None:
     family = socket.AF_INET if to.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
         for n, source in enumerate(itertools.islice(itertools.cycle(sources), count)):
-            sock.sendto(_packet(source, to, FIRST_PORT + n, port, n), (str(to), 0))
+            sock.sendto(syn(source, to, FIRST_PORT + n, port, n), (str(to), 0))
             if n % FULL == FULL - 1:
                 time.sleep(0.2)
 
 
-def _packet(source: Address, to: Address, near: int, far: int, number: int) -> bytes:
+def syn(source: Address, to: Address, near: int, far: int, number: int) -> bytes:
+    """Return a packet with a SYN from port `near` to port `far`, with that sequence number."""
     tcp = struct.pack("!HHIIBBHHH", near, far, number, 0, 5 << 4, SYN, WINDOW, 0, 0)
     ends = source.packed + to.packed
     whole = ends + struct.pack("!IxxxB", len(tcp), socket.IPPROTO_TCP) + tcp

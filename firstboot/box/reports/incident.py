@@ -171,13 +171,14 @@ def _short(incident: Incident) -> Iterator[Block]:
     yield _left(incident)
     down = next((one for one in incident.during if _went_down(one)), None)
     if down is not None:
-        waited = span(down.time - incident.start)
+        since = next(iter(incident.failed), incident.signals[0])
+        waited = span(down.time - since.time)
         yield f"The transit and exchange ports went down at {utc(down.time)} UTC, {waited} after."
+        over = next((one for one in _after(incident.during, down) if _went_up(one)), None)
+        if over is not None:
+            yield f"They were up again at {utc(over.time)} UTC, when no condition failed any more."
     if incident.answers:
         yield f"Besides, {incident.answers} answers came to what was never asked."
-    over = next((one for one in incident.during if _went_up(one, incident.start)), None)
-    if over is not None:
-        yield f"They were up again at {utc(over.time)} UTC, when no condition failed any more."
 
 
 def _cause(incident: Incident) -> str:
@@ -241,8 +242,12 @@ def _went_down(note: Note) -> bool:
     return note.kind is Kind.PORTS and not note.values.get("up")
 
 
-def _went_up(note: Note, since: int) -> bool:
-    return note.kind is Kind.PORTS and bool(note.values.get("up")) and note.time >= since
+def _went_up(note: Note) -> bool:
+    return note.kind is Kind.PORTS and bool(note.values.get("up"))
+
+
+def _after(notes: Sequence[Note], one: Note) -> Sequence[Note]:
+    return notes[notes.index(one) :]
 
 
 def _stopped(incident: Incident) -> Iterator[Block]:

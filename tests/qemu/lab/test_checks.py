@@ -247,3 +247,33 @@ def test_what_the_appliance_says_is_told() -> None:
     assert verdict == Verdict("status", True, "DOWN: BGP")
     refuted(checks.said("status", text, wanted=["NOT SO"]), "not printed: NOT SO")
     refuted(checks.said("status", text, unwanted=["DOWN"]), "printed: DOWN")
+
+
+OWN_FILES = """\
+/cfg/generations/1/site.yaml:198.51.100.1
+/var/etc/pf.conf:198.51.100.1
+grep: /var/run/log: Operation not supported
+"""
+
+
+def test_a_box_with_nobody_in_its_files_has_recorded_nobody() -> None:
+    verdict = checks.unrecorded(OWN_FILES, "198.51.100.1", 40)
+    assert verdict.holds
+    assert verdict.evidence.startswith("198.51.100.1 is in 2 files, and none of 40 words")
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (f"{OWN_FILES}/var/log/messages:11.250.3.10\n", "/var/log/messages:11.250.3.10"),
+        (f"{OWN_FILES}/data/journal/1.jsonl:2d0f:3::a\n", "/data/journal/1.jsonl:2d0f:3::a"),
+        ("", "the search does not even find 198.51.100.1"),
+        ("grep: unknown option -- D\n", "the search does not even find 198.51.100.1"),
+    ],
+)
+def test_a_stranger_in_a_file_is_told_and_so_is_a_search_that_finds_nothing(
+    found: str, why: str
+) -> None:
+    verdict = checks.unrecorded(found, "198.51.100.1", 40)
+    assert not verdict.holds
+    assert why in verdict.evidence

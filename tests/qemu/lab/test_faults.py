@@ -1,12 +1,17 @@
 """The table of faults, and the page that shows it."""
 
+import difflib
 import re
+import subprocess
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from firstboot.core.refusal import Refusal
+from firstboot.site.model import PortRole
+from firstboot.site.render import Box, render
+from qemu.console import Output
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
@@ -15,7 +20,8 @@ from qemu.lab.picture import draw
 from qemu.lab.probe import probe
 from qemu.lab.probes import CHECKS, announced, fetched, healthy
 from qemu.lab.progress import Progress
-from qemu.lab.run import tried
+from qemu.lab.report import Status
+from qemu.lab.run import status, tried
 from qemu.lab.session import Lab
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL
 from qemu.world.internet import Internet
@@ -87,12 +93,61 @@ def test_one_that_cannot_be_inflicted_holds_nothing_is_undone_and_told() -> None
         return Verdict("seen", True, "as it was")
 
     trial = tried(Fault("fault", "A fault.", inflict, undo, (seen,), (seen,)), lab)
+    assert trial.status is None
     assert asked == ["undo", "seen"]
     assert trial.verdicts == (
         Verdict("inflicted", False, "ip: File exists"),
         Verdict("seen again", True, "as it was", "It is seen."),
     )
     assert not trial.holds
+
+
+class Says:
+    """An appliance that prints `text`, whatever it is asked."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def ran(self, command: str) -> Output:
+        return Output(self.text, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            'vtnet2: link state changed to DOWN\n{"well": false, "findings": [\n'
+            '{"text": "up: BGP", "cause": null}, {"text": "DOWN: log", "cause": "log: it runs"}]}',
+            Status(False, ("DOWN: log",)),
+        ),
+        ('{"well": true, "findings": []}\n', Status(True, ())),
+        ('{"well": true, "find\nvtnet2: link state changed to DOWN\nings": []}', None),
+        ("exitisp: interrupted", None),
+        ('{"well": true}', None),
+    ],
+)
+def test_what_the_box_says_of_itself_is_kept_if_it_can_be_read(
+    text: str, told: Status | None
+) -> None:
+    lab = Lab(cast(Internet, None), cast(Appliance, Says(text)), SITE, Progress())
+    assert status(lab) == told
+
+
+def test_the_replay_of_2018_breaks_the_filter_of_the_exchange_s_port_alone(tmp_path: Path) -> None:
+    """In the form that pf.conf has on the box."""
+    box = Box(2, 1536, unbound=(1, 25), openbgpd=(8, 9), tor=(0, 4, 9))
+    files = render(SITE, box, DOCS.parent / "overlays")
+    (text,) = (one.text for one in files if one.path == "etc/pf.conf")
+    (tmp_path / "pf.conf").write_text(text)
+    port = next(one for one in SITE.ports if one.role is PortRole.EXCHANGE)
+    command = HARDENEDBSD.open_filter.format(port=port.interface, number=3)
+    command = command.replace("/etc/pf.conf", str(tmp_path / "pf.conf")).partition(" | pfctl")[0]
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    added = [line for line in difflib.ndiff(text.splitlines(), done.stdout.splitlines())
+             if line[0] in "+-"]  # fmt: skip
+    opened = f"pass out quick on {port.interface} proto {{ tcp udp }} from any to any port 53"
+    assert added == [f"+ {opened} no state"]
+    assert done.stdout.index(opened) < done.stdout.index(f"quick on {{ {port.interface} }} inet")
 
 
 def test_the_page_has_all_faults() -> None:

@@ -28,6 +28,7 @@ from qemu.lab.report import (
     Origin,
     Report,
     Stage,
+    Status,
     Trial,
     render_html,
     render_json,
@@ -339,3 +340,16 @@ def test_traffic_is_told_by_kind_and_source() -> None:
     assert (wire.sent, wire.received) == (4, 2)
     assert wire.kinds == {"ARP": 2, "BGP": 1, "DNS": 1, "relays": 1, "0x88cc": 1}
     assert wire.sources["198.51.100.2"] == 1
+
+
+def test_both_forms_say_what_status_said_in_each_state() -> None:
+    dead = Trial("resolver-killed", "It is killed.", (GOOD,), status=Status(False, ("DOWN: <b>",)))
+    well = dataclasses.replace(dead, name="sound", status=Status(True, ()))
+    report = dataclasses.replace(made(GOOD), trials=(well, dead, Trial("x", "X.", (GOOD,))))
+    page = " ".join(render_html(report, SITE).split())
+    assert '<td class="name">sound</td><td>well</td> <td>nothing</td>' in page
+    assert "<td>not well</td> <td>DOWN: &lt;b&gt;<br>" in page
+    told = json.loads(render_json(report))["trials"]
+    assert [one["status"] and one["status"]["well"] for one in told] == [True, False, None]
+    assert "  status said: not well\n  status said: DOWN: <b>" in table(dead)
+    assert 'id="status"' not in render_html(made(GOOD), SITE)

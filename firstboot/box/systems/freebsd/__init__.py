@@ -63,7 +63,7 @@ def sockets(host: Host) -> "tuple[Socket, ...]":
     """Their far ends are in what sockstat prints, and are dropped here."""
     from firstboot.box.systems.freebsd.preflight import parse_jails, parse_sockets
 
-    jails = parse_jails(host.run("ps", "-axo", "pid=,jail=").text)
+    jails = parse_jails(host.run("ps", "-ax", "-o", "pid=", "-o", "jail=").text)
     return tuple(parse_sockets(host.run("sockstat", "-46qw", patience=20.0).text, jails))
 
 

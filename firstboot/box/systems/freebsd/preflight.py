@@ -268,7 +268,7 @@ def parse_sockets(text: str, jails: Mapping[str, str] | None = None) -> Iterator
 
 def parse_jails(text: str) -> dict[str, str]:
     """The name of each process's jail, or NO_JAIL, by the process's number, in the output of
-    ``ps -axo pid=,jail=``."""
+    ``ps -ax -o pid= -o jail=``."""
     found = (line.split() for line in text.splitlines())
     return {
         words[0]: NO_JAIL if words[1] == "-" else words[1] for words in found if len(words) == 2

@@ -60,7 +60,7 @@ def test_a_leak_is_kept_with_port_rule_protocol_and_who_had_a_socket_there_in_wh
     minute()
     counts(well, ("ix0", " inet proto udp", "<near-transit:2>", 4))
     well.answer("sockstat -46qw", SOCKSTAT)
-    well.answer("ps -axo pid=,jail=", f"{pid} {jail}\n  1 -\n")
+    well.answer("ps -ax -o pid= -o jail=", f"{pid} {jail}\n  1 -\n")
     (leak,) = (one for one in looked(well) if one.kind is Kind.LEAK)
     assert leak.time % 60 == 0
     assert leak.values == {

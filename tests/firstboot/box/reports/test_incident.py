@@ -36,6 +36,14 @@ def test_the_incident_of_2018_is_told_with_its_cause_and_what_may_have_left() ->
     assert "udp a port's transit unbound" in found
 
 
+def test_ports_that_came_up_before_they_went_down_are_not_up_again() -> None:
+    up = at(-1, Kind.PORTS, "The transit and exchange ports are up.", up=1)
+    found = told(at(-2, Kind.LEAK, "3 packets", packets=3), up, *OF_2018[:6])
+    assert "went down at 2025-11-30 12:02 UTC, a minute or less after" in found
+    assert "up again" not in found
+    assert "up again at 2025-11-30 12:12 UTC" in told(up, *OF_2018)
+
+
 def test_the_same_with_a_filter_that_holds_says_that_nothing_left() -> None:
     leak, bound = OF_2018[2], OF_2018[3]
     found = told(CHANGE, leak, bound)
