@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from firstboot.box import resolver, restarts
+from firstboot.box import relay_keys, resolver, restarts
 from firstboot.box.machine import STORAGE, Machine
 from firstboot.box.remembered import running
 from firstboot.box.status import document
 from firstboot.core.refusal import Refusal
+from firstboot.site.model import Site
 
 Value = int | float
 Labels = tuple[tuple[str, str], ...]
@@ -84,6 +85,7 @@ def _samples(machine: Machine) -> Iterator[Sample]:
         record = {}
     for daemon, history in record.items():
         yield Sample("exitisp_restarts_total", history.count, (("daemon", daemon),))
+    yield from of_signing_keys(site, machine)
     for name in (*STORAGE, "var", "tmp"):
         yield from _disk(machine, name)
     yield from of_rules(machine.run("pfctl", "-s", "labels", patience=PATIENCE).text)
@@ -122,6 +124,17 @@ def of_status(told: dict[str, object]) -> Iterator[Sample]:
         case {"trial": bool(trial)}:
             yield Sample("exitisp_slot_on_trial", int(trial))
     yield Sample("exitisp_peers_drained", len(_list(told["drained"])))
+
+
+def of_signing_keys(site: Site, machine: Machine) -> Iterator[Sample]:
+    """Until when relays may sign whose master keys are elsewhere: 0 for one that may not at all.
+    Other relays renew theirs by themselves."""
+    if not site.relays.offline_keys:
+        return
+    for one in relay_keys.relays(site, machine, time.time()):
+        expires = one.certificate.expires if one.certificate else 0
+        labels = (("relay", str(one.number)),)
+        yield Sample("exitisp_signing_key_expires_timestamp_seconds", expires, labels)
 
 
 def of_rules(text: str) -> Iterator[Sample]:

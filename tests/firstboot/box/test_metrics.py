@@ -149,7 +149,8 @@ def test_the_rules_are_right(what: list[str]) -> None:
 
 
 def told(box: Box) -> set[str]:
-    """The names of all metrics that a box tells, restarts among them, which it has not had."""
+    """The names of all metrics that a box tells, those among them of what this one has not had:
+    restarts, offline keys, an upgrade."""
     well(box)
     installed(box, NTPQ, CLIENT)
     clock = SYSINFO.format(peer="192.0.2.123:123", offset="-0.2571")
@@ -161,6 +162,7 @@ def told(box: Box) -> set[str]:
     text = metrics(box.machine)
     return {line.split("{")[0].split()[0] for line in text.splitlines() if line[0] != "#"} | {
         "exitisp_restarts_total",
+        "exitisp_signing_key_expires_timestamp_seconds",
         "exitisp_slot_on_trial",
     }
 

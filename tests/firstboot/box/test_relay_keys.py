@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from firstboot.box import cli, commands, relay_keys
 from firstboot.box.backup.archive import gather
 from firstboot.box.machine import Machine
+from firstboot.box.metrics import metrics
 from firstboot.box.relay_keys import PENDING, judge
 from firstboot.box.systems.freebsd import SYSTEM
 from firstboot.box.tend import tend
 from firstboot.core.refusal import Refusal
 from firstboot.site.master_keys import CARRIED, make_keys
-from firstboot.site.signing_keys import SigningKeys, compose, parse_carried
+from firstboot.site.signing_keys import CERTIFICATE_FILE, SigningKeys, compose, parse_carried
 from tests.command import ROOT
 from tests.firstboot.box.box import Box, changed, example
 from tests.firstboot.box.test_apply import Told, applied
@@ -71,6 +73,24 @@ def test_relays_without_keys_are_told_with_what_to_do(running: Box) -> None:
     assert line.startswith("SIGNING KEY IS MISSING: all relays: ./exitisp relay-keys")
     take(running, *map(signing_keys, ALL))
     assert said(running) == []
+
+
+def test_the_metrics_say_until_when_each_relay_may_sign(running: Box) -> None:
+    def expires() -> list[int]:
+        name = r"exitisp_signing_key_expires_timestamp_seconds\{relay=.\d+.\} (\d+)"
+        return [int(found) for found in re.findall(name, metrics(running.machine))]
+
+    assert expires() == [0] * COUNT
+    keys = [signing_keys(number) for number in ALL]
+    take(running, *keys)
+    assert expires() == [one.certified.expires for one in keys]
+    (folder(running, 1) / CERTIFICATE_FILE).write_bytes(b"damaged")
+    assert expires()[:2] == [0, keys[1].certified.expires]
+
+
+def test_relays_that_renew_their_keys_by_themselves_are_in_no_metric(box: Box) -> None:
+    applied(box)
+    assert "exitisp_signing_key" not in metrics(box.machine)
 
 
 def test_a_site_without_offline_keys_is_told_nothing_and_takes_none(box: Box) -> None:

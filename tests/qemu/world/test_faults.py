@@ -133,3 +133,30 @@ def test_a_peer_advertises_itself_as_a_router(internet: Internet) -> None:
             if not frame.inbound and frame.ethertype == IPV6 and frame.packet.protocol == ICMP6
         ),
     )
+
+
+SYN_ACK, RST_ACK = 0x12, 0x14
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_answers_to_connections_with_others_sources_come_to_the_site(
+    internet: Internet, bgpd: Bgpd, version: int
+) -> None:
+    scope = next(one for one in SITE.scopes if one.version == version)
+    sources = [scope[200 + at] for at in range(5)]
+    web = internet.topology.host("web")
+    to = web.v4() if version == 4 else web.v6()
+    for port in (80, 81):
+        internet.spoof("client", 20, to, port, sources)
+
+    at = 13 + (20 if version == 4 else 40)
+
+    def came(flags: int) -> int:
+        return sum(
+            frame.packet.destination in sources and frame.payload[at] == flags
+            for cable in internet.cables.values()
+            for frame in cable.frames()
+            if not frame.inbound and frame.ethertype in (IPV4, IPV6)
+        )
+
+    wait("the answers of both ports", lambda: came(SYN_ACK) >= 20 and came(RST_ACK) == 20)
