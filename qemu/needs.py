@@ -35,5 +35,6 @@ JUDGES = (
     program("mcopy", "mtools"),
     program("bmaptool", "bmap-tools"),
     program("git", "git"),
+    program("original-awk", "original-awk"),
 )
 """What the tests judge by: programs that read what this project writes."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.site.services import SILENT
+from tests.box_programs import search
 from tests.firstboot.site.daemons.conftest import find
 from tests.firstboot.site.daemons.sites import ROOT
 
@@ -44,7 +45,7 @@ class Asked:
         return one
 
     def about(self, name: str) -> int:
-        environment = {"here": str(self.folder), "PATH": os.defpath}
+        environment = {"here": str(self.folder), "PATH": search()}
         script = self.folder / "answers"
         return subprocess.run(["sh", script, name], env=environment).returncode
 

@@ -1,6 +1,5 @@
 """Nothing of the box connects to bgpd's control socket before bgpd has settled."""
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firstboot.box.systems.freebsd import SYSTEM
+from tests.box_programs import search
 from tests.firstboot.box.box import ROOT
 
 SCRIPT = ROOT / "overlays/bgp/files/usr/local/libexec/exitisp/bgpctl"
@@ -37,7 +37,7 @@ class Programs:
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         (self.folder / "calls").write_text("")
-        path = f"{self.folder}:{os.defpath}"
+        path = f"{self.folder}:{search()}"
         return subprocess.run(
             ["sh", SCRIPT, *arguments], capture_output=True, text=True, env={"PATH": path}
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.box_programs import search
 from tests.firstboot.site.daemons.sites import ROOT
 
 SCRIPT = ROOT / "overlays/base/files/etc/rc.initdiskless"
@@ -50,7 +51,7 @@ class Box:
     def start(self) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             ["sh", self.script],
-            env={"PATH": f"{self.root}/bin:{os.defpath}"},
+            env={"PATH": f"{self.root}/bin:{search()}"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

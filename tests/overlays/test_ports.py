@@ -1,7 +1,6 @@
 """rc.d/exitisp_ports with stand-ins for ifconfig and pfctl: cards that are gone, pf that is off."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from firstboot.box.systems.freebsd.preflight import (
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Routes, Site
 from firstboot.site.render import render
+from tests.box_programs import search
 from tests.firstboot.site.daemons.sites import BOX, ROOT, example
 
 SITE = example("two-transits-and-an-exchange")
@@ -98,7 +98,7 @@ class Ports:
     folder: Path
 
     def run(self, command: str) -> "subprocess.CompletedProcess[str]":
-        path = f"{self.folder}:{os.defpath}"
+        path = f"{self.folder}:{search()}"
         return subprocess.run(
             ["sh", self.folder / "script", command],
             capture_output=True,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.box_programs import search
 from tests.firstboot.site.daemons.sites import ROOT
 
 SCRIPT = ROOT / "overlays/tor/files/etc/rc.d/exitisp_relays"
@@ -68,7 +69,7 @@ class Relays:
             capture_output=True,
             text=True,
             check=True,
-            env={"PATH": f"{self.folder}:{os.defpath}", "here": str(self.folder)},
+            env={"PATH": f"{self.folder}:{search()}", "here": str(self.folder)},
         )
         return ran.stdout
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.box_programs import search
 from tests.firstboot.box.box import ROOT
 
 FILES = ROOT / "overlays/bgp/files"
@@ -52,7 +53,7 @@ class Box:
         self.program("bin/mount", f"printf '/dev/md0\\t{place}\\tufs\\trw\\t0 0\\n'")
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        path = f"{self.root}/bin:{os.defpath}"
+        path = f"{self.root}/bin:{search()}"
         return subprocess.run(
             ["sh", self.script, *arguments], capture_output=True, text=True, env={"PATH": path}
         )

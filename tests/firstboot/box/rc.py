@@ -1,11 +1,11 @@
 """Scripts of rc.d, run here in a folder that stands for /, with stand-ins for programs."""
 
-import os
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.box_programs import search
 from tests.firstboot.box.box import ROOT
 
 RC_SUBR = """\
@@ -52,6 +52,6 @@ class Script:
             ["sh", self.root / "script", *(words or ("start",))],
             capture_output=True,
             text=True,
-            env={"PATH": f"{self.root}/bin:{os.defpath}"},
+            env={"PATH": f"{self.root}/bin:{search()}"},
             timeout=60,
         )

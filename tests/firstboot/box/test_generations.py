@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from firstboot.box.generations import KEPT, Content, DamagedGeneration, Generation, Generations
 from firstboot.core.refusal import Refusal
 from firstboot.site.render import Rendered
+from tests.box_programs import search
 from tests.firstboot.box.box import ROOT, SCRIPT
 from tests.firstboot.box.cut import at_every_step
 
@@ -44,7 +45,11 @@ def chosen_by_sh(root: Path) -> str | None:
     """What rc.d/exitisp_site runs; the last part of the folder's name."""
     script = ROOT / "overlays/firstboot/files" / SCRIPT
     ended = subprocess.run(
-        ["/bin/sh", script, "-r", root, "choose"], capture_output=True, text=True, timeout=60
+        ["/bin/sh", script, "-r", root, "choose"],
+        capture_output=True,
+        text=True,
+        env={"PATH": search()},
+        timeout=60,
     )
     return ended.stdout.strip().rpartition("/")[2] or None
 
