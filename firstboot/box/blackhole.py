@@ -38,11 +38,12 @@ def blackhole(text: str, machine: Machine, say: Say, minutes: int | None = None)
     with machine.alone():
         site = site_of_running(machine).value
         address = _own(text, site)
-        asked = _asked(site, address.version)
+        asked = _asked(site, address)
         if not asked:
             raise Refusal(
                 text,
-                f"no transit with an IPv{address.version} session declares a community for this",
+                f"no transit that hears of its IPv{address.version} scope declares a community "
+                "for this",
                 "Ask the transits for theirs, and write it at peers, blackhole",
             )
         before = blackholed(machine)
@@ -131,10 +132,16 @@ def _spelled(text: str) -> str:
         return text
 
 
-def _asked(site: Site, version: int) -> list[Session]:
-    """The sessions by which transits are asked."""
+def _asked(site: Site, address: IPv4Address | IPv6Address) -> list[Session]:
+    """The sessions by which transits are asked: of those who hear of the address's scope."""
     sessions = allot(site).sessions
-    return [one for one in sessions if one.peer.blackhole and one.remote.version == version]
+    return [
+        one
+        for one in sessions
+        if one.peer.blackhole
+        and one.remote.version == address.version
+        and any(address in scope for scope in one.peer.heard_of(site.scopes))
+    ]
 
 
 def _use(address: IPv4Address | IPv6Address, site: Site) -> str:

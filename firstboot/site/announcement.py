@@ -45,10 +45,25 @@ class Announcement:
         default=(),
     )
 
+    no_export: bool = key(
+        "Whether the peer keeps these scopes to itself, and no other network hears of them from it "
+        "(RFC 1997, NO_EXPORT).",
+        since=2,
+        default=False,
+    )
+    withheld: bool = key(
+        "Whether the peer does not hear of these scopes at all.", since=2, default=False
+    )
+
+    @property
+    def sets(self) -> bool:
+        """Whether the scopes have something on them."""
+        return bool(self.prepend or self.med is not None or self.communities or self.no_export)
+
     @property
     def plain(self) -> bool:
         """Whether the scopes go out as they are."""
-        return not self.prepend and self.med is None and not self.communities
+        return not self.sets and not self.withheld
 
 
 def of_scope(entries: Iterable[Announcement], scope: Network) -> Announcement:

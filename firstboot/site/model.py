@@ -5,6 +5,7 @@ Nothing here is derived; `firstboot.site.address_plan` has what is. Each field c
 to say of its key (`firstboot.core.keys`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -276,8 +277,8 @@ class Peer:
         default=None,
     )
     announce: tuple[Announcement, ...] = key(
-        "What the scopes have on them when this peer hears of them; left out, they go out as they "
-        "are. One entry for all of them, and others for some.",
+        "What the scopes have on them when this peer hears of them, and whether it does; left out, "
+        "they go out as they are. One entry for all of them, and others for some.",
         since=2,
         limit=(0, MOST),
         default=(),
@@ -296,6 +297,14 @@ class Peer:
     def announces(self, scope: Network) -> Announcement:
         """How it hears of a scope."""
         return of_scope(self.announce, scope)
+
+    def hears(self, scope: Network) -> bool:
+        """Whether it hears of a scope, where it has a session of that family."""
+        return not self.announces(scope).withheld
+
+    def heard_of(self, scopes: Iterable[Network]) -> tuple[Network, ...]:
+        """Those of `scopes` that it hears of, where it has a session of their family."""
+        return tuple(one for one in scopes if self.hears(one))
 
 
 @dataclass(frozen=True)

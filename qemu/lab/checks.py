@@ -47,11 +47,17 @@ class Asked:
     source: Address
 
 
-def announced(heard: Mapping[str, Collection[Network]], scopes: Collection[Network]) -> Verdict:
-    """Judge what the appliance announces. `heard` has the prefixes by session, such as "peer 4"."""
+def announced(
+    heard: Mapping[str, Collection[Network]],
+    scopes: Collection[Network],
+    withheld: Mapping[str, Collection[Network]] = {},
+) -> Verdict:
+    """Judge what the appliance announces. `heard` has the prefixes by session, such as "peer 4",
+    and `withheld` the scopes that a session is not to hear of."""
     faults = []
     for session, prefixes in sorted(heard.items()):
         wanted = {scope for scope in scopes if session.endswith(str(scope.version))}
+        wanted -= set(withheld.get(session, ()))
         if missing := wanted - set(prefixes):
             faults.append(f"{session} does not hear {several(missing)}")
         if more := set(prefixes) - wanted:

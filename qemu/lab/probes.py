@@ -43,7 +43,12 @@ def announced(lab: Lab) -> Verdict:
             }
             for session in lab.plan.sessions
         }
-        return checks.announced(heard, lab.site.scopes)
+        withheld = {
+            f"{one.peer.name} {one.remote.version}": {*lab.site.scopes}
+            - {*one.peer.heard_of(lab.site.scopes)}
+            for one in lab.plan.sessions
+        }
+        return checks.announced(heard, lab.site.scopes, withheld)
 
     return until_holds(look, PATIENCE)
 

@@ -348,6 +348,35 @@ def test_each_neighbour_hears_what_the_site_puts_on_the_scopes_for_it_and_nothin
 
 
 @pytest.mark.xdist_group("live-bgp-sessions")
+def test_a_scope_can_be_withheld_from_a_neighbour_or_be_for_it_alone(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    """What is sent with NO_EXPORT (65535:65281) is heard; what is withheld is not."""
+    text = SITE_FILE.read_text()
+    for line, entries in (
+        ("asn: 4100000001\n", '[{scopes: ["2001:db8:ee::/48"], withheld: yes}]'),
+        ("asn: 4100000003\n", "[{no_export: yes, prepend: 1}]"),
+    ):
+        text = changed(text, line, f"{line}    announce: {entries}\n")
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    lab = Lab.start(worlds, site=site)
+    lab.settle()
+    v4, v6 = SITE.scopes
+    asn, marks = SITE.as_number, frozenset({f"{SITE.as_number}:1:1"})
+    kept = marks | {"65535:65281"}
+    heard = {role: router.heard() for role, router in lab.routers.items()}
+    assert heard == {
+        PeerRole.TRANSIT: {"appliance4": {Heard(v4, (asn,), marks)}, "appliance6": set()},
+        PeerRole.ROUTE_SERVER: own(lab.routers[PeerRole.ROUTE_SERVER]),
+        PeerRole.PEER: {
+            "appliance4": {Heard(v4, (asn, asn), kept)},
+            "appliance6": {Heard(v6, (asn, asn), kept)},
+        },
+    }
+
+
+@pytest.mark.xdist_group("live-bgp-sessions")
 def test_a_transit_hears_of_addresses_that_are_given_up_and_nobody_else_does(
     worlds: Worlds, tmp_path: Path
 ) -> None:

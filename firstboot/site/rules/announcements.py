@@ -36,9 +36,53 @@ def check(site: Site) -> Iterator[Finding]:
                 yield warning(
                     where,
                     "the entry says nothing of its scopes",
-                    "Add prepend, med or communities, or remove the entry",
+                    "Add prepend, med, communities, no_export or withheld, or remove the entry",
+                )
+            if entry.withheld and entry.sets:
+                yield error(
+                    (*where, "withheld"),
+                    "the peer does not hear of these scopes, and the entry says what is on them",
+                    "Remove the key, or the others",
                 )
             yield from _communities(site, (*where, "communities"), peer, entry)
+        if peer.announce and not _heard(site, peer):
+            yield warning(
+                key,
+                f"{quote(peer.name)} hears of no scope, and sends nothing here",
+                "Leave it if the session is for its routes alone, or have it hear of a scope",
+            )
+    yield from _unheard(site)
+
+
+def _heard(site: Site, peer: Peer) -> list[Network]:
+    """The scopes that a peer hears of."""
+    spoken = {address.version for address in peer.addresses}
+    return [one for one in site.scopes if one.version in spoken and peer.hears(one)]
+
+
+def _unheard(site: Site) -> Iterator[Finding]:
+    """Scopes that nobody hears of, or that no transit tells others."""
+    others = [peer for peer in site.peers if peer.role is not PeerRole.TWIN]
+    transits = [peer for peer in others if peer.role is PeerRole.TRANSIT]
+    for at, scope in enumerate(site.scopes):
+
+        def speaking(peers: list[Peer], scope: Network = scope) -> list[Peer]:
+            return [one for one in peers if scope.version in {a.version for a in one.addresses}]
+
+        if speaking(others) and not any(one.hears(scope) for one in speaking(others)):
+            yield error(
+                ("scopes", at),
+                "the scope is withheld from every peer, so nobody learns it",
+                "Have one of them hear of it, or remove the scope",
+            )
+        elif speaking(transits) and not any(
+            one.hears(scope) and not one.announces(scope).no_export for one in speaking(transits)
+        ):
+            yield warning(
+                ("scopes", at),
+                "no transit tells others of the scope, so most of the Internet does not reach it",
+                "Leave out withheld and no_export at one of them",
+            )
 
 
 def _scopes(

@@ -289,7 +289,11 @@ def _sessions(context: Context, text: str) -> Iterator[Sessions]:
             role,
             version,
             tuple(f"{session.peer.name} ({session.remote})" for session in alike),
-            tuple(str(scope) for scope in context.site.scopes if scope.version == version),
+            tuple(
+                str(scope)
+                for scope in alike[0].peer.heard_of(context.site.scopes)
+                if scope.version == version
+            ),
             announces,
             accepts,
             refuses,

@@ -82,6 +82,10 @@ SHAPES: Mapping[str, tuple[tuple[str, str], ...]] = {
             "198.51.100.24]\n  block: [203.0.113.7]\n",
         ),
     ),
+    "a scope that one peer keeps, and one that a route server does not hear of": (
+        said(PEER, "announce: [{scopes: [198.51.100.0/24], no_export: yes}]"),
+        said(SERVER, "announce: [{scopes: [2001:db8:ee::/48], withheld: yes}]"),
+    ),
     "an upstream's loopback, two hops away, with a static default route": (
         (
             "addresses: [192.0.2.1, 2001:db8:100::1]",

@@ -20,6 +20,7 @@ from firstboot.site.verify.bgpd.policy import (
     exact,
     group,
     put_on,
+    withheld,
 )
 from firstboot.site.verify.bgpd.rules import Configuration, Filter, Neighbour, Words, all_routes
 from firstboot.site.verify.boxes import Box, split
@@ -123,7 +124,7 @@ def _options(
     peer, version = session.peer, session.remote.version
     if neighbour.group != group(peer):
         yield neighbour.line, f"{neighbour.remote} is a {group(peer)}, not in that group"
-    scopes = sum(scope.version == version for scope in site.scopes)
+    scopes = sum(scope.version == version and not withheld(peer, scope) for scope in site.scopes)
     limit = MOST[peer.role][version] if peer.max_prefix is None else peer.max_prefix
     descr = f"{peer.name[:28]}-v{version}".replace('"', '\\"')
     wanted = {
@@ -281,7 +282,8 @@ def _routes(
             # Neighbours of one role, port and family to whom the same rules apply are the same
             # here, unless a rule names the next hop of a single one.
             named = any(rule.next_hop and rule.next_hop.address for rule in rules)
-            alone = named or session.peer.blackhole
+            less = any(withheld(session.peer, scope) for scope in site.scopes)
+            alone = named or session.peer.blackhole or less
             whose = session.remote if alone else session.port.name
             lines = tuple(rule.line for rule in rules)
             kind = (direction, version, group(session.peer), whose, lines)

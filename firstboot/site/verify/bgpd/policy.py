@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from firstboot.core.values import Network
 from firstboot.site import bogons
 from firstboot.site.address_plan import Session, allot
+from firstboot.site.announcement import Announcement
 from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.parts import parts
 from firstboot.site.verify.bgpd.rules import (
@@ -82,12 +83,10 @@ def announced_to(site: Site, session: Session) -> list[Box]:
     version = session.remote.version
     if session.peer.role is PeerRole.TWIN:
         return _told_to_twin(site, session)
-    given_up = [
-        _given_up(scope)
-        for scope in site.scopes
-        if scope.version == version and session.peer.blackhole
-    ]
-    return [*announced(site, version), *given_up]
+    heard = [one for one in site.scopes if one.version == version]
+    heard = [one for one in heard if not withheld(session.peer, one)]
+    given_up = [_given_up(scope) for scope in heard if session.peer.blackhole]
+    return [*(exact(scope, YES) for scope in heard), *given_up]
 
 
 def _told_to_twin(site: Site, session: Session) -> list[Box]:
@@ -106,18 +105,27 @@ def _parts(networks: Iterable[Network], version: int) -> list[Box]:
     return [(*box[:at], YES, *box[at + 1 :]) for box in boxes]
 
 
+def withheld(peer: Peer, scope: Network) -> bool:
+    """Whether a peer does not hear of a scope."""
+    return any(entry.withheld for entry in _entries(peer, scope))
+
+
+def _entries(peer: Peer, scope: Network) -> list[Announcement]:
+    named = [one for one in peer.announce if scope in one.scopes]
+    return named or [one for one in peer.announce if not one.scopes]
+
+
 def put_on(peer: Peer, scope: Network) -> tuple[str, ...]:
     """What a peer hears of a scope beside the scope itself, as bgpd.conf(5) sets it: what the entry
     says that names the scope, or else the one that names none."""
-    entries = [one for one in peer.announce if scope in one.scopes]
-    entries = entries or [one for one in peer.announce if not one.scopes]
     said: list[str] = []
-    for entry in entries:
+    for entry in _entries(peer, scope):
         said += ["prepend-self", str(entry.prepend)] if entry.prepend else []
         said += ["med", str(entry.med)] if entry.med is not None else []
         for community in entry.communities:
             kind = "large-community" if community.count(":") == 2 else "community"
             said += [kind, str(community)]
+        said += ["community", "NO_EXPORT"] if entry.no_export else []
     return ("{", *said, "}") if said else ()
 
 

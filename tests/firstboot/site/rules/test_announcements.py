@@ -37,6 +37,38 @@ def test_an_entry_is_refused(entries: str, key: str, reason: str) -> None:
     assert says(said(entries), Severity.ERROR, f"peers[0].announce[0].{key}", reason, line)
 
 
+def test_a_scope_may_be_withheld_or_kept_by_a_peer() -> None:
+    peer = "asn: 64500\n    role: peer\n"
+    v6 = "{scopes: [2001:db8:ee::/48], withheld: yes}"
+    assert not said(f"{{no_export: yes}}, {v6}", peer)
+    assert not said(f"{v6}", SERVER)
+
+
+def test_what_is_withheld_has_nothing_on_it() -> None:
+    findings = said("{scopes: [198.51.100.0/24], withheld: yes, prepend: 1}")
+    key = "peers[0].announce[0].withheld"
+    assert says(findings, Severity.ERROR, key, "does not hear of these scopes")
+
+
+def test_a_peer_that_hears_of_nothing_is_told() -> None:
+    findings = said("{withheld: yes}", SERVER)
+    assert says(findings, Severity.WARNING, "peers[1].announce", "hears of no scope")
+
+
+@pytest.mark.parametrize("entry", ["withheld: yes", "no_export: yes"])
+def test_a_scope_that_no_transit_tells_others_is_told(entry: str) -> None:
+    findings = said(f"{{scopes: [198.51.100.0/24], {entry}}}")
+    assert says(findings, Severity.WARNING, "scopes[0]", "no transit tells others of the scope")
+    assert not says(findings, Severity.WARNING, "scopes[1]", "")
+
+
+def test_a_scope_that_is_withheld_from_everybody_is_an_error() -> None:
+    more = "    announce: [{scopes: [2001:db8:ee::/48], withheld: yes}]\n"
+    peers = (UPSTREAM, SERVER, "asn: 64500\n    role: peer\n")
+    findings = found(*((peer, peer + more) for peer in peers))
+    assert says(findings, Severity.ERROR, "scopes[1]", "withheld from every peer")
+
+
 def test_the_community_by_which_the_peer_drops_is_refused() -> None:
     more = f"{UPSTREAM}    blackhole: 64496:6:6\n    announce: [{{communities: [64496:6:6]}}]\n"
     key = "peers[0].announce[0].communities[0]"

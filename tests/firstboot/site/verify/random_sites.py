@@ -393,9 +393,12 @@ class _Maker:
                 prepend=self.pick(0, 0, 1, 3, 8),
                 med=self.pick(None, None, 0, 50, 2**32 - 1),
                 communities=tuple(self.some(MARKS, 3)),
+                no_export=self.often(0.2),
             )
             for entry in entries
         ]
+        if self.often(0.3):
+            found[-1] = replace(entries[-1], withheld=True)
         self.chance.shuffle(found)
         return tuple(found[: self.pick(1, 2)])
 

@@ -13,7 +13,9 @@ import yaml
 
 from firstboot.core.refusal import Refusal
 from firstboot.site import model
+from firstboot.site.announcement import Announcement
 from firstboot.site.commands import verify_folder, write
+from firstboot.site.community import Community
 from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
 from firstboot.site.verify.context import Context, Flaw
@@ -95,6 +97,44 @@ def test_a_change_to_the_routes_of_a_transit_is_a_flaw(case: dict[str, str]) -> 
 @pytest.mark.parametrize("case", OF_TWIN, ids=lambda case: f"{case['file']}: {case['why']}")
 def test_a_change_to_the_files_of_one_box_of_two_is_a_flaw(case: dict[str, str]) -> None:
     assert_noticed(case, *rendered(LARGEST.with_stem("two-edges-a")))
+
+
+@cache
+def with_less() -> tuple[Site, list[Rendered]]:
+    """The largest example, whose second upstream does not hear of one scope, and whose peer keeps
+    the others to itself."""
+    site, _ = rendered(LARGEST)
+    v4, *_, v6 = site.scopes
+    less = (Announcement((v6,), withheld=True), Announcement((v4,), no_export=True, prepend=1))
+    peers = list(site.peers)
+    peers[1] = replace(peers[1], announce=less, blackhole=Community("65535:666"))
+    site = replace(site, peers=tuple(peers))
+    return site, render(site, BOX, ROOT / "overlays")
+
+
+def test_nothing_is_wrong_with_a_scope_that_a_neighbour_does_not_hear_of() -> None:
+    site, files = with_less()
+    assert [str(flaw) for flaw in verify(site, BOX, files)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"deny to \S+ prefix \S+\n", ""),
+        (r"deny to (\S+) prefix \S+\n", r"deny to \1 prefix 198.51.100.0/24\n"),
+        (r"deny to \S+ prefix (\S+)\n", r"deny to ebgp prefix \1\n"),
+        (r"deny to (\S+) prefix (\S+)\n", r"deny to \1 prefix \2\nallow to \1 prefix \2\n"),
+        (r" community NO_EXPORT ", " "),
+        (r"community NO_EXPORT ", "community NO_ADVERTISE "),
+        (r"(match to ebgp|\Z)", "match to ebgp set { community NO_EXPORT }\n"),
+    ],
+)
+def test_a_change_to_who_hears_of_which_scope_is_a_flaw(old: str, new: str) -> None:
+    site, files = with_less()
+    (bgpd,) = (file for file in files if file.path == "etc/local/bgpd.conf")
+    text, count = re.subn(old, new, bgpd.text, count=1)
+    assert count
+    assert check(replace(bgpd, text=text), site)
 
 
 @cache
