@@ -143,5 +143,5 @@ def test_more_than_bgpd_would_announce_is_refused(flooded: Box) -> None:
 
 def test_without_a_transit_that_drops_there_is_nobody_to_ask(box: Box) -> None:
     configured(box)
-    with pytest.raises(Refusal, match="no transit with an IPv4 session declares"):
+    with pytest.raises(Refusal, match="no transit that hears of its IPv4 scope declares"):
         blackhole.blackhole("198.51.100.9", box.machine, Told())
