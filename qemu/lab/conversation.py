@@ -171,7 +171,7 @@ def of(port: Port, site: Site) -> list[Turn]:
 
 def about(peer: Peer) -> list[Turn]:
     """Return the questions about a peer."""
-    transit = peer.role is PeerRole.TRANSIT
+    transit, twin = peer.role is PeerRole.TRANSIT, peer.role is PeerRole.TWIN
     return [
         ("What kind of peer", peer.role.value),
         ("Name for this peer", peer.name),
@@ -182,11 +182,12 @@ def about(peer: Peer) -> list[Turn]:
             if peer.gateway
             else []
         ),
+        *([("Its part of your prefixes", words(peer.networks))] if twin else []),
         *([("What it sends", peer.routes.value)] if transit else []),
         ("Secret of the session", said(peer.md5)),
-        ("Refuse packets from afar", "yes" if peer.gtsm else "no"),
+        *([] if twin else [("Refuse packets from afar", "yes" if peer.gtsm else "no")]),
         ("Most routes that are taken", said(peer.max_prefix)),
-        ("Its object in a routing registry", said(peer.irr)),
+        *([] if twin else [("Its object in a routing registry", said(peer.irr))]),
         *([("Community for floods", said(peer.blackhole))] if transit else []),
     ]
 

@@ -49,7 +49,7 @@ def policy(site: Site, details: Details) -> Attributes:
     2.5): transits and route servers may send any route, peers their own and their customers'."""
     found: Attributes = []
     for version, prefix, afi in ((4, "", ""), (6, "mp-", "afi ipv6.unicast ")):
-        for peer in site.peers:
+        for peer in (one for one in site.peers if one.role is not PeerRole.TWIN):
             if any(address.version == version for address in peer.addresses):
                 found += [
                     (f"{prefix}import", f"{afi}from AS{peer.asn} accept {accepted(peer)}"),

@@ -56,7 +56,7 @@ def _one_each(site: Site, twins: list[int], ports: list[int]) -> Iterator[Findin
         )
     if ports and not twins and not site.provided:
         yield error(
-            ("ports", ports[0]),
+            ("peers",),
             f"{quote(site.ports[ports[0]].name)} leads to a twin, and no peer has the role twin",
             "Add the other box to the peers: its address on this port, the AS number of this site, "
             "and its networks",

@@ -14,6 +14,7 @@ ROLES = (
     Option("transit", "an upstream: sends routes to the whole Internet"),
     Option("peer", "sends its own routes and those of its customers"),
     Option("route-server", "of an exchange: sends the routes of its members"),
+    Option("twin", "the other of two boxes of yours: passes on what its own peers send"),
 )
 
 
@@ -44,6 +45,18 @@ def _read(addresses: Plain) -> Iterator[Interface]:
     for one in addresses if isinstance(addresses, list) else ():
         with suppress(ValueError):
             yield ip_interface(str(one))
+
+
+def _is_twin(situation: Situation) -> bool:
+    return situation.here("role") == "twin"
+
+
+def _is_a_stranger(situation: Situation) -> bool:
+    return not _is_twin(situation)
+
+
+def _asn(situation: Situation) -> Plain:
+    return situation.site("asn") if _is_twin(situation) else None
 
 
 def _next_role(situation: Situation) -> Plain:
@@ -82,8 +95,9 @@ SECTION = Section(
         Question(
             ("asn",),
             "Its AS number",
-            "The AS number of that network.",
+            "The AS number of that network. The other box of yours has your own.",
             example="64496",
+            default=_asn,
         ),
         Question(
             ("addresses",),
@@ -113,6 +127,16 @@ SECTION = Section(
             example="2",
             default=fixed("2"),
             when=_is_far,
+
+
+            ("networks",),
+            "Its part of your prefixes",
+            "The addresses that the other box has; this one has the rest. Half of each prefix, for "
+            "instance. At the other box, you name what this one has.",
+            hint="one or more prefixes",
+            example="198.51.100.128/25 2001:db8:ee:8000::/49",
+            form=Words(),
+            when=_is_twin,
         ),
         Question(
             ("routes",),
@@ -144,6 +168,7 @@ SECTION = Section(
             hint="yes or no",
             form=YesOrNo(),
             default=fixed("no"),
+            when=_is_a_stranger,
         ),
         Question(
             ("max_prefix",),
@@ -163,6 +188,7 @@ SECTION = Section(
             example="AS-EXAMPLE",
             optional=True,
             default=fixed(None),
+            when=_is_a_stranger,
         ),
         Question(
             ("blackhole",),

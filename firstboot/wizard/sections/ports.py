@@ -15,6 +15,7 @@ ROLES = (
     Option("exchange", "to an Internet exchange, where you meet many networks"),
     Option("lan", "to other machines of yours, with addresses of your prefixes"),
     Option("management", "to where administrators log in from, and nothing else"),
+    Option("twin", "to the other of two boxes of yours, which share your prefixes"),
 )
 
 
@@ -101,8 +102,9 @@ def _has_a_router(situation: Situation) -> bool:
 
 
 def _roles(situation: Situation) -> tuple[Option, ...]:
-    """An exchange is for networks with an AS number."""
-    return ROLES if with_bgp(situation) else tuple(one for one in ROLES if one.value != "exchange")
+    """An exchange and a second edge are for networks with an AS number."""
+    without = () if with_bgp(situation) else ("exchange", "twin")
+    return tuple(one for one in ROLES if one.value not in without)
 
 
 DEVICE = Question(

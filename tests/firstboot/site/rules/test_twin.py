@@ -37,7 +37,7 @@ def test_both_examples_have_nothing_but_advice(path: Path) -> None:
     ("changes", "key", "reason"),
     [
         ([(PORT, "")], "peers[2].role", "no port has the role twin"),
-        ([(PEER, "")], "ports[2]", "no peer has the role twin"),
+        ([(PEER, "")], "peers", "no peer has the role twin"),
         ([(PORT, PORT + PORT.replace("name: twin", "name: two").replace("ix3", "ix5"))],
          "ports[3].role", "leads to the twin already"),
         ([(PEER, PEER + PEER.replace("edge-b", "edge-c"))], "peers[3].role", "is the twin already"),

@@ -90,7 +90,7 @@ def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
         2: "A name, an AS number, a role and an address are needed.",
         3: "The AS number comes before the role.",
         4: "10.0.0.1 is in the network of no port",
-        5: "Answer transit, peer or route-server, or its number.",
+        5: "Answer transit, peer, route-server or twin, or its number.",
         6: "203.0.113.101 is also an address of 'good'",
         7: "There is no option 'colour'. Use md5=, max=, irr=, routes=, blackhole=, gateway= or "
         "hops=.",
