@@ -84,7 +84,10 @@ class Seen:
         if self.waits:
             return ""
         if not self.up:
-            return f"it is down ({self.state or 'bgpd does not know it'})"
+            then = ""
+            if self.session.peer.role is PeerRole.TWIN:
+                then = ", and what comes here for its addresses is dropped"
+            return f"it is down ({self.state or 'bgpd does not know it'}){then}"
         if self.unheard:
             return f"{self.announced} of {self.expected} prefixes are announced to it"
         peer = self.session.peer

@@ -14,7 +14,7 @@ ROLES = (
     Option("transit", "an upstream: sends routes to the whole Internet"),
     Option("peer", "sends its own routes and those of its customers"),
     Option("route-server", "of an exchange: sends the routes of its members"),
-    Option("twin", "the other of two boxes of yours: passes on what its own peers send"),
+    Option("twin", "the other of two boxes of yours, by iBGP"),
 )
 
 
@@ -127,8 +127,8 @@ SECTION = Section(
             example="2",
             default=fixed("2"),
             when=_is_far,
-
-
+        ),
+        Question(
             ("networks",),
             "Its part of your prefixes",
             "The addresses that the other box has; this one has the rest. Half of each prefix, for "

@@ -161,7 +161,7 @@ class Box:
             aliases = [one.address for one in plan.aliases if one.port == port]
             on_port = [*(face.ip for face in port.addresses), *aliases]
             lines += [f"\tinet{'6' if a.version == 6 else ''} {a} x" for a in on_port]
-            if port.role.outside:
+            if port.role.guarded:
                 rules += [
                     f'block drop out quick on {port.interface} from ! <own> label "{label}"'
                     for label in ("LEAK4", "LEAK6")

@@ -3,9 +3,13 @@
 import pytest
 
 from firstboot.box import commands, drain
+from firstboot.core import document
 from firstboot.core.refusal import Refusal
-from tests.firstboot.box.box import Box
+from firstboot.site.model import Site
+from tests.firstboot.box.box import EXAMPLE, Box
 from tests.firstboot.box.test_apply import Told, configured
+
+TWO_EDGES = EXAMPLE.with_stem("two-edges-a")
 
 RULES = """\
 match to 192.0.2.1 set community GRACEFUL_SHUTDOWN
@@ -40,6 +44,13 @@ def test_peers_are_drained_and_used_again_one_by_one(box: Box) -> None:
     drain.undrain("upstream-a", box.machine, Told())
     assert rules(box) == drain.NOBODY
     assert drain.drained(box.machine) == []
+
+
+def test_an_upgrade_drains_all_peers_but_the_twin(box: Box) -> None:
+    configured(box, document.load(TWO_EDGES, Site))
+    drain.drain_all(box.machine)
+    assert drain.drained(box.machine) == ["upstream-a", "route-server"]
+    assert "10.64.0.2" not in rules(box)
 
 
 def test_status_tells_who_is_drained(box: Box) -> None:

@@ -1,6 +1,7 @@
 """What takes the ports down, each thing by itself, and what is told and does not."""
 
 import dataclasses
+import re
 from ipaddress import ip_address
 
 import pytest
@@ -374,6 +375,32 @@ def test_addresses_of_a_provider_s_link_have_their_place(
 def test_only_the_provider_s_router_is_a_way_out() -> None:
     strange = provided(ways=WAYS_OUT.replace("198.51.100.129", "198.51.100.254"))
     assert strange == {"no default route but the site's": "there is one by 198.51.100.254"}
+
+
+def guarded(printed: Printed, old: str = "", new: str = "") -> str:
+    """Why the ports of one box of two are not guarded; of its rules, as pfctl(8) prints them,
+    something differs."""
+    site = daemons.example("two-edges-a")
+    text = daemons.files(site, "pf")["etc/pf.conf"].text
+    lines = [
+        re.sub(r" on \{ (\S+) \} ", r" on \1 ", line).replace("block ", "block drop ", 1)
+        for line in text.splitlines()
+        if line.startswith(("pass", "block"))
+    ]
+    rules = "\n".join(lines)
+    assert old in rules
+    told = dataclasses.replace(printed, rules=rules.replace(old, new, 1))
+    verdict = judge(site, files(printed), told, SYSTEM.services)[0]
+    assert verdict.what == "pf guards every port towards strangers"
+    return verdict.reason
+
+
+def test_the_port_to_a_twin_is_guarded_too(printed: Printed) -> None:
+    assert guarded(printed) == ""
+    last = 'block drop out quick on ix3 inet from ! <own> label "LEAK4"\n'
+    assert guarded(printed, last) == "no rule LEAK4 on ix3"
+    early = "pass out quick on ix3 from any to <twin> no state\n"
+    assert "what leaves by ix3 passes before" in guarded(printed, last, early + last)
 
 
 LAGG = """\
