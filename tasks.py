@@ -866,6 +866,15 @@ def docs(_: Context) -> None:
         "measure what the configuration does to the speed of resolver, packet filter and Tor, "
         "against a stock system, in a simulated Internet"
     ),
+    resolver=Option(
+        "measure the rendered resolver on this machine, against one as local-unbound-setup sets it "
+        "up: alone, under a flood of made-up names, and beside look-ups of dead domains"
+    ),
+    flood=Option(
+        "with --resolver: made-up names a second; take fewer on a slow machine; default: 5000",
+        "RATE",
+        number,
+    ),
     configured=Option(
         "with --boot: an image with a site, as ./exitisp flash IMAGE FILE --site makes one",
         "FILE",
@@ -878,8 +887,8 @@ def docs(_: Context) -> None:
         number,
     ),
     output=Option(
-        "file for the figures; default: dist/bench.json, dist/bench-boot.json or "
-        "dist/bench-network.json",
+        "file for the figures; default: dist/bench.json, dist/bench-boot.json, "
+        "dist/bench-network.json or dist/bench-resolver.json",
         "FILE",
         Path,
         "o",
@@ -892,6 +901,8 @@ def bench(
     sets: Path | None = None,
     boot: bool = False,
     network: bool = False,
+    resolver: bool = False,
+    flood: int = 0,
     configured: Path | None = None,
     routes: int = 0,
     output: Path | None = None,
@@ -899,25 +910,38 @@ def bench(
 ) -> None:
     """Measure builds, or a box against a stock system.
 
-    Without --boot and --network it compares builds with the least that any build has to do.
+    Without --boot, --network and --resolver it compares builds with the least that any build has to
+    do.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
     Example: ./exitisp bench --network --sets ~/sets --routes 20000
+    Example: ./exitisp bench --resolver --flood 1000
     """
-    from qemu.bench.request import Request, measure_boots, measure_builds, measure_network
+    from qemu.bench import request as benches
 
+    of_resolver: dict[str, object] = {"--flood": flood}
+    of_machines: dict[str, object] = {
+        "IMAGE": image,
+        "--configured": configured,
+        "--routes": routes,
+    }
     if boot:
-        refuse("with --boot", {"--network": network, "--routes": routes})
-        measured = measure_boots
+        of_resolver |= {"--network": network, "--resolver": resolver, "--routes": routes}
+        refuse("with --boot", of_resolver)
+        measured = benches.measure_boots
     elif network:
-        refuse("with --network", {"--configured": configured})
-        measured = measure_network
+        of_resolver |= {"--resolver": resolver, "--configured": configured}
+        refuse("with --network", of_resolver)
+        measured = benches.measure_network
+    elif resolver:
+        refuse("with --resolver", of_machines | {"--sets": sets})
+        measured = benches.measure_resolver
     else:
-        of_machines = {"IMAGE": image, "--configured": configured, "--routes": routes}
-        refuse("without --boot or --network", of_machines)
-        measured = measure_builds
-    measured(Request(ROOT, LOCK, sets, image, configured, routes, output, install))
+        refuse("without --boot, --network or --resolver", of_machines | of_resolver)
+        measured = benches.measure_builds
+    asked = benches.Request(ROOT, LOCK, sets, image, configured, routes, flood, output, install)
+    measured(asked)
 
 
 @command(DEVELOP)

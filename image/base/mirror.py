@@ -13,18 +13,20 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from firstboot.core.limits import BASE_SET, SMALL_FILE
 from firstboot.core.refusal import Refusal
 from image import atomic_files, digest, progress
 from image.base import manifest
 from image.base.sets import SET_FILES
-from image.download.client import Client
 from image.download.partial import forget
 from image.download.url import Folder, Url
 from image.lock import BASE_FILE, KERNEL_FILE, Natural, Pin, SetPin, Sha256
 from image.ssh_signature import PublicKey, Signer
+
+if TYPE_CHECKING:
+    from image.download.client import Client
 
 CANDIDATES = 10
 """How many of the newest builds are searched for a complete one."""
@@ -50,7 +52,7 @@ class Offer:
         return manifest.NAME in self.signatures
 
 
-def read_key(client: Client, url: Url) -> PublicKey:
+def read_key(client: "Client", url: Url) -> PublicKey:
     """Read the signer's public key. Raises Refusal unless `url` has exactly one."""
     data = client.read(url, SMALL_FILE)
     text = (data or b"").decode("ascii", "replace")
@@ -70,14 +72,14 @@ def read_key(client: Client, url: Url) -> PublicKey:
         ) from error
 
 
-def has_builds(client: Client, location: Folder) -> bool:
+def has_builds(client: "Client", location: Folder) -> bool:
     """Return whether the mirror has any build, complete or not. Raises Unreachable if no server
     answers, so that a mirror that is out of reach is not taken for an empty one."""
     listing = client.read(location, SMALL_FILE)
     return bool(list_builds((listing or b"").decode("utf-8", "replace"), location))
 
 
-def find_newest(client: Client, location: Folder, signer: Signer) -> Offer:
+def find_newest(client: "Client", location: Folder, signer: Signer) -> Offer:
     """Return the complete build with the highest number. Raises Refusal if there is none."""
     listing = client.read(location, SMALL_FILE)
     builds = list_builds((listing or b"").decode("utf-8", "replace"), location)
@@ -109,7 +111,7 @@ def list_builds(listing: str, location: Folder) -> list[int]:
     return sorted(found, reverse=True)
 
 
-def inspect(client: Client, location: Folder, build: int, signer: Signer) -> Offer | None:
+def inspect(client: "Client", location: Folder, build: int, signer: Signer) -> Offer | None:
     """Return what the mirror has of `build`; None if its MANIFEST or one of its sets is missing.
 
     Raises Refusal for a MANIFEST that is malformed, or altered after it was signed.
@@ -159,7 +161,7 @@ Check = Callable[[Brought, Brought], object]
 
 
 def fetch(
-    client: Client,
+    client: "Client",
     offer: Offer,
     signer: Signer,
     cache: Path,

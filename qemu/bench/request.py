@@ -7,6 +7,8 @@ from image.artifacts import Base, last_built
 from image.bench import measure as measure_build
 from image.host import ensure, program
 from image.reference_image import made
+from qemu.bench.crowd import FLOOD
+from qemu.bench.crowd import measure as measure_crowd
 from qemu.bench.network import measure as measure_configuration
 from qemu.bench.routes import possible
 from qemu.boottime import measure as measure_starts
@@ -29,6 +31,7 @@ class Request:
     image: Path | None = None
     configured: Path | None = None
     routes: int = 0
+    flood: int = 0
     output: Path | None = None
     install: bool = False
 
@@ -58,3 +61,12 @@ def measure_network(request: Request) -> None:
     with made(request.sets, request.lock) as stock:
         output = request.output or Path("dist/bench-network.json")
         measure_configuration(image, stock, count, request.root / "build/bench", output)
+
+
+def measure_resolver(request: Request) -> None:
+    """Compare the resolver under load with that of a stock system, on this machine. Raises
+    Refusal."""
+    programs = ("unbound", "unbound"), ("dnsperf", "dnsperf")
+    ensure([*WORLD, *(program(*one) for one in programs)], install=request.install)
+    output = request.output or Path("dist/bench-resolver.json")
+    measure_crowd(output, request.flood or FLOOD)

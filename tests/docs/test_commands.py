@@ -37,7 +37,7 @@ NOT_RUN = {
     r"boot\b": "a console for people: tests/qemu/test_terminal.py",
     r"test\b": "is what runs this",
     r"lab\b": "takes minutes: tests/qemu/lab",
-    r"bench\b": "takes minutes: tests/image/test_bench.py",
+    r"bench\b": "takes minutes: tests/image/test_bench.py, tests/qemu/bench",
     r"release\b": "builds twice: tests/image/release/test_release.py",
     r"freeze\b": "takes minutes, and a Python for FreeBSD: tests/image/freeze",
     r"flash .": "writes to a disk: tests/image/flash",

@@ -76,6 +76,7 @@ CONSTANT: tuple[Wanted, ...] = (
     ("jostle-timeout", "400"),
     ("infra-host-ttl", "900"),
     ("infra-keep-probing", "yes"),
+    ("target-fetch-policy", "0 0 0 0 0"),
     ("ip-ratelimit", "0"),
     ("ratelimit", "0"),
     ("control-enable", "yes"),
