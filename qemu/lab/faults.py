@@ -338,6 +338,7 @@ FAULTS = (
         fault_actions.spoof,
         fault_actions.nothing,
         (fault_checks.reported_spoofed, *WORKING, *SEALED),
+        needs=(BGP,),
     ),
     Fault(
         "power-cut",

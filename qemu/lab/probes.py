@@ -166,7 +166,7 @@ def unrecorded(lab: Lab) -> Verdict:
     strangers.append(name.partition(".")[2].rstrip("."))
     own = str(next(iter(lab.plan.router)))
     words = " ".join(f"-e {one}" for one in (own, *strangers))
-    found = lab.appliance.ran(f"grep -raowF -D skip {words} {' '.join(SEARCHED)} | sort -u").text
+    found = lab.appliance.ran(f"grep -raoF -D skip {words} {' '.join(SEARCHED)} | sort -u").text
     return checks.unrecorded(found, own, len(strangers))
 
 
