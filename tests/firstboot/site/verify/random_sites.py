@@ -72,6 +72,51 @@ def sites(seed: int) -> Iterator[tuple[Site, Box]]:
             yield site, maker.box(site)
 
 
+def edges(seed: int) -> Iterator[tuple[Site, Box]]:
+    """The same without end, of sites that are one of two boxes."""
+    chance = random.Random(seed)
+    for site, box in sites(seed):
+        if not site.provided and is_valid(made := _with_a_twin(site, chance)):
+            yield made, box
+
+
+def _with_a_twin(site: Site, chance: random.Random) -> Site:
+    """The site with a cable to another box, which has some parts of the scopes."""
+    networks: list[Network] = []
+    for scope in site.scopes:
+        deeper = chance.choice([1, 1, 2, 3])
+        networks += chance.sample(list(scope.subnets(deeper)), chance.choice([1, 1, 2]))
+        if chance.random() < 0.2:
+            del networks[-1]
+    versions = {scope.version for scope in site.scopes}
+    faces = {4: IPv4Interface("10.201.0.1/30"), 6: IPv6Interface("fd00:201::1/64")}
+    port = Port(
+        "cable",
+        "mce9",
+        PortRole.TWIN,
+        tuple(face for version, face in faces.items() if version in versions),
+        mtu=chance.choice([1500, 9000]),
+        vlan=chance.choice([None, 7]),
+    )
+    twin = Peer(
+        "edge",
+        site.as_number,
+        PeerRole.TWIN,
+        tuple(face.ip + 1 for face in port.addresses),
+        networks=tuple(networks),
+        md5=chance.choice([None, "".join(chance.choices(SECRET, k=20))]),
+        max_prefix=chance.choice([None, 1_000_000]),
+    )
+    peers = [
+        replace(one, routes=Routes.DEFAULT if one.routes is Routes.STATIC else one.routes)
+        for one in site.peers
+    ]
+    peers.insert(chance.randrange(len(peers) + 1), twin)
+    ports = list(site.ports)
+    ports.insert(chance.randrange(len(ports) + 1), port)
+    return replace(site, peers=tuple(peers), ports=tuple(ports))
+
+
 def is_valid(site: Site) -> bool:
     remarks = list(limits.check(site)) or [remark for rule in RULES for remark in rule(site)]
     return all(remark.severity is not Severity.ERROR for remark in remarks)

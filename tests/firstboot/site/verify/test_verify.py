@@ -20,7 +20,7 @@ from firstboot.site.model import Site
 from firstboot.site.render import Box, Rendered, render
 from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.verify import check_of, judge, verify
-from tests.firstboot.site.verify.random_sites import sites
+from tests.firstboot.site.verify.random_sites import edges, sites
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -66,6 +66,15 @@ def test_nothing_is_wrong_with_random_valid_sites(seed: int) -> None:
     """Ten sites a seed; with EXITISP_FULL, 500."""
     many = 500 if "EXITISP_FULL" in os.environ else 10
     for number, (site, box) in enumerate(islice(sites(seed), many)):
+        flaws = verify(site, box, render(site, box, ROOT / "overlays"))
+        assert not flaws, f"site {number} of seed {seed}: {flaws[0]}"
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_nothing_is_wrong_with_random_boxes_of_two(seed: int) -> None:
+    """Six sites a seed; with EXITISP_FULL, 300."""
+    many = 300 if "EXITISP_FULL" in os.environ else 6
+    for number, (site, box) in enumerate(islice(edges(seed), many)):
         flaws = verify(site, box, render(site, box, ROOT / "overlays"))
         assert not flaws, f"site {number} of seed {seed}: {flaws[0]}"
 
