@@ -89,7 +89,10 @@ def _with_a_twin(site: Site, chance: random.Random) -> Site:
         if chance.random() < 0.2:
             del networks[-1]
     versions = {scope.version for scope in site.scopes}
-    faces = {4: IPv4Interface("10.201.0.1/30"), 6: IPv6Interface("fd00:201::1/64")}
+    faces: dict[int, Interface] = {
+        4: IPv4Interface("10.201.0.1/30"),
+        6: IPv6Interface("fd00:201::1/64"),
+    }
     port = Port(
         "cable",
         "mce9",
