@@ -69,9 +69,11 @@ STOCK = "stock"
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one round saw. Rates are a second, times in milliseconds, `lost` in per cent of the
-    other client's look-ups."""
+    other client's look-ups. `cost` is the processor's time that a new name takes of Unbound, in
+    microseconds: what else runs on the machine does not change it much."""
 
     questions: float
+    cost: float
     quiet: float
     quiet_lost: float
     flood: float
@@ -83,6 +85,7 @@ class Seen:
 
 NAMED = {
     "questions": "new names answered a second",
+    "cost": "the processor's time a new name, us",
     "quiet": "alone: 99 % within, ms",
     "quiet_lost": "alone: lost, %",
     "flood": "made-up names a second",
@@ -262,13 +265,15 @@ class Place:
         began = daemon.said().count("start of service")
         daemon.wait("unbound", lambda: daemon.said().count("start of service") > began)
         try:
-            return self._seen()
+            return self._seen(daemon)
         finally:
             daemon.stop()
 
-    def _seen(self) -> Seen:
+    def _seen(self, unbound: Daemon) -> Seen:
         self.ask("first", self.names("people", 50), "-q", "5")
+        before = unbound.processor_seconds()
         fast = self.ask("fast", self.names("people", NAMES), "-q", str(OUTSTANDING))
+        cost = 1e6 * (unbound.processor_seconds() - before) / fast.sent
         quiet = self.others(QUIET)
         names = self.names("none", self._flood * FLOOD_SECONDS)
         flood = self.start(
@@ -284,6 +289,7 @@ class Place:
         self.end("dead", dead)
         return Seen(
             fast.rate,
+            cost,
             quiet.late,
             quiet.lost,
             flooded.sent / flooded.seconds,

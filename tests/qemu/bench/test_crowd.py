@@ -44,7 +44,7 @@ def test_the_table_compares_the_sides_of_each_round() -> None:
     """A round on a slow machine has the ratio of a fast one."""
 
     def seen(questions: float, late: float) -> Seen:
-        return Seen(questions, 10.0, 0.0, 50.0, late, 0.0, 20.0, 0.0)
+        return Seen(questions, 36.0, 10.0, 0.0, 50.0, late, 0.0, 20.0, 0.0)
 
     told = crowd.table(
         {
@@ -65,7 +65,7 @@ def test_each_side_answers_and_is_measured(
             pytest.skip(f"no {program} here")
     for name in ("ROUNDS", "QUIET", "DEAD_BEFORE"):
         monkeypatch.setattr(crowd, name, 1)
-    for name, value in (("NAMES", 50), ("FLOOD_SECONDS", 3), ("DEAD", 5), ("DEAD_SECONDS", 4)):
+    for name, value in (("NAMES", 2000), ("FLOOD_SECONDS", 3), ("DEAD", 5), ("DEAD_SECONDS", 4)):
         monkeypatch.setattr(crowd, name, value)
     try:
         crowd.measure(tmp_path / "out" / "bench.json", 20)
@@ -73,6 +73,8 @@ def test_each_side_answers_and_is_measured(
         pytest.skip(str(reason))
     told = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert told.keys() == {RENDERED, BASE, STOCK}
-    assert all(one["questions"] > 0 and one["flood"] > 0 for (one,) in told.values())
+    assert all(
+        one["questions"] > 0 and one["cost"] > 0 and one["flood"] > 0 for (one,) in told.values()
+    )
     assert all(one["quiet_lost"] < 50 and one["flood_lost"] < 50 for (one,) in told.values())
     assert "dead delegations, others: lost, %" in capsys.readouterr().out
