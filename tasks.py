@@ -297,9 +297,10 @@ def boot(
     base=Option("take the image of this base that was built last", "BASE", Base),
     site=Option(
         "the site file to build the Internet around and to answer the wizard with; default: "
-        "examples/two-transits-and-an-exchange.yaml",
+        "examples/two-transits-and-an-exchange.yaml; twice for two boxes",
         "SITE",
         Path,
+        repeated=True,
     ),
     fault=Option(
         "try this fault too, or all of them; a name that is none lists those that there are",
@@ -313,7 +314,7 @@ def lab(
     _: Context,
     image: Path | None = None,
     base: Base | None = None,
-    site: Path | None = None,
+    site: Sequence[Path] = (),
     fault: str = "",
     keep: bool = False,
     output: Path = Path("dist"),
@@ -321,15 +322,19 @@ def lab(
 ) -> None:
     """Run an image in a simulated Internet, and check it from outside.
 
+    With two sites of a pair, two boxes run in one simulated Internet, with a wire between them.
+
     The exit status is 1 if something does not hold.
 
     Example: ./exitisp lab
     Example: ./exitisp lab --site examples/relays-only.yaml
+    Example: ./exitisp lab --site examples/two-edges-a.yaml --site examples/two-edges-b.yaml
     Example: ./exitisp lab --base rehearsal --fault bgpd-killed
     """
     from image.host import ensure
     from qemu.lab.lab_site import EXAMPLE
     from qemu.lab.run import run_lab
+    from qemu.lab.run_pair import run_pair
     from qemu.lab.systems import system_of
     from qemu.needs import MACHINE, WORLD
 
@@ -338,7 +343,17 @@ def lab(
     image = image or last_built(base)
     ensure([*MACHINE, *WORLD], install=install)
     folder = ROOT / "build/lab"
-    if not run_lab(image, system_of(image), site or EXAMPLE, fault, keep, folder, output):
+    system = system_of(image)
+    match list(site):
+        case []:
+            holds = run_lab(image, system, EXAMPLE, fault, keep, folder, output)
+        case [only]:
+            holds = run_lab(image, system, only, fault, keep, folder, output)
+        case [one, other]:
+            holds = run_pair(image, system, (one, other), fault, keep, folder, output)
+        case _:
+            raise Refusal("--site", f"{len(site)} sites are given", "Give one, or two of a pair")
+    if not holds:
         raise Exit(code=1)
 
 

@@ -39,6 +39,9 @@ what has to be refused."""
 
 MTU = 1500
 
+TWINS = "the two boxes"
+"""Who shares the secret of the session between them."""
+
 T = TypeVar("T")
 
 
@@ -257,7 +260,10 @@ def _secrets(so_far: Fitted) -> Fitted:
     """Secrets of the lab's own, since it writes them into files and transcripts."""
     site = so_far.site
     peers = tuple(
-        replace(peer, md5=made_up(peer.name)) if peer.md5 else peer for peer in site.peers
+        replace(peer, md5=made_up(TWINS if peer.role is PeerRole.TWIN else peer.name))
+        if peer.md5
+        else peer
+        for peer in site.peers
     )
     return so_far.then(
         replace(site, peers=peers),

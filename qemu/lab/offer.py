@@ -80,7 +80,8 @@ def announcer(site: Site) -> Peer:
     def place(peer: Peer) -> tuple[int, int, int]:
         return order.index(peer.role), sends.index(peer.routes), -len(families(site, peer))
 
-    return min((peer for peer in site.peers if families(site, peer)), key=place)
+    others = (peer for peer in site.peers if peer.role in order and families(site, peer))
+    return min(others, key=place)
 
 
 def offered(site: Site, peer: Peer) -> Offer:

@@ -1,7 +1,8 @@
 """The lab as a drawing: the appliance, its ports, and who is at the other end (SVG 1.1).
 
 There are two: `draw` has the appliance beside its neighbours, `draw_narrow` above them, for a page
-of 340 pixels. Every text has a line of its own, so nothing overprints anything.
+of 340 pixels. Every text has a line of its own, so nothing overprints anything. Of two boxes, one
+is below the other, and the wide drawing has the wire between them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,12 @@ from firstboot.site.model import Peer, PeerRole, Port, PortRole, Routes, Site
 
 WIDE, NARROW = 900, 340
 """Widths of the two drawings, in pixels."""
+
+LEFT = 20
+"""Pixels from the left edge of the wide drawing to the appliance."""
+
+NAMES = ("a", "b")
+"""What the boxes of a pair are called."""
 
 BOX = 300
 """Width of a box of the wide drawing, in pixels."""
@@ -52,39 +59,72 @@ class Box:
         ]
 
 
-def draw(site: Site) -> str:
-    """The wide drawing of `site`, as one `svg` element."""
-    left, right = 20, WIDE - BOX - 20
-    own = _own(site)
+def draw(*sites: Site) -> str:
+    """The wide drawing of one site or two, as one `svg` element."""
     parts: list[str] = []
-    texts = own.lines(left, 20)
-    y = 20 + own.height + GAP
+    ends: list[int] = []
+    y = 20
+    for name, site in zip(_names(sites), sites, strict=True):
+        some, end, y = _box_and_neighbours(name, site, y, paired=len(sites) > 1)
+        parts += some
+        ends += end
+        y += 2 * GAP
+    if len(ends) > 1:
+        parts.append(f'<path d="M{LEFT} {ends[0]} H{LEFT // 2} V{ends[1]} H{LEFT}"/>')
+    return _svg(WIDE, y - GAP, parts)
+
+
+def _box_and_neighbours(
+    name: str, site: Site, top: int, *, paired: bool
+) -> tuple[list[str], list[int], int]:
+    """A box of the wide drawing from `top` on with its neighbours, where the wire to its twin is,
+    and where it ends."""
+    left, right = LEFT, WIDE - BOX - 20
+    own = _own(name, site)
+    parts: list[str] = []
+    ends: list[int] = []
+    texts = own.lines(left, top)
+    y = top + own.height + GAP
     sessions = allot(site).sessions
     for port in site.ports:
-        ours, far = _ours(port), _far(port, sessions)
+        twin = paired and port.role is PortRole.TWIN
+        ours, far = _ours(port), [] if twin else _far(port, sessions)
         row = max(ours.height, _height(far))
         middle = y + row // 2
+        if twin:
+            ends.append(middle)
         texts += ours.lines(left, middle - ours.height // 2)
-        top = middle - _height(far) // 2
+        row_top = middle - _height(far) // 2
         for box in far:
-            parts += box.drawn(right, top, BOX)
-            beside = top + box.height // 2
+            parts += box.drawn(right, row_top, BOX)
+            beside = row_top + box.height // 2
             parts.append(f'<path d="M{right} {beside} H{right - 40} V{middle} H{left + BOX}"/>')
-            top += box.height + GAP
+            row_top += box.height + GAP
         y += row + 2 * GAP
     appliance = (
-        f'<rect class="ours" x="{left}" y="20" width="{BOX}" height="{y - 20 - GAP}" rx="4"/>'
+        f'<rect class="ours" x="{left}" y="{top}" width="{BOX}" height="{y - top - GAP}" rx="4"/>'
     )
-    return _svg(WIDE, y + GAP, [*parts, appliance, *texts])
+    return [*parts, appliance, *texts], ends, y
 
 
-def draw_narrow(site: Site) -> str:
-    """The narrow drawing of `site`, as one `svg` element."""
-    own = _own(site)
+def draw_narrow(*sites: Site) -> str:
+    """The narrow drawing of one site or two, as one `svg` element."""
+    parts: list[str] = []
+    y = 1
+    for name, site in zip(_names(sites), sites, strict=True):
+        some, y = _box_above_neighbours(name, site, y)
+        parts += some
+        y += 2 * GAP
+    return _svg(NARROW, y - 2 * GAP + 2, parts)
+
+
+def _box_above_neighbours(name: str, site: Site, top: int) -> tuple[list[str], int]:
+    """A box of the narrow drawing from `top` on with its neighbours, and where it ends."""
+    own = _own(name, site)
     width = NARROW - 2
-    parts = [f'<rect class="ours" x="1" y="1" width="{width}" height="{own.height}" rx="4"/>']
-    parts += own.lines(1, 1)
-    y = 1 + own.height
+    parts = [f'<rect class="ours" x="1" y="{top}" width="{width}" height="{own.height}" rx="4"/>']
+    parts += own.lines(1, top)
+    y = top + own.height
     sessions = allot(site).sessions
     for port in site.ports:
         ours, far = _ours(port), _far(port, sessions)
@@ -100,7 +140,12 @@ def draw_narrow(site: Site) -> str:
             parts += box.drawn(41, y, NARROW - 42)
             parts.append(f'<path d="M21 {start} V{y + box.height // 2} H41"/>')
             y += box.height
-    return _svg(NARROW, y + 2, parts)
+    return parts, y
+
+
+def _names(sites: Sequence[Site]) -> list[str]:
+    """What the boxes are called on the drawing."""
+    return ["the appliance"] if len(sites) == 1 else list(NAMES)
 
 
 def _svg(width: int, height: int, parts: Iterable[str]) -> str:
@@ -116,10 +161,10 @@ def _height(boxes: Sequence[Box]) -> int:
     return sum(box.height for box in boxes) + GAP * (len(boxes) - 1)
 
 
-def _own(site: Site) -> Box:
+def _own(name: str, site: Site) -> Box:
     whose = "a provider's addresses" if site.asn is None else f"AS{site.asn}"
     relays = "1 relay" if site.relays.count == 1 else f"{site.relays.count} relays"
-    return Box("the appliance", (whose, *map(str, site.scopes), relays))
+    return Box(name, (whose, *map(str, site.scopes), relays))
 
 
 def _ours(port: Port) -> Box:
@@ -137,6 +182,8 @@ def _far(port: Port, sessions: Iterable[Session]) -> list[Box]:
             facts.append(str(session.remote))
     if peers:
         return [Box(name, tuple(facts)) for name, facts in peers.items()]
+    if port.role is PortRole.TWIN:
+        return [Box("the other box", ())]
     if port.role.outside:
         return [Box("the provider's router", tuple(map(str, port.gateway)))]
     if port.role is PortRole.MANAGEMENT:

@@ -41,7 +41,7 @@ def announced(lab: Lab) -> Verdict:
                 for route in lab.internet.heard(session.peer.name)
                 if route.prefix.version == session.remote.version
             }
-            for session in lab.plan.sessions
+            for session in lab.internet.topology.sessions
         }
         withheld = {
             f"{one.peer.name} {one.remote.version}": {*lab.site.scopes}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -72,6 +73,24 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """For how long at most addresses of two boxes were unreachable because of a fault, in seconds,
+    by the box that has them: from `far`, and from the upstream of the box, which is `near`.
+
+    Those of the boxes `stay` may be unreachable for `most` seconds; with `only_near`, that holds
+    for what their own upstreams see.
+    """
+
+    fault: str
+    what: str
+    far: Mapping[str, float]
+    near: Mapping[str, float]
+    stay: tuple[str, ...]
+    only_near: bool
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What was tested, where and when.
 
@@ -105,6 +124,8 @@ class Report:
     moments: tuple[Moment, ...] = ()
     heard: tuple[Hearing, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    """Of a lab of two boxes."""
 
     @property
     def holds(self) -> bool:
@@ -173,7 +194,8 @@ def render_json(report: Report) -> str:
     return json.dumps(facts, indent=2, default=_value) + "\n"
 
 
-def render_html(report: Report, site: Site) -> str:
+def render_html(report: Report, site: Site, *others: Site) -> str:
+    """The page. With `others`, the lab had several boxes."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -185,8 +207,8 @@ def render_html(report: Report, site: Site) -> str:
     return template.render(
         report=report,
         site=site,
-        wide=draw(site),
-        narrow=draw_narrow(site),
+        wide=draw(site, *others),
+        narrow=draw_narrow(site, *others),
         proof=proof,
         charts=charts,
         began=bands[0].traffic.began if bands else 0.0,
@@ -210,7 +232,7 @@ def _code(text: str) -> Markup:
     )
 
 
-def save(report: Report, site: Site, folder: Path) -> tuple[Path, Path]:
+def save(report: Report, site: Site, folder: Path, *others: Site) -> tuple[Path, Path]:
     """Write `lab-report.html` and `lab-report.json` into `folder`, and return their paths.
 
     Raises Refusal if they cannot be written.
@@ -218,6 +240,6 @@ def save(report: Report, site: Site, folder: Path) -> tuple[Path, Path]:
     page, data = folder / "lab-report.html", folder / "lab-report.json"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    replace(page, render_html(report, site).encode())
+    replace(page, render_html(report, site, *others).encode())
     replace(data, render_json(report).encode())
     return page, data

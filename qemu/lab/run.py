@@ -13,11 +13,11 @@ from pathlib import Path
 from firstboot.core.refusal import Refusal
 from qemu import accelerator
 from qemu.failure import Failure
-from qemu.lab.checks import Verdict
-from qemu.lab.fault_actions import Step
+from qemu.lab.attempts import done, made
 from qemu.lab.faults import Fault, named
 from qemu.lab.hearing import hearings
 from qemu.lab.lab_site import fitted, read
+from qemu.lab.pair_site import alone
 from qemu.lab.probe import Probe
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
@@ -41,14 +41,11 @@ def run_lab(
     Ctrl-] is typed. Returns whether everything holds. Raises Refusal, and whatever `laboratory`
     raises.
     """
-    fit = fitted(read(site), system.card)
+    whole = read(site)
+    alone(whole)
+    fit = fitted(whole, system.card)
     faults = named(fault, system, fit.site) if fault else ()
-    if keep and not sys.stdin.isatty():
-        raise Refusal(
-            "--keep",
-            "the console at the end needs a terminal, and standard input is a file or a pipe",
-            "Run the command in a terminal, or leave --keep out",
-        )
+    check_terminal(keep)
     began = datetime.now(UTC)
     progress = Progress()
     for cut in fit.cuts:
@@ -66,6 +63,16 @@ def run_lab(
             print(parties(lab), flush=True)
             lab.appliance.machine.console.hand_over()
     return report.holds
+
+
+def check_terminal(keep: bool) -> None:
+    """Raises Refusal if a console is wanted and there is no terminal."""
+    if keep and not sys.stdin.isatty():
+        raise Refusal(
+            "--keep",
+            "the console at the end needs a terminal, and standard input is a file or a pipe",
+            "Run the command in a terminal, or leave --keep out",
+        )
 
 
 def sound(lab: Lab) -> Trial:
@@ -105,38 +112,8 @@ def status(lab: Lab) -> Status | None:
         return None
 
 
-def done(name: str, step: Step, lab: Lab) -> tuple[Verdict, ...]:
-    """Take a step. Returns no verdict, or the one that it failed."""
-    try:
-        step(lab)
-    except Failure as failure:
-        return (_failed(name, failure),)
-    return ()
-
-
 def _applying(some: Iterable[Probe], lab: Lab) -> list[Probe]:
     return [check for check in some if not check.lack(lab.site)]
-
-
-def made(some: Iterable[Probe], lab: Lab) -> tuple[Verdict, ...]:
-    return tuple(attempt(check, lab) for check in some)
-
-
-def attempt(check: Probe, lab: Lab) -> Verdict:
-    """The verdict of `check`; one that does not hold if the check itself fails. A check that does
-    not apply to the site is not made."""
-    if lack := check.lack(lab.site):
-        return Verdict(check.name, True, f"does not apply: {lack}", check.explanation, False)
-    try:
-        with lab.progress.stage(f"  {check.name}"):
-            return check(lab)
-    except Failure as failure:
-        return replace(_failed(check.name, failure), explanation=check.explanation)
-
-
-def _failed(name: str, failure: Exception) -> Verdict:
-    first = str(failure).strip().splitlines()[0]
-    return Verdict(name, False, first.removesuffix("; the last lines were"))
 
 
 def origin(image: Path, system: System, site: Path, began: datetime) -> Origin:

@@ -1,9 +1,11 @@
-"""The appliance running in the simulated Internet, and what a check can do with both."""
+"""Appliances running in the simulated Internet, one or two, and what a check can do with each of
+them and with the Internet around it."""
 
 import itertools
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from qemu.lab.checks import Verdict
 from qemu.lab.lab_site import feed
 from qemu.lab.need import PAGES, lacking
 from qemu.lab.offer import Refusal
+from qemu.lab.picture import NAMES
 from qemu.lab.progress import Progress
 from qemu.lab.systems import System
 from qemu.machine import Machine
@@ -45,11 +48,15 @@ NAME = "deep.unsigned.example."
 """All names below it have the same answer, and the resolver has to ask for each: the zone is not
 signed, so RFC 8198 does not apply."""
 
-MAC = "02:00:5e:10:04:{:02x}"
+MAC = "02:00:5e:10:{box:02x}:{port:02x}"
+FIRST_BOX = 4
 
 
 @dataclass(frozen=True)
 class Lab:
+    """One appliance, and the Internet around it. Where there are two appliances, each has a Lab,
+    and both of these are in one world."""
+
     internet: Internet
     appliance: Appliance
     site: Site
@@ -63,6 +70,9 @@ class Lab:
 
     folder: Path = Path()
     """Of consoles, captures and logs. What the appliance reports is kept there, too."""
+
+    name: str = ""
+    """What the box is called, if there are two."""
 
     @property
     def plan(self) -> Plan:
@@ -107,7 +117,7 @@ class Lab:
 
     def mark(self, what: str) -> None:
         """Note that `what` happens now, for the report."""
-        self.progress.mark(what)
+        self.progress.mark(f"{self.name}: {what}" if self.name else what)
 
     def unplug(self, port: str) -> None:
         """Pull the cable of a port, so that both ends lose their carrier."""
@@ -145,44 +155,121 @@ def laboratory(
     `folder` keeps consoles, captures and logs. Raises Refusal if this host lacks something, and
     Failure if something does not come up.
     """
+    with laboratories(image, system, [site], folder, progress, *more) as (lab,):
+        yield lab
+
+
+@contextmanager
+def laboratories(
+    image: Path,
+    system: System,
+    sites: Sequence[Site],
+    folder: Path,
+    progress: Progress,
+    *more: Disk,
+) -> Iterator[tuple[Lab, ...]]:
+    """The same with an appliance for each of `sites`, one or two, all in one world. Two are called
+    by NAMES, and each has its consoles in a folder of its own."""
     with ExitStack() as stack:
         with progress.stage("the Internet starts"):
-            world, keys = emptied(folder / "world"), emptied(folder / "keys")
-            trust = make(keys, site)
-            internet = stack.enter_context(Internet(site, world, trust, feed(site), HOLD))
-        nics = [
-            Nic(MAC.format(at), internet.plugs[port.name]) for at, port in enumerate(site.ports)
-        ]
-        machine = Machine(
-            Disk(image, size=STICK),
-            *more,
-            folder=folder,
-            nics=nics,
-            memory=system.memory,
-            processors=PROCESSORS,
-            name="appliance",
-        )
+            internets = _internets(sites, folder, stack)
         with progress.stage("the appliance is switched on"):
-            stack.enter_context(machine)
-        appliance = Appliance(machine, system, site)
-        lab = Lab(internet, appliance, site, progress, folder=folder)
-        with progress.stage("the wizard is answered, and the ports come up", machine.last_line):
-            appliance.answer()
+            numbers = itertools.count()
+            labs = tuple(
+                Lab(
+                    internet,
+                    _switched_on(image, system, internet, at, folder, more, stack),
+                    internet.site,
+                    progress,
+                    numbers=numbers,
+                    folder=folder / internet.topology.name,
+                    name=internet.topology.name,
+                )
+                for at, internet in enumerate(internets)
+            )
+        world = internets[0]
+
+        def now() -> str:
+            return "; ".join(lab.appliance.machine.last_line() for lab in labs)
+
+        with progress.stage("the wizard is answered, and the ports come up", now):
+            _each(labs, lambda lab: lab.appliance.answer())
         with progress.stage("the Internet's Tor network agrees on a consensus"):
-            internet.tor.wait()
-        with progress.stage("root logs in, and tells the daemons whom to trust", machine.last_line):
-            appliance.login()
-            appliance.complete()
-            appliance.teach(internet.trust)
-        with told_by(appliance):
+            world.tor.wait()
+        with progress.stage("root logs in, and tells the daemons whom to trust", now):
+            _each(labs, _told)
+        with ExitStack() as telling:
+            for lab in labs:
+                telling.enter_context(told_by(lab.appliance))
             with progress.stage("BGP comes up"):
-                wait("sessions with every neighbour", internet.established)
+                for lab in labs:
+                    wait("sessions with every neighbour", lab.internet.established)
             with progress.stage("names begin to resolve"):
-                wait("an answer of the resolver", lambda: resolves(lab))
+                for lab in labs:
+                    wait("an answer of the resolver", lambda lab=lab: resolves(lab))  # type: ignore[misc]
             with progress.stage("Tor bootstraps"):
-                lab = replace(lab, fingerprints=tuple(appliance.fingerprints()))
-                wait("the relays in the consensus", lambda: known(lab))
-        yield lab
+                labs = tuple(
+                    replace(lab, fingerprints=tuple(lab.appliance.fingerprints())) for lab in labs
+                )
+                for lab in labs:
+                    wait("the relays in the consensus", lambda lab=lab: known(lab))  # type: ignore[misc]
+        yield labs
+
+
+def _internets(sites: Sequence[Site], folder: Path, stack: ExitStack) -> list[Internet]:
+    """Start the Internet around the first of `sites`, and around the others in the same world."""
+    first, *others = sites
+    names = NAMES if others else ("",)
+    world, keys = emptied(folder / "world"), emptied(folder / "keys")
+    found = [Internet(first, world, make(keys, first), feed(first), HOLD, names[0])]
+    stack.enter_context(found[0])
+    for site, name in zip(others, names[1:], strict=True):
+        found.append(stack.enter_context(found[0].joined(site, feed(site), name)))
+    return found
+
+
+def _switched_on(
+    image: Path,
+    system: System,
+    internet: Internet,
+    at: int,
+    folder: Path,
+    more: Iterable[Disk],
+    stack: ExitStack,
+) -> Appliance:
+    """Switch on the appliance of this index."""
+    nics = [
+        Nic(MAC.format(box=FIRST_BOX + at, port=number), internet.plugs[port.name])
+        for number, port in enumerate(internet.site.ports)
+    ]
+    machine = Machine(
+        Disk(image, size=STICK),
+        *more,
+        folder=folder / internet.topology.name,
+        nics=nics,
+        memory=system.memory,
+        processors=PROCESSORS,
+        name="appliance",
+    )
+    return Appliance(stack.enter_context(machine), system, internet.site)
+
+
+def _told(lab: Lab) -> None:
+    """Log in, and have the whole site and the Internet's trust there."""
+    lab.appliance.login()
+    lab.appliance.complete()
+    lab.appliance.teach(lab.internet.trust)
+
+
+def _each(labs: Sequence[Lab], step: Callable[[Lab], None]) -> None:
+    """Take `step` with all of `labs` at a time. Raises what the first of them raised that failed,
+    once all have ended."""
+    if len(labs) == 1:
+        step(labs[0])
+        return
+    with ThreadPoolExecutor(len(labs)) as pool:
+        for _ in pool.map(step, labs):
+            pass
 
 
 @contextmanager

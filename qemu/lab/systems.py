@@ -35,6 +35,8 @@ class System:
     `validation`, the lab writes `origins` itself. `open_filter` has the packet filter let out by
     the device {port}, the outside one with this {number} from 1 on, whatever goes to port 53.
     `unconfined` starts the resolver outside of its jail; "" where there are no jails.
+    `answers_signed` is whether its bgpd answers a neighbour that signs; one that does not has to
+    call by itself.
     """
 
     base: str
@@ -55,6 +57,7 @@ class System:
     validation: Validation | None
     open_filter: str
     unconfined: str
+    answers_signed: bool = True
 
 
 HARDENEDBSD = System(
@@ -106,6 +109,7 @@ REHEARSAL = replace(
     open_filter="nft insert rule netdev exitisp out{number} meta l4proto '{{ tcp, udp }}' "
     "th dport 53 accept",
     unconfined="",
+    answers_signed=False,
 )
 
 

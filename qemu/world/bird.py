@@ -123,6 +123,11 @@ class Router:
         self._more = tuple(routes)
         self._renew()
 
+    def join(self, sessions: Iterable[Session]) -> None:
+        """Have `sessions` too, from now on."""
+        self._sessions |= {session.name: session for session in sessions}
+        self._renew()
+
     def change(self, session: str, *, password: str | None) -> None:
         """Change the TCP MD5 secret (RFC 2385) of a session; None for no secret."""
         self._sessions[session] = replace(self._sessions[session], password=password)

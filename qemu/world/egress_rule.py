@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from firstboot.core.values import Address, Network
 from firstboot.site.address_plan import allot
-from firstboot.site.model import Port, Site
+from firstboot.site.model import Port, PortRole, Site
 from qemu.world.packets import (
     ADVERTISEMENT,
     ARP,
@@ -29,7 +29,10 @@ class Rule:
     """Packets may leave a port from the own networks: the scopes, or on a provider's link the box's
     addresses alone. From the port's addresses there may be only BGP with neighbours, and ARP and
     neighbour discovery: questions for neighbours and next hops, and answers about the port
-    itself."""
+    itself.
+
+    To the other box of two, packets may leave from this box's part of the scopes, and what
+    strangers sent to the other one's part."""
 
     scopes: tuple[Network, ...]
     own: frozenset[Address]
@@ -38,6 +41,9 @@ class Rule:
     hops: frozenset[Address] = frozenset()
     """Routers on the link that packets may go to besides neighbours: members of an exchange that
     its route servers announce as next hops, and those that lead to neighbours several hops away."""
+
+    strangers_to: tuple[Network, ...] = ()
+    """The other box's part of the scopes."""
 
     def strays(self, frames: Collection[Frame]) -> list[str]:
         """Return the frames that break the rule, as text without duplicates."""
@@ -63,6 +69,10 @@ class Rule:
         if packet.protocol == ICMP6 and packet.kind in (SOLICITATION, ADVERTISEMENT):
             linked = packet.source in self.own or packet.source in LINK_LOCAL
             return (linked or packet.source == NOBODY) and self._known(packet.target)
+        its = (*self.scopes, *self.strangers_to)
+        if any(packet.destination in part for part in self.strangers_to):
+            ours = packet.source in self.own or packet.source in LINK_LOCAL
+            return not ours and not any(packet.source in part for part in its)
         bgp = packet.protocol == TCP and BGP in packet.ports
         return bgp and packet.source in self.own and packet.destination in self.neighbours
 
@@ -73,15 +83,16 @@ class Rule:
 
 
 def rule(site: Site, port: Port) -> Rule:
-    """Return the rule for `port` of `site`."""
+    """Return the rule for `port` of `site`, an outside port or the one to the twin."""
     plan = allot(site)
     sessions = [session for session in plan.sessions if session.port is port]
     aliases = {alias.address for alias in plan.aliases if alias.port is port}
     routers = port.gateway if site.provided else ()
     return Rule(
-        plan.own,
+        plan.mine if port.role is PortRole.TWIN else plan.own,
         frozenset(face.ip for face in port.addresses) | aliases,
         frozenset(session.remote for session in sessions) | {*routers},
         port.vlan,
         frozenset(session.first_hop for session in sessions),
+        strangers_to=plan.twins if port.role is PortRole.TWIN else (),
     )

@@ -7,6 +7,9 @@
 `plugs` has a plug for each port of the site, for the network card of a virtual machine; the machine
 itself is in no namespace. The Tor network needs a while to agree on a consensus, during which the
 machine can boot. `folder` keeps logs and captures.
+
+Several boxes can be in one world: `internet.joined(site, name)` is the same Internet around another
+one, and is entered after the first.
 """
 
 import sys
@@ -35,6 +38,7 @@ from qemu.world.topology import (
     CABLES,
     Exchange,
     Link,
+    Topology,
     lay_out,
 )
 from qemu.world.tor import Network
@@ -73,38 +77,58 @@ class Internet:
         trust: Trust,
         routes: tuple[int, int] = (3000, 1000),
         hold: int = 90,
+        name: str = "",
+        first: "Internet | None" = None,
     ) -> None:
         """`trust` was made for the same site (`qemu.world.trust.make`). `routes` is how many IPv4
         and IPv6 routes each transit announces besides the real ones. `hold` is the hold time of
-        the site's peers, in seconds (RFC 4271)."""
+        the site's peers, in seconds (RFC 4271). `name` is what the box is called if there are
+        several; `first` is the Internet that this one joins, see joined()."""
         self.site = site
         self._feed = thousands(*routes)
-        self._hold = hold
+        self.hold = hold
         self.trust = trust
-        self.topology = lay_out(site)
-        self.world = World(folder)
-        self.parties: dict[str, Party] = {}
+        self.topology: Topology = lay_out(site, name, first.topology if first else None)
+        self.world: World = first.world if first else World(folder)
+        self._first = first
+        self.parties: dict[str, Party] = first.parties if first else {}
+        """Of the whole world, by `Topology.party`."""
+
         self.routers: dict[str, Router] = {}
-        """By the name of the party: peers of the site, the backbone, members of exchanges."""
+        """By name: peers of the site, members of its exchanges, and the backbone."""
 
         self.plugs: dict[str, Plug] = {}
         self.cables: dict[str, Cable] = {}
         """Both by the name of the site's port."""
 
+        self.twin: tuple[Port, Port] | None = None
+        """The ends of the wire to the other box of two: the site's, and the other one."""
+
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            stack.enter_context(self.world)
+            if self._first is None:
+                stack.enter_context(self.world)
             self._connect(stack)
             self._route()
-            self.tor = Network(self.topology, self.parties, self.trust)
-            self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
-            self.web = Web(self.parties["web"])
-            self.time = TimeServers(self.parties["time"])
-            self.rpki = Repository(self.parties["rpki"], self.trust.rpki)
+            if self._first is None:
+                self.tor = Network(self.topology, self.parties, self.trust)
+                self.nameservers = Nameservers(self.topology, self.parties, self.trust.root_keys)
+                self.web = Web(self.parties["web"])
+                self.time = TimeServers(self.parties["time"])
+                self.rpki = Repository(self.parties["rpki"], self.trust.rpki)
+            else:
+                self.tor, self.nameservers = self._first.tor, self._first.nameservers
+                self.web, self.time = self._first.web, self._first.time
+                self.rpki = self._first.rpki
             self._stack = stack.pop_all()
         return self
+
+    def joined(self, site: Site, routes: tuple[int, int], name: str) -> "Internet":
+        """This Internet around another box as well, which is called `name` and has the same scopes.
+        It has peers, exchanges and cables of its own; everybody else is there once."""
+        return Internet(site, self.world.folder, self.trust, routes, self.hold, name, self)
 
     def __exit__(
         self,
@@ -159,9 +183,13 @@ class Internet:
 
     def _mislead(self, session: Session, what: str, *destination: Address) -> None:
         told = map(str, (session.first_hop, session.local, *destination))
-        self.parties[session.peer.name].run(
+        self._party(session.peer.name).run(
             sys.executable, ROGUE_NEIGHBOUR, what, self._device(session.port), *told
         )
+
+    def _party(self, name: str) -> Party:
+        """Somebody beside the site."""
+        return self.parties[self.topology.party(name)]
 
     def _device(self, port: SitePort) -> str:
         """The device name that every party beside this port of the site uses."""
@@ -170,28 +198,34 @@ class Internet:
     def _connect(self, stack: ExitStack) -> None:
         topology = self.topology
         routing = [BACKBONE, *(link.below for link in topology.links_of(BACKBONE))]
+        peers = [peer.name for peer in topology.peers]
         strangers = [exchange.stranger for exchange in topology.exchanges]
-        names = [peer.name for peer in topology.peers] + [link.below for link in topology.links]
-        for name in dict.fromkeys([BACKBONE, *names, *strangers]):
-            self.parties[name] = self.world.party(name, forwarding=name in routing)
+        beside = [topology.party(name) for name in (*peers, *strangers)]
+        for name in dict.fromkeys([BACKBONE, *beside, *(link.below for link in topology.links)]):
+            if name not in self.parties:
+                self.parties[name] = self.world.party(name, forwarding=name in routing)
         for link in topology.links:
             above = self.parties[link.above].port(link.device)
             below = self.parties[link.below].port("uplink")
             self.world.wire(above, below)
             above.up(*link.above_ends)
             below.up(*link.below_ends)
-        for host in topology.hosts:
+        for host in () if self._first else topology.hosts:
             self.parties[host.name].port("lo").up(
                 *(f"{address}/{address.max_prefixlen}" for address in host.addresses)
             )
             self._default(host.name, host.v4(), host.v6(), topology.link_to(host.name))
-        ends = self.world.party(CABLES, silent=True)
+        ends = self.world.party(topology.party(CABLES), silent=True)
         for port in self.site.ports:
             end = ends.port(self._device(port))
-            far = self._beside(port, end)
+            if port.role is PortRole.TWIN:
+                end, far = self.twin = self._between(port, end)
+            else:
+                far = self._beside(port, end)
             wire = stack.enter_context(Wire())
             self.plugs[port.name] = wire.a
-            self.cables[port.name] = Cable(port.name, end, far, wire.b, port.vlan)
+            name = topology.party(port.name)
+            self.cables[port.name] = Cable(name, end, far, wire.b, port.vlan)
 
     def _default(self, name: str, v4: object, v6: object, link: Link) -> None:
         """Give a host default routes up its link, with its own addresses as sources."""
@@ -211,7 +245,7 @@ class Internet:
                 net = next(i.network for i in port.addresses if hop in i.network)
                 there.setdefault(session.peer.name, []).append(f"{hop}/{net.prefixlen}")
                 if session.multihop:
-                    loopback = self.parties[session.peer.name].port("lo")
+                    loopback = self._party(session.peer.name).port("lo")
                     loopback.up(f"{session.remote}/{session.remote.max_prefixlen}")
         for exchange in self.topology.exchanges:
             if exchange.port is port:
@@ -223,20 +257,33 @@ class Internet:
                 there[provider.name] = list(provider.ends)
         if not port.role.outside:
             there[f"inside-{port.name}"] = self._inside(port)
-        members = [self.parties[name].port(end.device) for name in there]
+        members = {name: self._party(name).port(end.device) for name in there}
         if len(members) == 1:
-            (far,) = members
+            (far,) = members.values()
             self.world.wire(end, far)
         else:
-            far = self.world.switch(f"switch-{port.name}", [end, *members])[0]
-        for member in members:
-            member.up(*there[member.party.name])
+            switch = self.topology.party(f"switch-{port.name}")
+            far = self.world.switch(switch, [end, *members.values()])[0]
+        for name, member in members.items():
+            member.up(*there[name])
         return far
+
+    def _between(self, port: SitePort, end: Port) -> tuple[Port, Port]:
+        """The wire between two boxes, as its end of this box and the other end. The first box lays
+        it, from `end` to a place where nobody is until the second one takes that end."""
+        if self._first is not None and self._first.twin is not None:
+            far, end = self._first.twin
+            return end, far
+        nobody = self.world.party(self.topology.party(f"twin-{port.name}"), silent=True)
+        far = nobody.port(end.device)
+        self.world.wire(end, far)
+        return end, far
 
     def _inside(self, port: SitePort) -> list[object]:
         """Make the party on a LAN, or the administrator, who is the gateway if there is one. Return
         its addresses with prefix lengths."""
-        self.parties[f"inside-{port.name}"] = self.world.party(f"inside-{port.name}")
+        name = self.topology.party(f"inside-{port.name}")
+        self.parties[name] = self.world.party(name)
         if port.role is PortRole.LAN:
             return [f"{i.ip + 1}/{i.network.prefixlen}" for i in port.addresses]
         return [
@@ -257,10 +304,18 @@ class Internet:
             if exchange.member_ends:
                 routes = thousands(*AT_EXCHANGES)
                 self._start(exchange.member, self._member(exchange), routes)
-        links = self.topology.links_of(BACKBONE)
-        customers = [link for link in links if link.below in self.routers]
-        sessions = [session for link in customers for session in self._down(link)]
-        self._start(BACKBONE, sessions, [])
+        links = {link.below: link for link in self.topology.links_of(BACKBONE)}
+        sessions = [
+            session
+            for router in self.routers.values()
+            if (link := links.get(router.party.name))
+            for session in self._down(link, router.asn)
+        ]
+        if self._first is None:
+            self.routers[BACKBONE] = self._router(self.parties[BACKBONE], sessions, [])
+        else:
+            self.routers[BACKBONE] = self._first.routers[BACKBONE]
+            self.routers[BACKBONE].join(sessions)
 
     def _announced(self, peer: Peer) -> list[Route]:
         """The routes of a peer besides those that it has from others."""
@@ -273,16 +328,20 @@ class Internet:
                 return []
 
     def _start(self, name: str, sessions: list[bird.Session], feed: list[Route]) -> None:
-        """Start the router of `name`, which also announces the hosts behind it."""
+        """Start the router of somebody beside the site."""
+        self.routers[name] = self._router(self._party(name), sessions, feed)
+
+    def _router(self, party: Party, sessions: list[bird.Session], feed: list[Route]) -> Router:
+        """Start a router, which also announces the hosts behind it."""
         hosts = [
             Route(prefix, (host.asn,), link.below_ends[prefix.version == 6].ip)
             for host in self.topology.hosts
+            if host.home == party.name
             for link in [self.topology.link_to(host.name)]
-            if host.home == name
             for prefix in host.prefixes
         ]
         server = any(session.transparent for session in sessions)
-        self.routers[name] = Router(self.parties[name], sessions, [*feed, *hosts], not server)
+        return Router(party, sessions, [*feed, *hosts], not server)
 
     def _sessions(self, peer: Peer) -> list[bird.Session]:
         """A peer's sessions: with the site, with the backbone, and a route server's with its
@@ -300,7 +359,7 @@ class Internet:
                 password=peer.md5,
                 gtsm=peer.gtsm and session.remote.version == 4,
                 exports=_to_site(peer, session.remote.version),
-                hold=self._hold,
+                hold=self.hold,
                 hops=peer.hops if session.multihop else 1,
             )
             for session in self.topology.sessions
@@ -342,15 +401,14 @@ class Internet:
 
     def _up(self, name: str, asn: int, exports: str) -> list[bird.Session]:
         """A customer's sessions with the backbone."""
-        link = self.topology.link_to(name)
+        link = self.topology.link_to(self.topology.party(name))
         return [
             bird.Session(f"up{one.version}", one.ip, other.ip, asn, BACKBONE_ASN, exports=exports)
             for one, other in zip(link.below_ends, link.above_ends, strict=True)
         ]
 
-    def _down(self, link: Link) -> list[bird.Session]:
-        """The backbone's sessions with a customer, who hears all routes."""
-        asn = self.routers[link.below].asn
+    def _down(self, link: Link, asn: int) -> list[bird.Session]:
+        """The backbone's sessions with a customer of that ASN, who hears all routes."""
         return [
             bird.Session(
                 f"{link.device}_{one.version}", one.ip, other.ip, BACKBONE_ASN, asn, exports="true"

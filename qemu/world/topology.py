@@ -12,6 +12,9 @@ peers but route servers are customers of one backbone, so networks behind an exc
 without the exchange too. Each exchange has a member, who has sessions with its route servers alone,
 and a stranger, who has no session. Hosts are networks of their own, each behind one router.
 
+Two boxes of one operator share a world: whoever is beside each of them is a party of its own, whose
+name begins with that of the box. Backbone and hosts are there once. The twin of a box is no party.
+
 A site with a provider's addresses has no peer. Beside each of its outside ports is the provider's
 router, a customer of the backbone as well, to whom the scopes are routed.
 
@@ -21,7 +24,7 @@ Besides the root servers' addresses, the simulated Internet uses 11.0.0.0/8, 2d0
 
 import itertools
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
 from firstboot.core.refusal import Refusal
@@ -164,6 +167,12 @@ class Topology:
     links: tuple[Link, ...]
     exchanges: tuple[Exchange, ...]
     providers: tuple[Provider, ...] = ()
+    name: str = ""
+    """What the box is called, if there are several."""
+
+    def party(self, name: str) -> str:
+        """What somebody beside the box is called in the whole world."""
+        return f"{self.name}-{name}" if self.name else name
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -191,26 +200,32 @@ class Topology:
         return next(link for link in self.links if link.below == below)
 
 
-def lay_out(site: Site) -> Topology:
-    """Return the Internet around `site`. Raises Refusal if the site uses an address of the
-    simulated Internet, or the name of one of its parties."""
-    sessions = allot(site).sessions
+def lay_out(site: Site, name: str = "", beside: Topology | None = None) -> Topology:
+    """Return the Internet around `site`, whose box is called `name`; the backbone and the hosts are
+    those of the topology `beside`, if there is one. Raises Refusal if the site uses an address of
+    the simulated Internet, or the name of one of its parties."""
+    sessions = tuple(one for one in allot(site).sessions if one.port.role.outside)
+    bare = Topology(site, sessions, (), (), (), name=name)
     ports = (port for port in site.ports if port.role is PortRole.EXCHANGE)
-    exchanges = tuple(_exchange(site, port, MEMBER_ASN + n) for n, port in enumerate(ports))
-    peers = _peers(sessions)
+    first = MEMBER_ASN + (len(beside.exchanges) if beside else 0)
+    exchanges = tuple(_exchange(site, port, first + n) for n, port in enumerate(ports))
+    peers = bare.peers
     members = [exchange.member for exchange in exchanges if exchange.member_ends]
     providers = tuple(_providers(site))
     customers = [peer.name for peer in peers if peer.role is not PeerRole.ROUTE_SERVER]
     customers += [provider.name for provider in providers]
     near = [p.name for p in peers if p.role is PeerRole.PEER and _families(sessions, p) == {4, 6}]
-    hosts = tuple(_hosts(near=[*near, BACKBONE][0], across=[*members, BACKBONE][0]))
-    pairs = [
-        *((BACKBONE, name) for name in (*customers, *members)),
-        *((host.home, host.name) for host in hosts),
-    ]
-    links = tuple(Link(n, above, below) for n, (above, below) in enumerate(pairs, 1))
+    near, members = (list(map(bare.party, names)) for names in (near, members))
+    pairs = [(BACKBONE, name) for name in (*map(bare.party, customers), *members)]
+    if beside:
+        hosts, number = beside.hosts, beside.links[-1].number + 1
+    else:
+        hosts = tuple(_hosts(near=[*near, BACKBONE][0], across=[*members, BACKBONE][0]))
+        pairs += [(host.home, host.name) for host in hosts]
+        number = 1
+    links = tuple(Link(n, above, below) for n, (above, below) in enumerate(pairs, number))
     _check(site, hosts, links)
-    return Topology(site, sessions, hosts, links, exchanges, providers)
+    return replace(bare, hosts=hosts, links=links, exchanges=exchanges, providers=providers)
 
 
 def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None:
@@ -225,7 +240,7 @@ def _check(site: Site, hosts: tuple[Host, ...], links: tuple[Link, ...]) -> None
                 "Use another network in the lab",
             )
     names = {BACKBONE, CABLES, *(host.name for host in hosts)}
-    beside = ("switch", "inside", "member", "stranger", "provider")
+    beside = ("switch", "inside", "member", "stranger", "provider", "twin")
     names |= {f"{kind}-{port.name}" for kind in beside for port in site.ports}
     for peer in site.peers:
         if peer.name in names:

@@ -18,12 +18,13 @@ from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
 from image.packages import reviewed
 from image.rehearsal import build as rehearsal
+from qemu.lab.attempts import attempt
 from qemu.lab.faults import FAULTS, named
 from qemu.lab.lab_site import EXAMPLE, on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
 from qemu.lab.report import Trial, save, table
-from qemu.lab.run import attempt, origin, reported, tried
+from qemu.lab.run import origin, reported, tried
 from qemu.lab.session import Lab, laboratory
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.net import Unable

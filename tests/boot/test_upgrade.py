@@ -17,10 +17,10 @@ from image import overlay
 from qemu.console_patterns import CRASHES, sign
 from qemu.disk import Bus, Disk
 from qemu.firmware import Firmware
+from qemu.lab.attempts import attempt
 from qemu.lab.lab_site import on
 from qemu.lab.probes import CHECKS
 from qemu.lab.progress import Progress
-from qemu.lab.run import attempt
 from qemu.lab.session import Lab, laboratory, wait
 from qemu.lab.systems import HARDENEDBSD
 from qemu.machine import Machine

@@ -16,6 +16,7 @@ from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
 from qemu.lab.lab_site import SITE
+from qemu.lab.pair import FAILOVERS, OWN
 from qemu.lab.picture import draw
 from qemu.lab.probe import probe
 from qemu.lab.probes import CHECKS, announced, fetched, healthy
@@ -153,7 +154,19 @@ def test_the_replay_of_2018_breaks_the_filter_of_the_exchange_s_port_alone(tmp_p
 def test_the_page_has_all_faults() -> None:
     page = (DOCS / "lab.md").read_text()
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+?) \|", page, re.MULTILINE)
+    of_pairs = {one.name for one in FAILOVERS} | {one.name for one in OWN}
+    rows = [found for found in rows if found[0] not in of_pairs]
     assert [found for found in rows if found[0] not in CHECKS] == [row(one) for one in FAULTS]
+
+
+def test_the_page_has_what_two_boxes_go_through() -> None:
+    page = (DOCS / "lab.md").read_text()
+    for check in OWN:
+        assert f"| `{check.name}` | {check.explanation} |" in page
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([A-Za-z][^|]+) \| ", page, re.MULTILINE)
+    names = {one.name for one in FAILOVERS}
+    found = [row for row in rows if row[0] in names]
+    assert found == [(one.name, one.what) for one in FAILOVERS]
 
 
 def test_the_page_has_all_checks_and_what_the_report_says_of_each() -> None:

@@ -36,16 +36,18 @@ class Box:
         site = internet.site
         plan = allot(site)
         world = internet.world
-        self.party = world.party("appliance")
+        called = internet.topology.party
+        self.party = world.party(called("appliance"), forwarding=site.forwards)
         hush(self.party)
-        ends = world.party("appliance-cables", silent=True)
+        ends = world.party(called("appliance-cables"), silent=True)
         self.party.port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in plan.on_loopback))
         self.cables = {}
         for number, port in enumerate(site.ports):
             end, far = ends.port(f"port{number}"), self.party.port(port.device)
             world.wire(end, far)
             plug = internet.plugs[port.name]
-            self.cables[port.name] = Cable(f"box-{port.name}", end, far, plug, port.vlan)
+            name = called(f"box-{port.name}")
+            self.cables[port.name] = Cable(name, end, far, plug, port.vlan)
             aliases = [alias.address for alias in plan.aliases if alias.port is port]
             far.up(*port.addresses, *(f"{one}/{one.max_prefixlen}" for one in aliases))
         for gateway in plan.gateways:

@@ -23,7 +23,7 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 def test_every_peer_of_an_example_is_there(site: Site) -> None:
-    assert set(lay_out(site).peers) == set(site.peers)
+    assert set(lay_out(site).peers) == {peer for peer in site.peers if peer is not site.twin}
 
 
 def test_no_two_networks_overlap(site: Site) -> None:
@@ -123,3 +123,21 @@ def test_there_is_room_for_every_route_of_the_world() -> None:
     v4, v6 = lay_out(SITE).routes
     hosts = [prefix for host in lay_out(SITE).hosts for prefix in host.prefixes]
     assert v4 + v6 > len(hosts) + len(SITE.scopes)
+
+
+def test_two_boxes_share_the_hosts_and_nobody_else() -> None:
+    first = lay_out(SITE, "a")
+    second = lay_out(SITE, "b", first)
+    assert second.hosts == first.hosts
+    assert {host.home for host in first.hosts} == {
+        "backbone",
+        "a-content-network",
+        "a-member-exchange",
+    }
+    links = [*first.links, *second.links]
+    assert len({link.number for link in links}) == len(links)
+    assert len({link.below for link in links}) == len(links)
+    assert {link.above for link in second.links} == {"backbone"}
+    assert second.party("upstream-a") == "b-upstream-a"
+    asns = [exchange.asn for one in (first, second) for exchange in one.exchanges]
+    assert len(set(asns)) == len(asns)
