@@ -281,7 +281,7 @@ def test_an_option_is_chosen_by_number_name_or_first_letters(tmp_path: Path) -> 
     for typed in ("2", "exchange", "EX", "e"):
         draft = empty(tmp_path)
         draft.clear()
-        talk(draft, [*before, ("What it leads to", "5"), ("What it leads to", typed)])
+        talk(draft, [*before, ("What it leads to", "6"), ("What it leads to", typed)])
         assert draft.get(("ports", 0, "role")) == "exchange"
 
 
@@ -333,7 +333,7 @@ def test_a_site_with_errors_is_not_saved_and_change_leads_to_the_first(tmp_path:
     ]
     _, person = talk(draft, script)
     assert "!! No: There are errors, see above." in person.screen
-    assert person.prompts[-1].startswith("Addresses of its router")
+    assert person.prompts[-1].startswith("Router on the link that leads to it")
 
 
 def test_starting_over_forgets_everything_after_asking(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ def test_every_check_applies_to_the_lab_s_own_site_and_every_fault() -> None:
 
 
 def test_a_site_without_bgp_has_what_needs_none() -> None:
-    assert applying(PROVIDED) == {"fetched", "resolved", "healthy", "contained"}
+    own = {"fetched", "resolved", "healthy", "contained", "unrecorded"}
+    assert applying(PROVIDED) == own
     assert CHECKS["announced"].lack(PROVIDED) == (
         "the addresses are a provider's, so there is no BGP"
     )
