@@ -62,7 +62,6 @@ def conversation(site: Site) -> list[Turn]:
 def asked(site: Site) -> Site:
     """The site that the conversation makes: `site` without what the wizard asks nobody for on a
     first boot."""
-    site = _alone(site)
     mail = site.alarm.mail
     return replace(
         without_papers(site),
@@ -78,15 +77,6 @@ def asked(site: Site) -> Site:
     )
 
 
-def _alone(site: Site) -> Site:
-    """`site` without the other box of two."""
-    return replace(
-        site,
-        ports=tuple(port for port in site.ports if port.role is not PortRole.TWIN),
-        peers=tuple(peer for peer in site.peers if peer.role is not PeerRole.TWIN),
-    )
-
-
 def without_papers(site: Site) -> Site:
     """`site` without what only papers need, of which a box takes no notice."""
     operator = replace(site.operator, country=None)
@@ -95,7 +85,6 @@ def without_papers(site: Site) -> Site:
 
 def questions(site: Site) -> list[Turn]:
     """Return the questions with the answers that make `site`, without beginning and end."""
-    site = _alone(site)
     operator, relays = site.operator, site.relays
     turns: list[Turn] = [
         ("Whose addresses", site.addresses.value),
