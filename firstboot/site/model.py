@@ -90,6 +90,11 @@ class Routes(Enum):
     STATIC = "static"
 
 
+class Protocol(Enum):
+    TCP = "tcp"
+    UDP = "udp"
+
+
 class Policy(Enum):
     """What exits let out: Tor's reduced policy, the web, Tor's default policy, own rules."""
 
@@ -136,6 +141,17 @@ class Operator:
         label="country",
         default=None,
     )
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """What strangers reach of a machine on a LAN."""
+
+    address: Address = key("The machine's.", since=2)
+    port: int | None = key(
+        "Its port; left out, all of the protocol.", since=2, limit=(1, 65535), default=None
+    )
+    protocol: Protocol = key("tcp or udp.", since=2, default=Protocol.TCP)
 
 
 @dataclass(frozen=True)
@@ -187,6 +203,14 @@ class Port:
         label="LACP of",
         since=2,
         limit=(0, MOST_MEMBERS),
+        default=(),
+    )
+
+    reachable: tuple[Reachable, ...] = key(
+        "Of a LAN port: what strangers reach of the machines on it. Nothing else comes from "
+        "outside but replies to what the machines asked, and ICMP.",
+        since=2,
+        limit=(0, MOST),
         default=(),
     )
 

@@ -65,6 +65,7 @@ def asked(site: Site) -> Site:
     mail = site.alarm.mail
     return replace(
         without_papers(site),
+        ports=tuple(replace(port, reachable=()) for port in site.ports),
         peers=tuple(replace(peer, announce=()) for peer in site.peers),
         relays=replace(site.relays, policies=(), block=(), offline_keys=False),
         performance=Performance(),

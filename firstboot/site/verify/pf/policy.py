@@ -7,7 +7,7 @@ from ipaddress import IPv6Network
 from firstboot.core.values import Address
 from firstboot.site import alarms, bogons
 from firstboot.site.address_plan import Plan, allot
-from firstboot.site.model import Port, PortRole, Site
+from firstboot.site.model import Port, PortRole, Protocol, Site
 from firstboot.site.verify.boxes import Box, split
 from firstboot.site.verify.context import Context
 from firstboot.site.verify.intervals import (
@@ -194,9 +194,15 @@ class _Outside:
         yield telling
         # A LAN may have addresses of the plan in it: what these send with a state keeps it.
         lan = subtract(of_networks([one.network for one in self.lan], version), resolver)
-        machines = region(_anything(version, lan, reachable))
+        machines = region([(tcp, (lan, reachable, PORTS, PORTS, BYTES))])
         with_states = joined(flow.packets for flow in (clock, fetching, telling))
         yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
+        errors = region([(icmp, (lan, reachable, REACHABILITY[version], BYTES))])
+        questions = region(
+            one for one in _anything(version, lan, reachable) if one[0][1] is not Kind.TCP
+        )
+        what = "questions of machines on a LAN"
+        yield Flow(what, self.port.interface, out, difference(questions, errors), State.FLOATING)
         twins = of_networks(self.plan.twins, version)
         if self.to_twin:
             strangers = subtract(reachable, of_networks(self.plan.own, version))
@@ -241,8 +247,22 @@ class _Outside:
             resolver,
             relays,
         )
-        boxes = _anything(version, strangers, subtract(lan, union(*not_theirs)))
-        yield self._flow("machines on a LAN", into, *_without_routers(version, boxes))
+        machines = subtract(lan, union(*not_theirs))
+        yield self._flow(
+            "replies to machines on a LAN",
+            into,
+            (tcp, (strangers, machines, PORTS, PORTS, ACKNOWLEDGING)),
+            (tcp, (strangers, machines, PORTS, PORTS, RESETTING)),
+        )
+        for one in (one for port in self.site.ports for one in port.reachable):
+            there = intersect(machines, of_networks([one.address], version))
+            ports = PORTS if one.port is None else of_numbers((one.port,))
+            box = (strangers, there, PORTS, ports)
+            if one.protocol is Protocol.TCP:
+                open_ = tcp, (*box, OPENING)
+            else:
+                open_ = (version, Kind.UDP), box
+            yield self._flow(f"what is open at {one.address}", into, open_)
         twins = of_networks(self.plan.twins, version)
         if self.to_twin:
             on_ports = (

@@ -35,6 +35,8 @@ from firstboot.site.model import (
     Policy,
     Port,
     PortRole,
+    Protocol,
+    Reachable,
     RelayPolicy,
     Relays,
     Routes,
@@ -323,9 +325,23 @@ class _Maker:
                     if role is PortRole.EXCHANGE and self.often(0.5)
                     else None,
                     bundled,
+                    self._reachable(addresses) if role is PortRole.LAN else (),
                 )
             )
         return found
+
+    def _reachable(self, addresses: tuple[Interface, ...]) -> tuple[Reachable, ...]:
+        """Ports of machines on a LAN, or none."""
+        entries = [
+            Reachable(face.network[at], port, protocol)
+            for face in addresses
+            for at, port, protocol in (
+                (3, 443, Protocol.TCP),
+                (3, None, Protocol.UDP),
+                (4, None, Protocol.TCP),
+            )
+        ]
+        return tuple(self.some(entries, 4)) if self.often(0.5) else ()
 
     def _bundle(self, number: int) -> tuple[str, ...]:
         """Cards of a bundle that nothing else has, or none."""

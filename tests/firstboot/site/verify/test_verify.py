@@ -147,6 +147,49 @@ def test_a_change_to_who_hears_of_which_scope_is_a_flaw(old: str, new: str) -> N
 
 
 @cache
+def with_open_machine() -> tuple[Site, list[Rendered]]:
+    """The smallest example, with a machine on its LAN of which strangers reach two ports."""
+    site, _ = rendered(LARGEST.with_stem("one-port-of-each"))
+    address = ip_address("198.51.100.130")
+    opened = (model.Reachable(address, 443), model.Reachable(address, 53, model.Protocol.UDP))
+    ports = tuple(
+        replace(port, reachable=opened) if port.role is model.PortRole.LAN else port
+        for port in site.ports
+    )
+    site = replace(site, ports=ports)
+    return site, render(site, BOX, ROOT / "overlays")
+
+
+def test_nothing_is_wrong_with_a_machine_that_strangers_reach() -> None:
+    site, files = with_open_machine()
+    assert [str(flaw) for flaw in verify(site, BOX, files)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r" port 443 flags S/SA no state label \"lan-open\"", ' no state label "lan-open"'),
+        (r" port 53 no state label \"lan-open\"", ' no state label "lan-open"'),
+        (r"pass in [^\n]*tcp to 198.51.100.130 port 443[^\n]*\n", ""),
+        (r"pass in [^\n]*udp to 198.51.100.130 port 53[^\n]*\n", ""),
+        (r"(in [^\n]*) to 198.51.100.130 port 443", r"\1 to <lan> port 443"),
+        (r"tcp to <lan> flags A/A", "tcp to <lan>"),
+        (r"block in [^\n]*\"lan-port-unasked\"\n", ""),
+        (r"block in ([^\n]*) to <lan> label \"lan-unasked\"", r"pass in \1 to <lan> no state"),
+        (r"(from <lan>) keep state \(floating\)", r"\1 no state"),
+        (r"(from <lan>) keep state \(floating\)", r"\1 keep state (if-bound)"),
+        (r"pass out [^\n]*\"lan-asks\"\n", ""),
+    ],
+)
+def test_a_change_to_what_reaches_machines_on_a_lan_is_a_flaw(old: str, new: str) -> None:
+    site, files = with_open_machine()
+    (pf,) = (file for file in files if file.path == "etc/pf.conf")
+    text, count = re.subn(old, new, pf.text, count=1)
+    assert count
+    assert check(replace(pf, text=text), site)
+
+
+@cache
 def several_hops_away() -> tuple[Site, list[Rendered]]:
     """The example with a default route, whose upstream has its sessions from its loopback."""
     site, _ = rendered(DEFAULT_ROUTE)
