@@ -257,12 +257,10 @@ class _Outside:
         for one in (one for port in self.site.ports for one in port.reachable):
             there = intersect(machines, of_networks([one.address], version))
             ports = PORTS if one.port is None else of_numbers((one.port,))
-            box = (strangers, there, PORTS, ports)
-            if one.protocol is Protocol.TCP:
-                open_ = tcp, (*box, OPENING)
-            else:
-                open_ = (version, Kind.UDP), box
-            yield self._flow(f"what is open at {one.address}", into, open_)
+            opens: tuple[Space, Box] = tcp, (strangers, there, PORTS, ports, OPENING)
+            if one.protocol is Protocol.UDP:
+                opens = (version, Kind.UDP), (strangers, there, PORTS, ports)
+            yield self._flow(f"what is open at {one.address}", into, opens)
         twins = of_networks(self.plan.twins, version)
         if self.to_twin:
             on_ports = (
