@@ -147,7 +147,7 @@ class Operator:
 class Reachable:
     """What strangers reach of a machine on a LAN."""
 
-    address: Address = key("The machine's.", since=2)
+    address: Address = key("The machine's.")
     port: int | None = key(
         "Its port; left out, all of the protocol.", since=2, limit=(1, 65535), default=None
     )

@@ -170,11 +170,11 @@ def test_states_of_ports_own_addresses_stay_at_their_port() -> None:
     text = conf(example("one-port-of-each"))
     assert "set state-policy if-bound" in statements(text)
     floating = {rule.label for rule in rules(text) if "(floating)" in rule.rest}
-    assert floating == {"dns", "ntp", "fetch"}
+    assert floating == {"dns", "ntp", "fetch", "lan-asks"}
     for rule in rules(text):
         if "(floating)" in rule.rest:
             assert rule.direction == "out"
-            assert re.search(r"from <(resolver|router)> to any", rule.rest)
+            assert re.search(r"from <(resolver|router)> to any|from <lan> keep", rule.rest)
 
 
 def test_relays_are_reached_at_their_ports_and_the_notice_and_nowhere_else() -> None:
