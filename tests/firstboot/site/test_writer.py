@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from firstboot.core import document
 from firstboot.core.keys import walk
 from firstboot.site import check
 from firstboot.site.announcement import Announcement
-from firstboot.site.model import RelayPolicy, Relays, Site, load
+from firstboot.site.model import Reachable, RelayPolicy, Relays, Site, load
 from firstboot.site.writer import compose
 from tests.firstboot.site.sites import EXAMPLES, ONE, ROOT, SITES
 
@@ -67,8 +68,10 @@ def test_a_written_site_explains_every_key() -> None:
     site = load(ONE).value
     told = dataclasses.replace(site.peers[0], announce=(Announcement(prepend=1),))
     relays = dataclasses.replace(site.relays, policies=(RelayPolicy((1,)),))
+    opened = (Reachable(ip_address("198.51.100.130"), 443),)
+    ports = tuple(dataclasses.replace(port, reachable=opened) for port in site.ports)
     written = compose(
-        dataclasses.replace(site, peers=(told, *site.peers[1:]), relays=relays),
+        dataclasses.replace(site, ports=ports, peers=(told, *site.peers[1:]), relays=relays),
     )
     lines = written.replace("# ", "").split()
     for text in EXPLAINED.values():
