@@ -18,7 +18,7 @@ from firstboot.site.verify.packets import (
 )
 from firstboot.site.verify.pf.evaluate import decided, frame_decision, passes
 from firstboot.site.verify.pf.parser import parse
-from firstboot.site.verify.pf.policy import Flow, fallback_flows, flows, region
+from firstboot.site.verify.pf.policy import LISTENING, Flow, fallback_flows, flows, region
 from firstboot.site.verify.pf.rules import Action, Direction, Option, RuleSet, State
 
 LOOPBACKS = ("lo0", "lo1")
@@ -188,6 +188,7 @@ def _labels(path: str, rules: RuleSet, context: Context, wanted: list[Flow]) -> 
             out = joined(flow.packets for flow in here)
             label = f"LEAK{version}"
             foreign = difference(difference(all_packets(version), _from(own, version)), out)
+            foreign = difference(foreign, LISTENING)
             for rule, space, boxes in decided(rules, port.interface, Direction.OUT, foreign):
                 if rule is not None and rule.label != label and not passes(rule):
                     yield Flaw(

@@ -36,6 +36,9 @@ BGP, SSH, DNS, NTP, HTTP, HTTPS, RSYNC = 179, 22, 53, 123, 80, 443, 873
 ND = of_numbers((135, 136))
 """Types of neighbour discovery (RFC 4861)."""
 
+GROUPS = of_numbers((131, 132, 143))
+"""Types by which a host says which groups it hears (RFC 2710, 3810)."""
+
 REACHABILITY = {4: of_numbers((0, 3, 8, 11, 12)), 6: of_numbers((1, 2, 3, 4, 128, 129))}
 """Types of ICMP that end hosts and path MTU discovery need: echoes, errors (RFC 792, 4890)."""
 
@@ -45,6 +48,18 @@ ROUTERS = of_numbers((133, 134, 137))
 
 LINK_LOCAL, UNSPECIFIED = IPv6Network("fe80::/10"), IPv6Network("::/128")
 SOLICITED = (IPv6Network("ff02::1/128"), IPv6Network("ff02::1:ff00:0/104"))
+
+LISTENING: Region = {
+    (6, Kind.ICMP): (
+        (
+            of_networks([LINK_LOCAL, UNSPECIFIED], 6),
+            of_networks([IPv6Network("ff02::/16")], 6),
+            GROUPS,
+            BYTES,
+        ),
+    )
+}
+"""What the kernel says of itself whenever a port goes up, and what no router here hears."""
 
 OPENING = of_numbers(flags for flags in range(256) if flags & 0b10010 == 0b10)
 """TCP's flags with SYN and without ACK."""

@@ -99,6 +99,8 @@ def check_leaks(site: Site) -> None:
             assert rule.direction == "out", rule
             if rule.label == "bgp-out":
                 assert rule.rest in sessions
+            elif rule.label == "groups-out":
+                assert rule.action == "block"
             else:
                 assert rule.label == "nd-out"
                 assert rule.rest.startswith("inet6 proto icmp6 from { <nd-from-")
