@@ -82,8 +82,9 @@ def _point(facts: Facts, asn: int) -> Box:
         "avs": UNKNOWN,
         "marked": int(facts.marked),
         "next hop": int(facts.next_hop),
-        # The site has no transit that drops on request, so no route has the mark for that.
+        # The site has no transit that drops on request and no twin, so no route has their marks.
         "given up": 0,
+        "part": 0,
     }
     return tuple(((numbers[name], numbers[name]),) for name in NUMBERS)
 
