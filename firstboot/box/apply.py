@@ -239,11 +239,8 @@ def needs_restart(before: Content, after: Content) -> bool:
     old, new = site_in(before), site_in(after)
     if old is None or new is None:
         return True
-    was, will = (
-        (site.addresses, site.ports, site.scopes, *_static_routes(allot(site)))
-        for site in (old, new)
-    )
-    return was != will
+    was, will = ((site.addresses, site.ports, site.scopes) for site in (old, new))
+    return was != will or _static_routes(allot(old)) != _static_routes(allot(new))
 
 
 def _static_routes(plan: Plan) -> tuple[object, object]:
