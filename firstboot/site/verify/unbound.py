@@ -84,6 +84,9 @@ CONSTANT: tuple[Wanted, ...] = (
     ("control-use-cert", "no"),
 )
 
+QUOTED = ("target-fetch-policy",)
+"""Options whose value is several words in quotes."""
+
 EFFECTS = {
     "interface": "where it listens",
     "interface-automatic": "it would answer on every address",
@@ -133,7 +136,8 @@ def expected(file: Rendered, context: Context) -> str:
     clauses: dict[str, list[str]] = {clause: [f"{clause}:"] for clause in CLAUSES}
     for key, value in settled(directives, _table(context)):
         clause = "remote-control" if key.startswith("control-") else "server"
-        clauses[clause].append(f"  {key}: {value}")
+        told = f'"{value}"' if key in QUOTED else value
+        clauses[clause].append(f"  {key}: {told}")
     return "".join(f"{line}\n" for lines in clauses.values() for line in lines)
 
 

@@ -64,7 +64,9 @@ VALUES = (
     replaced("device: ix0", "device: igb0", "ports"),
     replaced("device: ix0", "device: ''", "device"),
     replaced("device: ix0", "device: 'ix0; reboot'", "device"),
-    replaced("role: exchange", "role: exhange", "one of transit, exchange, lan, management or twin"),
+    replaced(
+        "role: exchange", "role: exhange", "one of transit, exchange, lan, management or twin"
+    ),
     replaced("vlan: 1203", "vlan: 5000", "5000 is not between 1 and 4094"),
     replaced("[192.0.2.2/30, 2001:db8:100::2/64]", "[]", "the port has no address"),
     replaced("192.0.2.2/30", "192.0.2.2", "prefix length"),

@@ -146,7 +146,7 @@ MISTAKES = [
     mistake("another word for yes", "    role: route-server", "    gtsm: y\n    role: route-server", "gtsm: y", "Write yes"),
     mistake("a role in capitals", "role: lan", "role: LAN", "role: LAN", "Write lan"),
     mistake("a misspelled role", "role: exchange", "role: exhange", "exhange", "Write exchange"),
-    mistake("a role that is none", "role: lan", "role: uplink", "uplink", "transit, exchange, lan or management"),
+    mistake("a role that is none", "role: lan", "role: uplink", "uplink", "transit, exchange, lan, management or twin"),
     # Numbers and addresses
     mistake("an ASN with a dot", "asn: 64511", "asn: 1.10", "1.10", "65546"),
     mistake("an ASN in small letters", "asn: 64511", "asn: as64511", "as64511", "Write 64511"),
