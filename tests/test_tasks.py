@@ -42,7 +42,7 @@ def test_a_summary_is_one_sentence_of_one_line(command: Command) -> None:
         ("lab x.img --base rehearsal", "--base: it does not apply with an IMAGE"),
         ("flash --site x", "--site: it does not apply without a DEVICE"),
         ("render --diff a b -o c", "--output: it does not apply with --diff"),
-        ("bench --routes 5", "--routes: it does not apply without --boot or --network"),
+        ("bench --routes 5", "--routes: it does not apply without --boot, --network or --resolver"),
         ("bench --boot --network", "--network: it does not apply with --boot"),
     ],
 )
