@@ -94,7 +94,7 @@ def _ntp(context: Context) -> Iterator[str]:
     for address in context.plan.router:
         yield f"interface listen {address}"
     yield "restrict default ignore"
-    yield "restrict source nomodify notrap noquery limited kod"
+    yield "restrict source nomodify notrap noquery"
     yield "restrict 127.0.0.1"
     yield "restrict ::1"
     yield "disable monitor"
