@@ -2,7 +2,18 @@
 
 import sys
 
-from firstboot.box.cli import main
+
+def run(words: list[str]) -> int:
+    """Load the program and run the command line `words`. Returns its exit code; 130 if Ctrl-C came
+    while it loaded, which takes seconds on a slow processor."""
+    try:
+        from firstboot.box.cli import main
+
+        return main(words)
+    except KeyboardInterrupt:
+        print("exitisp: interrupted", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

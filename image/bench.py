@@ -11,8 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
 
 from firstboot.core.refusal import Refusal
 from image.atomic_files import replace
@@ -20,25 +23,59 @@ from image.base.sets import BaseSets
 from image.download.cache import cache_folder
 from image.inputs.base_sets import obtain
 
-ROUNDS = 3
-"""Each figure is the best of this many, because disturbances only ever make a run longer."""
+ROUNDS = 5
+
+SITE = Path("examples/one-port-of-each.yaml")
 
 MIB = 1 << 20
 
 
+class Spent(NamedTuple):
+    """What a command took: `seconds`, `cpu` in seconds of all processors together, and the most
+    memory of one of its processes, in MiB."""
+
+    seconds: float
+    cpu: float
+    peak_mib: float
+
+
+class Spread(NamedTuple):
+    """A ratio of two figures of the same round: its median over the rounds, its least and its
+    greatest value. What disturbs a machine is longer than a round, and disturbs both figures."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        return cls(median(values), min(values), max(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Times in seconds, sizes in MiB. `floor_s` is the time of xz alone plus `copy_s`.
-    `synced_copy_s` is a copy that waits, as a build does, until the disk has it."""
+    """Times in seconds, sizes in MiB. Each is the best of all rounds, because disturbances only
+    ever make a run longer; `peak_mib` is the worst one.
+
+    `floor_s` is the time of xz alone plus `copy_s`. `synced_copy_s` is a copy that waits, as a
+    build does, until the disk has it. `check_cpu_s` is the processor time of `./exitisp check`
+    with a site. `ratios` are by name.
+    """
 
     cold_s: float
     warm_s: float
     floor_s: float
     copy_s: float
     synced_copy_s: float
+    cold_cpu_s: float
+    warm_cpu_s: float
+    floor_cpu_s: float
+    check_cpu_s: float
     peak_mib: float
     image_mib: float
     compressed_mib: float
+    sets_mib: float
+    ratios: Mapping[str, Spread]
 
 
 def measure(root: Path, sets: Path | None, output: Path) -> None:
@@ -50,20 +87,17 @@ def measure(root: Path, sets: Path | None, output: Path) -> None:
     folder = base.base.path.parent
     output = output.absolute()
     output.parent.mkdir(parents=True, exist_ok=True)
-    times: dict[str, list[float]] = {}
-    peaks = []
+    turns: list[dict[str, Spent]] = []
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=output.parent) as name:
         work = Path(name)
         image, copy = work / "exitisp.img", work / "copy.img"
         for turn in range(ROUNDS):
             print(f"round {turn + 1} of {ROUNDS}", file=sys.stderr)
-            cache = work / "cache"
-            shutil.rmtree(cache, ignore_errors=True)
+            shutil.rmtree(work / "cache", ignore_errors=True)
+            found = {}
             for kind in ("cold", "warm"):
                 change(work / "changed", f"{turn} {kind}")
-                seconds, peak = build(root, folder, work, image)
-                times.setdefault(kind, []).append(seconds)
-                peaks.append(peak)
+                found[kind] = build(root, folder, work, image)
             copying = ["sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", str(image), str(copy)]
             for kind, command in (
                 ("xz", ["xz", "--decompress", "--stdout", *files]),
@@ -71,23 +105,61 @@ def measure(root: Path, sets: Path | None, output: Path) -> None:
                 ("synced copy", copying),
             ):
                 copy.unlink(missing_ok=True)
-                times.setdefault(kind, []).append(timed(command))
+                found[kind] = spent(command)
+            found["check"] = spent(ours(root, "check", str(root / SITE)), plain())
+            turns.append(found)
         size = image.stat().st_blocks * 512 / MIB
         compressed = compressed_size(image) / MIB
-    best = {kind: min(found) for kind, found in times.items()}
-    figures = Figures(
-        best["cold"],
-        best["warm"],
-        best["xz"] + best["copy"],
-        best["copy"],
-        best["synced copy"],
-        max(peaks),
-        size,
-        compressed,
-    )
-    rounded = {key: round(value, 3) for key, value in asdict(figures).items()}
-    replace(output, (json.dumps(rounded, indent=2) + "\n").encode())
+    figures = summary(turns, size, compressed, (base.base.size + base.kernel.size) / MIB)
+    replace(output, (json.dumps(rounded(asdict(figures)), indent=2) + "\n").encode())
     print(table(figures))
+
+
+def summary(
+    turns: Sequence[Mapping[str, Spent]], image: float, compressed: float, sets: float
+) -> Figures:
+    """Return the figures of all rounds. `turns` has what each command took in each round; the sizes
+    are in MiB."""
+
+    def best(kind: str) -> Spent:
+        return Spent(*(min(values) for values in zip(*(one[kind] for one in turns), strict=True)))
+
+    cold, warm, xz, copy = (best(kind) for kind in ("cold", "warm", "xz", "copy"))
+    ratios = {
+        "cold to floor": [
+            one["cold"].seconds / (one["xz"].seconds + one["copy"].seconds) for one in turns
+        ],
+        "cold to floor, processor time": [
+            one["cold"].cpu / (one["xz"].cpu + one["copy"].cpu) for one in turns
+        ],
+        "warm to copy": [one["warm"].seconds / one["copy"].seconds for one in turns],
+        "warm to synced copy": [one["warm"].seconds / one["synced copy"].seconds for one in turns],
+    }
+    return Figures(
+        cold_s=cold.seconds,
+        warm_s=warm.seconds,
+        floor_s=xz.seconds + copy.seconds,
+        copy_s=copy.seconds,
+        synced_copy_s=best("synced copy").seconds,
+        cold_cpu_s=cold.cpu,
+        warm_cpu_s=warm.cpu,
+        floor_cpu_s=xz.cpu + copy.cpu,
+        check_cpu_s=best("check").cpu,
+        peak_mib=max(one[kind].peak_mib for one in turns for kind in ("cold", "warm")),
+        image_mib=image,
+        compressed_mib=compressed,
+        sets_mib=sets,
+        ratios={name: Spread.of(values) for name, values in ratios.items()},
+    )
+
+
+def rounded(figures: Any) -> Any:
+    """Return `figures` with three digits after the point."""
+    if isinstance(figures, dict):
+        return {key: rounded(value) for key, value in figures.items()}
+    if isinstance(figures, float):
+        return round(figures, 3)
+    return [rounded(value) for value in figures]
 
 
 def change(overlay: Path, text: object) -> None:
@@ -97,39 +169,35 @@ def change(overlay: Path, text: object) -> None:
     (overlay / "files" / "etc" / "changed").write_text(f"{text}\n")
 
 
-def build(root: Path, sets: Path, work: Path, image: Path) -> tuple[float, float]:
-    """Build as a user does, in a separate process. Return the time in seconds and the peak memory
-    in MiB.
+def build(root: Path, sets: Path, work: Path, image: Path) -> Spent:
+    """Build as a user does, in a separate process."""
+    command = ours(root, "build", "--sets", str(sets), "--packages", "none")
+    more = ["--overlay", str(work / "changed"), "--output", str(image)]
+    return spent([*command, *more], {**plain(), "XDG_CACHE_HOME": str(work / "cache")})
 
-    Environment variables for Python are left out: PYTHONDONTWRITEBYTECODE, which is usual in
-    containers, would make it compile every module at each start.
-    """
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+def ours(root: Path, *arguments: str) -> list[str]:
+    return [sys.executable, str(root / "tasks.py"), *arguments]
+
+
+def plain() -> dict[str, str]:
+    """The environment without variables for Python: PYTHONDONTWRITEBYTECODE, which is usual in
+    containers, would make it compile every module at each start."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
+def spent(command: Sequence[str], environment: Mapping[str, str] = os.environ) -> Spent:
+    """Run `command` without its output. Raises CalledProcessError."""
     os.sync()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, str(root / "tasks.py"), "build"),
-            *("--sets", str(sets), "--packages", "none"),
-            *("--overlay", str(work / "changed"), "--output", str(image)),
-        ],
-        env={**plain, "XDG_CACHE_HOME": str(work / "cache")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdout=nowhere, stderr=nowhere)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, "build")
-    return seconds, usage.ru_maxrss / 1024
-
-
-def timed(command: list[str]) -> float:
-    os.sync()
-    began = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Spent(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def compressed_size(image: Path) -> int:
@@ -145,18 +213,25 @@ def compressed_size(image: Path) -> int:
 
 
 def table(figures: Figures) -> str:
+    """Return two tables: the figures, and the ratios."""
     rows = (
-        ("cold build", figures.cold_s, "s", figures.cold_s / figures.floor_s, "x floor"),
-        ("warm build", figures.warm_s, "s", figures.warm_s / figures.copy_s, "x copy"),
-        ("", figures.warm_s, "s", figures.warm_s / figures.synced_copy_s, "x synced copy"),
-        ("floor: xz and a copy", figures.floor_s, "s", None, ""),
-        ("copy of the image", figures.copy_s, "s", None, ""),
-        ("copy, on the disk", figures.synced_copy_s, "s", None, ""),
-        ("peak memory", figures.peak_mib, "MiB", None, ""),
-        ("image", figures.image_mib, "MiB", None, ""),
-        ("image, compressed", figures.compressed_mib, "MiB", None, ""),
+        ("cold build", figures.cold_s, "s"),
+        ("warm build", figures.warm_s, "s"),
+        ("floor: xz and a copy", figures.floor_s, "s"),
+        ("copy of the image", figures.copy_s, "s"),
+        ("copy, on the disk", figures.synced_copy_s, "s"),
+        ("cold build, processors", figures.cold_cpu_s, "s"),
+        ("warm build, processors", figures.warm_cpu_s, "s"),
+        ("check, processors", figures.check_cpu_s, "s"),
+        ("peak memory", figures.peak_mib, "MiB"),
+        ("image", figures.image_mib, "MiB"),
+        ("image, compressed", figures.compressed_mib, "MiB"),
+        ("sets", figures.sets_mib, "MiB"),
     )
-    return "\n".join(
-        f"{name:22}{value:9.2f} {unit:4}" + (f"{ratio:8.2f} {what}" if ratio is not None else "")
-        for name, value, unit, ratio, what in rows
-    )
+    lines = [f"{name:34}{value:8.2f} {unit}" for name, value, unit in rows]
+    lines += ["", f"{'':34}{'ratio':>8}{'least':>8}{'most':>8}"]
+    lines += [
+        f"{name:34}{one.median:8.2f}{one.least:8.2f}{one.most:8.2f}"
+        for name, one in figures.ratios.items()
+    ]
+    return "\n".join(lines)

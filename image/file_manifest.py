@@ -11,8 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from fnmatch import fnmatchcase
-from pathlib import Path
+from fnmatch import translate
 from typing import Any
 
 from image.archive import FLAGS
@@ -35,6 +34,8 @@ _SETTING = re.compile(
 
 CHUNK = 1 << 20
 
+_IS_SETTINGS = re.compile("|".join(map(translate, SETTINGS))).match
+
 _FLAG_NAMES = tuple((bit, name) for name, bit in reversed(FLAGS.items()))
 """Of several names for one bit the first one of strtofflags(3) is the last here, and is the one
 that is used."""
@@ -46,8 +47,7 @@ def describe(tree: Tree) -> Facts:
     """Return `files` and `settings` of a root tree. Raises EOFError if a file became shorter than
     its entry says."""
     entries = {id(entry): entry for entry in tree.values() if entry.kind is Kind.FILE}
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        hashes = dict(zip(entries, threads.map(_digest, entries.values()), strict=True))
+    hashes = _hashes(entries)
     first: dict[int, str] = {}
     files: dict[str, Facts] = {"/": _facts(tree.root)}
     for path in sorted(tree):
@@ -60,6 +60,25 @@ def describe(tree: Tree) -> Facts:
             facts["link"] = same
         files[name] = facts
     return {"settings": _settings(tree), "files": files}
+
+
+def _hashes(entries: Mapping[int, Entry]) -> dict[int, str]:
+    """Return the digest of each of `entries` under its key. Many of them are small, so a thread
+    takes hundreds at a time; the largest are first, so that no thread is left with one."""
+    ordered = sorted(entries, key=lambda one: -entries[one].size)
+    count = os.cpu_count() or 1
+    parts = [ordered[at :: 4 * count] for at in range(4 * count)]
+
+    def hash_all(part: list[int]) -> list[str]:
+        return [_digest(entries[one]) for one in part]
+
+    with ThreadPoolExecutor(count) as threads:
+        found = threads.map(hash_all, parts)
+        return {
+            one: value
+            for part, values in zip(parts, found, strict=True)
+            for one, value in zip(part, values, strict=True)
+        }
 
 
 def render(manifest: Mapping[str, Any]) -> str:
@@ -105,8 +124,8 @@ def _text(path: str) -> str:
 
 def _settings(tree: Tree) -> dict[str, dict[str, str]]:
     found = {}
-    for path in sorted(tree):
-        if tree[path].kind is Kind.FILE and any(fnmatchcase(path, one) for one in SETTINGS):
+    for path in sorted(filter(_IS_SETTINGS, tree)):
+        if tree[path].kind is Kind.FILE:
             values = parse_settings(tree[path].content.read().decode("utf-8", "replace"))
             if values:
                 found[f"/{_text(path)}"] = values
@@ -143,10 +162,13 @@ def _read(extent: Extent) -> Iterator[bytes]:
     if isinstance(extent.origin, bytes):
         yield extent.origin[extent.offset : extent.offset + extent.length]
         return
-    with Path(extent.origin).open("rb", buffering=0) as file:
+    descriptor = os.open(extent.origin, os.O_RDONLY | os.O_CLOEXEC)
+    try:
         for at in range(0, extent.length, CHUNK):
             wanted = min(CHUNK, extent.length - at)
-            data = os.pread(file.fileno(), wanted, extent.offset + at)
+            data = os.pread(descriptor, wanted, extent.offset + at)
             if len(data) != wanted:
                 raise EOFError(f"{extent.origin} is shorter than its tree says")
             yield data
+    finally:
+        os.close(descriptor)

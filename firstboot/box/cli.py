@@ -35,7 +35,7 @@ def main(words: Sequence[str]) -> int:
     standard error.
 
     Returns 0 if the command did what it was asked for, 1 for a refusal or something that is not as
-    it has to be, 2 for a command line that is not understood, 130 for an interruption.
+    it has to be, 2 for a command line that is not understood.
     """
     try:
         asked = parse(words)
@@ -53,9 +53,6 @@ def main(words: Sequence[str]) -> int:
     except Refusal as refusal:
         print(f"exitisp: {refusal}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("exitisp: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1

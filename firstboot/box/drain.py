@@ -20,7 +20,7 @@ from firstboot.box.output import Say
 from firstboot.core.limits import DRAINS
 from firstboot.core.refusal import Refusal
 from firstboot.site.address_plan import Session, allot
-from firstboot.site.model import PeerRole
+from firstboot.site.model import PeerRole, Routes
 
 RULES = "var/db/exitisp/drained"
 """The path of filter rules in the form of bgpd.conf(5): two for each address of a drained peer."""
@@ -28,6 +28,8 @@ RULES = "var/db/exitisp/drained"
 NOBODY = "# No peer is drained.\n"
 
 ENDS = "drains.json"
+
+STATIC = "its default route is static, and stays"
 
 
 def drain(name: str, machine: Machine, say: Say, minutes: int | None = None) -> None:
@@ -44,6 +46,8 @@ def drain(name: str, machine: Machine, say: Say, minutes: int | None = None) -> 
         remotes = " and ".join(str(session.remote) for session in sessions)
         say(f"Traffic leaves {name} ({remotes}) for whoever else has the routes.")
         by_itself = f", or by itself in {minutes} minutes" if minutes else ""
+        if any(session.peer.routes is Routes.STATIC for session in sessions):
+            say(f"What leaves the box still goes by {name} where nobody else has a route: {STATIC}")
         say(f"Its sessions stay; after the work{by_itself}: exitisp undrain {name}")
 
 

@@ -85,7 +85,8 @@ def of_kernel(found: Mapping[str, Found], where: str) -> Identity:
     """Return what a kernel says. Raises Refusal."""
     file = _needed(found, KERNEL, where)
     kernel = Object("kernel", file.data)
-    places = [kernel.symbols().get(name) for name in ("osrelease", "osreldate")]
+    symbols = kernel.symbols("osrel")
+    places = [symbols.get(name) for name in ("osrelease", "osreldate")]
     text, number = places
     if not isinstance(text, Place) or not isinstance(number, Place):
         raise _silent(where, f"/{KERNEL} has no osrelease and osreldate")

@@ -9,12 +9,12 @@ import bisect
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from elftools.common.exceptions import ELFError
 from elftools.construct.core import ConstructError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import Section
 
 from firstboot.core.refusal import Refusal
 
@@ -24,8 +24,13 @@ POINTER = 8
 R_X86_64_64 = 1
 SHN_UNDEF = 0
 SHN_LORESERVE = 0xFF00
+SHT_SYMTAB, SHT_RELA, SHT_NOBITS = 2, 4, 8
 SHF_ALLOC = 2
 SHF_EXECINSTR = 4
+
+SECTION = struct.Struct("<IIQQQQIIQQ")
+"""Elf64_Shdr: name, type, flags, address, offset, size, link, info, alignment, size of an entry.
+The library would read what the sections have, too, tables of hashes among it, which takes long."""
 
 SYMBOL = struct.Struct("<IBBHQQ")
 """Elf64_Sym: name, info, other, section, value, size."""
@@ -34,14 +39,32 @@ RELOCATION = struct.Struct("<QQq")
 """Elf64_Rela: offset, symbol and type, addend."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+DAMAGE = (ELFError, ConstructError, struct.error, ValueError, LookupError, OverflowError)
+"""What is raised by reading an object that is damaged."""
+
+
+class Section(NamedTuple):
+    """A section: `start` and `end` are its bytes in the file, and both 0 if it has none there."""
+
+    name: int
+    type: int
+    flags: int
+    address: int
+    size: int
+    link: int
+    info: int
+    start: int
+    end: int
+
+
+class Place(NamedTuple):
     """A byte of an object: `offset` into the section of that number."""
 
     section: int
     offset: int
 
-    def __add__(self, distance: int) -> "Place":
+    def after(self, distance: int) -> "Place":
+        """The place `distance` bytes further on."""
         return Place(self.section, self.offset + distance)
 
 
@@ -57,78 +80,114 @@ class Object:
 
     def __init__(self, name: str, data: bytes) -> None:
         self.name = name
+        self._data = data
+        self._targets: dict[int, tuple[str, Place | None]] = {}
+        self._texts: dict[str, bool] = {}
+        self._relocations: dict[Place, Target] = {}
+        self._used: set[Target] = set()
+        with self._whole():
+            self._open()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Turn `DAMAGE` into a Refusal."""
         try:
-            self._open(data)
-        except (
-            ELFError,
-            ConstructError,
-            struct.error,
-            ValueError,
-            LookupError,
-            OverflowError,
-        ) as error:
+            yield
+        except DAMAGE as error:
             raise self._damaged(str(error) or type(error).__name__) from error
 
-    def _open(self, data: bytes) -> None:
-        file = ELFFile(io.BytesIO(data))
+    def _open(self) -> None:
+        file = ELFFile(io.BytesIO(self._data))
         if not file.little_endian or file.elfclass != 64:
             raise ValueError("no little-endian object of 64 bits")
-        sections = list(file.iter_sections())
         self._linked = file["e_type"] != "ET_REL"
-        self._sections = {section.name: at for at, section in enumerate(sections)}
-        self._contents = [_content(section, data) for section in sections]
+        first, count = file["e_shoff"], file.num_sections()
+        table = self._data[first : first + count * SECTION.size]
+        if not count or len(table) != count * SECTION.size:
+            raise ValueError("its table of sections ends early")
+        self._parts = [_section(len(self._data), *one) for one in SECTION.iter_unpack(table)]
+        names = self._parts[file.get_shstrndx()]
+        self._numbers = {self._name(names, one.name): at for at, one in enumerate(self._parts)}
         self._constants = [
-            at
-            for at, section in enumerate(sections)
-            if section["sh_flags"] & SHF_ALLOC and not section["sh_flags"] & SHF_EXECINSTR
+            one for one in self._parts if one.flags & SHF_ALLOC and not one.flags & SHF_EXECINSTR
         ]
-        self._code = [
-            at for at, section in enumerate(sections) if section["sh_flags"] & SHF_EXECINSTR
-        ]
+        self._code = [one for one in self._parts if one.flags & SHF_EXECINSTR]
         ranges = sorted(
-            (one["sh_addr"], at)
-            for at, one in enumerate(sections)
-            if one["sh_addr"] and one["sh_size"]
+            (one.address, at) for at, one in enumerate(self._parts) if one.address and one.size
         )
         self._addresses = [address for address, _ in ranges]
         self._at_address = [at for _, at in ranges]
         self._start = {at: address for address, at in ranges}
-        self._table = _table(sections, self._contents)
-        self._defined = {name: place for name, place in self._table if isinstance(place, Place)}
-        self._relocations: dict[Place, Target] = {}
-        self._used: set[Target] = set()
+        table_of_symbols = (one for one in self._parts if one.type == SHT_SYMTAB)
+        self._symbols = next(table_of_symbols, EMPTY)
+        self._names = self._parts[self._symbols.link]
         if not self._linked:
-            self._relocate(sections)
+            self._relocate()
 
-    def _relocate(self, sections: list[Section]) -> None:
-        for at, section in enumerate(sections):
-            if section["sh_type"] != "SHT_RELA":
+    def _name(self, names: Section, at: int) -> str:
+        """The text at `at` of a section with names."""
+        start = names.start + at
+        return self._data[start : self._data.index(b"\0", start, names.end)].decode(
+            "ascii", "replace"
+        )
+
+    def _entries(self, table: Section, layout: struct.Struct) -> Iterator[tuple[int, ...]]:
+        length = (table.end - table.start) // layout.size * layout.size
+        return layout.iter_unpack(memoryview(self._data)[table.start : table.start + length])
+
+    def _relocate(self) -> None:
+        for section in self._parts:
+            if section.type != SHT_RELA:
                 continue
-            of = section["sh_info"]
-            in_code = of in self._code
-            data = self._contents[at]
-            for offset, info, addend in RELOCATION.iter_unpack(data[: len(data) // 24 * 24]):
+            of = section.info
+            in_code = of < len(self._parts) and bool(self._parts[of].flags & SHF_EXECINSTR)
+            for offset, info, addend in self._entries(section, RELOCATION):
                 if in_code:
                     self._used.add(self._target(info >> 32, addend))
                 elif info & 0xFFFFFFFF == R_X86_64_64:
                     self._relocations[Place(of, offset)] = self._target(info >> 32, addend)
 
     def _target(self, symbol: int, addend: int) -> Target:
-        if symbol >= len(self._table):
-            raise ValueError(f"no symbol number {symbol}")
-        name, place = self._table[symbol]
-        return place + addend if isinstance(place, Place) else name
+        found = self._targets.get(symbol)
+        if found is None:
+            at = self._symbols.start + symbol * SYMBOL.size
+            if at + SYMBOL.size > self._symbols.end:
+                raise ValueError(f"no symbol number {symbol}")
+            name, _, _, where, value, _ = SYMBOL.unpack_from(self._data, at)
+            found = self._name(self._names, name), self._defined(where, value)
+            self._targets[symbol] = found
+        text, place = found
+        return text if place is None else Place(place.section, place.offset + addend)
 
-    def symbols(self) -> dict[str, Place]:
-        """The symbols that this object defines."""
-        return self._defined
+    def _defined(self, where: int, value: int) -> Place | None:
+        """Where a symbol is, if this object defines it. In one that is linked, values are
+        addresses."""
+        if not SHN_UNDEF < where < SHN_LORESERVE:
+            return None
+        return Place(where, value - self._parts[where].address)
+
+    def symbols(self, prefix: str) -> dict[str, Place]:
+        """The symbols that this object defines whose names begin with `prefix`."""
+        wanted, names = prefix.encode(), self._names
+        beginnings = set()
+        at = self._data.find(wanted, names.start, names.end)
+        while at >= 0:
+            beginnings.add(at - names.start)
+            at = self._data.find(wanted, at + 1, names.end)
+        found = {}
+        with self._whole():
+            for name, _, _, where, value, _ in self._entries(self._symbols, SYMBOL):
+                if name in beginnings and (place := self._defined(where, value)):
+                    found[self._name(names, name)] = place
+        return found
 
     def entries(self, linker_set: str) -> Iterator[Target]:
         """Where the pointers of a linker set lead (`<sys/linker_set.h>`); nothing without one."""
-        section = self._sections.get(f"set_{linker_set}")
+        section = self._numbers.get(f"set_{linker_set}")
         if section is None:
             return
-        for offset in range(0, len(self._contents[section]), POINTER):
+        one = self._parts[section]
+        for offset in range(0, one.end - one.start, POINTER):
             target = self.pointer(Place(section, offset))
             if target is not None:
                 yield target
@@ -142,30 +201,35 @@ class Object:
 
     def unpack(self, layout: str, place: Place) -> tuple[int, ...]:
         """The numbers at `place`, as struct(3) describes them."""
-        if place.offset < 0:
-            raise self._damaged("a pointer to before the section that it is in")
         try:
-            return struct.unpack_from(layout, self._contents[place.section], place.offset)
-        except (struct.error, OverflowError) as error:
+            one = self._parts[place.section]
+            if place.offset < 0:
+                raise ValueError("a pointer to before the section that it is in")
+            at = one.start + place.offset
+            if at + struct.calcsize(layout) > one.end:
+                raise ValueError("a pointer to behind the section that it is in")
+            return struct.unpack_from(layout, self._data, at)
+        except DAMAGE as error:
             raise self._damaged(str(error)) from error
 
     def text(self, target: Target | None) -> str:
         """The text at `target`, up to its zero byte."""
         if not isinstance(target, Place) or target.offset < 0:
             raise self._damaged("a name that is nowhere")
-        content = self._contents[target.section]
-        end = content.find(b"\0", target.offset)
-        if end < 0:
-            raise self._damaged("a name without an end")
-        return content[target.offset : end].decode("ascii", "replace")
+        with self._whole():
+            return self._name(self._parts[target.section], target.offset)
 
     def has_text(self, text: str) -> bool:
         """Whether `text`, as a whole, is among the object's constants."""
-        wanted = b"\0" + text.encode() + b"\0"
-        return any(
-            wanted in self._contents[at] or self._contents[at].startswith(wanted[1:])
-            for at in self._constants
-        )
+        known = self._texts.get(text)
+        if known is None:
+            wanted = b"\0" + text.encode() + b"\0"
+            known = self._texts[text] = any(
+                self._data.find(wanted, one.start, one.end) >= 0
+                or self._data.startswith(wanted[1:], one.start, one.end)
+                for one in self._constants
+            )
+        return known
 
     def uses(self, target: Target) -> bool:
         """Whether the object's code names `target`."""
@@ -176,7 +240,7 @@ class Object:
         # The kernel's code model: addresses are immediate values of 32 bits.
         address = self._start[target.section] + target.offset
         wanted = struct.pack("<I", address & 0xFFFFFFFF)
-        return any(wanted in self._contents[at] for at in self._code)
+        return any(self._data.find(wanted, one.start, one.end) >= 0 for one in self._code)
 
     def _place(self, address: int) -> Place:
         at = bisect.bisect_right(self._addresses, address) - 1
@@ -192,25 +256,22 @@ class Object:
         )
 
 
-def _content(section: Section, data: bytes) -> bytes:
-    if section["sh_type"] == "SHT_NOBITS":
-        return b""
-    start: int = section["sh_offset"]
-    return data[start : start + section["sh_size"]]
+EMPTY = Section(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def _table(sections: list[Section], contents: list[bytes]) -> list[tuple[str, Place | None]]:
-    """Every symbol's name and, if it is defined, where. In an object that is linked, values are
-    addresses."""
-    found: list[tuple[str, Place | None]] = []
-    starts = [section["sh_addr"] for section in sections]
-    for at, section in enumerate(sections):
-        if section["sh_type"] != "SHT_SYMTAB":
-            continue
-        names = contents[section["sh_link"]]
-        data = contents[at]
-        for name, _, _, where, value, _ in SYMBOL.iter_unpack(data[: len(data) // 24 * 24]):
-            text = names[name : names.index(b"\0", name)].decode("ascii", "replace")
-            defined = SHN_UNDEF < where < SHN_LORESERVE
-            found.append((text, Place(where, value - starts[where]) if defined else None))
-    return found
+def _section(
+    length: int,
+    name: int,
+    kind: int,
+    flags: int,
+    address: int,
+    offset: int,
+    size: int,
+    link: int,
+    info: int,
+    *_: int,
+) -> Section:
+    """A section of a file of `length` bytes, which has none of a section beyond them."""
+    here = kind != SHT_NOBITS
+    start, end = (min(at, length) if here else 0 for at in (offset, offset + size))
+    return Section(name, kind, flags, address, size, link, info, start, end)

@@ -2,7 +2,8 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -65,6 +66,14 @@ class Kernel:
     def sysctls(self) -> dict[str, Oid]:
         return sysctl.read(self.objects)
 
+    @cached_property
+    def _by_dots(self) -> Mapping[int, list[tuple[str, Oid]]]:
+        """The settings by the number of dots in their names."""
+        found: dict[int, list[tuple[str, Oid]]] = defaultdict(list)
+        for name, oid in self.sysctls.items():
+            found[name.count(".")].append((name, oid))
+        return found
+
     def path(self, module: str) -> str | None:
         """Where the module's file is."""
         paths = (f"{folder}/{module}.ko" for folder in FOLDERS)
@@ -89,11 +98,8 @@ class Kernel:
     def look_up(self, name: str) -> Known | None:
         """What is known of the setting `name`, in which `*` is any part; None if nothing is."""
         if "*" in name:
-            found = tuple(
-                oid
-                for one, oid in self.sysctls.items()
-                if one.count(".") == name.count(".") and fnmatch.fnmatchcase(one, name)
-            )
+            alike = re.compile(fnmatch.translate(name)).match
+            found = tuple(oid for one, oid in self._by_dots[name.count(".")] if alike(one))
             if found:
                 return Known(Certainty.DECLARED, found)
         elif name in self.sysctls:

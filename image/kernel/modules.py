@@ -41,14 +41,13 @@ def read(one: Object) -> Facts:
     chips: dict[str, frozenset[tuple[int, int]]] = {}
     tables = {
         place: name.removeprefix(PCI_TABLE).removesuffix("_driver")
-        for name, place in one.symbols().items()
-        if name.startswith(PCI_TABLE)
+        for name, place in one.symbols(PCI_TABLE).items()
     }
     for target in one.entries("modmetadata_set"):
         if not isinstance(target, Place):
             continue
         _, kind = one.unpack("<ii", target)
-        data, name = one.pointer(target + DATA), one.pointer(target + NAME)
+        data, name = one.pointer(target.after(DATA)), one.pointer(target.after(NAME))
         if kind == VERSION:
             modules.add(one.text(name))
         elif kind == DEPEND:
@@ -63,11 +62,11 @@ def read(one: Object) -> Facts:
 
 def _pci_ids(one: Object, info: Place) -> Iterator[tuple[int, int]]:
     """Of a `struct mod_pnp_match_info`: description, bus, table, size of a row, rows."""
-    table = one.pointer(info + 16)
+    table = one.pointer(info.after(16))
     if not isinstance(table, Place) or not one.text(one.pointer(info)).startswith(PCI_IDS):
         return
-    size, rows = one.unpack("<ii", info + 24)
+    size, rows = one.unpack("<ii", info.after(24))
     for row in range(rows if size >= 8 else 0):
-        vendor, device = one.unpack("<II", table + row * size)
+        vendor, device = one.unpack("<II", table.after(row * size))
         if vendor:
             yield vendor, device

@@ -69,9 +69,8 @@ def read(objects: Iterable[Object]) -> dict[str, Oid]:
     declared: dict[tuple[str, Target], _Declared] = {}
     symbols: dict[str, tuple[str, Place]] = {}
     for one in objects:
-        for name, place in one.symbols().items():
-            if name.startswith("sysctl__"):
-                symbols.setdefault(name, (one.name, place))
+        for name, place in one.symbols("sysctl__").items():
+            symbols.setdefault(name, (one.name, place))
         for target in one.entries("sysctl_set"):
             if isinstance(target, Place):
                 declared[one.name, target] = _declaration(one, target)
@@ -84,11 +83,11 @@ def read(objects: Iterable[Object]) -> dict[str, Oid]:
 
 
 def _declaration(one: Object, place: Place) -> _Declared:
-    parent = one.pointer(place + PARENT)
+    parent = one.pointer(place.after(PARENT))
     if parent is None:
         raise _unlike(one.name, "a sysctl without a parent")
-    (kind,) = one.unpack("<I", place + KIND)
-    name = one.text(one.pointer(place + NAME))
+    (kind,) = one.unpack("<I", place.after(KIND))
+    name = one.text(one.pointer(place.after(NAME)))
     if not name.isprintable() or "." in name:
         raise _unlike(one.name, f"a sysctl named {name[:40]!r}")
     return _Declared(name, (one.name, parent), Oid(kind, one, place))

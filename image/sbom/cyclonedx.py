@@ -131,8 +131,8 @@ def render(sbom: Sbom) -> str:
         bom.register_dependency(
             component, [other for needed, other in packages if _needs(package, needed)]
         )
-    bom.serial_number = uuid.uuid5(NAMESPACE, _json(bom))
-    return _json(bom)
+    text = _json(bom)
+    return text.replace(NAMESPACE.urn, uuid.uuid5(NAMESPACE, text).urn, 1)
 
 
 def _json(bom: Bom) -> str:

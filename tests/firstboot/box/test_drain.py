@@ -6,7 +6,7 @@ from firstboot.box import commands, drain
 from firstboot.core import document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
-from tests.firstboot.box.box import EXAMPLE, Box
+from tests.firstboot.box.box import EXAMPLE, Box, changed
 from tests.firstboot.box.test_apply import Told, configured
 
 TWO_EDGES = EXAMPLE.with_stem("two-edges-a")
@@ -51,6 +51,16 @@ def test_an_upgrade_drains_all_peers_but_the_twin(box: Box) -> None:
     drain.drain_all(box.machine)
     assert drain.drained(box.machine) == ["upstream-a", "route-server"]
     assert "10.64.0.2" not in rules(box)
+
+
+def test_a_drain_says_that_a_static_default_route_stays(box: Box) -> None:
+    limit = "    max_prefix: 1400000"
+    configured(box, changed((limit, f"{limit}\n    routes: static")))
+    told = Told()
+    drain.drain("upstream-b", box.machine, told)
+    assert "What leaves the box still goes by upstream-b" in told[1]
+    drain.drain("upstream-a", box.machine, told)
+    assert not any("still goes by upstream-a" in line for line in told)
 
 
 def test_status_tells_who_is_drained(box: Box) -> None:

@@ -42,8 +42,8 @@ def test_what_a_name_stands_for_is_told() -> None:
 @pytest.mark.parametrize("make", [objects.kernel, objects.module])
 def test_code_that_names_a_node_is_seen(make: Callable[[Plan], bytes]) -> None:
     one = Object("one", make(Plan(sysctls={"a": FOLDER, "b": FOLDER}, used=["b"])))
-    assert not one.uses(one.symbols()["sysctl___a"])
-    assert one.uses(one.symbols()["sysctl___b"])
+    assert not one.uses(one.symbols("sysctl___a")["sysctl___a"])
+    assert one.uses(one.symbols("sysctl__")["sysctl___b"])
 
 
 @pytest.mark.parametrize("data", [objects.kernel(KERNEL), objects.module(ICE)])
