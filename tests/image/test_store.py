@@ -5,7 +5,7 @@ import pkgutil
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, Any
@@ -198,8 +198,9 @@ def contents_of(path: str, cache: str) -> str:
 
 
 def test_processes_may_unpack_the_same_set_at_once(source: Source, cache: Path) -> None:
-    with get_context("fork").Pool(3) as pool:
-        digests = pool.starmap(contents_of, [(str(source.path), str(cache))] * 9, chunksize=1)
+    # Not forked: the runner of the tests has threads, whose locks a child would wait for.
+    with ProcessPoolExecutor(3, get_context("spawn")) as pool:
+        digests = list(pool.map(contents_of, [str(source.path)] * 9, [str(cache)] * 9))
     assert len(set(digests)) == 1
     assert [path.name[0] for path in shelf(cache)] != ["."]
     assert len(shelf(cache)) == 1
