@@ -181,3 +181,12 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def within(inner: Network, outer: Network) -> bool:
+    """Whether all of `inner` is in `outer`."""
+    return (
+        inner.version == outer.version
+        and inner.prefixlen >= outer.prefixlen
+        and inner.network_address in outer
+    )

@@ -26,10 +26,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from firstboot.core.values import Address, Interface, Network
+from firstboot.core.values import Address, Interface, Network, within
 from firstboot.site.model import MOST_RELAYS, Peer, PeerRole, Port, PortRole, Routes, Site
 from firstboot.site.parts import first_part, parts
-from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, Named, Shares, links, share, within
+from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, Named, Shares, links, share
 
 FIRST_RELAY_HOST = 11
 FIRST_OTHER_HOST = FIRST_RELAY_HOST + 2 * (MOST_RELAYS // RELAYS_AN_ADDRESS)

@@ -6,10 +6,10 @@ scopes, and both make the same list of them: no two are next to each other that 
 stand for, and a whole scope is in its two halves.
 """
 
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from collections.abc import Iterable
+from ipaddress import collapse_addresses
 
-from firstboot.core.values import Network
+from firstboot.core.values import Network, within
 from firstboot.site.model import Site
 
 
@@ -39,44 +39,27 @@ def first_part(site: Site, version: int) -> Network | None:
 
 
 def _inside(networks: Iterable[Network], scope: Network) -> list[Network]:
-    return [
-        one
-        for one in networks
-        if one.version == scope.version
-        and one.prefixlen >= scope.prefixlen
-        and one.network_address in scope
-    ]
+    return [one for one in networks if within(one, scope)]
 
 
 def _left(scope: Network, without: Iterable[Network]) -> list[Network]:
     """What is left of a scope, in order."""
     left = [scope]
     for cut in without:
-        rest: list[Network] = []
-        for one in left:
-            if isinstance(one, IPv4Network) and isinstance(cut, IPv4Network):
-                rest += _without4(one, cut)
-            elif isinstance(one, IPv6Network) and isinstance(cut, IPv6Network):
-                rest += _without6(one, cut)
-        left = rest
+        left = [rest for one in left for rest in _without(one, cut)]
     return sorted(left, key=lambda one: int(one.network_address))
 
 
-def _without4(one: IPv4Network, cut: IPv4Network) -> list[IPv4Network]:
-    if one.subnet_of(cut):
+def _without(one: Network, cut: Network) -> list[Network]:
+    """What is left of a network without another one of its family."""
+    if not one.overlaps(cut):
+        return [one]
+    if one.prefixlen >= cut.prefixlen:
         return []
-    return list(one.address_exclude(cut)) if cut.subnet_of(one) else [one]
+    return list(one.address_exclude(cut))  # type: ignore[arg-type]
 
 
-def _without6(one: IPv6Network, cut: IPv6Network) -> list[IPv6Network]:
-    if one.subnet_of(cut):
-        return []
-    return list(one.address_exclude(cut)) if cut.subnet_of(one) else [one]
-
-
-def _told(networks: Sequence[Network], scope: Network) -> list[Network]:
+def _told(networks: Iterable[Network], scope: Network) -> list[Network]:
     """The same addresses in as few networks as there can be, none of them the scope."""
-    found: list[Network] = []
-    found += collapse_addresses(one for one in networks if isinstance(one, IPv4Network))
-    found += collapse_addresses(one for one in networks if isinstance(one, IPv6Network))
+    found: Iterable[Network] = collapse_addresses(networks)  # type: ignore[type-var]
     return [half for one in found for half in (one.subnets() if one == scope else (one,))]

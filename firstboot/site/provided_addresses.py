@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_network
 from itertools import islice
 
-from firstboot.core.values import Address, Network
+from firstboot.core.values import Address, Network, within
 from firstboot.site.model import MOST_RELAYS, PortRole, Site
 
 RELAYS_AN_ADDRESS = 8
@@ -116,15 +116,6 @@ def _at_port(site: Site, scopes: Sequence[Network]) -> Address | None:
             if any(face.ip in scope for scope in scopes)
         ),
         None,
-    )
-
-
-def within(inner: Network, outer: Network) -> bool:
-    """Whether all of `inner` is in `outer`."""
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
     )
 
 

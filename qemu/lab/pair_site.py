@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from firstboot.core.refusal import Refusal
-from firstboot.site.model import PeerRole, PortRole, Site
+from firstboot.site.model import PeerRole, Site
+from firstboot.site.rules.finding import Severity
+from firstboot.site.rules.pair import check_pair
 from qemu.lab.lab_site import Fitted, fitted
 from qemu.lab.systems import System
 
@@ -11,27 +13,9 @@ from qemu.lab.systems import System
 def paired(one: Site, other: Site, system: System) -> tuple[Fitted, Fitted]:
     """Fit two sites into one lab. Raises Refusal if they are not of a pair."""
     for site, second in ((one, other), (other, one)):
-        if site.twin is None or not any(port.role is PortRole.TWIN for port in site.ports):
-            raise Refusal(
-                "--site",
-                "one of the two sites has no twin, so no wire leads to the other box",
-                "Give both a port and a peer of the role twin",
-            )
-        here = {face.ip for port in site.ports for face in port.addresses}
-        there = {*second.twin.addresses} if second.twin else set()
-        if not there <= here:
-            stray = ", ".join(map(str, sorted(map(str, there - here))))
-            raise Refusal(
-                "--site",
-                f"a site says that its twin has {stray}, and the other site has no such address",
-                "Give the two sites of one pair",
-            )
-    if (one.asn, {*one.scopes}) != (other.asn, {*other.scopes}):
-        raise Refusal(
-            "--site",
-            "the two sites have other AS numbers or other scopes",
-            "Give the two sites of one pair",
-        )
+        for found in check_pair(site, second, "the other site"):
+            if found.severity is Severity.ERROR:
+                raise Refusal("--site", f"the two sites are no pair: {found.reason}", found.remedy)
     first, second_fit = (_signing(fitted(site, system.card), system) for site in (one, other))
     return first, second_fit.then(
         replace(

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from firstboot.core.refusal import Refusal
+from qemu.lab.failover import named, tried
 from qemu.lab.hearing import hearings
 from qemu.lab.lab_site import read
-from qemu.lab.pair import FAILOVERS, Failover, Pair, beside, sound, tried
+from qemu.lab.pair import Pair, beside, sound
 from qemu.lab.pair_site import paired
 from qemu.lab.progress import Progress
 from qemu.lab.report import Origin, Outage, Report, Trial, save, table
@@ -59,18 +59,6 @@ def run_pair(
             print(parties(one), flush=True)
             one.appliance.machine.console.hand_over()
     return report.holds
-
-
-def named(name: str) -> tuple[Failover, ...]:
-    """The faults of a pair of this name, or all for "all". Raises Refusal."""
-    found = tuple(one for one in FAILOVERS if name in (one.name, "all"))
-    if not found:
-        raise Refusal(
-            "--fault",
-            f"no fault of two boxes is called {name!r}",
-            f"Name all, or one of {', '.join(one.name for one in FAILOVERS)}",
-        )
-    return found
 
 
 def reported(

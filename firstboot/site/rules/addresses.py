@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from firstboot.core.document import Key, quote
-from firstboot.core.values import Address
+from firstboot.core.values import Address, within
 from firstboot.site.address_plan import Plan, allot
 from firstboot.site.model import PortRole, Site
-from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, eights, links, within
+from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS, eights, links
 from firstboot.site.rules.finding import Finding, error, warning
 from firstboot.site.rules.hosts import inside, no_host
 

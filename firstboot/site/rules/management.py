@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from firstboot.core.document import Key
-from firstboot.core.values import Network
+from firstboot.core.values import within
 from firstboot.site.model import Port, PortRole, Site
 from firstboot.site.rules.finding import Finding, advice, error, waived, warning
 from firstboot.site.rules.hosts import no_host
@@ -109,7 +109,7 @@ def _gateway(site: Site, key: Key, port: Port) -> Iterator[Finding]:
         allowed
         for allowed in site.management.networks
         if allowed.version not in families
-        and not any(_within(allowed, network) for network in networks)
+        and not any(within(allowed, network) for network in networks)
     ]
     if beyond:
         yield error(
@@ -180,11 +180,3 @@ def _networks(site: Site, ports: list[Port]) -> Iterator[Finding]:
         (network, ("management", "networks", at)) for at, network in enumerate(networks)
     ):
         yield advice(key, f"{inner} is already part of {outer}", "Remove one of them")
-
-
-def _within(inner: Network, outer: Network) -> bool:
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
-    )

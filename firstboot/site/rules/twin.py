@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from firstboot.core.document import Key, quote
-from firstboot.core.values import Network
+from firstboot.core.values import within
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.parts import first_part
@@ -105,8 +105,7 @@ def _networks(site: Site, key: Key, peer: Peer) -> Iterator[Finding]:
         )
         return
     for nth, one in enumerate(peer.networks):
-        around = (scope for scope in site.scopes if _within(one, scope))
-        if next(around, None) is None:
+        if not any(within(one, scope) for scope in site.scopes):
             yield error(
                 (*key, nth),
                 f"{one} is no part of a scope",
@@ -176,11 +175,3 @@ def _ways_out(site: Site) -> Iterator[Finding]:
                 "twin's when this upstream fails",
                 "Ask the upstream to send a default route, and write routes: default",
             )
-
-
-def _within(inner: Network, outer: Network) -> bool:
-    return (
-        inner.version == outer.version
-        and inner.prefixlen >= outer.prefixlen
-        and inner.network_address in outer
-    )

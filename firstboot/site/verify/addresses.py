@@ -1,9 +1,8 @@
-"""Addresses in the words of a file, and what is within what."""
+"""Addresses in the words of a file."""
 
 import ipaddress
-from collections.abc import Iterable
 
-from firstboot.core.values import Address, Network
+from firstboot.core.values import Address
 
 
 def address_of(text: str) -> Address | None:
@@ -12,11 +11,3 @@ def address_of(text: str) -> Address | None:
         return ipaddress.ip_address(text.strip("[]"))
     except ValueError:
         return None
-
-
-def within(network: Network, scopes: Iterable[Network]) -> bool:
-    """Whether all of `network` is in one of `scopes`."""
-    return any(
-        network.version == scope.version and network.subnet_of(scope)  # type: ignore[arg-type]
-        for scope in scopes
-    )

@@ -9,10 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 
-from firstboot.core.values import Address, Interface, Network
+from firstboot.core.values import Address, Interface, Network, within
 from firstboot.site.model import Peer, Port, PortRole, Routes
 from firstboot.site.render import Rendered
-from firstboot.site.verify.addresses import within
 from firstboot.site.verify.context import Context, Flaw
 from firstboot.site.verify.directives import Directive, Table, Wanted, compare
 
@@ -374,7 +373,11 @@ def _network(context: Context) -> Iterator[Wanted]:
     on_lans = [interface.network for port in lans for interface in port.addresses]
     beside = [*on_lans, *_links(context)]
     yield from _blackholes(
-        [one for one in site.scopes if one not in on_lans and not within(one, beside)]
+        [
+            one
+            for one in site.scopes
+            if one not in on_lans and not any(within(one, link) for link in beside)
+        ]
     )
     for name in ("gateway_enable", "ipv6_gateway_enable"):
         yield name, "YES" if lans or site.twin else "NO"

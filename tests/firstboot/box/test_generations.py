@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from firstboot.box.generations import KEPT, Content, DamagedGeneration, Generation, Generations
 from firstboot.core.refusal import Refusal
 from firstboot.site.render import Rendered
-from tests.box_programs import search
+from tests.box_programs import AWK, search
 from tests.firstboot.box.box import ROOT, SCRIPT
 from tests.firstboot.box.cut import at_every_step
 
@@ -52,6 +52,17 @@ def chosen_by_sh(root: Path) -> str | None:
         timeout=60,
     )
     return ended.stdout.strip().rpartition("/")[2] or None
+
+
+@pytest.mark.skipif(AWK is None, reason="no BSD awk here: the Debian package original-awk")
+def test_the_script_of_the_boot_is_tried_with_an_awk_as_strict_as_the_boxs() -> None:
+    ended = subprocess.run(
+        ["awk", "-v", "lines=1\n2", "BEGIN { exit }"],
+        capture_output=True,
+        text=True,
+        env={"PATH": search()},
+    )
+    assert "newline in string" in ended.stderr
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:

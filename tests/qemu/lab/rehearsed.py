@@ -3,7 +3,7 @@ simulated Internet on this host, with OpenBGPD and the program that makes its ro
 kernel's."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +11,7 @@ from firstboot.box import drain
 from firstboot.site.address_plan import allot
 from firstboot.site.render import render
 from image.rehearsal.build import FOLDER, program
-from qemu.console import CommandFailed, Output
+from qemu.console import Output
 from qemu.lab.appliance import Appliance
 from qemu.lab.progress import Progress
 from qemu.lab.session import Lab
@@ -20,6 +20,7 @@ from qemu.world.internet import Internet
 from qemu.world.net import need
 from qemu.world.recording import Cable
 from tests.live.appliance import BGPD, BOX, changed
+from tests.qemu.lab.native import Native
 
 ROUTES = FOLDER / "files/usr/local/libexec/exitisp/routes"
 
@@ -87,18 +88,16 @@ class RehearsedBox:
         self.party.run("bgpctl", "-s", self.socket, "reload")
 
 
-@dataclass
-class Native:
+class Rehearsed(Native):
     """The shell of the stand-in, and its cables."""
 
-    box: RehearsedBox
-    system: System
-
-    def __post_init__(self) -> None:
+    def __init__(self, box: RehearsedBox, system: System) -> None:
+        super().__init__(box.party, system)
+        self.box = box
         self._drained: set[str] = set()
 
     @property
-    def machine(self) -> "Native":
+    def machine(self) -> "Rehearsed":
         return self
 
     def unplug(self, nic: int) -> None:
@@ -117,19 +116,11 @@ class Native:
                 self._drained.discard(name)
                 self.box.drained(self._drained)
                 return Output("", 0)
-        ended = f"({command}) 2>&1; printf '%s' \" $?\""
-        text, _, status = self.box.party.run("sh", "-c", ended).rpartition(" ")
-        return Output(text, int(status))
-
-    def said(self, command: str, timeout: float = 0) -> str:
-        output = self.ran(command)
-        if output.status != 0:
-            raise CommandFailed(command, output)
-        return output.text.rstrip("\n")
+        return super().ran(command)
 
 
 def lab_of(box: RehearsedBox, progress: Progress) -> Lab:
     system = replace(REHEARSAL, bgp=f"bgpctl -s {box.socket}")
-    appliance = cast(Appliance, Native(box, system))
+    appliance = cast(Appliance, Rehearsed(box, system))
     name = box.internet.topology.name
     return Lab(box.internet, appliance, box.site, progress, name=name)

@@ -14,9 +14,10 @@ from firstboot.site.render import Box, render
 from qemu.console import Output
 from qemu.lab.appliance import Appliance
 from qemu.lab.checks import Verdict
+from qemu.lab.failover import FAILOVERS
 from qemu.lab.faults import FAULTS, SEALED, Fault, named
 from qemu.lab.lab_site import SITE
-from qemu.lab.pair import FAILOVERS, OWN
+from qemu.lab.pair import OWN
 from qemu.lab.picture import draw
 from qemu.lab.probe import probe
 from qemu.lab.probes import CHECKS, announced, fetched, healthy

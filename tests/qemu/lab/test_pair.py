@@ -14,14 +14,14 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.values import Asn
 from firstboot.site.model import PeerRole, PortRole, Site
 from qemu.lab import pair as pairs
+from qemu.lab.failover import FAILOVERS, LASTS, named, reachable, tried
 from qemu.lab.lab_site import EXAMPLE, feed, read
-from qemu.lab.pair import FAILOVERS, Pair, reachable
+from qemu.lab.pair import Pair
 from qemu.lab.pair_site import alone, paired
 from qemu.lab.picture import draw, draw_narrow
 from qemu.lab.probes import announced
 from qemu.lab.progress import Progress
 from qemu.lab.report import Origin, Outage, Report, Trial, render_html, render_json
-from qemu.lab.run_pair import named
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL
 from qemu.world import trust
 from qemu.world.internet import Internet
@@ -75,10 +75,14 @@ def test_two_sites_of_a_pair_share_a_secret_that_a_rehearsal_leaves_out() -> Non
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [
-        (ONE, read(EXAMPLE), "no twin"),
-        (ONE, ONE, "no such address"),
-        (ONE, replace(OTHER, asn=Asn(64510)), "other AS numbers"),
-        (ONE, replace(OTHER, scopes=(ip_network("198.51.100.0/24"),)), "other scopes"),
+        (ONE, read(EXAMPLE), "no peer has the role twin"),
+        (ONE, ONE, "is no address of the port"),
+        (ONE, replace(OTHER, asn=Asn(64510)), "is another AS number than AS64510"),
+        (
+            ONE,
+            replace(OTHER, scopes=(ip_network("198.51.100.0/24"),)),
+            "2001:db8:ee::/48 is in one of the two sites alone",
+        ),
     ],
     ids=["one alone", "the same twice", "another ASN", "another scope"],
 )
@@ -182,11 +186,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def test_addresses_stay_reachable_when_cables_are_pulled(pair: Pair, name: str) -> None:
     """How long they are not is for a quiet machine: here it has to end before the fault does."""
     (fault,) = named(name)
-    trial, outage = pairs.tried(replace(fault, after=(pairs.joined, announced)), pair)
+    trial, outage = tried(replace(fault, after=(pairs.joined, announced)), pair)
     failed = [one for one in trial.verdicts if not one.holds and "reachable" not in one.name]
     assert failed == []
     seen = outage.near if fault.near else outage.far
-    assert max(seen.values()) < pairs.LASTS * HOLD
+    assert max(seen.values()) < LASTS * HOLD
     sent = [pair.lab(lab.name).sent(pairs.twin_port(lab).name) for lab in pair.labs]
     assert all(sent)
     if name == "a-unplugged":

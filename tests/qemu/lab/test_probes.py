@@ -2,22 +2,20 @@
 site renders. Each check is shown to fail when it should."""
 
 import sys
-from dataclasses import dataclass
 from typing import cast
 
 import pytest
 
 from firstboot.site.model import PeerRole
-from qemu.console import CommandFailed, Output
 from qemu.lab import fault_actions, fault_checks, offer, probes
 from qemu.lab.appliance import Appliance
 from qemu.lab.progress import Progress
 from qemu.lab.session import Lab, until_holds
-from qemu.lab.systems import REHEARSAL, System
 from qemu.world.bird import Route
 from qemu.world.internet import Internet
 from qemu.world.routes import ORIGIN
 from tests.live.appliance import Bgpd
+from tests.qemu.lab.native import Native
 from tests.qemu.world.box import SITE, Box
 
 STRAY = """\
@@ -34,28 +32,9 @@ pytestmark = pytest.mark.xdist_group("lab")
 TAKEN = Route.to("12.10.0.0/16", ORIGIN)
 
 
-@dataclass
-class Native:
-    """The shell of the stand-in, a Linux system."""
-
-    box: Box
-    system: System = REHEARSAL
-
-    def ran(self, command: str, timeout: float = 0) -> Output:
-        ended = f"({command}) 2>&1; printf '%s' \" $?\""
-        text, _, status = self.box.party.run("sh", "-c", ended).rpartition(" ")
-        return Output(text, int(status))
-
-    def said(self, command: str, timeout: float = 0) -> str:
-        output = self.ran(command)
-        if output.status != 0:
-            raise CommandFailed(command, output)
-        return output.text.rstrip("\n")
-
-
 @pytest.fixture(scope="module")
 def lab(internet: Internet, box: Box, bgpd: Bgpd) -> Lab:
-    return Lab(internet, cast(Appliance, Native(box)), SITE, Progress())
+    return Lab(internet, cast(Appliance, Native(box.party)), SITE, Progress())
 
 
 @pytest.fixture
