@@ -23,7 +23,7 @@ from firstboot.site.address_plan import allot
 from firstboot.site.model import PeerRole, PortRole
 from firstboot.site.render import Box
 from image.atomic_files import replace
-from qemu.bench.figures import percentile
+from qemu.bench.dnsperf import LOST, Run
 from qemu.lab.progress import Progress
 from qemu.world.net import Daemon, Failed, World, need
 from qemu.world.zones import Zone, addresses, serve, sign
@@ -40,9 +40,6 @@ DEAD_FIRST = ip_address("11.0.0.1")
 """The name servers of dead delegations are there and further on, where nobody is."""
 
 ROUNDS = 5
-LOST = 5
-"""Seconds after which an answer comes too late: the client has given up."""
-
 NAMES = 6000
 """New names that are asked for as fast as they are answered, `OUTSTANDING` at a time."""
 OUTSTANDING = 200
@@ -52,10 +49,10 @@ QUIET = 10
 """Seconds."""
 
 FLOOD = 5000
+"""Made-up names a second, at most: a busy machine manages fewer."""
 FLOOD_SECONDS = 12
 MOST = 25_000
 """Questions that dnsperf may wait for."""
-"""Made-up names a second, at most: a busy machine manages fewer."""
 
 DEAD, DEAD_SECONDS, DEAD_BEFORE = 60, 30, 12
 """Delegations a second of which no name server answers; and for how many seconds they are asked for
@@ -299,14 +296,14 @@ class Place:
             beside.lost,
         )
 
-    def others(self, seconds: int) -> "Run":
+    def others(self, seconds: int) -> Run:
         names = self.names("people", OTHERS * seconds)
         return self.ask("others", names, "-q", str(OTHERS * LOST), "-Q", str(OTHERS))
 
     def names(self, zone: str, count: int) -> Iterator[str]:
         return (f"{secrets.token_hex(7)}.{zone}." for _ in range(count))
 
-    def ask(self, what: str, names: Iterable[str], *how: str) -> "Run":
+    def ask(self, what: str, names: Iterable[str], *how: str) -> Run:
         return self.end(what, self.start(what, names, *how))
 
     def start(self, what: str, names: Iterable[str], *how: str) -> Daemon:
@@ -316,40 +313,9 @@ class Place:
         command = ["dnsperf", "-v", "-n", "1", "-t", str(LOST), "-s", str(self._lan.ip), "-d"]
         return self._asker.start(what, *command, questions, *how)
 
-    def end(self, what: str, asking: Daemon) -> "Run":
+    def end(self, what: str, asking: Daemon) -> Run:
         asking.process.wait(300)
         return Run.read(asking.said())
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What dnsperf(1) saw: questions `sent`, `answered` with what was asked for, `seconds` of the
-    run, and the milliseconds within which 99 % of those answers came."""
-
-    sent: int
-    answered: int
-    seconds: float
-    late: float
-
-    @property
-    def rate(self) -> float:
-        return self.answered / self.seconds
-
-    @property
-    def lost(self) -> float:
-        """In per cent."""
-        return 100 * (1 - self.answered / self.sent)
-
-    @classmethod
-    def read(cls, said: str) -> "Run":
-        """Read the output of dnsperf -v. Raises Failed if it has no summary."""
-        sent = re.search(r"Queries sent: +([0-9]+)", said)
-        took = re.search(r"Run time \(s\): +([0-9.]+)", said)
-        if sent is None or took is None or not int(sent[1]):
-            raise Failed(f"dnsperf asked nothing: {said[-300:]}")
-        times = [float(one) for one in re.findall(r"(?m)^> NOERROR .* ([0-9.]+)$", said)]
-        late = 1000 * percentile(times, 99) if times else 1000 * LOST
-        return cls(int(sent[1]), len(times), float(took[1]), late)
 
 
 OF_NEWER = ("discard-timeout: 3500", "wait-limit: 0")

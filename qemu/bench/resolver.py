@@ -5,14 +5,14 @@ asks from any address. So it gets two additions: it listens on the LAN, and it a
 resolver's address, since pf would drop its questions otherwise.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 
 from firstboot.box.tend import UNTENDED
 from firstboot.site.model import PortRole
 from qemu.bench.contest import PLACE, Contest
-from qemu.bench.figures import Measure, Side, percentile
+from qemu.bench.dnsperf import Run
+from qemu.bench.figures import Measure, Side
 from qemu.lab.session import Lab
 from qemu.world.net import Failed, Party
 
@@ -92,10 +92,9 @@ def ask(asker: Party, server: str, names: Iterable[str], *how: str) -> tuple[flo
 
 
 def read(said: str) -> tuple[float, float]:
-    """Read the output of dnsperf -v, which has the seconds of each answer and of the whole run.
-    Raises Failed if there is no answer."""
-    took = re.search(r"Run time \(s\): +([0-9.]+)", said)
-    times = [float(one) for one in re.findall(r"(?m)^> NOERROR .* ([0-9.]+)$", said)]
-    if took is None or not times:
+    """The answers per second and the milliseconds, by the output of dnsperf -v. Raises Failed if
+    there is no answer."""
+    run = Run.read(said)
+    if not run.answered:
         raise Failed(f"dnsperf had no answer: {said[-300:]}")
-    return len(times) / float(took[1]), 1000 * percentile(times, 99)
+    return run.rate, run.late

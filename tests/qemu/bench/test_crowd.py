@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from qemu.bench import crowd
-from qemu.bench.crowd import BASE, RENDERED, STOCK, Run, Seen
+from qemu.bench.crowd import BASE, RENDERED, STOCK, Seen
+from qemu.bench.dnsperf import LOST, Run
 from qemu.world.net import Failed, Unable
 
 SAID = """\
@@ -31,7 +32,7 @@ def test_what_is_not_answered_as_it_should_be_is_lost() -> None:
 
 def test_a_run_without_an_answer_loses_all_and_is_as_late_as_can_be() -> None:
     seen = Run.read(SAID.replace("NOERROR", "SERVFAIL"))
-    assert (seen.rate, seen.lost, seen.late) == (0.0, 100.0, 1000.0 * crowd.LOST)
+    assert (seen.rate, seen.lost, seen.late) == (0.0, 100.0, 1000.0 * LOST)
 
 
 @pytest.mark.parametrize("said", ["", SAID.replace("sent:         4", "sent:         0")])
