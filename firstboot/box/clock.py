@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 from firstboot.box.machine import Machine
 
@@ -24,14 +25,23 @@ class Following:
     offset: float
 
 
-def look(machine: Machine) -> Following | None:
-    """What the clock follows; None if no server has set it."""
-    text = machine.run("ntpq", "-n", "-c", "sysinfo", "-c", "rv 0 offset", patience=ANSWERS).text
-    return parse(text)
+class Without(Enum):
+    """Why it is not known that the clock follows a server."""
+
+    SERVER = "NOT SET by any server: ntpd has not found enough that agree"
+    ANSWER = f"UNKNOWN: ntpd does not answer, or not within {ANSWERS:.0f} s"
+
+
+def look(machine: Machine) -> Following | Without:
+    """What the clock follows."""
+    ran = machine.run("ntpq", "-n", "-c", "sysinfo", "-c", "rv 0 offset", patience=ANSWERS)
+    if ran.late or not STRATUM.search(ran.text):
+        return Without.ANSWER
+    return parse(ran.text) or Without.SERVER
 
 
 def parse(text: str) -> Following | None:
-    """What ntpq(8) printed."""
+    """What ntpq(8) printed; None if no server has set the clock."""
     peer, stratum, offset = PEER.search(text), STRATUM.search(text), OFFSET.search(text)
     if not (peer and stratum and offset) or not peer[1].strip("0.:"):
         return None
@@ -41,13 +51,8 @@ def parse(text: str) -> Following | None:
         return None
 
 
-def sentence(found: Following | None) -> str:
+def sentence(found: Following | Without) -> str:
     """What `exitisp status` says of it."""
-    if found is None:
-        return "NOT SET by any server: ntpd has not found enough that agree"
+    if isinstance(found, Without):
+        return found.value
     return f"{found.offset:+.1f} ms off, from {found.server}, stratum {found.stratum}"
-
-
-def told(machine: Machine) -> str:
-    """One sentence; empty on a system without ntpq(8)."""
-    return sentence(look(machine)) if machine.has(NTPQ) else ""

@@ -160,7 +160,8 @@ def document(machine: Machine) -> dict[str, object]:
     with contextlib.suppress(Refusal):
         counted = leaks.look(machine)
         told["leaks"] = asdict(counted) if counted else None
-    if machine.has(clock.NTPQ) and (following := clock.look(machine)):
+    following = clock.look(machine) if machine.has(clock.NTPQ) else None
+    if isinstance(following, clock.Following):
         told["clock"] = {"offset_ms": following.offset, "stratum": following.stratum}
     if not site.provided and (validated := rpki.look(machine)):
         age = None if validated.age is None else int(validated.age)
@@ -265,7 +266,7 @@ def _leaks(machine: Machine) -> Iterator[Line]:
 def _clock_and_rpki(site: Site, machine: Machine) -> Iterator[Line]:
     if machine.has(clock.NTPQ):
         following = clock.look(machine)
-        cause = "" if following else "the clock follows servers"
+        cause = "" if isinstance(following, clock.Following) else "the clock follows servers"
         yield Line(f"clock: {clock.sentence(following)}", cause, wrong=False, patience=LATER)
     validated = None if site.provided else rpki.look(machine)
     if validated:
