@@ -44,20 +44,27 @@ class Pieces:
     def add_bytes(self, at: int, data: bytes) -> None:
         self._pieces.append((at, len(data), data, 0))
 
+    @property
+    def size(self) -> int:
+        """Bytes of all pieces."""
+        return sum(length for _, length, _, _ in self._pieces)
+
     def write(self, advance: Advance) -> None:
-        """Write all pieces; `advance` is told how many bytes. Raises OSError, and EOFError where
-        an origin is shorter than its extents say."""
+        """Write all pieces; `advance` is told how many bytes of them. Raises OSError, and EOFError
+        where an origin is shorter than its extents say."""
         origins: dict[Path, int] = {}
         buffer = memoryview(bytearray(BUFFER))
-        start = end = 0
+        start = end = untold = 0
 
         def flush() -> None:
+            nonlocal untold
             done = start
             while done < end:
                 done += os.pwrite(
                     self._target, buffer[done - start : end - start], self._offset + done
                 )
-            advance(end - start)
+            advance(untold)
+            untold = 0
 
         try:
             for at, size, origin, offset in sorted(self._pieces, key=lambda piece: piece[0]):
@@ -87,6 +94,7 @@ class Pieces:
                     offset += part
                     length -= part
                     end += part
+                    untold += part
             flush()
         finally:
             for descriptor in origins.values():

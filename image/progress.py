@@ -51,3 +51,16 @@ def _plain(title: str, total: int | None, began: float) -> Advance:
             print(f"{title}: {100 * done // total} % after {now - began:.0f} s", file=sys.stderr)
 
     return advance
+
+
+def in_proportion(advance: Advance, whole: int, parts: int) -> Advance:
+    """An `advance` for work of `parts` bytes that tells `advance` of `whole` bytes when all are
+    done."""
+    done = 0
+
+    def part(amount: int) -> None:
+        nonlocal done
+        before, done = done, done + amount
+        advance(whole * done // parts - whole * before // parts)
+
+    return part

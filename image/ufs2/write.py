@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from image.coalesced_writer import Pieces
-from image.progress import Advance
+from image.progress import Advance, in_proportion
 from image.tree import Content, Entry, Kind, Tree
 from image.ufs2 import structs
 from image.ufs2.geometry import (
@@ -54,8 +54,8 @@ def write(
 
     The region must read as zeros; what stays zero is not written, so the file stays sparse. All
     times of the file system itself are `time`, in seconds since 1970; its identifier and the
-    generation numbers follow from the size, the label and the time. `advance` is told the bytes
-    of contents written.
+    generation numbers follow from the size, the label and the time. `advance` is told what was
+    written, in bytes of contents: all that is written counts as much as the files' contents.
 
     Raises ValueError if the tree does not fit or holds what UFS2 cannot, OSError from writing.
     """
@@ -72,7 +72,7 @@ def write(
         missing = divide_up(plan.space.overrun * FRAGMENT, 1 << 20)
         raise ValueError(f"{missing} MiB more are needed than the {size >> 20} MiB there are")
     plan.finish(inodes, label, time)
-    pieces.write(advance)
+    pieces.write(in_proportion(advance, tree.content_size, pieces.size))
 
 
 class _Plan:

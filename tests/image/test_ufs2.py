@@ -320,6 +320,18 @@ def test_what_is_zero_is_not_written() -> None:
         assert path.stat().st_blocks * 512 < MIB
 
 
+def test_progress_ends_at_what_the_files_hold(tmp_path: Path) -> None:
+    tree = Tree(directory(mtime=TIME))
+    for n in range(300):
+        tree[f"{n}{'x' * 200}"] = file(b"content" * n, mtime=TIME)
+    told: list[int] = []
+    path = tmp_path / "ufs"
+    with path.open("wb+") as image:
+        image.truncate(16 * MIB)
+        ufs2.write(image.fileno(), 0, 16 * MIB, tree, time=TIME, advance=told.append)
+    assert sum(told) == tree.content_size > 0
+
+
 def test_there_are_as_many_inodes_as_the_tree_needs() -> None:
     geometry = Geometry.of(8 * MIB, 3000)
     assert geometry.groups * geometry.group_inodes >= 3000
