@@ -57,7 +57,7 @@ class Machine:
         self._disks = disks
         self._folder = folder
         self._firmware = firmware
-        self._nics = tuple(nics)
+        self.nics = tuple(nics)
         self._memory = memory
         self._processors = processors
         self._log = folder / f"{name}.qemu.log"
@@ -187,7 +187,7 @@ class Machine:
         ]
         for at, disk in enumerate(self._disks):
             arguments += _disk(disk, at, work)
-        for at, nic in enumerate(self._nics):
+        for at, nic in enumerate(self.nics):
             arguments += _nic(nic, at)
         return arguments
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from firstboot.site.model import PortRole
 from qemu.bench.contest import PLACE, Contest
 from qemu.bench.figures import Measure, Side
-from qemu.lab.session import MAC, Lab
+from qemu.lab.session import Lab
 from qemu.world.packets import IPV4, UDP
 
 SECONDS = 10.0
@@ -43,7 +43,7 @@ def rules(lab: Lab) -> Contest:
     at = lab.site.ports.index(lan)
     interface = next(one for one in lan.addresses if isinstance(one.ip, IPv4Address))
     nobody = lab.internet.topology.host("web").v4() + 100
-    packet = frame(MAC.format(at), interface.ip + 1, nobody)
+    packet = frame(lab.appliance.machine.nics[at].mac, interface.ip + 1, nobody)
     card = lab.internet.plugs[lan.name].local
     box, taken = lab.appliance, TAKEN.format(device=lan.interface)
     box.said(EVERYTHING)
