@@ -21,6 +21,8 @@ EXAMPLES = (
     "relays-only",
     "bundle",
     "two-edges-a",
+    "far-peers",
+    "machines-on-a-lan",
 )
 
 

@@ -24,6 +24,8 @@ EXAMPLES = (
     "bundle",
     "two-edges-a",
     "two-edges-b",
+    "far-peers",
+    "machines-on-a-lan",
 )
 
 WITH_BGP = tuple(name for name in EXAMPLES if name != "relays-only")
