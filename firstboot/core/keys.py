@@ -59,6 +59,13 @@ def name_of(field: "dataclasses.Field[Any]") -> str:
     return field.name.rstrip("_")
 
 
+def default_of(field: "dataclasses.Field[Any]") -> Any:
+    """The value of a key that is left out; MISSING, if it has to be there."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
 @dataclass(frozen=True)
 class Described:
     """A key of a shape. `path` has no places in lists: ``peers.md5``. `hint` is its type."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from firstboot.core.keys import about, name_of
+from firstboot.core.keys import about, default_of, name_of
 from firstboot.site.model import Site
 
 WIDTH = 98
@@ -47,17 +47,11 @@ def _record(record: Any, explain: bool, complete: bool) -> list[str]:
 
 def _field(record: Any, field: dataclasses.Field[Any], explain: bool, complete: bool) -> list[str]:
     value = getattr(record, field.name)
-    left_out = not complete and value == _default(field)
+    left_out = not complete and value == default_of(field)
     lines = _entry(field, value, explain, complete or left_out)
     if left_out:
         lines = [f"# {line}".rstrip() for line in lines] if explain else []
     return [*_comment(about(field).explanation), *lines] if explain else lines
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
 
 
 def _entry(field: dataclasses.Field[Any], value: Any, explain: bool, complete: bool) -> list[str]:

@@ -16,6 +16,7 @@ One peer a line, in this order, with spaces between; an empty line ends:
 
   NAME ASN ROLE ADDRESS [ADDRESS] [md5=SECRET] [gtsm] [max=NUMBER] [irr=AS-SET]
   [routes=full|default|static] [blackhole=COMMUNITY] [gateway=ROUTER[,ROUTER] [hops=NUMBER]]
+  [networks=PREFIX[,PREFIX]]
 
   route-server-1 64497 route-server 203.0.113.1 2001:db8:200::1
   content        65536 peer 203.0.113.20 max=2000 irr=AS-CONTENT
@@ -23,7 +24,9 @@ One peer a line, in this order, with spaces between; an empty line ends:
 What you type after md5= is not shown. back takes back the line before."""
 
 
-OPTIONS = ("md5", "max", "irr", "routes", "blackhole", "gateway", "hops")
+OPTIONS = ("md5", "max", "irr", "routes", "blackhole", "gateway", "hops", "networks")
+LISTED = ("gateway", "networks")
+"""Options with several values, and commas between them."""
 
 
 def parse_line(line: str) -> dict[str, Plain]:
@@ -57,7 +60,7 @@ def parse_line(line: str) -> dict[str, Plain]:
             )
         if equals:
             key = keys.get(option, option)
-            peer[key] = list(value.split(",")) if option == "gateway" else value
+            peer[key] = list(value.split(",")) if option in LISTED else value
     return peer
 
 

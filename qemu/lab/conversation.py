@@ -5,24 +5,14 @@ of a box.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import fields, replace
+from typing import Any, Protocol
 
-from firstboot.site.model import (
-    Alarm,
-    Mail,
-    Peer,
-    PeerRole,
-    Performance,
-    Port,
-    PortRole,
-    Registry,
-    Routes,
-    Site,
-    Webhook,
-    Zones,
-)
+from firstboot.core.keys import default_of, name_of
+from firstboot.site.model import Alarm, Peer, PeerRole, Port, PortRole, Routes, Site
+from firstboot.site.registries import is_private
 from firstboot.wizard.terminal import MORE
+from firstboot.wizard.unasked import PAPERS, UNASKED
 
 Turn = tuple[str, str]
 """A part of a question, and the line that is typed as the answer."""
@@ -31,6 +21,9 @@ PASSWORD = "korund-Flieder-77-tausend"  # noqa: S105  of machines that end with 
 
 MANY = 6
 """More peers than these are pasted, not answered one question at a time."""
+
+ITS_NUMBER = "Its AS number"
+PORTS_MENU = "add, change N, remove N or done"
 
 BEGIN: Turn = ("Press Enter to begin", "")
 SAVE: Turn = ("save, change, start over or quit", "save")
@@ -62,26 +55,29 @@ def conversation(site: Site) -> list[Turn]:
 def asked(site: Site) -> Site:
     """The site that the conversation makes: `site` without what the wizard asks nobody for on a
     first boot."""
-    mail = site.alarm.mail
-    return replace(
-        without_papers(site),
-        ports=tuple(replace(port, reachable=()) for port in site.ports),
-        peers=tuple(replace(peer, announce=()) for peer in site.peers),
-        relays=replace(site.relays, policies=(), block=(), offline_keys=False),
-        performance=Performance(),
-        management=replace(site.management, monitoring=()),
-        alarm=replace(
-            site.alarm,
-            mail=Mail(relay=mail.relay, to=mail.to, user=mail.user, password=mail.password),
-            webhook=Webhook(url=site.alarm.webhook.url),
-        ),
-    )
+    return _without(site, UNASKED)
 
 
 def without_papers(site: Site) -> Site:
     """`site` without what only papers need, of which a box takes no notice."""
-    operator = replace(site.operator, country=None)
-    return replace(site, operator=operator, registry=Registry(), zones=Zones())
+    return _without(site, PAPERS)
+
+
+def _without(site: Site, paths: Iterable[str]) -> Site:
+    for path in paths:
+        site = _at_default(site, path.split("."))
+    return site
+
+
+def _at_default(value: Any, path: Sequence[str]) -> Any:
+    """A part of a site, with the default for the key at `path`, in each entry of a list."""
+    if isinstance(value, tuple):
+        return tuple(_at_default(one, path) for one in value)
+    name, *rest = path
+    if rest:
+        return replace(value, **{name: _at_default(getattr(value, name), rest)})
+    (field,) = (one for one in fields(value) if name_of(one) == name)
+    return replace(value, **{field.name: default_of(field)})
 
 
 def questions(site: Site) -> list[Turn]:
@@ -95,24 +91,23 @@ def questions(site: Site) -> list[Turn]:
         ("Web page of the operator", operator.url),
         ("Country whose law applies", operator.jurisdiction),
     ]
-    prefixes = ("Your prefixes", words(site.scopes))
-    numbers = [prefixes] if site.asn is None else [("Your AS number", str(site.asn)), prefixes]
-    for at, turn in enumerate(numbers):
-        turns.append(turn)
-        if at == 0 and "documentation" in site.waivers:
-            turns += [(turn[0], "waive"), ("Why may that be", site.waivers["documentation"])]
+    numbers = [] if site.asn is None else [("Your AS number", str(site.asn))]
+    numbers.append(("Your prefixes", words(site.scopes)))
+    turns += [numbers[0], *waived(site, "documentation", numbers[0][0]), *numbers[1:]]
     for port in site.ports:
         prompt = "add or done" if port is site.ports[0] else "add, change N"
         turns += [(prompt, "add"), *of(port, site)]
-    turns.append(("add, change N, remove N or done", "done"))
+    turns += [(PORTS_MENU, "done"), *waived(site, "no_management", PORTS_MENU)]
     if len(site.peers) > MANY:
         pasted = [*map(pasted_line, site.peers), ""]
         turns.append(("add, paste or done", "paste"))
         turns += [(f"{number:4}>", line) for number, line in enumerate(pasted, 1)]
     else:
+        private = next((peer for peer in site.peers if is_private(peer.asn)), None)
         for peer in site.peers:
             prompt = "add, paste or done" if peer is site.peers[0] else "add, paste, change N"
-            turns += [(prompt, "add"), *about(peer)]
+            refused = waived(site, "private_asn", ITS_NUMBER) if peer is private else ()
+            turns += [(prompt, "add"), *about(peer, refused)]
     if not site.provided:
         turns.append(("add, paste, change N, remove N or done", "done"))
     turns += [
@@ -152,6 +147,12 @@ def questions(site: Site) -> list[Turn]:
     return [*turns, ("Password of root", PASSWORD), ("The same again", PASSWORD)]
 
 
+def waived(site: Site, rule: str, prompt: str) -> list[Turn]:
+    """What is typed after the refused answer at `prompt`, if `site` sets the rule aside."""
+    reason = site.waivers.get(rule)
+    return [(prompt, "waive"), ("Why may that be", reason)] if reason else []
+
+
 def of(port: Port, site: Site) -> list[Turn]:
     """Return the questions about a port."""
     turns = [
@@ -170,13 +171,14 @@ def of(port: Port, site: Site) -> list[Turn]:
     return turns
 
 
-def about(peer: Peer) -> list[Turn]:
-    """Return the questions about a peer."""
+def about(peer: Peer, refused: Iterable[Turn] = ()) -> list[Turn]:
+    """Return the questions about a peer; `refused` is what is typed if its AS number is."""
     transit, twin = peer.role is PeerRole.TRANSIT, peer.role is PeerRole.TWIN
     return [
         ("What kind of peer", peer.role.value),
         ("Name for this peer", peer.name),
-        ("Its AS number", str(peer.asn)),
+        (ITS_NUMBER, str(peer.asn)),
+        *refused,
         ("Addresses of its router", words(peer.addresses)),
         *(
             [("Router on the link", words(peer.gateway)), ("Hops to it", str(peer.hops))]
@@ -203,7 +205,8 @@ def pasted_line(peer: Peer) -> str:
         options.append(f"routes={peer.routes.value}")
     options += [f"blackhole={peer.blackhole}"] if peer.blackhole else []
     if peer.gateway:
-        options += [f"gateway={','.join(map(str, peer.gateway))}", f"hops={peer.hops}"]
+        options += [f"gateway={comma(peer.gateway)}", f"hops={peer.hops}"]
+    options += [f"networks={comma(peer.networks)}"] if peer.networks else []
     return f"{peer.name} {peer.asn} {peer.role.value} {words([*peer.addresses, *options])}"
 
 
@@ -226,6 +229,10 @@ def alarms(alarm: Alarm) -> list[Turn]:
 
 def words(values: Iterable[object]) -> str:
     return " ".join(map(str, values)) or "none"
+
+
+def comma(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
 
 
 def said(value: object) -> str:

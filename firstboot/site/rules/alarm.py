@@ -68,9 +68,11 @@ def _mail(site: Site) -> Iterator[Finding]:
             reason = f"{quote_value(text)} is not a mail address"
             yield error(key, reason, "Write one such as noc@example.org")
     if (mail.user is None) != (mail.password is None):
-        has, lacks = ("user", "password") if mail.user else ("password", "user")
+        lacks, has = ("password", "user") if mail.user else ("user", "password")
         yield error(
-            (*MAIL, has), f"there is no {lacks} beside it", f"Add alarm.mail.{lacks}, or remove it"
+            (*MAIL, "password"),
+            f"there is no {lacks} beside the {has}",
+            f"Add alarm.mail.{lacks}, or remove alarm.mail.{has}",
         )
     for name in ("user", "password"):
         text = getattr(mail, name)

@@ -46,7 +46,7 @@ def test_these_are_good(text: str) -> None:
         (MAIL.replace("[noc@example.org]", "[]"), "alarm.mail.to", "nobody gets the mail"),
         (MAIL.replace("noc@example.org", "noc"), "alarm.mail.to[0]", "not a mail address"),
         (MAIL.replace("to:", "sender: noc, to:"), "alarm.mail.sender", "not a mail address"),
-        (MAIL.replace("to:", "user: exit, to:"), "alarm.mail.user", "no password"),
+        (MAIL.replace("to:", "user: exit, to:"), "alarm.mail.password", "no password"),
         (MAIL.replace("to:", "password: s3cret, to:"), "alarm.mail.password", "no user"),
         (MAIL.replace("to:", "certificate: abcd, to:"), "alarm.mail.certificate", "not the SHA"),
         (MAIL.replace("to:", "port: 0, to:"), "alarm.mail.port", "not between 1 and 65535"),

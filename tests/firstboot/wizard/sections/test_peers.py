@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from firstboot.core import passwords
+from firstboot.core import partial, passwords
 from firstboot.core.values import Asn
 from firstboot.site.model import Peer, PeerRole, Site, load
 from firstboot.wizard.conversation import Saved
 from firstboot.wizard.draft import NOTES, Draft
 from firstboot.wizard.paste import parse_line
 from firstboot.wizard.sections.peers import SECTION
-from qemu.lab.conversation import PASSWORD, SAVE, Turn, about
-from tests.firstboot.site.sites import ONE
+from qemu.lab.conversation import PASSWORD, SAVE, Turn, about, pasted_line
+from tests.firstboot.site.sites import EXAMPLES, ONE
 from tests.firstboot.wizard.script import CONTROL_C
 from tests.firstboot.wizard.talk import talk
 
@@ -44,6 +44,19 @@ def test_forty_peers_are_pasted_at_once(tmp_path: Path) -> None:
         (f"member-{n}", 196800 + n, n + 10) for n in range(1, 41)
     ]
     assert "Taken: 40 peers. There are 43 now." in person.screen
+
+
+def test_a_pasted_peer_has_all_that_the_questions_would_have_given_it() -> None:
+    asked_for = [question.key[0] for question in SECTION.questions]
+    for path in EXAMPLES:
+        for peer in load(path).value.peers:
+            answers = partial.of(peer)
+            assert isinstance(answers, dict)
+            typed = parse_line(pasted_line(peer))
+            assert {*typed} <= {*asked_for}
+            for key in asked_for:
+                assert typed.get(key, answers[key]) == answers[key], (peer.name, key)
+                assert key in typed or not getattr(peer, key) or key == "hops", (peer.name, key)
 
 
 def test_a_transit_may_name_the_community_for_floods(tmp_path: Path) -> None:
@@ -92,8 +105,8 @@ def test_wrong_lines_are_told_and_the_others_are_taken(tmp_path: Path) -> None:
         4: "10.0.0.1 is in the network of no port",
         5: "Answer transit, peer, route-server or twin, or its number.",
         6: "203.0.113.101 is also an address of 'good'",
-        7: "There is no option 'colour'. Use md5=, max=, irr=, routes=, blackhole=, gateway= or "
-        "hops=.",
+        7: "There is no option 'colour'. Use md5=, max=, irr=, routes=, blackhole=, gateway=, "
+        "hops= or networks=.",
         8: "its AS number:",
     }.items():
         assert f"Line {number} is not taken: " in seen
