@@ -489,6 +489,7 @@ def verify(
         Path,
     ),
     live=Option("with --from: ask registries and name servers first, and fill the folder"),
+    twin=Option("the site of the other box, if there are two: papers are of both", "SITE", Path),
 )
 def paper(
     _: Context,
@@ -500,6 +501,7 @@ def paper(
     check: bool = False,
     from_: Path | None = None,
     live: bool = False,
+    twin: Path | None = None,
 ) -> None:
     """Write what registries, exchanges and other networks want to have in writing.
 
@@ -526,12 +528,12 @@ def paper(
         if sign is None:
             refuse("without --sign", {"--days": days, "--roll": roll})
         wanted = None if sign is None else Wanted(sign, days or 60, roll)
-        write_papers(site, output, OVERLAYS, wanted)
+        write_papers(site, output, OVERLAYS, wanted, twin)
         return
     refuse("with --check", {"--output": output, "--sign": sign, "--days": days, "--roll": roll})
     if from_ is None:
         refuse("without --from", {"--live": live})
-    if not check_papers(site, from_, live=live):
+    if not check_papers(site, from_, live=live, twin=twin):
         raise Exit(code=1)
 
 

@@ -29,19 +29,39 @@ def check_two(paths: Sequence[Path]) -> None:
             f"a pair are two site files, not {len(paths)}",
             "Name the sites of both boxes: ./exitisp check --pair a.yaml b.yaml",
         )
-    examined = [examine(path) for path in paths]
-    sites = [one.site.value for one in examined if one.site is not None and not one.errors]
-    if len(sites) == 2:
-        examined = [
-            _with_the_other(examined[0], sites[1], paths[1]),
-            _with_the_other(examined[1], sites[0], paths[0]),
-        ]
+    examined = _examined(paths)
     for one in examined:
         say(report(one))
+    _prove(_sound(examined), paths)
+
+
+def sound_pair(paths: Sequence[Path]) -> tuple[Site, Site]:
+    """The sites of two boxes of one operator. Raises Refusal, after the findings, for errors."""
+    examined = _examined(paths)
+    for one in examined:
+        if one.errors:
+            say(report(one))
+    site, other = _sound(examined)
+    return site, other
+
+
+def _sound(examined: Sequence[Examined]) -> list[Site]:
     for one in examined:
         if one.errors:
             raise refused(one, "Correct them and check again")
-    _prove(sites, paths)
+    return [one.site.value for one in examined if one.site is not None]
+
+
+def _examined(paths: Sequence[Path]) -> list[Examined]:
+    """What is found in both sites, and in each because of the other one if it has no errors."""
+    examined = [examine(path) for path in paths]
+    sites = [one.site.value for one in examined if one.site is not None and not one.errors]
+    if len(sites) != len(paths):
+        return examined
+    return [
+        _with_the_other(examined[0], sites[1], paths[1]),
+        _with_the_other(examined[1], sites[0], paths[0]),
+    ]
 
 
 def _with_the_other(examined: Examined, other: Site, path: Path) -> Examined:

@@ -4,36 +4,44 @@ Below the domain of the site: ``tor-exit-1`` is where the exit traffic of relay 
 ``tor-relay-1`` where other relays connect to it, ``router``, ``resolver``, and ``link-NAME`` the
 address of a port. The management port has no name: nobody else has to find it. Nor has an address
 that means something else in every network, such as a private one.
+
+Of two boxes that share the scopes, each name has that of its box behind it: ``tor-exit-1.edge-a``.
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.model import PortRole, Site
+from firstboot.site.paper.pair import boxes
 from firstboot.site.registries import ADDRESSES
 
 
 @dataclass(frozen=True)
 class Named:
-    """An address and a name of it, a label below the domain."""
+    """An address and a name of it below the domain: a label, or two for one of two boxes."""
 
     label: str
     address: Address
 
 
-def names(site: Site) -> list[Named]:
+def names(site: Site, twin: Site | None = None) -> list[Named]:
     """Every name of every address. Of the names of one address, the first is what it is above all,
-    and what a lookup of the address tells: an exit before anything else."""
-    return list(dict.fromkeys(_names(site)))
+    and what a lookup of the address tells: an exit before anything else. With the site of the other
+    box of two, both boxes' names."""
+    found: dict[Named, None] = {}
+    for one, box in boxes(site, twin):
+        behind = f".{_plain(box)}" if box else ""
+        found.update(dict.fromkeys(replace(n, label=n.label + behind) for n in _names(one)))
+    return list(found)
 
 
-def first_names(site: Site) -> dict[Address, str]:
+def first_names(site: Site, twin: Site | None = None) -> dict[Address, str]:
     """The label that a lookup of each address tells."""
     found: dict[Address, str] = {}
-    for one in names(site):
+    for one in names(site, twin):
         found.setdefault(one.address, one.label)
     return found
 
@@ -61,12 +69,17 @@ def link_labels(site: Site) -> dict[str, str]:
     for port in site.ports:
         if port.role is PortRole.MANAGEMENT:
             continue
-        plain = re.sub(r"[^a-z0-9]+", "-", port.name.lower()).strip("-")
-        label, number = f"link-{plain}", 2
+        plain = f"link-{_plain(port.name)}"
+        label, number = plain, 2
         while label in found.values():
-            label, number = f"link-{plain}-{number}", number + 1
+            label, number = f"{plain}-{number}", number + 1
         found[port.name] = label
     return found
+
+
+def _plain(name: str) -> str:
+    """A name that people gave as a label: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _is_global(address: Address) -> bool:

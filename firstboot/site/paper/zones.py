@@ -70,16 +70,17 @@ class Zone:
         return "".join(f"{line}\n" for line in lines)
 
 
-def all_zones(site: Site, details: Details, serial: int) -> list[Zone]:
-    """The zone of the domain, then the reverse zones of the scopes."""
+def all_zones(site: Site, details: Details, serial: int, twin: Site | None = None) -> list[Zone]:
+    """The zone of the domain, then the reverse zones of the scopes. `twin` is the site of the other
+    box of two, whose names are in the same zones."""
     prefixes = reverse.zones(site.scopes)
     return [
-        forward(site, details, serial),
-        *(backward(site, details, prefix, serial) for prefix in prefixes),
+        forward(site, details, serial, twin),
+        *(backward(site, details, prefix, serial, twin) for prefix in prefixes),
     ]
 
 
-def forward(site: Site, details: Details, serial: int) -> Zone:
+def forward(site: Site, details: Details, serial: int, twin: Site | None = None) -> Zone:
     """From names to addresses, and what the domain does not do."""
     records = [
         Record("@", "CAA", '0 issue ";"'),
@@ -89,34 +90,43 @@ def forward(site: Site, details: Details, serial: int) -> Zone:
         Record("_dmarc", "TXT", '"v=DMARC1; p=reject; sp=reject; adkim=s; aspf=s"'),
         Record("*._domainkey", "TXT", '"v=DKIM1; p="'),
     ]
-    found = names.names(site)
+    found = names.names(site, twin)
     records += [Record(one.label, _kind(one.address), str(one.address)) for one in found]
     for label in dict.fromkeys(one.label for one in found):
         records += [Record(label, "MX", NO_MAIL), Record(label, "TXT", NO_SENDERS)]
     return Zone(details.domain, details.servers, details.mail, serial, tuple(records))
 
 
-def backward(site: Site, details: Details, prefix: Network, serial: int) -> Zone:
+def backward(
+    site: Site, details: Details, prefix: Network, serial: int, twin: Site | None = None
+) -> Zone:
     """From the addresses of `prefix` to their names."""
     records = tuple(
         Record(reverse.label(address, prefix), "PTR", f"{label}.{details.domain}.")
-        for address, label in sorted(names.first_names(site).items(), key=_by_number)
+        for address, label in sorted(names.first_names(site, twin).items(), key=_by_number)
         if address in prefix
     )
     name = reverse.zone_name(prefix)
     return Zone(name, details.servers, details.mail, serial, records, prefix)
 
 
-def of_others(site: Site, details: Details, ds: Mapping[str, str] = MappingProxyType({})) -> str:
+def of_others(
+    site: Site,
+    details: Details,
+    ds: Mapping[str, str] = MappingProxyType({}),
+    twin: Site | None = None,
+) -> str:
     """What others are asked to write in their zones: names of addresses that are in no zone of the
     site, and delegations of zones smaller than a /24 by their provider, with what DS records say by
     the names of zones. Empty if there is nothing.
     """
-    lines = list(_of_others(site, details, ds))
+    lines = list(_of_others(site, details, ds, twin))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _of_others(site: Site, details: Details, ds: Mapping[str, str]) -> Iterator[str]:
+def _of_others(
+    site: Site, details: Details, ds: Mapping[str, str], twin: Site | None
+) -> Iterator[str]:
     own = reverse.zones(site.scopes)
     for prefix in own:
         if reverse.in_part(prefix):
@@ -130,7 +140,7 @@ def _of_others(site: Site, details: Details, ds: Mapping[str, str]) -> Iterator[
                 yield f"{address.reverse_pointer}. IN CNAME {address.packed[-1]}.{zone}."
     foreign = {
         address: label
-        for address, label in names.first_names(site).items()
+        for address, label in names.first_names(site, twin).items()
         if not any(address in prefix for prefix in own)
     }
     if foreign:

@@ -6,7 +6,7 @@ asked for: a validator of your own says what others believe.
 
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,16 +62,17 @@ def questions(site: Site, details: Details) -> Iterator[Question]:
         yield Question(f"dns-{address}.txt", (*dig, "-x", str(address)))
 
 
-def lines(site: Site, details: Details) -> str:
-    """The commands as they are typed in the folder that the files are for."""
+def lines(sites: Iterable[Site], details: Details) -> str:
+    """The commands as they are typed in the folder that the files are for. Two boxes that share
+    the scopes have a site each."""
     told = "# ROAs: copy what rpki-client -j writes (the file json) to rpki.json"
-    return "\n".join([told, *map(str, questions(site, details))])
+    return "\n".join([told, *map(str, _each_once(sites, details))])
 
 
-def ask(site: Site, details: Details, folder: Path) -> None:
+def ask(sites: Iterable[Site], details: Details, folder: Path) -> None:
     """Run the commands, and write their output into `folder`. An answer that does not come is told
     and leaves no file. Raises Refusal if a program is missing or the folder cannot be written."""
-    asked = list(questions(site, details))
+    asked = _each_once(sites, details)
     lacking = sorted({one.command[0] for one in asked if shutil.which(one.command[0]) is None})
     if lacking:
         packages = shlex.join(PACKAGES[name] for name in lacking)
@@ -82,6 +83,10 @@ def ask(site: Site, details: Details, folder: Path) -> None:
         )
     for one in asked:
         _ask(one, folder)
+
+
+def _each_once(sites: Iterable[Site], details: Details) -> list[Question]:
+    return [*dict.fromkeys(one for site in sites for one in questions(site, details))]
 
 
 def _ask(question: Question, folder: Path) -> None:

@@ -10,17 +10,22 @@ from firstboot.site.paper.command import known
 from firstboot.site.paper.drift.asking import ask, lines
 from firstboot.site.paper.drift.compare import compare
 from firstboot.site.paper.drift.sources import SOURCES, read_folder
+from firstboot.site.paper.pair import as_one
 
 
-def check_papers(path: Path, folder: Path | None, *, live: bool = False) -> bool:
+def check_papers(
+    path: Path, folder: Path | None, *, live: bool = False, twin: Path | None = None
+) -> bool:
     """Compare what the files of `folder` say is published with the site at `path`, and print each
-    difference; no if one of them makes routes invalid or names bogus.
+    difference; no if one of them makes routes invalid or names bogus. `twin` is the site of the
+    other box of two.
 
     Without `folder`, print how to get the files. If `live`, they are asked for first. Raises
     Refusal for a site without what papers need, and, after everything else, for files that cannot
     be read.
     """
-    site, details = known(path)
+    site, details, other = known(path, twin)
+    sites = [site] if other is None else [as_one(site, other), as_one(other, site)]
     if site.provided:
         raise Refusal(
             path,
@@ -28,12 +33,13 @@ def check_papers(path: Path, folder: Path | None, *, live: bool = False) -> bool
             "Ask the provider for reverse names, and for a contact for abuse that is yours",
         )
     if folder is None:
-        say(lines(site, details))
+        say(lines(sites, details))
         return True
     if live:
-        ask(site, details, folder)
+        ask(sites, details, folder)
     found = read_folder(folder, site, details)
-    drifts = compare(site, details, found, time.time())
+    now = time.time()
+    drifts = [*dict.fromkeys(one for each in sites for one in compare(each, details, found, now))]
     if drifts:
         say("\n".join(map(str, drifts)))
     for word in found.absent:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Peer, PeerRole, Port, PortRole, Site
 from firstboot.site.paper import names
 from firstboot.site.paper.details import Details
 from firstboot.site.paper.letters.checklist import tasks
+from firstboot.site.paper.pair import as_one
 from firstboot.site.paper.rpki import aspa
 from firstboot.site.render import environment, template_text
 
@@ -17,11 +19,17 @@ NOTICE = "exit-notice.html.j2"
 LANGUAGES = ("en", "de", "fr", "es")
 
 
-def letters(site: Site, details: Details, overlays: Path) -> dict[str, str]:
-    """Texts by their paths in the folder of papers. `overlays` has the exit notice of the box.
+def letters(
+    site: Site, details: Details, overlays: Path, twin: Site | None = None
+) -> dict[str, str]:
+    """Texts by their paths in the folder of papers. `overlays` has the exit notice of the box,
+    `twin` is the site of the other box of two.
 
     Raises Refusal for a value that a template cannot have.
     """
+    labels = names.first_names(site, twin)
+    if twin is not None:
+        site = as_one(site, twin)
     templates = environment(HERE, overlays / "tor" / "templates")
     sessions = allot(site).sessions
     limits = {version: sum(one.version == version for one in site.scopes) for version in (4, 6)}
@@ -41,14 +49,14 @@ def letters(site: Site, details: Details, overlays: Path) -> dict[str, str]:
         found[f"exit-notice.{language}.html"] = text(template)
     if site.provided:
         ports = [port for port in site.ports if port.role.outside]
-        asked = pointers(site, details, ports)
+        asked = pointers(labels, details, ports)
         found["notice-provider.txt"] = text("notice.txt.j2", peer="our provider", pointers=asked)
     for peer in site.peers:
         if peer.role is PeerRole.TRANSIT:
             found[f"authority-{peer.name}.txt"] = text("authority.txt.j2", peer=peer)
             ports = [one.port for one in sessions if one.peer == peer]
             found[f"notice-{peer.name}.txt"] = text(
-                "notice.txt.j2", peer=_named(peer), pointers=pointers(site, details, ports)
+                "notice.txt.j2", peer=_named(peer), pointers=pointers(labels, details, ports)
             )
     for port in site.ports:
         if port.role is PortRole.EXCHANGE:
@@ -62,9 +70,8 @@ def letters(site: Site, details: Details, overlays: Path) -> dict[str, str]:
     return {f"letters/{name}": said for name, said in found.items()}
 
 
-def pointers(site: Site, details: Details, ports: list[Port]) -> list[str]:
-    """PTR records for the addresses of `ports` in networks of others."""
-    labels = names.first_names(site)
+def pointers(labels: Mapping[Address, str], details: Details, ports: list[Port]) -> list[str]:
+    """PTR records for the addresses of `ports` in networks of others; `labels` are all names."""
     addresses = dict.fromkeys(face.ip for port in ports for face in port.addresses)
     return [
         f"{address.reverse_pointer}. PTR {labels[address]}.{details.domain}."

@@ -178,4 +178,4 @@ def test_live_names_the_package_of_a_program_that_is_missing(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Refusal, match="apt-get install curl bind9-dnsutils whois"):
-        asking.ask(the_site(), the_details(), tmp_path)
+        asking.ask([the_site()], the_details(), tmp_path)
