@@ -6,18 +6,11 @@ another: `./exitisp test --full`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from firstboot.core.refusal import Refusal
-from image import build, overlay
-from image.download.cache import cache_folder
-from image.inputs.base_sets import obtain
-from image.packages import reviewed
-from image.rehearsal import build as rehearsal
 from qemu.lab.attempts import attempt
 from qemu.lab.faults import FAULTS, named
 from qemu.lab.lab_site import EXAMPLE, on
@@ -26,39 +19,15 @@ from qemu.lab.progress import Progress
 from qemu.lab.report import Trial, save, table
 from qemu.lab.run import origin, reported, tried
 from qemu.lab.session import Lab, laboratory
-from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
+from qemu.lab.systems import System
 from qemu.world.net import Unable
-from tests.base_sets import NONE, found
-from tests.boot.conftest import ACCEPTED_VERSIONS, LOCK, PACKAGES, ROOT, full, name_of, transcripts
-from tests.image.freeze.made import frozen_for_freebsd
+from tests.boot.conftest import full, transcripts
+from tests.boot.subjects import Subject, subjects
 
 pytestmark = [pytest.mark.boot]
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What an image is made of: a system, and the base sets of the real one."""
-
-    system: System
-    sets: Path | None = None
-
-
-SUBJECTS = (
-    pytest.param(
-        Subject(REHEARSAL), id="rehearsal", marks=pytest.mark.xdist_group("lab-rehearsal")
-    ),
-    *(
-        pytest.param(
-            Subject(HARDENEDBSD, folder),
-            id=name_of(folder),
-            marks=[pytest.mark.xdist_group(f"lab-{name_of(folder)}"), full],
-        )
-        for folder in found()
-    ),
-)
-
-
-@pytest.fixture(scope="module", params=SUBJECTS)
+@pytest.fixture(scope="module", params=subjects("lab"))
 def subject(request: pytest.FixtureRequest) -> Subject:
     found: Subject = request.param
     return found
@@ -71,30 +40,7 @@ def system(subject: Subject) -> System:
 
 @pytest.fixture(scope="module")
 def image(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As it is built: nothing is in it for the test."""
-    made = tmp_path_factory.mktemp("lab") / Path(subject.system.image).name
-    if subject.system == REHEARSAL:
-        try:
-            return rehearsal.build([], made, cache_folder().parent).image
-        except Refusal as refusal:
-            if refusal.where == "Debian's packages":
-                pytest.skip(str(refusal))
-            raise
-    if subject.sets is None:
-        pytest.skip(NONE)
-    if PACKAGES is None:
-        pytest.skip("no packages to run relays and BGP with")
-    build.build(
-        obtain(subject.sets, LOCK, cache_folder()),
-        overlay.load_all(ROOT / "overlays"),
-        made,
-        cache_folder().parent,
-        packages=PACKAGES,
-        reviewed=reviewed.load(ROOT / "overlays" / "packages.yaml"),
-        wizard=frozen_for_freebsd(),
-        accepted_versions=ACCEPTED_VERSIONS,
-    )
-    return made
+    return subject.image(tmp_path_factory.mktemp("lab"))
 
 
 @pytest.fixture(scope="module")
