@@ -125,10 +125,10 @@ def _how_to_log_in(network: HostNetwork) -> list[str]:
 
 def plug(port: Port, plugs: dict[str, Plug], stack: ExitStack) -> Plug | HostNetwork:
     """What the card of `port` is connected to: the host for management, else the simulated
-    Internet's plug of that name, else a wire of `stack` with nothing at its other end."""
+    Internet's plug of that card, else a wire of `stack` with nothing at its other end."""
     if port.role is PortRole.MANAGEMENT:
         return _host_network(port)
-    return plugs.get(port.name) or stack.enter_context(Wire()).a
+    return plugs.get(port.device) or stack.enter_context(Wire()).a
 
 
 def _host_network(port: Port) -> HostNetwork:

@@ -40,11 +40,10 @@ COST = Measure("packet filter: the processor's time", "us a packet", more=False)
 
 def rules(lab: Lab) -> Contest:
     (lan,) = (port for port in lab.site.ports if port.role is PortRole.LAN)
-    at = lab.site.ports.index(lan)
     interface = next(one for one in lan.addresses if isinstance(one.ip, IPv4Address))
     nobody = lab.internet.topology.host("web").v4() + 100
-    packet = frame(lab.appliance.machine.nics[at].mac, interface.ip + 1, nobody)
-    card = lab.internet.plugs[lan.name].local
+    packet = frame(lab.appliance.machine.nics[lab.card(lan.device)].mac, interface.ip + 1, nobody)
+    card = lab.internet.plugs[lan.device].local
     box, taken = lab.appliance, TAKEN.format(device=lan.interface)
     box.said(EVERYTHING)
 

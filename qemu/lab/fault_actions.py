@@ -1,7 +1,7 @@
 """What faults do to the appliance and to the simulated Internet, and how that is undone."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 from firstboot.box.restarts import PLACE as RECORD
@@ -140,8 +140,25 @@ def plug(lab: Lab) -> None:
 
 
 def take_out(lab: Lab) -> None:
-    """Have the appliance lose the exchange's network card, as if it were no longer in its slot."""
-    lab.appliance.said(f"devctl detach -f {lab.port(exchange(lab)).device}")
+    """Have the appliance lose the exchange's network cards, as if they were no longer in their
+    slots."""
+    for card in lab.port(exchange(lab)).cards:
+        lab.appliance.said(f"devctl detach -f {card}")
+
+
+def pull(lab: Lab) -> None:
+    """Pull the cable of the first card of each bundle."""
+    for card in _first_members(lab):
+        lab.pull(card)
+
+
+def push(lab: Lab) -> None:
+    for card in _first_members(lab):
+        lab.push(card)
+
+
+def _first_members(lab: Lab) -> Iterable[str]:
+    return dict.fromkeys(port.members[0] for port in lab.site.ports if len(port.members) > 1)
 
 
 def mislead(lab: Lab) -> None:

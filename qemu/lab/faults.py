@@ -10,6 +10,7 @@ from qemu.lab import fault_actions, fault_checks
 from qemu.lab.fault_actions import FORGET, PF, UNBOUND, Step, root
 from qemu.lab.need import (
     BGP,
+    BUNDLE,
     EXCHANGE,
     EXCHANGE_PEER,
     OTHER_WAY,
@@ -231,6 +232,14 @@ FAULTS = (
             EXCHANGE,
             TRANSIT,
         ),
+    ),
+    Fault(
+        "member-unplugged",
+        "The cable of one card of each bundle is pulled.",
+        fault_actions.pull,
+        fault_actions.push,
+        (fault_checks.told("goes on without"), *WORKING, resolved, *SEALED),
+        needs=(BUNDLE,),
     ),
     Fault(
         "exchange-misleading",

@@ -67,8 +67,9 @@ def read(path: Path) -> Site:
     return examined.site.value
 
 
-def fitted(site: Site, card: str, relays: int = RELAYS) -> Fitted:
-    """Fit `site` into a machine whose network cards are called as `card` says, such as vtnet{}.
+def fitted(site: Site, card: str, relays: int = RELAYS, *, bundles: bool = False) -> Fitted:
+    """Fit `site` into a machine whose network cards are called as `card` says, such as vtnet{}, and
+    which can be `bundles`: those need a kernel that speaks LACP.
 
     Raises Refusal for a site that the simulated Internet cannot be built around.
     """
@@ -84,7 +85,7 @@ def fitted(site: Site, card: str, relays: int = RELAYS) -> Fitted:
     steps: tuple[Callable[[Fitted], Fitted], ...] = (
         _few_ports,
         _few_peers,
-        lambda so_far: _cards(so_far, card),
+        lambda so_far: _cards(so_far, card, bundles=bundles),
         lambda so_far: _few_relays(so_far, relays),
         _small,
         _room,
@@ -158,31 +159,51 @@ def _first(things: Collection[T], most: int, kinds: Callable[[T], Iterable[objec
     return [one for one in things if one in chosen[:most]]
 
 
-def _cards(so_far: Fitted, card: str) -> Fitted:
-    """Give each port a card of its own."""
+def _cards(so_far: Fitted, card: str, *, bundles: bool) -> Fitted:
+    """Call the network cards as the system does. With `bundles`, and if the machine has room, they
+    stay, and so do VLANs of one card; otherwise each port has a card of its own."""
     site = so_far.site
-    bundles = dict.fromkeys(port.device for port in site.ports if port.members)
-    shared = [
-        ", ".join(port.name for port in site.ports if port.device == device)
-        for device in dict.fromkeys(port.device for port in site.ports)
-        if sum(port.device == device for port in site.ports) > 1
-    ]
-    ports = tuple(
-        replace(port, device=card.format(at), members=(), mtu=min(port.mtu, MTU))
-        for at, port in enumerate(site.ports)
-    )
-    cuts = [
-        f"A bundle ({device}) is one card: there is no switch that speaks LACP."
-        for device in bundles
-    ]
-    cuts += [
-        f"Ports that are VLANs of one device have a card each, with their tags: {names}."
-        for names in shared
-    ]
-    large = [port.name for port in site.ports if port.mtu > MTU]
+    names = list(dict.fromkeys(name for port in site.ports for name in port.cards))
+    called = {name: card.format(at) for at, name in enumerate(names)}
+    if bundles and len(names) <= MOST_PORTS:
+        ports = tuple(
+            replace(
+                port,
+                device=called.get(port.device, port.device),
+                members=tuple(called[name] for name in port.members),
+            )
+            for port in site.ports
+        )
+        cuts = []
+    else:
+        ports = tuple(
+            replace(port, device=card.format(at), members=()) for at, port in enumerate(site.ports)
+        )
+        why = "each port has a card of its own"
+        if bundles:
+            why = f"the machine has room for {MOST_PORTS} cards"
+        cuts = _alone(site, why)
+    large = [port.name for port in ports if port.mtu > MTU]
     if large:
         cuts.append(f"The largest packet has {MTU} bytes at {', '.join(large)}.")
+    ports = tuple(replace(port, mtu=min(port.mtu, MTU)) for port in ports)
     return Fitted(replace(site, ports=ports), (*so_far.cuts, *cuts))
+
+
+def _alone(site: Site, why: str) -> list[str]:
+    """What is told of ports that have a card of their own in the lab, and share one in `site`."""
+    devices = dict.fromkeys(port.device for port in site.ports)
+    bundles = dict.fromkeys(port.device for port in site.ports if port.members)
+    shared = ([port.name for port in site.ports if port.device == device] for device in devices)
+    return [
+        *(f"A bundle ({device}) is one card: {why}." for device in bundles),
+        *(
+            f"Ports that are VLANs of one device have a card each, with their tags: "
+            f"{', '.join(names)}."
+            for names in shared
+            if len(names) > 1
+        ),
+    ]
 
 
 def _few_relays(so_far: Fitted, most: int) -> Fitted:

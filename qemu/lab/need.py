@@ -76,6 +76,9 @@ def _two_relays(site: Site) -> bool:
 
 
 BGP = Need("the addresses are a provider's, so there is no BGP", lambda site: not site.provided)
+BUNDLE = Need(
+    "no port has a bundle of cards", lambda site: any(len(one.members) > 1 for one in site.ports)
+)
 EXCHANGE = Need("no port leads to an exchange", _has_exchange)
 EXCHANGE_PEER = Need("nobody at an exchange is a peer", _has_exchange_peer)
 TRANSIT = Need("there is no session with a transit", has_peer(PeerRole.TRANSIT))

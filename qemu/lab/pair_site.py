@@ -16,7 +16,8 @@ def paired(one: Site, other: Site, system: System) -> tuple[Fitted, Fitted]:
         for found in check_pair(site, second, "the other site"):
             if found.severity is Severity.ERROR:
                 raise Refusal("--site", f"the two sites are no pair: {found.reason}", found.remedy)
-    first, second_fit = (_signing(fitted(site, system.card), system) for site in (one, other))
+    fits = (fitted(site, system.card, bundles=True) for site in (one, other))
+    first, second_fit = (_signing(fit, system) for fit in fits)
     return first, second_fit.then(
         replace(
             second_fit.site,

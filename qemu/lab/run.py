@@ -43,7 +43,7 @@ def run_lab(
     """
     whole = read(site)
     alone(whole)
-    fit = fitted(whole, system.card)
+    fit = fitted(whole, system.card, bundles=True)
     faults = named(fault, system, fit.site) if fault else ()
     check_terminal(keep)
     began = datetime.now(UTC)

@@ -26,6 +26,7 @@ from qemu.lab.systems import System
 from qemu.machine import Machine
 from qemu.wire import Nic
 from qemu.world import net
+from qemu.world.bundle import Switch
 from qemu.world.internet import Internet
 from qemu.world.net import Failed
 from qemu.world.packets import IPV4, IPV6, Frame
@@ -120,15 +121,43 @@ class Lab:
         self.progress.mark(f"{self.name}: {what}" if self.name else what)
 
     def unplug(self, port: str) -> None:
-        """Pull the cable of a port, so that both ends lose their carrier."""
+        """Pull the cable of a port, so that both ends lose their carrier. Of a port that is one of
+        several VLANs, the box does not see it."""
         self.mark(f"cable of {port} pulled")
         self.internet.cables[port].unplug()
-        self.appliance.machine.unplug(self.site.ports.index(self.port(port)))
+        for card in self._cards_of(port):
+            self.appliance.machine.unplug(self.card(card))
 
     def plug(self, port: str) -> None:
         self.mark(f"cable of {port} back")
         self.internet.cables[port].plug()
-        self.appliance.machine.plug(self.site.ports.index(self.port(port)))
+        for card in self._cards_of(port):
+            self.appliance.machine.plug(self.card(card))
+
+    def card(self, name: str) -> int:
+        """The index of a network card of the machine."""
+        return list(self.internet.plugs).index(name)
+
+    def _cards_of(self, port: str) -> Sequence[str]:
+        """The cards that lose their carrier with a port: those that carry no other one, which is a
+        VLAN that the switch does not pass on."""
+        found = self.port(port)
+        alone = sum(one.device == found.device for one in self.site.ports) == 1
+        return found.cards if alone else ()
+
+    def pull(self, card: str) -> None:
+        """Pull the cable of one card of a bundle."""
+        self.mark(f"cable of {card} pulled")
+        self._switch(card).pull(card)
+        self.appliance.machine.unplug(self.card(card))
+
+    def push(self, card: str) -> None:
+        self.mark(f"cable of {card} back")
+        self._switch(card).push(card)
+        self.appliance.machine.plug(self.card(card))
+
+    def _switch(self, card: str) -> Switch:
+        return next(one for one in self.internet.switches.values() if card in one.cards)
 
     def fetch(self, relay: int, name: str) -> str:
         """Fetch the page `/name` from the web server under the name `name`, by a Tor client that
@@ -239,8 +268,8 @@ def _switched_on(
 ) -> Appliance:
     """Switch on the appliance of this index."""
     nics = [
-        Nic(MAC.format(box=FIRST_BOX + at, port=number), internet.plugs[port.name])
-        for number, port in enumerate(internet.site.ports)
+        Nic(MAC.format(box=FIRST_BOX + at, port=number), plug)
+        for number, plug in enumerate(internet.plugs.values())
     ]
     machine = Machine(
         Disk(image, size=STICK),

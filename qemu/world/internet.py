@@ -4,16 +4,16 @@
         nics = [Nic(mac, plug) for plug in internet.plugs.values()]
         internet.tor.wait()
 
-`plugs` has a plug for each port of the site, for the network card of a virtual machine; the machine
-itself is in no namespace. The Tor network needs a while to agree on a consensus, during which the
-machine can boot. `folder` keeps logs and captures.
+`plugs` has a plug for each network card of the site's ports, for that of a virtual machine; the
+machine itself is in no namespace. The Tor network needs a while to agree on a consensus, during
+which the machine can boot. `folder` keeps logs and captures.
 
 Several boxes can be in one world: `internet.joined(site, name)` is the same Internet around another
 one, and is entered after the first.
 """
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from firstboot.site.model import Port as SitePort
 from qemu.wire import Plug, Wire
 from qemu.world import bird
 from qemu.world.bird import Heard, Route, Router
+from qemu.world.bundle import Switch
 from qemu.world.nameservers import Nameservers
 from qemu.world.net import Party, Port, World
 from qemu.world.recording import Cable
@@ -98,8 +99,13 @@ class Internet:
         """By name: peers of the site, members of its exchanges, and the backbone."""
 
         self.plugs: dict[str, Plug] = {}
+        """By the names of the cards, in the order of the site."""
+
         self.cables: dict[str, Cable] = {}
-        """Both by the name of the site's port."""
+        """By the name of the site's port."""
+
+        self.switches: dict[str, Switch] = {}
+        """By the name of the device, where there is one."""
 
         self.twin: tuple[Port, Port] | None = None
         """The ends of the wire to the other box of two: the site's, and the other one."""
@@ -216,16 +222,32 @@ class Internet:
             )
             self._default(host.name, host.v4(), host.v6(), topology.link_to(host.name))
         ends = self.world.party(topology.party(CABLES), silent=True)
-        for port in self.site.ports:
-            end = ends.port(self._device(port))
-            if port.role is PortRole.TWIN:
-                end, far = self.twin = self._between(port, end)
-            else:
-                far = self._beside(port, end)
+        for device in dict.fromkeys(port.device for port in self.site.ports):
+            ports = [port for port in self.site.ports if port.device == device]
+            plugs, entries = self._plugged(ends, ports, stack)
+            for port, plug in zip(ports, plugs, strict=True):
+                end = ends.port(self._device(port))
+                if port.role is PortRole.TWIN:
+                    end, far = self.twin = self._between(port, end)
+                else:
+                    far = self._beside(port, end)
+                name = topology.party(port.name)
+                self.cables[port.name] = Cable(name, end, far, plug, port.vlan, entries)
+
+    def _plugged(
+        self, ends: Party, ports: Sequence[SitePort], stack: ExitStack
+    ) -> tuple[Sequence[Plug], Sequence[Path]]:
+        """Lay the wires to the device of these ports. Return their ends towards who is beside the
+        ports, and where the machine's frames come in, if that is at a switch."""
+        first = ports[0]
+        if len(ports) == 1 and not first.members:
             wire = stack.enter_context(Wire())
-            self.plugs[port.name] = wire.a
-            name = topology.party(port.name)
-            self.cables[port.name] = Cable(name, end, far, wire.b, port.vlan)
+            self.plugs[first.device] = wire.a
+            return [wire.b], ()
+        switch = Switch(self.topology.party(first.device), ends, ports, stack)
+        self.switches[first.device] = switch
+        self.plugs |= switch.cards
+        return switch.ends, switch.entries
 
     def _default(self, name: str, v4: object, v6: object, link: Link) -> None:
         """Give a host default routes up its link, with its own addresses as sources."""

@@ -3,6 +3,7 @@
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from qemu.wire import Plug
@@ -71,9 +72,19 @@ class Cable(Recording):
     that the machine sends with another tag are recorded, and go nowhere.
     """
 
-    def __init__(self, name: str, device: Port, port: Port, plug: Plug, vlan: int | None) -> None:
-        """`device` is at the other end of the wire to `port`, in a party of its own."""
-        self._device, self._plug = device, plug
+    def __init__(
+        self,
+        name: str,
+        device: Port,
+        port: Port,
+        plug: Plug,
+        vlan: int | None,
+        entries: Sequence[Path] = (),
+    ) -> None:
+        """`device` is at the other end of the wire to `port`, in a party of its own. `entries` are
+        the sockets at which the machine's frames come in, if there is a switch before `plug`."""
+        self._device = device
+        self._entries = entries or [plug.local]
         port.party.run(sys.executable, CABLE, "plain", port.device)
         path = port.party.world.folder / f"{name}.pcapng"
         tag = [] if vlan is None else [str(vlan)]
@@ -84,11 +95,12 @@ class Cable(Recording):
 
     def settle(self) -> list[Frame]:
         """Return all frames that the machine has sent until now, and perhaps some later ones."""
-        mark = self._next_mark()
-        frame = bytes(12) + struct.pack("!H", MARK) + mark.encode().ljust(46, b"\0")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.sendto(frame, str(self._plug.local))
-        self._await(mark)
+        for entry in self._entries:
+            mark = self._next_mark()
+            frame = bytes(12) + struct.pack("!H", MARK) + mark.encode().ljust(46, b"\0")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.sendto(frame, str(entry))
+            self._await(mark)
         return self.inbound()
 
     def unplug(self) -> None:

@@ -62,8 +62,8 @@ def test_each_port_of_the_example_but_management_gets_a_wire_or_the_internets_pl
     transit, exchange, lan, management = on(HARDENEDBSD.card, interactive.EXAMPLE).ports
     plug = Plug(Path("a"), Path("b"))
     with ExitStack() as stack:
-        assert interactive.plug(transit, {"transit": plug}, stack) is plug
-        wired = interactive.plug(exchange, {"transit": plug}, stack)
+        assert interactive.plug(transit, {transit.device: plug}, stack) is plug
+        wired = interactive.plug(exchange, {transit.device: plug}, stack)
         assert isinstance(wired, Plug)
         assert wired != interactive.plug(lan, {}, stack)
         host = interactive.plug(management, {"management": plug}, stack)

@@ -39,7 +39,7 @@ class RehearsedBox:
         for number, port in enumerate(self.site.ports):
             end, far = ends.port(f"port{number}"), self.party.port(port.device)
             world.wire(end, far)
-            name, plug = called(f"box-{port.name}"), internet.plugs[port.name]
+            name, plug = called(f"box-{port.name}"), internet.plugs[port.device]
             self.cables[port.name] = Cable(name, end, far, plug, port.vlan)
         program().write(place)
         self._texts = {one.path: one.text for one in render(self.site, BOX, place / "overlays")}

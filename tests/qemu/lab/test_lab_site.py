@@ -177,6 +177,28 @@ def test_a_site_without_a_transit_is_refused() -> None:
         lab_site(replace(SITE, peers=peers))
 
 
+def test_bundles_and_vlans_stay_where_the_kernel_speaks_lacp() -> None:
+    site = load(EXAMPLE.with_stem("bundle")).value
+    fit = fitted(site, "vtnet{}", bundles=True)
+    assert not [cut for cut in fit.cuts if "bundle" in cut or "VLAN" in cut]
+    assert [(one.device, one.members, one.vlan) for one in fit.site.ports] == [
+        ("lagg0", ("vtnet0", "vtnet1"), 1203),
+        ("lagg0", ("vtnet0", "vtnet1"), 1204),
+        ("lagg1", ("vtnet2", "vtnet3"), None),
+        ("lagg2", ("vtnet4", "vtnet5"), None),
+        ("vtnet6", (), None),
+    ]
+
+
+def test_a_machine_without_room_for_all_cards_has_one_for_each_port() -> None:
+    site = load(EXAMPLE.with_stem("bundle")).value
+    many = tuple(f"ix{number}" for number in range(MOST_PORTS))
+    exchange = replace(site.ports[2], members=many)
+    wide = replace(site, ports=(*site.ports[:2], exchange, *site.ports[3:]))
+    (cut,) = (one for one in fitted(wide, "vtnet{}", bundles=True).cuts if "(lagg1)" in one)
+    assert cut == "A bundle (lagg1) is one card: the machine has room for 24 cards."
+
+
 def test_bundles_vlans_and_large_packets_are_said() -> None:
     cuts = lab_site(load(EXAMPLE.with_stem("bundle")).value).cuts
     assert any("lagg0" in cut for cut in cuts)

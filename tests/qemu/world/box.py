@@ -45,7 +45,7 @@ class Box:
         for number, port in enumerate(site.ports):
             end, far = ends.port(f"port{number}"), self.party.port(port.device)
             world.wire(end, far)
-            plug = internet.plugs[port.name]
+            plug = internet.plugs[port.device]
             name = called(f"box-{port.name}")
             self.cables[port.name] = Cable(name, end, far, plug, port.vlan)
             aliases = [alias.address for alias in plan.aliases if alias.port is port]
