@@ -38,9 +38,14 @@ HOSTS = (
 def rule_sets(count: int, seed: int) -> list[str]:
     """The rendered pf.conf of each example, and then changed ones: `count` in all."""
     draw = random.Random(seed)
-    rendered = [_prepared(_pf_conf(_on_qemu(example))) for example in EXAMPLES]
+    rendered = [of_example(name) for name in EXAMPLES]
     changed = (_changed(draw.choice(rendered), draw) for _ in range(count - len(rendered)))
     return [*rendered, *changed]
+
+
+def of_example(name: str) -> str:
+    """The rendered pf.conf of an example."""
+    return _prepared(_pf_conf(_on_qemu(name)))
 
 
 def crowded(neighbours: int) -> str:

@@ -10,8 +10,8 @@ import pytest
 from firstboot.site.verify.packets import ICMP_NUMBER, TCP_NUMBER, UDP_NUMBER, Kind, Packet
 from firstboot.site.verify.pf.evaluate import decision, passes
 from firstboot.site.verify.pf.parser import parse
-from firstboot.site.verify.pf.rules import Action, Direction, RuleSet
-from tests.boot import pf_packets, pf_rules
+from firstboot.site.verify.pf.rules import Action, Direction, RuleSet, State
+from tests.boot import lan_packets, pf_packets, pf_rules
 from tests.boot.tap import checksum, read
 from tests.firstboot.site.verify.random_packets import packets
 
@@ -116,6 +116,33 @@ def test_a_frame_has_the_numbers_of_its_packet_and_right_checksums() -> None:
                 assert (got.protocol,) == rest
         kinds.add((packet.version, packet.kind))
     assert kinds == {(version, kind) for version in (4, 6) for kind in Kind}
+
+
+@pytest.mark.parametrize("said", lan_packets.SAID, ids=lambda said: said.what)
+def test_strangers_reach_of_machines_on_a_lan_what_the_site_says(said: lan_packets.Said) -> None:
+    found, mistakes = parse(pf_rules.of_example(lan_packets.EXAMPLE))
+    assert mistakes == []
+    rule = decision(found, lan_packets.TRANSIT, Direction.IN, said.packet)
+    assert passes(rule) is said.comes_in
+    assert not pf_packets.is_refused(said.packet)
+    if said.comes_in:
+        assert passes(decision(found, lan_packets.LAN, Direction.OUT, said.packet))
+
+
+def test_an_answer_comes_in_by_a_state_alone() -> None:
+    found, _ = parse(pf_rules.of_example(lan_packets.EXAMPLE))
+    for question in lan_packets.QUESTIONS:
+        rule = decision(found, lan_packets.TRANSIT, Direction.OUT, question)
+        assert rule is not None
+        assert passes(rule)
+        assert rule.state is not State.NONE
+        back = lan_packets.answer(question)
+        assert not passes(decision(found, lan_packets.TRANSIT, Direction.IN, back))
+
+
+def test_no_two_packets_of_the_list_could_share_a_state() -> None:
+    packets_said = [one.packet for one in lan_packets.SAID]
+    assert list(pf_packets.without_states(packets_said, set())) == packets_said
 
 
 def test_no_two_packets_of_a_rule_set_could_share_a_state() -> None:
