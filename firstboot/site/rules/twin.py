@@ -162,7 +162,8 @@ def _of_this_box(site: Site, peer: Peer) -> Iterator[Finding]:
                 yield error(
                     ("ports", at, "addresses", nth),
                     f"{network} is in the twin's part of the scopes, or has some of it",
-                    "Give the LAN addresses from this box's part",
+                    "Give the LAN addresses from this box's part. A gateway that one box takes "
+                    "over from the other (CARP) is not supported, docs/site.md says why",
                 )
 
 

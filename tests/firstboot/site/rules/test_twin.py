@@ -80,6 +80,20 @@ def test_a_site_that_does_not_fit_a_twin_is_refused(
     assert says(found(*changes, of=EDGE), ERROR, key, reason)
 
 
+def test_a_lan_of_both_boxes_is_refused_at_one_of_them_with_the_reason() -> None:
+    """Wherever it is in the scopes, one of the two boxes has it not."""
+    for address in ("198.51.100.65/26", "198.51.100.193/26", "198.51.100.1/24"):
+        lan = LAN.replace("198.51.100.193/26", address)
+        refused = [
+            one
+            for path in (EDGE, OTHER)
+            for one in found(("  - name: management", lan + "  - name: management"), of=path)
+            if "twin's part of the scopes" in one.reason and one.key[0] == "ports"
+        ]
+        assert refused
+        assert all("(CARP) is not supported" in one.remedy for one in refused)
+
+
 def test_each_box_plans_its_addresses_in_what_the_other_has_not() -> None:
     one, other = (allot(load(path).value) for path in (EDGE, OTHER))
     assert not {*one.addresses} & {*other.addresses}
