@@ -1,5 +1,6 @@
 """Sites for tests: the examples, changed ones, and every site that there could be."""
 
+import dataclasses
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -9,6 +10,7 @@ from ipaddress import (
     IPv6Network,
 )
 from pathlib import Path
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from firstboot.site.check import Finding, Severity, check
 from firstboot.site.community import Community
 from firstboot.site.exit_policy import Destination
 from firstboot.site.model import (
+    Addresses,
     Alarm,
     Clock,
     Dns,
@@ -33,15 +36,20 @@ from firstboot.site.model import (
     Policy,
     Port,
     PortRole,
+    Protocol,
+    Reachable,
     Registry,
     RelayPolicy,
     Relays,
     Rir,
+    Routes,
     Site,
     Strictness,
     Webhook,
     Zones,
 )
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -108,11 +116,18 @@ MACS = st.binary(min_size=6, max_size=6).map(
 )
 
 
+def every(shape: type[T], **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[T]:
+    """Parts of a site with values for every key of their shape; whoever adds one is told."""
+    missing = {field.name for field in dataclasses.fields(shape)} - parts.keys()  # type: ignore[arg-type]
+    assert not missing, f"no values for {', '.join(sorted(missing))} of {shape.__name__}"
+    return st.builds(shape, **parts)
+
+
 def some(items: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
     return st.lists(items, max_size=3).map(tuple)
 
 
-PORTS = st.builds(
+PORTS = every(
     Port,
     name=TEXT,
     device=TEXT,
@@ -123,29 +138,43 @@ PORTS = st.builds(
     vlan=st.none() | INTEGERS,
     mac=st.none() | MACS,
     members=some(TEXT),
+    reachable=some(
+        every(
+            Reachable,
+            address=ADDRESSES,
+            port=st.none() | INTEGERS,
+            protocol=st.sampled_from(Protocol),
+        )
+    ),
 )
-PEERS = st.builds(
+PEERS = every(
     Peer,
     name=TEXT,
     asn=ASNS,
     role=st.sampled_from(PeerRole),
     addresses=some(ADDRESSES),
+    networks=some(NETWORKS),
+    gateway=some(ADDRESSES),
+    hops=INTEGERS,
+    routes=st.sampled_from(Routes),
     md5=st.none() | TEXT,
     gtsm=st.booleans(),
     max_prefix=st.none() | INTEGERS,
     irr=st.none() | TEXT,
     blackhole=st.none() | st.sampled_from([Community("65535:666"), Community("64500:666:0")]),
     announce=some(
-        st.builds(
+        every(
             Announcement,
             scopes=some(NETWORKS),
             prepend=INTEGERS,
             med=st.none() | INTEGERS,
             communities=some(st.sampled_from([Community("0:64500"), Community("64500:1:2")])),
+            no_export=st.booleans(),
+            withheld=st.booleans(),
         )
     ),
 )
-RELAYS = st.builds(
+RELAYS = every(
     Relays,
     count=st.integers(-5, 40) | INTEGERS,
     nickname=TEXT,
@@ -153,7 +182,7 @@ RELAYS = st.builds(
     policy=st.sampled_from(Policy),
     rules=some(TEXT),
     policies=some(
-        st.builds(
+        every(
             RelayPolicy,
             relays=some(INTEGERS),
             policy=st.sampled_from(Policy),
@@ -162,46 +191,50 @@ RELAYS = st.builds(
     ),
     block=some(DESTINATIONS),
     bandwidth_mbit=st.none() | INTEGERS,
-    family=st.builds(Family, ids=some(TEXT), members=some(TEXT)),
+    family=every(Family, ids=some(TEXT), members=some(TEXT)),
     or_addresses=some(ADDRESSES),
     exit_addresses=some(ADDRESSES),
+    offline_keys=st.booleans(),
 )
-SITES = st.builds(
+SITES = every(
     Site,
     schema=INTEGERS,
-    operator=st.builds(
+    operator=every(
         Operator,
-        *[TEXT] * 5,
+        name=TEXT,
+        abuse=TEXT,
+        contact=TEXT,
+        url=TEXT,
+        jurisdiction=TEXT,
         country=st.none() | TEXT,
     ),
-    asn=ASNS,
+    addresses=st.sampled_from(Addresses),
+    asn=st.none() | ASNS,
     scopes=some(NETWORKS),
     ports=some(PORTS),
     peers=some(PEERS),
     relays=st.just(Relays()) | RELAYS,
     dns=st.just(Dns())
-    | st.builds(
+    | every(
         Dns,
         strictness=st.sampled_from(Strictness),
         cache_mib=st.none() | INTEGERS,
         addresses=some(ADDRESSES),
     ),
     router=some(ADDRESSES),
-    management=st.builds(
-        Management, keys=some(TEXT), networks=some(NETWORKS), monitoring=some(TEXT)
-    ),
+    management=every(Management, keys=some(TEXT), networks=some(NETWORKS), monitoring=some(TEXT)),
     performance=st.just(Performance())
-    | st.builds(
+    | every(
         Performance,
         profiles=st.dictionaries(TEXT, TEXT, max_size=3),
         settings=st.dictionaries(TEXT, INTEGERS, max_size=3),
     ),
-    clock=st.just(Clock()) | st.builds(Clock, servers=some(TEXT)),
+    clock=st.just(Clock()) | every(Clock, servers=some(TEXT)),
     waivers=st.dictionaries(
         st.sampled_from(["documentation", "no_management", "k" * 2000]) | TEXT, TEXT, max_size=3
     ),
     registry=st.just(Registry())
-    | st.builds(
+    | every(
         Registry,
         rir=st.none() | st.sampled_from(Rir),
         network=st.none() | TEXT,
@@ -214,9 +247,9 @@ SITES = st.builds(
         peeringdb=st.none() | INTEGERS,
     ),
     alarm=st.just(Alarm())
-    | st.builds(
+    | every(
         Alarm,
-        mail=st.builds(
+        mail=every(
             Mail,
             relay=st.none() | TEXT,
             port=INTEGERS,
@@ -227,7 +260,7 @@ SITES = st.builds(
             user=st.none() | TEXT,
             password=st.none() | TEXT,
         ),
-        webhook=st.builds(
+        webhook=every(
             Webhook,
             url=st.none() | TEXT,
             address=st.none() | ADDRESSES,
@@ -235,7 +268,7 @@ SITES = st.builds(
         ),
     ),
     zones=st.just(Zones())
-    | st.builds(
+    | every(
         Zones,
         domain=st.none() | TEXT,
         servers=some(TEXT),
