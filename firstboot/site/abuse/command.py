@@ -44,6 +44,14 @@ def answer_complaint(source: Path | None, desk: Desk) -> None:
     now = datetime.now(UTC)
     judged = judge(found, site, now, desk.since)
     say("\n".join(_told(found, judged, desk)))
+    if judged and judged[0].whose is Whose.TWIN:
+        other = site.twin.name if site.twin else "the twin"
+        raise Refusal(
+            desk.site,
+            f"{judged[0].claim.address} is of {other}, the other box, and this site does not say "
+            "what it does with it, so there is no answer",
+            "Name the site of that box with --site",
+        )
     name = answer.choose(found, judged)
     text = answer.body(name, desk.answers, found, judged, site)
     letter = answer.written(text, read, found, site)

@@ -22,6 +22,7 @@ class Whose(Enum):
     """What an address is to this network. The value completes "it is"."""
 
     EXIT = "what exit traffic comes from"
+    TWIN = "of the other box of two, whose site says more"
     RELAY = "where relays listen; they send nothing of users from it"
     RESOLVER = "the resolver's"
     ROUTER = "the router's own"
@@ -55,7 +56,8 @@ class Judged:
 def judge(
     complaint: Complaint, site: Site, now: datetime, since: date | None
 ) -> tuple[Judged, ...]:
-    """The claims about this network, exits first, or if there are none the first of the others.
+    """The claims about this network, exits first, those of the other
+    box of two next, or if there are none the first of the others.
     `since` is the day from which on the network is as `site` has it."""
     plan = allot(site)
     judged = [_judged(claim, site, plan, now, since) for claim in complaint.claims]
@@ -79,6 +81,8 @@ def whose(address: Address, site: Site, plan: Plan) -> Whose:
                 return Whose.PORT
             if port.role is PortRole.LAN and address in interface.network:
                 return Whose.LAN
+    if any(address in network for network in plan.twins):
+        return Whose.TWIN
     inside = any(address in scope for scope in site.scopes)
     return Whose.UNUSED if inside and not site.provided else Whose.FOREIGN
 

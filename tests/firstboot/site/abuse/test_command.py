@@ -39,6 +39,18 @@ def test_a_mail_on_standard_input_is_judged_and_answered(tmp_path: Path) -> None
     assert [*tmp_path.iterdir()] == []
 
 
+def test_a_complaint_about_the_other_box_of_two_has_no_answer_by_this_site(tmp_path: Path) -> None:
+    mail = tmp_path / "mail.eml"
+    mail.write_bytes(letter("ssh login attempts by 198.51.100.140").as_bytes())
+    with pytest.raises(Refusal) as refused:
+        answer_complaint(mail, Desk(EXAMPLE.with_stem("two-edges-a"), count=tmp_path / "counts"))
+    assert "198.51.100.140 is of edge-b" in str(refused.value)
+    assert "Name the site of that box with --site" in str(refused.value)
+    assert not (tmp_path / "counts").exists()
+    answer_complaint(mail, Desk(EXAMPLE.with_stem("two-edges-b"), output=tmp_path / "answer"))
+    assert (tmp_path / "answer").exists()
+
+
 def test_an_answer_is_written_and_the_complaint_counted(tmp_path: Path) -> None:
     (tmp_path / "mail.eml").write_bytes(MAIL)
     for number in (1, 2):

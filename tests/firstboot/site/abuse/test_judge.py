@@ -10,9 +10,11 @@ import pytest
 
 from firstboot.site.abuse.judge import Whose, whose
 from firstboot.site.address_plan import allot
+from firstboot.site.model import load
 from firstboot.site.reach import REDUCED, REJECTED, sends
 from tests.firstboot.site.abuse import complaints
 from tests.firstboot.site.abuse.complaints import EXIT, judged, letter, site
+from tests.firstboot.site.sites import ROOT
 
 TOR = Path("/usr/sbin/tor")
 
@@ -34,6 +36,22 @@ TOR = Path("/usr/sbin/tor")
 def test_whose_an_address_is(address: str, expected: Whose) -> None:
     at = site()
     assert whose(ip_address(address), at, allot(at)) is expected
+
+
+@pytest.mark.parametrize("address", ["198.51.100.139", "198.51.100.255", "2001:db8:ee:8080::1"])
+def test_an_address_of_the_other_box_is_neither_unused_nor_foreign(address: str) -> None:
+    edge = load(ROOT / "examples" / "two-edges-a.yaml").value
+    assert whose(ip_address(address), edge, allot(edge)) is Whose.TWIN
+    other = load(ROOT / "examples" / "two-edges-b.yaml").value
+    assert whose(ip_address(address), other, allot(other)) is not Whose.TWIN
+
+
+def test_of_several_addresses_the_own_exit_is_told_before_the_other_boxs() -> None:
+    edge = load(ROOT / "examples" / "two-edges-a.yaml").value
+    (exit_address,) = (one.source.v4 for one in allot(edge).relays if one.number == 1)
+    text = f"ssh login attempts by 198.51.100.140 and {exit_address}"
+    found = judged(letter(text).as_bytes(), edge)
+    assert [one.whose for one in found] == [Whose.EXIT, Whose.TWIN]
 
 
 def test_an_exits_claim_has_its_relay_and_tors_record_of_the_day() -> None:
