@@ -6,7 +6,7 @@ Functions are imported where they are called: each command starts without the mo
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -887,6 +887,11 @@ def docs(_: Context) -> None:
         "measure the rendered resolver on this machine, against one as local-unbound-setup sets it "
         "up: alone, under a flood of made-up names, and beside look-ups of dead domains"
     ),
+    bgp=Option(
+        "measure on this machine how long OpenBGPD takes for a table of routes with the rendered "
+        "policy, and with one rule, and BIRD with an equal policy; and their memory, and how long "
+        "another policy takes"
+    ),
     flood=Option(
         "with --resolver: made-up names a second; take fewer on a slow machine; default: 5000",
         "RATE",
@@ -898,14 +903,14 @@ def docs(_: Context) -> None:
         Path,
     ),
     routes=Option(
-        "with --network: how many IPv4 routes a neighbour has, and 23 of IPv6 for each hundred; "
-        "take fewer than a whole table where there is no KVM; default: 1000000",
+        "with --network or --bgp: how many IPv4 routes a neighbour has, and 23 of IPv6 for each "
+        "hundred; take fewer than a whole table on a slow machine; default: 1000000",
         "COUNT",
         number,
     ),
     output=Option(
         "file for the figures; default: dist/bench.json, dist/bench-boot.json, "
-        "dist/bench-network.json or dist/bench-resolver.json",
+        "dist/bench-network.json, dist/bench-resolver.json or dist/bench-bgp.json",
         "FILE",
         Path,
         "o",
@@ -919,6 +924,7 @@ def bench(
     boot: bool = False,
     network: bool = False,
     resolver: bool = False,
+    bgp: bool = False,
     flood: int = 0,
     configured: Path | None = None,
     routes: int = 0,
@@ -927,36 +933,38 @@ def bench(
 ) -> None:
     """Measure builds, or a box against a stock system.
 
-    Without --boot, --network and --resolver it compares builds with the least that any build has to
-    do.
+    Without --boot, --network, --resolver and --bgp it compares builds with the least that any build
+    has to do.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
     Example: ./exitisp bench --network --sets ~/sets --routes 20000
     Example: ./exitisp bench --resolver --flood 1000
+    Example: ./exitisp bench --bgp --routes 50000
     """
     from qemu.bench import request as benches
 
-    of_resolver: dict[str, object] = {"--flood": flood}
-    of_machines: dict[str, object] = {
+    kinds = {"--boot": boot, "--network": network, "--resolver": resolver, "--bgp": bgp}
+    given: dict[str, object] = {
+        **kinds,
         "IMAGE": image,
+        "--sets": sets,
         "--configured": configured,
         "--routes": routes,
+        "--flood": flood,
     }
-    if boot:
-        of_resolver |= {"--network": network, "--resolver": resolver, "--routes": routes}
-        refuse("with --boot", of_resolver)
-        measured = benches.measure_boots
-    elif network:
-        of_resolver |= {"--resolver": resolver, "--configured": configured}
-        refuse("with --network", of_resolver)
-        measured = benches.measure_network
-    elif resolver:
-        refuse("with --resolver", of_machines | {"--sets": sets})
-        measured = benches.measure_resolver
-    else:
-        refuse("without --boot, --network or --resolver", of_machines | of_resolver)
-        measured = benches.measure_builds
+    benches_of: dict[str, tuple[Callable[[benches.Request], None], set[str]]] = {
+        "--boot": (benches.measure_boots, {"IMAGE", "--sets", "--configured"}),
+        "--network": (benches.measure_network, {"IMAGE", "--sets", "--routes"}),
+        "--resolver": (benches.measure_resolver, {"--flood"}),
+        "--bgp": (benches.measure_bgp, {"--routes"}),
+    }
+    kind = next((name for name, asked in kinds.items() if asked), None)
+    measured, takes = benches_of[kind] if kind else (benches.measure_builds, {"--sets"})
+    refuse(
+        f"with {kind}" if kind else f"without {', '.join([*kinds][:-1])} or {[*kinds][-1]}",
+        {name: value for name, value in given.items() if name not in {*takes, kind}},
+    )
     asked = benches.Request(ROOT, LOCK, sets, image, configured, routes, flood, output, install)
     measured(asked)
 

@@ -15,9 +15,10 @@ from image.atomic_files import writing
 from qemu import accelerator
 from qemu.bench.circuits import circuits
 from qemu.bench.contest import PLACE, played
+from qemu.bench.feed import sizes
 from qemu.bench.figures import Sample, Side, ratios, render_json, table
 from qemu.bench.resolver import resolver
-from qemu.bench.routes import V6_SHARE, routes
+from qemu.bench.routes import routes
 from qemu.bench.rules import rules
 from qemu.disk import Disk
 from qemu.lab.lab_site import on
@@ -93,6 +94,6 @@ def machine(
         "accelerator": accelerator.best().name,
         "processors": PROCESSORS,
         "memory_mib": SYSTEM.memory,
-        "routes": {4: count, 6: int(count * V6_SHARE)},
+        "routes": sizes(count),
         "settings": {side.value: dict(found) for side, found in settings.items()},
     }

@@ -7,15 +7,13 @@ from image.artifacts import Base, last_built
 from image.bench import measure as measure_build
 from image.host import ensure, program
 from image.reference_image import made
+from qemu.bench.bgp import measure as measure_table
 from qemu.bench.crowd import FLOOD
 from qemu.bench.crowd import measure as measure_crowd
+from qemu.bench.feed import FULL_TABLE, possible
 from qemu.bench.network import measure as measure_configuration
-from qemu.bench.routes import possible
 from qemu.boottime import measure as measure_starts
 from qemu.needs import MACHINE, WORLD
-
-FULL_TABLE = 1_000_000
-"""IPv4 routes of a neighbour that has the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +68,12 @@ def measure_resolver(request: Request) -> None:
     ensure([*WORLD, *(program(*one) for one in programs)], install=request.install)
     output = request.output or Path("dist/bench-resolver.json")
     measure_crowd(output, request.flood or FLOOD)
+
+
+def measure_bgp(request: Request) -> None:
+    """Compare the rendered BGP policy with one rule, and with BIRD, on this machine. Raises
+    Refusal."""
+    count = possible(request.routes or FULL_TABLE)
+    programs = ("bird", "bird2"), ("bgpd", "openbgpd"), ("ip", "iproute2"), ("newuidmap", "uidmap")
+    ensure([program(*one) for one in programs], install=request.install)
+    measure_table(request.output or Path("dist/bench-bgp.json"), count)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from firstboot.core.values import Address
-from qemu.world.net import Daemon, Party, need
+from qemu.world.net import START, Daemon, Party, need
 
 OWN = "source = RTS_STATIC"
 """BIRD's filter for the routes that a router originates."""
@@ -102,9 +102,9 @@ class Router:
     def sessions(self) -> tuple[Session, ...]:
         return tuple(self._sessions.values())
 
-    def wait(self) -> None:
-        """Wait until BIRD answers."""
-        self.daemon.wait("bird", lambda: "BIRD" in self._birdc("show status"))
+    def wait(self, seconds: float = START) -> None:
+        """Wait until BIRD answers, for at most so many seconds."""
+        self.daemon.wait("bird", lambda: "BIRD" in self._birdc("show status"), seconds)
 
     @property
     def asn(self) -> int:
@@ -113,6 +113,11 @@ class Router:
     def established(self, *sessions: str) -> bool:
         """Return whether these sessions are up; without arguments, whether all are."""
         return all(self._up(name) for name in sessions or self._sessions)
+
+    def since(self) -> tuple[str, ...]:
+        """Return of each session its state, and since when it has it."""
+        lines = self._birdc("show", "protocols").splitlines()
+        return tuple(line for line in lines if line.partition(" ")[0] in self._sessions)
 
     def heard(self) -> dict[str, set[Heard]]:
         """Return the routes that each session's neighbour announces."""

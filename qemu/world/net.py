@@ -240,7 +240,7 @@ class Daemon:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def wait(self, what: str, ready: Callable[[], bool]) -> None:
+    def wait(self, what: str, ready: Callable[[], bool], seconds: float = START) -> None:
         """Wait until `ready`. Raises Failed with the log if the daemon ends first."""
 
         def alive_and_ready() -> bool:
@@ -248,7 +248,7 @@ class Daemon:
                 raise Failed(f"{self.log.name} ended: {self.said()}")
             return ready()
 
-        wait(f"{what} ({self.log})", alive_and_ready)
+        wait(f"{what} ({self.log})", alive_and_ready, seconds)
 
     def processor_seconds(self) -> float:
         """The processor's time that the daemon has taken so far, in user and in kernel mode

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from firstboot.core.refusal import Refusal
 from firstboot.site import bogons
-from qemu.bench import network, resolver, routes, rules
+from qemu.bench import feed, network, resolver, routes, rules
 from qemu.bench.contest import PLACE
 from qemu.lab.lab_site import ROUTES, on
 from qemu.world.net import Failed
@@ -65,30 +65,30 @@ def test_the_processors_time_is_that_of_all_but_idling() -> None:
 
 
 def test_the_table_is_of_networks_that_are_nobodys_and_no_bogons() -> None:
-    table = [route.prefix for route in routes.table(1_000)]
+    table = [route.prefix for route in feed.table(1_000)]
     assert len(set(table)) == len(table) == 1_230
     site = on(network.SYSTEM.card, network.EXAMPLE, relays=1)
     taken = [prefix for host in lay_out(site).hosts for prefix in host.prefixes]
     taken += [*bogons.of(site).prefixes, *(route.prefix for route in thousands(*ROUTES))]
     for first, end in (
-        (table[0][0], routes.FIRST_V4 + (routes.MOST << 8)),
-        (table[-1][0], routes.FIRST_V6 + (int(routes.MOST * routes.V6_SHARE) << 80)),
+        (table[0][0], feed.FIRST_V4 + (feed.MOST << 8)),
+        (table[-1][0], feed.FIRST_V6 + (int(feed.MOST * feed.V6_SHARE) << 80)),
     ):
         for one in taken:
             if one.version == first.version:
                 assert int(one[-1]) < int(first) or end <= int(one[0]), one
 
 
-@pytest.mark.parametrize("count", [-1, 0, 99, routes.MOST + 1])
+@pytest.mark.parametrize("count", [-1, 0, 99, feed.MOST + 1])
 def test_a_table_that_no_transit_may_have_is_refused(count: int) -> None:
     with pytest.raises(Refusal, match=f"{count} is not between 100 and 2000000"):
-        routes.possible(count)
+        feed.possible(count)
 
 
 def test_a_transit_may_have_the_largest_table() -> None:
     rendered = (GOLDEN / "etc/local/bgpd.conf").read_text()
     group = rendered.partition('group "transit"')[2]
-    assert f"max-prefix {routes.possible(routes.MOST)}\n" in group
+    assert f"max-prefix {feed.possible(feed.MOST)}\n" in group
 
 
 def test_what_takes_everything_has_the_neighbours_and_nothing_of_the_policy(
