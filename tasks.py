@@ -892,6 +892,22 @@ def docs(_: Context) -> None:
         "policy, and with one rule, and BIRD with an equal policy; and their memory, and how long "
         "another policy takes"
     ),
+    hardware=Option(
+        "measure a real box from this machine, with network cards that are connected to nothing "
+        "else: packets through it, questions to its resolver, and a table of routes; FILE says how "
+        "the two are connected, see docs/benchmarks.md",
+        "FILE",
+        Path,
+    ),
+    virtual=Option(
+        "with --hardware: a Linux machine in network namespaces stands in for the box, to try the "
+        "file and this machine"
+    ),
+    against=Option(
+        "with --hardware: compare with the figures of another run, as of the stock configuration",
+        "FILE",
+        Path,
+    ),
     flood=Option(
         "with --resolver: made-up names a second; take fewer on a slow machine; default: 5000",
         "RATE",
@@ -910,7 +926,8 @@ def docs(_: Context) -> None:
     ),
     output=Option(
         "file for the figures; default: dist/bench.json, dist/bench-boot.json, "
-        "dist/bench-network.json, dist/bench-resolver.json or dist/bench-bgp.json",
+        "dist/bench-network.json, dist/bench-resolver.json, dist/bench-bgp.json or "
+        "dist/bench-hardware.json",
         "FILE",
         Path,
         "o",
@@ -925,6 +942,9 @@ def bench(
     network: bool = False,
     resolver: bool = False,
     bgp: bool = False,
+    hardware: Path | None = None,
+    virtual: bool = False,
+    against: Path | None = None,
     flood: int = 0,
     configured: Path | None = None,
     routes: int = 0,
@@ -933,24 +953,33 @@ def bench(
 ) -> None:
     """Measure builds, or a box against a stock system.
 
-    Without --boot, --network, --resolver and --bgp it compares builds with the least that any build
-    has to do.
+    Without --boot, --network, --resolver, --bgp and --hardware it compares builds with the least
+    that any build has to do.
 
     Example: ./exitisp bench --sets ~/sets
     Example: ./exitisp bench --boot --sets ~/sets
     Example: ./exitisp bench --network --sets ~/sets --routes 20000
     Example: ./exitisp bench --resolver --flood 1000
     Example: ./exitisp bench --bgp --routes 50000
+    Example: ./exitisp bench --hardware wires.yaml --output dist/stock.json
+    Example: ./exitisp bench --hardware wires.yaml --against dist/stock.json
     """
     from qemu.bench import request as benches
 
-    kinds = {"--boot": boot, "--network": network, "--resolver": resolver, "--bgp": bgp}
-    given: dict[str, object] = {
-        **kinds,
+    kinds: dict[str, object] = {
+        "--boot": boot,
+        "--network": network,
+        "--resolver": resolver,
+        "--bgp": bgp,
+        "--hardware": hardware,
+    }
+    others: dict[str, object] = {
         "IMAGE": image,
         "--sets": sets,
         "--configured": configured,
         "--routes": routes,
+        "--virtual": virtual,
+        "--against": against,
         "--flood": flood,
     }
     benches_of: dict[str, tuple[Callable[[benches.Request], None], set[str]]] = {
@@ -958,15 +987,30 @@ def bench(
         "--network": (benches.measure_network, {"IMAGE", "--sets", "--routes"}),
         "--resolver": (benches.measure_resolver, {"--flood"}),
         "--bgp": (benches.measure_bgp, {"--routes"}),
+        "--hardware": (benches.measure_hardware, {"--virtual", "--against"}),
     }
     kind = next((name for name, asked in kinds.items() if asked), None)
     measured, takes = benches_of[kind] if kind else (benches.measure_builds, {"--sets"})
     refuse(
         f"with {kind}" if kind else f"without {', '.join([*kinds][:-1])} or {[*kinds][-1]}",
-        {name: value for name, value in given.items() if name not in {*takes, kind}},
+        {name: one for name, one in (kinds | others).items() if name not in {*takes, kind}},
     )
-    asked = benches.Request(ROOT, LOCK, sets, image, configured, routes, flood, output, install)
-    measured(asked)
+    measured(
+        benches.Request(
+            ROOT,
+            LOCK,
+            sets,
+            image,
+            configured,
+            routes,
+            flood,
+            hardware,
+            virtual,
+            against,
+            output,
+            install,
+        )
+    )
 
 
 @command(DEVELOP)

@@ -11,6 +11,8 @@ from qemu.bench.bgp import measure as measure_table
 from qemu.bench.crowd import FLOOD
 from qemu.bench.crowd import measure as measure_crowd
 from qemu.bench.feed import FULL_TABLE, possible
+from qemu.bench.hardware import Asked
+from qemu.bench.hardware import measure as measure_box
 from qemu.bench.network import measure as measure_configuration
 from qemu.boottime import measure as measure_starts
 from qemu.needs import MACHINE, WORLD
@@ -30,6 +32,9 @@ class Request:
     configured: Path | None = None
     routes: int = 0
     flood: int = 0
+    hardware: Path | None = None
+    virtual: bool = False
+    against: Path | None = None
     output: Path | None = None
     install: bool = False
 
@@ -77,3 +82,13 @@ def measure_bgp(request: Request) -> None:
     programs = ("bird", "bird2"), ("bgpd", "openbgpd"), ("ip", "iproute2"), ("newuidmap", "uidmap")
     ensure([program(*one) for one in programs], install=request.install)
     measure_table(request.output or Path("dist/bench-bgp.json"), count)
+
+
+def measure_hardware(request: Request) -> None:
+    """Measure a real box from this machine. Raises Refusal."""
+    assert request.hardware is not None
+    programs = [("trafgen", "netsniff-ng"), ("dnsperf", "dnsperf"), ("bird", "bird2")]
+    programs += [("ip", "iproute2"), ("unbound", "unbound")] if request.virtual else []
+    ensure([program(*one) for one in programs], install=request.install)
+    output = request.output or Path("dist/bench-hardware.json")
+    measure_box(Asked(request.hardware, output, request.virtual, request.against))

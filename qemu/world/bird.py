@@ -123,6 +123,11 @@ class Router:
         """Return the routes that each session's neighbour announces."""
         return {name: self._heard(name) for name in self._sessions}
 
+    def exported(self, session: str) -> int:
+        """Return how many routes are announced to a session's neighbour, or wait to be."""
+        found = re.search(r"([0-9]+) exported", self._birdc("show", "protocols", "all", session))
+        return int(found[1]) if found else 0
+
     def announce(self, routes: Iterable[Route]) -> None:
         """Announce `routes` too, instead of those of the last call."""
         self._more = tuple(routes)

@@ -104,8 +104,9 @@ class World:
                 f"this user may not make network namespaces ({' '.join(said.split())})",
                 "Become root, or allow user namespaces, see user_namespaces(7)",
             )
-        self._init = _child(self._holder.pid)
-        self.namespace = str(Path(f"/proc/{self._init}/ns/pid").readlink())
+        self.process = _child(self._holder.pid)
+        """The process that holds the namespaces, by its number outside of them."""
+        self.namespace = str(Path(f"/proc/{self.process}/ns/pid").readlink())
         return self
 
     def __exit__(
@@ -129,7 +130,7 @@ class World:
     def inside(self, *command: str | Path) -> list[str]:
         """Return the command with which this process runs `command` inside the world."""
         user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        enter = ["nsenter", f"--target={self._init}", *user, "--net", "--mount", "--pid"]
+        enter = ["nsenter", f"--target={self.process}", *user, "--net", "--mount", "--pid"]
         return [*enter, "--", *map(str, command)]
 
     def run(self, *command: str | Path) -> str:
