@@ -31,6 +31,7 @@ class Feed:
     box_asn: int
     routes: int = FULL_TABLE
     md5: str | None = None
+    gtsm: bool = False
 
 
 @dataclass(frozen=True, slots=True)

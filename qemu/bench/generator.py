@@ -120,6 +120,7 @@ class Generator:
                 taken, last = now, time.monotonic()
             time.sleep(0.05)
         router.shut()
+        time.sleep(self._setup.seconds)  # The box drops the table, which is not visible from here.
         return {TAKEN: last - began}
 
     def _acknowledged(self, transit: Link) -> tuple[int, int]:
@@ -140,6 +141,7 @@ class Generator:
             feed.asn,
             feed.box_asn,
             password=feed.md5,
+            gtsm=feed.gtsm,
         )
         routes = [r for r in table(feed.routes) if isinstance(r.prefix, IPv4Network)]
         router = Router(self._ports["transit"].party, [session], routes)

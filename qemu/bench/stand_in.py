@@ -25,6 +25,7 @@ protocol bgp generator {{
   local {address} as {own};
   neighbor {other} as {asn};
   {password}
+  {gtsm}
   ipv4 {{ import all; export none; }};
 }}
 """
@@ -64,6 +65,7 @@ def serve(box: Party, setup: Setup) -> None:
                 own=setup.bgp.box_asn,
                 other=setup.transit.address.ip,
                 asn=setup.bgp.asn,
+                gtsm="ttl security on;" if setup.bgp.gtsm else "",
                 password=f'password "{setup.bgp.md5}";' if setup.bgp.md5 else "",
             )
         )

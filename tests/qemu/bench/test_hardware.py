@@ -27,7 +27,7 @@ SETUP = """\
 lan: {device: v0, address: 198.51.100.2/24, box: 198.51.100.1}
 transit: {device: v1, address: 192.0.2.1/30, box: 192.0.2.2}
 resolver: 203.0.113.53
-bgp: {asn: 64496, box_asn: 65550, routes: 500, md5: sesame}
+bgp: {asn: 64496, box_asn: 65550, routes: 500, md5: sesame, gtsm: yes}
 seconds: 1
 """
 
