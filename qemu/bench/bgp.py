@@ -81,7 +81,7 @@ NAMED = {
 
 def measure(output: Path, count: int) -> None:
     """Measure with a table of `count` IPv4 routes and 23 % as many of IPv6. Print a table, and
-    write all figures as JSON to `output`, anew after each round. Raises Unable where there can be
+    write all figures as JSON to `output`, anew after each turn. Raises Unable where there can be
     no namespaces, or where a program is missing."""
     progress = Progress()
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -96,9 +96,9 @@ def measure(output: Path, count: int) -> None:
             for name in in_turn(place.sides, turn):
                 with progress.stage(f"BGP, {turn + 1} of {ROUNDS}: {name}"):
                     found.setdefault(name, []).append(place.look(name))
-            told = {name: [asdict(one) for one in rounds] for name, rounds in found.items()}
-            text = json.dumps({"routes": sizes(count), "rounds": told}, indent=2) + "\n"
-            replace(output, text.encode())
+                told = {side: [asdict(one) for one in rounds] for side, rounds in found.items()}
+                text = json.dumps({"routes": sizes(count), "rounds": told}, indent=2) + "\n"
+                replace(output, text.encode())
     print(report(found))
 
 
@@ -245,9 +245,13 @@ class Place:
         since = self.feed.since()
         began, spent = time.monotonic(), processes.processor_seconds(speaker.daemon)
         speaker.reload(other)
-        ended = processes.settled("a reload", speaker.daemon, speaker.reloaded, LONGEST)
+
+        def there() -> bool:
+            return speaker.reloaded() and not speaker.takes(refused)
+
+        ended = processes.settled("a reload", speaker.daemon, there, LONGEST)
         cost = processes.processor_seconds(speaker.daemon) - spent
-        if speaker.takes(refused) or not speaker.takes(last):
+        if not speaker.takes(last):
             raise Failed(f"{speaker.daemon.log.name}: the reload changed something else")
         kept = self.feed.since() == since
         return Seen(*a_table, one.fair, *another, two.fair, two.shared, ended - began, cost, kept)

@@ -75,9 +75,19 @@ def settled(what: str, daemon: Daemon, there: Callable[[], bool], longest: float
             last, spent = time.monotonic(), processor_seconds(daemon)
         time.sleep(PAUSE)
         now = processor_seconds(daemon)
-        if now - spent >= WORK:
+        if now - spent >= WORK or waits(daemon):
             last, spent = time.monotonic(), now
     return last
+
+
+def waits(daemon: Daemon) -> bool:
+    """Return whether a process of `daemon` has work, but perhaps no processor or disk for it."""
+    for process in _of(daemon):
+        with suppress(ProcessLookupError, FileNotFoundError):
+            stat = Path(f"/proc/{process}/stat").read_text()
+            if stat.rpartition(")")[2].split()[0] in ("R", "D"):
+                return True
+    return False
 
 
 def _of(daemon: Daemon) -> Iterator[int]:
