@@ -42,7 +42,13 @@ def test_a_summary_is_one_sentence_of_one_line(command: Command) -> None:
         ("lab x.img --base rehearsal", "--base: it does not apply with an IMAGE"),
         ("flash --site x", "--site: it does not apply without a DEVICE"),
         ("render --diff a b -o c", "--output: it does not apply with --diff"),
-        ("bench --routes 5", "--routes: it does not apply without --boot, --network or --resolver"),
+        (
+            "bench --routes 5",
+            "--routes: it does not apply without --boot, --network, --resolver, -",
+        ),
+        ("bench --bgp --against x", "--against: it does not apply with --bgp"),
+        ("bench --hardware x --bgp", "--hardware: it does not apply with --bgp"),
+        ("bench --hardware x --sets x", "--sets: it does not apply with --hardware"),
         ("bench --boot --network", "--network: it does not apply with --boot"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from firstboot.site import model as sites
 from qemu.bench import bgp, feed
 from qemu.bench.bgp import ACCEPTING, BIRD, RENDERED, Place, Seen
-from qemu.bench.processes import memory, processor_seconds, settled
+from qemu.bench.processes import memory, processor_seconds, settled, waits
 from qemu.bench.speakers import Bird, OpenBgpd
 from qemu.failure import Late
 from qemu.world.bird import Route
@@ -70,7 +70,9 @@ def test_a_daemon_is_measured_with_all_its_processes(world: World) -> None:
     party = world.party("box")
     busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"
     daemon = party.start("busy", "sh", "-c", f"(sh -c '{busy}; sleep 60'); true")
+    wait("work", lambda: waits(daemon))
     settled("work", daemon, lambda: True, 60)
+    assert not waits(daemon)
     assert processor_seconds(daemon) > 0.05
     found = memory(daemon)
     assert 0 < found.fair <= found.shared
