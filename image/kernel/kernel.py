@@ -88,6 +88,33 @@ class Kernel:
         """Whether a module can be loaded by that name, or is compiled in."""
         return name in self.facts.modules or self.path(name) is not None
 
+    def lacking(self, name: str) -> tuple[str, str] | None:
+        """Of the module `name` and those that it needs, the first that needs something which
+        neither the kernel nor a module has, and what; None if there is none. The loader and
+        kldload(8) load no such module, and the loader says so only in passing."""
+        waiting, seen = [name], set(self.facts.modules)
+        while waiting:
+            needing = waiting.pop()
+            module = self.module(needing)
+            if needing in seen or module is None:
+                continue
+            seen.add(needing)
+            for needed in sorted(self._facts_of(module).depends - seen):
+                if self.path(needed):
+                    waiting.append(needed)
+                elif needed not in self._declared:
+                    return needing, needed
+        return None
+
+    @cached_property
+    def _declared(self) -> frozenset[str]:
+        """What the kernel and all modules say that they are: a file may have another name."""
+        found = set(self.facts.modules)
+        for name in set(self.module_names()) - self.facts.modules:
+            if module := self.module(name):
+                found |= self._facts_of(module).modules
+        return frozenset(found)
+
     def module_names(self) -> Iterator[str]:
         yield from self.facts.modules
         for path, entry in self._tree.items():

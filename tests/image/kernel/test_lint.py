@@ -11,7 +11,7 @@ from image.kernel.kernel import Certainty
 from image.kernel.lint import Checked, lint
 from image.tree import Tree, file
 from tests.image.kernel.objects import FOLDER, NUMBER, TUNED, Plan
-from tests.image.kernel.trees import KERNEL, make, tree
+from tests.image.kernel.trees import CRYPTO, KERNEL, PF, make, tree
 
 SYSCTL = "files/etc/sysctl.conf"
 TEMPLATE = "templates/sysctl.conf.j2"
@@ -141,6 +141,21 @@ def test_settings_of_a_module_are_known_once_it_is_loaded(tmp_path: Path) -> Non
 def test_modules_bring_those_that_they_need(tmp_path: Path) -> None:
     found = checked(tmp_path, LOADER='pf_load="YES"\nkern.crypto_workers="2"\n')
     assert found[1].certainty is Certainty.DECLARED
+
+
+@pytest.mark.parametrize(
+    ("module", "by"),
+    [("pf", "it needs 'crypto'"), ("above", "'pf' needs 'crypto'")],
+)
+def test_a_module_whose_needs_are_missing_is_refused(tmp_path: Path, module: str, by: str) -> None:
+    on = tree(pf=PF, above=Plan(modules=("above",), depends=("pf",)))
+    told = refused(tmp_path, on=on, LOADER=f'\n{module}_load="YES"\n')
+    assert f"one.conf:2: '{module}' cannot be loaded: {by}, which neither the kernel" in told
+
+
+def test_what_a_module_needs_may_be_in_a_file_of_another_name(tmp_path: Path) -> None:
+    on = tree(pf=PF, opencrypto=CRYPTO)
+    assert len(checked(tmp_path, on=on, LOADER='pf_load="YES"\n')) == 1
 
 
 def test_hardened_settings_are_told_where_the_kernel_has_none(tmp_path: Path) -> None:
