@@ -82,9 +82,11 @@ def _prove(sites: Sequence[Site], paths: Sequence[Path]) -> None:
     for reason in reasons:
         say(reason)
     if reasons:
+        one_kind = len(reasons) == 1
+        many = "1 kind of packets does" if one_kind else f"{len(reasons)} kinds of packets do"
         raise Refusal(
             f"{paths[0].name} and {paths[1].name}",
-            f"{len(reasons)} kinds of packets do not find their way (listed above)",
+            f"{many} not find their way (listed above)",
             "Correct the sites, or tell the project: each of them by itself has no flaw",
         )
     say(

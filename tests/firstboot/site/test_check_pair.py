@@ -32,6 +32,24 @@ def test_the_examples_fit_and_are_proved(capsys: pytest.CaptureFixture[str]) -> 
     assert "two-edges-a.yaml and two-edges-b.yaml fit" in said
 
 
+LAN = """  - name: lan
+    device: ix5
+    role: lan
+    addresses: [198.51.100.193/26, 2001:db8:ee:8010::1/64]
+    reachable: [{address: 198.51.100.194, port: 443}]
+
+  - name: management"""
+
+
+def test_a_lan_of_one_box_goes_by_both_edges(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_bytes(changed(("  - name: management", LAN), of=B))
+    check_two([A, path])
+    assert "two-edges-a.yaml and other.yaml fit" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -213,9 +213,8 @@ class _Outside:
         with_states = joined(flow.packets for flow in (clock, fetching, telling))
         yield Flow("machines on a LAN", self.port.interface, out, difference(machines, with_states))
         errors = region([(icmp, (lan, reachable, REACHABILITY[version], BYTES))])
-        questions = region(
-            one for one in _anything(version, lan, reachable) if one[0][1] is not Kind.TCP
-        )
+        anything = _without_routers(version, _anything(version, lan, reachable))
+        questions = region(one for one in anything if one[0][1] is not Kind.TCP)
         what = "questions of machines on a LAN"
         yield Flow(what, self.port.interface, out, difference(questions, errors), State.FLOATING)
         twins = of_networks(self.plan.twins, version)
