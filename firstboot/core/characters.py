@@ -117,9 +117,10 @@ def odd_characters(text: str) -> list[Fault]:
     """
     found: dict[str, list[tuple[int, int, str]]] = {}
     for number, line in enumerate(text.split("\n"), 1):
+        start = comment(line) if ODD.search(line) else 0
         for match in ODD.finditer(line):
             char = match[0]
-            if re.match(f"[{SPACE}]", char) and in_comment(line, match.start()):
+            if re.match(f"[{SPACE}]", char) and match.start() > start:
                 continue
             found.setdefault(char, []).append((number, match.start() + 1, line))
     return sorted(_odd_faults(found), key=lambda fault: (fault.line, fault.column))
@@ -153,13 +154,14 @@ def in_comment(line: str, at: int) -> bool:
 
 def comment(line: str) -> int:
     """The index at which the comment of `line` starts; its length if it has none."""
-    opened = ""
+    opened = before = ""
     for at, char in enumerate(line):
-        before = line[:at].rstrip()
         if opened:
             opened = "" if char == opened else opened
-        elif char in "\"'" and (not before or before[-1] in ":-[{,"):
+        elif char in "\"'" and (not before or before in ":-[{,"):
             opened = char
         elif char == "#" and (at == 0 or line[at - 1].isspace()):
             return at
+        if not char.isspace():
+            before = char
     return len(line)

@@ -1,9 +1,11 @@
 """Human mistakes in a site file: each gets a sentence with line, mistake and remedy."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from firstboot.core.document import LARGEST
 from firstboot.core.refusal import Refusal
 from firstboot.site.check import Severity, examine, examine_text, sentences
 from tests.firstboot.site.mistakes import MISTAKES, TEXT, Mistake
@@ -75,6 +77,15 @@ def test_the_marks_and_line_ends_of_other_editors_do_no_harm(mark: bytes, end: b
 def test_odd_spaces_and_quotes_in_comments_do_no_harm() -> None:
     data = TEXT.replace("# other operators", "# other\xa0operators, \u201cpeers\u201d").encode()
     assert not examine_text(data, "site.yaml").errors
+
+
+@pytest.mark.parametrize("char", ["\xa0", "\u200b", "\x01", "'", " '", "# ", "\t"])
+def test_one_line_as_long_as_a_file_may_be_is_read_in_seconds(char: str) -> None:
+    size = LARGEST // len(char.encode())
+    started = time.process_time()
+    for data in (char * size, "asn: " + char * (size - 5), "# " + char * (size - 2)):
+        assert errors(data.encode())
+    assert time.process_time() - started < 30
 
 
 def test_a_folder_is_told_from_a_file(tmp_path: Path) -> None:
