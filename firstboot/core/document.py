@@ -176,7 +176,7 @@ def _text(data: bytes, name: str) -> tuple[str, list[Fault]]:
 
 def _read(text: str, words: Vocabulary, shape: Any) -> _Reading:
     root, mistakes = yaml_mistakes.read(text, words)
-    if root is None:
+    if root is None or (_is_null(root) and not root.value):
         return _Reading(None, {}, mistakes or [_EMPTY], bool(mistakes))
     reader = _Reader(shape, text)
     value = reader.read(root, shape, ())
@@ -231,8 +231,12 @@ class _Reader:
         self._absent: list[tuple[Fault, set[str]]] = []
         self._moved: set[str] = set()
         self._paths: dict[str, list[str]] = {}
+        self._meant: dict[str, str] = {}
         for one in keys.walk(root):
-            self._paths.setdefault(keys.name_of(one.field), []).append(one.path)
+            name = keys.name_of(one.field)
+            self._paths.setdefault(name, []).append(one.path)
+            around = one.path.removesuffix(name)
+            self._meant |= {around + other: name for other in one.about.also}
 
     def all_faults(self, *, keys_missing: bool = True) -> list[Fault]:
         """The faults, without those of keys that are missing because they are in a wrong place,
@@ -341,7 +345,8 @@ class _Reader:
         siblings = [path for paths in self._paths.values() for path in paths]
         here = [path.rpartition(".")[2] for path in siblings if path.split(".")[:-1] == own]
         for node, name in unknown:
-            near = _near(name, here)
+            synonym = ".".join((*own, _plain_key(name)))
+            near = self._meant.get(synonym) or _near(name, here)
             places = self._paths.get(name) or self._paths.get(_plain_key(name), [])
             if near:
                 meant += [near] if near in absent else []

@@ -19,13 +19,15 @@ class About:
     """`explanation` says what the key is for, in one or more sentences; `label` is its name in a
     table for people. A `secret` is never shown. `limit` is the smallest and the largest number
     that is taken; of a list or a mapping, the fewest and the most entries. `since` is the first
-    version of the document's format that has the key."""
+    version of the document's format that has the key. `also` are names that people write in its
+    place; they are refused, and the message has the right one."""
 
     explanation: str = ""
     label: str = ""
     secret: bool = False
     limit: tuple[int, int] | None = None
     since: int = 1
+    also: tuple[str, ...] = ()
 
 
 def key(
@@ -35,13 +37,14 @@ def key(
     secret: bool = False,
     limit: tuple[int, int] | None = None,
     since: int = 1,
+    also: tuple[str, ...] = (),
     default: Any = MISSING,
     default_factory: Any = MISSING,
 ) -> Any:
     """A field of a dataclass with what there is to say of its key."""
     if since > 1:
         explanation += f" Since schema {since}."
-    about = About(explanation, label, secret, limit, since)
+    about = About(explanation, label, secret, limit, since, also)
     if default_factory is not MISSING:
         return dataclasses.field(default_factory=default_factory, metadata={_ABOUT: about})
     return dataclasses.field(default=default, metadata={_ABOUT: about})

@@ -15,6 +15,21 @@ from firstboot.core.fault import listed, quote, quote_value
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 SYNONYMS = {"y": "yes", "1": "yes", "enabled": "yes", "n": "no", "0": "no", "disabled": "no"}
 
+SAME_UNITS = (
+    "mbit",
+    "mbit/s",
+    "mbps",
+    "mib",
+    "mb",
+    "bytes",
+    "byte",
+    "b",
+    "routes",
+    "relays",
+    "hops",
+)
+"""Those in which keys have their numbers."""
+
 
 class Malformed(ValueError):
     """A text that is not the value that is expected.
@@ -97,9 +112,15 @@ def _integer(text: str) -> int:
         raise Malformed(expected, write=re.sub(r"\D", "", text))
     if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*", text):
         raise Malformed(expected, f"{quote(text)} is a date, not a whole number")
-    unit = re.fullmatch(r"([0-9]{1,19}) ?([A-Za-z/]+)", text)
-    if unit and unit[2].lower() in ("mbit", "mbit/s", "mib", "mb", "bytes", "byte", "b", "routes"):
-        raise Malformed(expected, f"{quote(text)} has a unit behind the number", unit[1])
+    unit = re.fullmatch(r"([0-9]{1,19}) ?([A-Za-z/]{1,20})", text)
+    if unit:
+        same = unit[2].lower() in SAME_UNITS
+        problem = f"{quote(text)} has a unit behind the number"
+        raise Malformed(
+            expected, problem, unit[1] if same else "the number alone, in the key's unit"
+        )
+    if re.fullmatch(r"[0-9]{1,15}[.,][0-9]{1,15}", text):
+        raise Malformed(expected, f"{quote(text)} is not a whole number: it has a fraction")
     raise Malformed(expected)
 
 

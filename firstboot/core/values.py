@@ -34,6 +34,9 @@ class Asn(int):
         dotted = re.fullmatch(r"([0-9]{1,5})\.([0-9]{1,5})", digits)
         if dotted and 0 < int(dotted[1]) <= 0xFFFF and int(dotted[2]) <= 0xFFFF:
             number = (int(dotted[1]) << 16) | int(dotted[2])
+            if not int(dotted[2]):  # a spreadsheet's number rather than one of RFC 5396
+                problem = f"{quote(text)} is written with a dot"
+                raise Malformed(expected, problem, f"{dotted[1]}, or {number} for asdot (RFC 5396)")
             problem = f"{quote(text)} is written with a dot (asdot, RFC 5396)"
             raise Malformed(expected, problem, str(number))
         plain = re.fullmatch(r"(?i)(?:as)?\s*([1-9][0-9]{0,9})", text.strip())
@@ -53,6 +56,10 @@ class _Address:
         if getattr(address, "scope_id", None):
             problem = f"{quote(text)} has a zone (%), and this address belongs to one port"
             raise Malformed(expected, problem, text.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        if mapped:
+            problem = f"{quote(text)} is an IPv4 address in the form of an IPv6 one (RFC 4291)"
+            raise Malformed(expected, problem, str(mapped))
         return address
 
 
@@ -105,6 +112,9 @@ def _no_address(text: str, expected: str) -> Malformed:
     """Why `text` is not an address, and what was probably meant."""
     address, _, length = text.strip("[](), ;").partition("/")
     shown = quote(text)
+    if re.fullmatch(r"[0-9a-fA-F.:/]+(?:[ ,;]+[0-9a-fA-F.:/]+)+", text):
+        problem = f"{shown} is more than one value"
+        return Malformed(expected, problem, "each in an item of its own")
     found = _likely(address)
     if found and length and expected.startswith("an IPv4"):
         problem = f"{shown} has a prefix length, which does not belong here"
@@ -124,9 +134,6 @@ def _no_address(text: str, expected: str) -> Malformed:
         return Malformed(expected, f"{shown} has a number above 255 in it")
     if re.fullmatch(r"(?i)(?=.*[g-z])[a-z0-9-]+(\.[a-z0-9-]+)+", address):
         return Malformed(expected, f"{shown} is a name, and an address is expected")
-    if re.fullmatch(r"[0-9a-fA-F.:]+([ ,;]+[0-9a-fA-F.:/]+)+", text):
-        problem = f"{shown} is more than one value"
-        return Malformed(expected, problem, "each in an item of its own")
     return Malformed(expected)
 
 

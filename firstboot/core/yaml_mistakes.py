@@ -21,6 +21,7 @@ LONGEST = 1 << 16
 """Characters of a text that is read on after its first mistake: reading takes a second for it."""
 
 _PAIR = re.compile(r"(?P<start>\s*(?:- +)*)(?P<key>[\w.-]+)\s*:(?:\s+(?P<value>\S.*))?$")
+_CONFLICT = re.compile(r"(?:<{7}|={7}|>{7})(?: |$)")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u2022\xb7"
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb\u2039\u203a\xb4"
 _COLONS = "\uff1a\ua789\u2236"
@@ -106,8 +107,23 @@ Slip = tuple[int, str, str, str]
 
 def _slip(lines: list[str], at: int, words: Vocabulary) -> Slip | None:
     line = lines[at]
-    code = line[: comment(line)].rstrip()
+    start = comment(line)
+    code = line[:start].rstrip()
     body = code.lstrip()
+    if _CONFLICT.match(line):
+        return (
+            1,
+            "two versions of the file are in conflict here (git)",
+            "Keep one of them, and delete the lines with <<<<<<<, ======= and >>>>>>>",
+            "",
+        )
+    if "\t" in line[len(code) : start]:
+        return (
+            line.index("\t", len(code)) + 1,
+            "there is a tab before a comment or the end of the line",
+            "Put a space in its place",
+            code + line[len(code) : start].replace("\t", " ") + line[start:],
+        )
     if not body:
         return None
     indent = code[: len(code) - len(body)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from firstboot.core import document
 from firstboot.core.document import Document, Faulty, spell
 from firstboot.core.refusal import Refusal
-from firstboot.site import leases, schema
+from firstboot.site import leases, schema, unsupported
 from firstboot.site.model import SCHEMA, Site
 from firstboot.site.rules import (
     addresses,
@@ -128,7 +128,7 @@ def _examined(data: bytes) -> Examined:
         if newer is not None and newer > SCHEMA:
             found = tuple(replace(one, line=1) for one in waivers.check_schema(newer))
             return Examined("", None, found)
-        faulty.faults = leases.explained(faulty.faults, data)
+        faulty.faults = unsupported.explained(leases.explained(faulty.faults, data))
         return Examined("", None, of_faults(faulty))
     return Examined("", site, tuple(check(site)))
 

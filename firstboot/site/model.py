@@ -161,7 +161,8 @@ class Port:
     name: str = key("What people call the port.")
     device: str = key(
         "Driver and number, as `ifconfig -l` lists them on the box: ix0. A bundle of cards is "
-        "lagg0, lagg1 and so on."
+        "lagg0, lagg1 and so on.",
+        also=("interface", "card", "nic", "if", "iface", "dev"),
     )
     role: PortRole = key(
         "transit (to an upstream), exchange, lan (other machines of the operator), twin (to the "
@@ -169,6 +170,7 @@ class Port:
     )
     addresses: tuple[Interface, ...] = key(
         "With prefix lengths. Those of a LAN port are in the scopes, all others are not.",
+        also=("ip", "ips", "ip_address", "ipv4", "ipv6", "inet", "inet6", "prefixes"),
         limit=(0, MOST_ADDRESSES),
         default=(),
     )
@@ -187,6 +189,7 @@ class Port:
     )
     vlan: int | None = key(
         "IEEE 802.1Q tag, if the port is a VLAN of the device.",
+        also=("tag", "vid", "dot1q"),
         label="VLAN",
         limit=VLAN,
         default=None,
@@ -232,13 +235,14 @@ class Peer:
     family."""
 
     name: str = key("What people call the peer.")
-    asn: Asn = key("Its AS number.")
+    asn: Asn = key("Its AS number.", also=("as", "remote_as", "peer_as", "as_number"))
     role: PeerRole = key(
         "transit (carries packets to the whole Internet), peer (sends its own routes and its "
         "customers'), route-server (of an exchange) or twin (the other box of two: iBGP).",
     )
     addresses: tuple[Address, ...] = key(
         "Addresses of its router, one of each family, in the network of a port.",
+        also=("ip", "ips", "ip_address", "ipv4", "ipv6", "neighbor", "neighbour", "remote_address"),
         limit=(0, MOST_ADDRESSES),
     )
     networks: tuple[Network, ...] = key(
@@ -276,6 +280,7 @@ class Peer:
     )
     md5: str | None = key(
         "Secret for TCP MD5 signatures (RFC 2385): 16 to 80 characters that nobody guesses.",
+        also=("password", "secret", "key", "tcp_md5", "md5_password", "authentication_key"),
         label="signed",
         secret=True,
         default=None,
@@ -289,6 +294,7 @@ class Peer:
     max_prefix: int | None = key(
         "The session is closed when the peer sends more routes, and stays closed until somebody "
         "opens it; left out, what suits the role.",
+        also=("maximum_prefix", "prefix_limit", "import_limit"),
         label="routes at most",
         limit=(1, 10_000_000),
         default=None,
@@ -375,6 +381,7 @@ class Relays:
     )
     nickname: str = key(
         "{n} stands for the number of the relay; at most 19 letters and digits.",
+        also=("name", "names"),
         label="names",
         default="exitisp{n}",
     )
@@ -701,6 +708,7 @@ class Site:
     )
     asn: Asn | None = key(
         "The AS number of this network. It has to be there, unless the addresses are a provider's.",
+        also=("as", "local_as", "as_number", "my_as"),
         label="AS number",
         default=None,
     )
@@ -708,6 +716,7 @@ class Site:
         "Address space of this network, announced to everybody: /24 or larger, /48 or larger. The "
         "address plan takes its addresses from the first scope of each family. Of a provider's "
         "addresses: those that it gave to this box, single ones or networks.",
+        also=("prefixes", "prefix"),
         label="prefixes",
         limit=(0, MOST),
     )

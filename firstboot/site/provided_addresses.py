@@ -142,7 +142,7 @@ def _in_order(pool: list[Address], named: Named, count: int, version: int) -> Sh
     if len(pool) < least:
         raise ValueError(
             f"{len(pool)} of the IPv{version} addresses can be used, and the router and {count} "
-            f"relays need {least}"
+            f"relay{'s' * (count > 1)} need {least}"
         )
     router = named.router[0] if named.router else pool[0]
     rest = pool[routers:]

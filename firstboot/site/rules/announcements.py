@@ -1,13 +1,14 @@
 """What peers are told with the scopes: whether it can be said, and is what somebody would mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from firstboot.core.document import Key, quote
-from firstboot.core.values import Network
+from firstboot.core.values import Network, within
 from firstboot.site.announcement import Announcement
 from firstboot.site.community import BLACKHOLE, Community
 from firstboot.site.model import Peer, PeerRole, Site
 from firstboot.site.rules.finding import Finding, error, warning
+from firstboot.site.rules.scopes import LONGEST
 
 TO_NOBODY, TO = 0, 1
 """In the middle of a route server's large communities: not to that AS, and to it alone. Source: the
@@ -95,7 +96,7 @@ def _scopes(
             yield error(
                 where,
                 f"{scope} is no scope of the site, and nothing but whole scopes is announced",
-                "Write one of the scopes, or add this one to them",
+                _whole(scope, site.scopes),
             )
         elif scope.version not in spoken:
             yield error(
@@ -172,3 +173,16 @@ def _is_of(peer: Peer, community: Community) -> bool:
 
 def _numbers(community: Community) -> tuple[int, ...]:
     return tuple(int(number) for number in community.split(":"))
+
+
+def _whole(part: Network, scopes: Iterable[Network]) -> str:
+    """What to do about a `part` that is none of `scopes`."""
+    around = next((one for one in scopes if within(part, one)), None)
+    if around is None:
+        return "Write one of the scopes, or add this one to them"
+    if part.prefixlen > LONGEST[part.version]:
+        return f"Write {around}: other networks accept no prefix as long as {part}"
+    return (
+        f"To announce parts of {around} apart, list the parts as scopes in its place, here "
+        f"{part} and the rest; each then needs a ROA and a route object"
+    )

@@ -72,7 +72,7 @@ def _one(site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer) -> Iter
             ports.append(port)
     yield from _gateways(neighbourhood, key, peer)
     if ports:
-        yield from _missing_families(site, key, peer, ports[0])
+        yield from _missing_families(site, neighbourhood, key, peer, ports[0])
     if len({port.name for port in ports}) > 1:
         yield warning(
             (*key, "addresses"),
@@ -248,18 +248,35 @@ def _role(key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
         )
 
 
-def _missing_families(site: Site, key: Key, peer: Peer, port: Port) -> Iterator[Finding]:
+def _missing_families(
+    site: Site, neighbourhood: Neighbourhood, key: Key, peer: Peer, port: Port
+) -> Iterator[Finding]:
     say = warning if peer.role is PeerRole.TRANSIT else advice
     for version in (4, 6):
         on_port = any(own.version == version for own in port.addresses)
         in_scopes = any(scope.version == version for scope in site.scopes)
         spoken = any(address.version == version for address in peer.addresses)
-        if on_port and in_scopes and not spoken:
+        if not (on_port and in_scopes) or spoken:
+            continue
+        if not _elsewhere(site, neighbourhood, peer, port, version):
             yield say(
                 (*key, "addresses"),
                 f"port and scopes have IPv{version}, but the peer has no IPv{version} address",
                 f"Ask the peer for one; leave it if the peer has no IPv{version}",
             )
+
+
+def _elsewhere(
+    site: Site, neighbourhood: Neighbourhood, peer: Peer, port: Port, version: int
+) -> bool:
+    """Whether the same network has its address of that family on `port` in another entry."""
+    return any(
+        (found := neighbourhood.beside(other.first_hop(address))) is not None and found[0] == port
+        for other in site.peers
+        if (other.asn, other.role) == (peer.asn, peer.role)
+        for address in other.addresses
+        if address.version == version
+    )
 
 
 def _routes(site: Site, key: Key, peer: Peer) -> Iterator[Finding]:

@@ -20,7 +20,15 @@ from firstboot.site.rules.special import purpose_of_address
 NAME_OF_DEVICE = re.compile(r"[a-z][a-z_]{0,11}[0-9]{1,3}")
 """ifnet(9): the driver's name and a number, 15 characters at most."""
 
-PSEUDO = ("enc", "gif", "gre", "ipfw", "lo", "ng", "pflog", "pfsync", "tap", "tun", "vlan", "wg")
+TUNNELS = ("gif", "gre", "ipsec", "me", "ovpn", "stf", "tap", "tun", "vxlan", "wg")
+"""Interfaces whose packets leave by another port, in an envelope with that port's address."""
+
+PSEUDO = ("bridge", "enc", "epair", "ipfw", "lo", "ng", "pflog", "pfsync", "vlan")
+
+OF_A_CARD = re.compile(
+    r"(?P<card>[a-z][a-z_]{0,11}[0-9]{1,3})\.(?P<tag>[0-9]{1,4})(?P<inner>\.[0-9]{1,4})?"
+)
+"""How FreeBSD names the VLAN of a card: ix0.100, or ix0.100.200 with two tags."""
 
 BUNDLE = "lagg"
 """lagg(4), whose members speak LACP."""
@@ -79,7 +87,24 @@ def _device(key: Key, port: Port) -> Iterator[Finding]:
 
 def _card(key: Key, device: str) -> Iterator[Finding]:
     """The name of a network card."""
-    if not NAME_OF_DEVICE.fullmatch(device):
+    tags = OF_A_CARD.fullmatch(device)
+    if tags:
+        yield error(
+            key,
+            f"{quote(device)} is a VLAN of a card with its tag"
+            + ("s, and two tags (QinQ) are not supported" if tags["inner"] else ""),
+            "Ask the carrier to hand it over with one tag"
+            if tags["inner"]
+            else f"Write device: {tags['card']} and vlan: {int(tags['tag'])}",
+        )
+    elif device.rstrip("0123456789") in TUNNELS:
+        yield error(
+            key,
+            f"{device} is a tunnel, and tunnels are not supported: their envelopes would leave "
+            "with the address of a port, which is what the leak rules stop",
+            "Ask for a session on a wire or a VLAN of the upstream or the exchange",
+        )
+    elif not NAME_OF_DEVICE.fullmatch(device):
         yield error(
             key,
             f"{quote_value(device)} is not the name of a FreeBSD network device",
@@ -131,8 +156,10 @@ def _address(site: Site, key: Key, port: Port, interface: Interface) -> Iterator
     if network.num_addresses == 1:
         yield error(
             key,
-            f"a /{network.prefixlen} has no room for a neighbour",
-            "Give the prefix length of the network, for example /30 or /64",
+            f"a /{network.prefixlen} has no room for a neighbour, and a router outside of the "
+            "port's network is not supported",
+            "Give the prefix length of the network, for example /30 or /64; if the router is in "
+            "none of yours, ask the provider for a network that both are in",
         )
     elif network.prefixlen < SHORTEST[network.version]:
         yield warning(

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 
 from firstboot.site.address_plan import allot
 from firstboot.site.model import Site
+from firstboot.site.provided_addresses import RELAYS_AN_ADDRESS
 from firstboot.site.rules.finding import Finding, error, for_documentation, warning
 from firstboot.site.rules.overlap import overlaps
 from firstboot.site.rules.special import purpose_of
@@ -88,7 +89,8 @@ def _families(site: Site) -> Iterator[Finding]:
         yield error(
             ("scopes",),
             f"the scope is too small for the address plan: {reason}",
-            "Ask the provider for more addresses, or run fewer relays"
+            "Ask the provider for more addresses"
+            + (", or run fewer relays" if site.relays.count > RELAYS_AN_ADDRESS else "")
             if site.provided
             else "Put a larger scope first in its family, or run fewer relays",
         )

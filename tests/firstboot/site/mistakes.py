@@ -40,6 +40,26 @@ LAN = "[198.51.100.129/26, 2001:db8:ee:10::1/64]"
 PREFIXES = "  - 198.51.100.0/24\n  - 2001:db8:ee::/48\n"
 
 MISTAKES = [
+    # What networks have, in their own words
+    mistake("a customer", "    role: peer", "    role: customer", "role: customer", "buy transit", "own scopes"),
+    mistake("iBGP", "    role: peer", "    role: ibgp", "role: ibgp", "other box of two", "twin"),
+    mistake("a private interconnection", "    role: exchange", "    role: pni", "role: pni", "Write transit for a private"),
+    mistake("BFD", "    irr: AS-NEIGHBOUR", "    bfd: yes", "bfd", "does not speak BFD"),
+    mistake("an address of the session", "    irr: AS-NEIGHBOUR", "    local_address: 192.0.2.2", "local_address", "address of its port", "gateway"),
+    mistake("two tags", "    device: ix0", "    device: ix0\n    vlan: 100.200", "vlan:", "QinQ", "one tag"),
+    mistake("two tags as a list", "    device: ix0", "    device: ix0\n    vlan: [100, 200]", "vlan:", "QinQ"),
+    mistake("a relay without exit", "  count: 4", "  count: 4\n  policy: none", "policy:", "Write own"),
+    mistake("a password", "    irr: AS-NEIGHBOUR", "    password: xyz", "password", "Write md5"),
+    mistake("an interface", "    device: ix0", "    interface: ix0", "interface", "Write device"),
+    # Numbers and lists
+    mistake("an AS number of a spreadsheet", "asn: 64511", "asn: 64511.0", "64511.0", "Write 64511, or 4227792896"),
+    mistake("a unit of another size", "  count: 4", "  count: 4\n  bandwidth_mbit: 1Gbit", "1Gbit", "unit behind the number"),
+    mistake("a comma in a number", "  count: 4", "  count: 4\n  bandwidth_mbit: 12,5", "12,5", "fraction"),
+    mistake("no comma in a list", "[192.0.2.2/30, 2001:db8:100::2/64]", "[192.0.2.2/30 2001:db8:100::2/64]", "2/30 2001", "more than one value"),
+    mistake("IPv4 in IPv6", "[192.0.2.1, 2001:db8:100::1]", "['::ffff:192.0.2.1', 2001:db8:100::1]", "ffff", "Write 192.0.2.1"),
+    mistake("a tab before a comment", "asn: 64511", "asn: 64511\t# ours", "# ours", "tab", "space"),
+    mistake("a tab before a comment in a line of its own", "asn: 64511", "\t# ours\nasn: 64511", "# ours", "tab"),
+    mistake("a conflict of git", "asn: 64511", "<<<<<<< HEAD\nasn: 64511\n>>>>>>> other", "<<<", "conflict", "git"),
     # Tabs and indentation
     mistake("a tab indents a key", "  name: Example Exit", "\tname: Example Exit", "\tname", "tab", "spaces"),
     mistake("a tab indents a later key", "  contact: noc", "\tcontact: noc", "\tcontact", "tab", "spaces"),

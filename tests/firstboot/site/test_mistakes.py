@@ -56,10 +56,22 @@ def test_mistakes_of_every_kind_are_told_at_once() -> None:
         (b"", ["empty"]),
         (b"# all of it is a comment\n", ["empty"]),
         (b"\x1f\x8b\x08\0\0", ["not a text file"]),
+        (b"---\n", ["empty"]),
         (b"just words\n", ["keys"]),
         (b"- a\n- b\n", ["list", "keys"]),
     ],
-    ids=["utf-16", "no mark", "utf-32", "latin-1", "empty", "comment", "gzip", "words", "list"],
+    ids=[
+        "utf-16",
+        "no mark",
+        "utf-32",
+        "latin-1",
+        "empty",
+        "comment",
+        "gzip",
+        "mark",
+        "words",
+        "list",
+    ],
 )
 def test_a_file_that_is_no_site_at_all(data: bytes, words: list[str]) -> None:
     (found,) = errors(data)
@@ -86,6 +98,12 @@ def test_one_line_as_long_as_a_file_may_be_is_read_in_seconds(char: str) -> None
     for data in (char * size, "asn: " + char * (size - 5), "# " + char * (size - 2)):
         assert errors(data.encode())
     assert time.process_time() - started < 30
+
+
+def test_a_version_that_is_none_makes_no_key_too_new() -> None:
+    found = errors(TEXT.replace("schema: 2", "schema: 0").encode())
+    assert found[0].startswith("site.yaml:6: schema: there is no version 0")
+    assert not any("known since" in line for line in found)
 
 
 def test_a_folder_is_told_from_a_file(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_routers_and_addresses_of_the_network_itself_are_nobody_s() -> None:
 
 @pytest.mark.parametrize("scope", ["192.0.2.10/32", "192.0.2.1/32"])
 def test_one_address_is_not_enough(scope: str) -> None:
-    with pytest.raises(ValueError, match="the router and 1 relays need 2"):
+    with pytest.raises(ValueError, match="the router and 1 relay need 2"):
         allot(given(scope))
 
 

@@ -37,6 +37,25 @@ def test_an_entry_is_refused(entries: str, key: str, reason: str) -> None:
     assert says(said(entries), Severity.ERROR, f"peers[0].announce[0].{key}", reason, line)
 
 
+@pytest.mark.parametrize(
+    ("part", "remedy"),
+    [
+        ("2001:db8:ee::/49", "Write 2001:db8:ee::/48: other networks accept no prefix as long as"),
+        ("198.51.100.0/24", "list the parts as scopes in its place, here 198.51.100.0/24 and"),
+        ("203.0.113.0/24", "add this one to them"),
+    ],
+)
+def test_what_to_do_about_a_part_of_a_scope(part: str, remedy: str) -> None:
+    wider = ("  - 198.51.100.0/24", "  - 198.51.100.0/23")
+    entry = f"    announce: [{{scopes: [{part}], prepend: 1}}]\n"
+    (told,) = [
+        one
+        for one in found(wider, (UPSTREAM, f"{UPSTREAM}{entry}"))
+        if one.key == ("peers", 0, "announce", 0, "scopes", 0)
+    ]
+    assert remedy in told.remedy
+
+
 def test_a_scope_may_be_withheld_or_kept_by_a_peer() -> None:
     peer = "asn: 64500\n    role: peer\n"
     v6 = "{scopes: [2001:db8:ee::/48], withheld: yes}"

@@ -15,6 +15,17 @@ NEIGHBOUR = "addresses: [203.0.113.20, 2001:db8:200::20]"
 SECRET = "MPIiUrPmlmusmfuBxqglIwpV"
 
 
+def test_one_network_may_have_an_entry_for_each_family() -> None:
+    """The families of its addresses at the port count together, those of others do not."""
+    apart = "addresses: [192.0.2.1]\n\n  - name: upstream-6\n    asn: {}\n    role: transit\n"
+    six = "    addresses: [2001:db8:100::1]"
+    says_so = "port and scopes have IPv"
+    same = found((UPSTREAM, apart.format(64496) + six))
+    assert not [one for one in same if says_so in one.reason]
+    others = found((UPSTREAM, apart.format(64499) + six))
+    assert len([one for one in others if says_so in one.reason]) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "severity", "key", "reason"),
     [
