@@ -1,5 +1,6 @@
 """The daemons that a box looks after, one by one: each service, and each relay by itself."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,11 +19,18 @@ AT_ONCE = 8
 """Daemons that are asked at the same time, so that one that is silent holds up no other."""
 
 
+AHEAD_BY = 3600.0
+"""Seconds that a clock has to have been ahead for a daemon to be restarted once it is right. A
+relay would tell nobody anew that it is there until that time has come, and others would not take
+its certificates; a resolver would keep answers, and that there was none, for as long."""
+
+
 class State(Enum):
     UP = "it runs"
     HUNG = "it runs and does not answer"
     LATE = f"nobody knows: the question for it was not done in {PATIENCE:g} seconds"
     DEAD = "it does not run"
+    AHEAD = "it was started while the clock was ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,14 @@ class Daemon:
             return *self.service.kill, *self.operand
         return "pkill", "-KILL", "-x", "|".join(self.service.processes)
 
+    def ahead(self, host: Host) -> bool:
+        """Whether it was started while the clock was ahead of what it is now."""
+        place = self.service.pid_file.format(name=self.name).removeprefix("/")
+        try:
+            return bool(place) and (host.root / place).stat().st_mtime > time.time() + AHEAD_BY
+        except OSError:
+            return False
+
 
 def wanted(site: Site, host: Host, services: Iterable[Service]) -> Iterator[Daemon]:
     """The daemons that have to run on this box: those that are installed, and not off in `site`."""
@@ -72,10 +88,14 @@ def look(daemon: Daemon, host: Host) -> State:
     """Whether the daemon runs and answers."""
     ran = host.run(*daemon.ready, patience=PATIENCE)
     if ran.status == 0:
-        return State.UP
+        return _up(daemon, host)
     if ran.late and daemon.service.timed:
         return State.LATE
     return State.HUNG if ran.status == SILENT else State.DEAD
+
+
+def _up(daemon: Daemon, host: Host) -> State:
+    return State.AHEAD if daemon.ahead(host) else State.UP
 
 
 def look_at_all(daemons: Iterable[Daemon], host: Host) -> Mapping[Daemon, State]:
@@ -83,7 +103,7 @@ def look_at_all(daemons: Iterable[Daemon], host: Host) -> Mapping[Daemon, State]
 
     def of_service(service: Service, its: Sequence[Daemon]) -> Iterable[tuple[Daemon, State]]:
         if len(its) > 1 and host.run(*service.ready, patience=PATIENCE).status == 0:
-            return [(one, State.UP) for one in its]
+            return [(one, _up(one, host)) for one in its]
         return zip(its, asked.map(lambda one: look(one, host), its), strict=True)
 
     by_service = groupby(daemons, lambda one: one.service)

@@ -93,7 +93,8 @@ def close(machine: Machine, say: Say) -> tuple[Verdict, ...]:
 
 
 def heal(machine: Machine, say: Say) -> None:
-    """Restart the daemons that died or hang, those that were restarted before after a pause."""
+    """Restart the daemons that died or hang, or go by a clock that was ahead; those that were
+    restarted before after a pause."""
     site, record, now = running(machine).site, _record(machine, say), time.monotonic()
     without = without_keys(site, machine)
     states = look_at_all(wanted(site, machine, machine.system.services), machine)
@@ -110,7 +111,7 @@ def heal(machine: Machine, say: Say) -> None:
         for one, state in states.items()
         if one.name in heard
         and one.name not in without
-        and (state is State.DEAD or heard[one.name].hangs(now))
+        and (state in (State.DEAD, State.AHEAD) or heard[one.name].hangs(now))
         and not wait(heard[one.name].times, now)
     ]
     if not due:
@@ -120,7 +121,7 @@ def heal(machine: Machine, say: Say) -> None:
         for daemon in due:
             if untended(machine):
                 return
-            if (state := look(daemon, machine)) in (State.DEAD, State.HUNG):
+            if (state := look(daemon, machine)) in (State.DEAD, State.HUNG, State.AHEAD):
                 _restart(daemon, state, machine, say)
 
 

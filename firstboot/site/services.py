@@ -131,6 +131,11 @@ class Service:
     tend: Command = ()
     """What the box runs once a minute, to keep right what changes by itself."""
 
+    pid_file: str = ""
+    """Where a daemon that goes by the time of day writes its number as it starts, by an absolute
+    path, with {name} for the name of one of `each`. The time of the file tells whether the clock
+    was ahead then."""
+
     each: Each | None = None
     """What it has one process for; `start`, `stop`, `ready` and `kill` take the name of one."""
 

@@ -1,6 +1,8 @@
 """What the box does once a minute: ports that have to go down, daemons that died or hang."""
 
 import math
+import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -95,6 +97,44 @@ def test_a_relay_that_died_is_restarted_alone(well: Box) -> None:
         "service exitisp_relays start relay3"
     ]
     assert raised(well.machine)
+
+
+def started(box: Box, file: str, ahead: float) -> None:
+    """The daemon with this pid file was started while the clock was so many seconds ahead."""
+    path = box.root / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("1\n")
+    then = time.time() + ahead
+    os.utime(path, (then, then))
+
+
+@pytest.mark.parametrize(
+    ("file", "label", "start"),
+    [
+        ("var/run/tor/relay2.pid", "relay 2", "service exitisp_relays start relay2"),
+        ("var/run/local_unbound.pid", "resolver", "service local_unbound start"),
+    ],
+)
+def test_what_was_started_while_the_clock_was_ahead_is_started_again(
+    well: Box, file: str, label: str, start: str
+) -> None:
+    started(well, file, 365 * 86400)
+    good, said = status(well)
+    assert not good
+    assert f"DOWN: {label}: it was started while the clock was ahead" in said
+    assert tended(well) == [f"Restarting the {label}: it was started while the clock was ahead."]
+    assert [call for call in well.calls if call.startswith("service") and "start" in call] == [
+        start
+    ]
+    assert raised(well.machine)
+
+
+@pytest.mark.parametrize("ahead", [-365 * 86400, -1, 1800])
+def test_a_clock_that_was_behind_or_little_ahead_restarts_nothing(well: Box, ahead: float) -> None:
+    for file in ("tor/relay1.pid", "local_unbound.pid"):
+        started(well, f"var/run/{file}", ahead)
+    assert tended(well) == []
+    assert status(well)[0]
 
 
 def test_a_daemon_that_is_silent_for_a_while_is_killed_and_started(
