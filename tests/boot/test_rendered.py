@@ -315,6 +315,16 @@ def test_every_tunable_of_the_loader_is_known(lab: Lab) -> None:
     assert lab.said("sysctl -n net.inet.tcp.tcbhashsize") == "524288"
 
 
+def test_pax_is_as_the_loader_was_told(lab: Lab) -> None:
+    if lab.status("sysctl -q hardening.version") != 0:
+        pytest.skip("this kernel is FreeBSD's, which has no PaX")
+    path = ROOT / "overlays/hardening/files/boot/loader.conf.d/hardening.conf"
+    lines = [line for line in path.read_text().splitlines() if line.startswith("hardening.")]
+    wanted = {name: value.strip('"') for name, value in (line.split("=") for line in lines)}
+    assert "hardening.pax.mprotect.status" in wanted
+    assert {name: lab.said(f"sysctl -n {name}") for name in wanted} == wanted
+
+
 def test_modules_are_loaded(lab: Lab) -> None:
     for module in ("pf", "tcpmd5", "fib_dxr", "coretemp", "mac_ntpd", "if_lagg"):
         assert lab.status(f"kldstat -q -n {module}") == 0, module
