@@ -21,6 +21,9 @@ from qemu.world.web import Visit
 MOST = 5
 """How many things of a kind the evidence names."""
 
+GONE = ": No such file"
+"""What shells end with that cannot open a file because it is not there."""
+
 ETHERTYPES = {IPV4: "IPv4", ARP: "ARP", IPV6: "IPv6"}
 """The kinds of frames that exchanges permit."""
 
@@ -215,8 +218,10 @@ def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
 
 def unrecorded(found: str, own: str, strangers: int) -> Verdict:
     """Judge what a search of the box's files found, `FILE:WORD` a line: for an `own` address of the
-    box, which shows that it searches, and for so many words of strangers."""
-    pairs = [line.rpartition(f":{own}") for line in found.splitlines() if line.startswith("/")]
+    box, which shows that it searches, and for so many words of strangers. Of a file that is gone
+    before it is read the shell says so."""
+    lines = (line for line in found.splitlines() if line.startswith("/") and GONE not in line)
+    pairs = [line.rpartition(f":{own}") for line in lines]
     mine = {file for file, word, _ in pairs if word}
     faults = [rest for _, word, rest in pairs if not word]
     if not mine:

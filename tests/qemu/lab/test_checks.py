@@ -257,7 +257,8 @@ grep: /var/run/log: Operation not supported
 
 
 def test_a_box_with_nobody_in_its_files_has_recorded_nobody() -> None:
-    verdict = checks.unrecorded(OWN_FILES, "198.51.100.1", 40)
+    gone = "/bin/sh: 1: eval: cannot open /data/tor/relay2/diff-cache/1027: No such file\n"
+    verdict = checks.unrecorded(OWN_FILES + gone, "198.51.100.1", 40)
     assert verdict.holds
     assert verdict.evidence.startswith("198.51.100.1 is in 2 files, and none of 40 words")
 
