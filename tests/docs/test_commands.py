@@ -43,6 +43,7 @@ NOT_RUN = {
     r"flash .": "writes to a disk: tests/image/flash",
     r"lock --update\b": "takes the mirrors: tests/image/inputs",
     r"paper .*--sign\b": "keeps keys: tests/firstboot/site/paper/test_signing.py",
+    r"paper .*--twin\b": "of a pair with what papers need: tests/firstboot/site/paper/test_pair.py",
     r"relay-keys\b": "keeps keys: tests/firstboot/site/test_master_keys.py",
     r"docs$": "writes to this repository: tests/docs/test_made.py",
 }
