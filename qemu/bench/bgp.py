@@ -9,10 +9,9 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from ipaddress import ip_interface
 from pathlib import Path
-from statistics import median
 
 from firstboot.site import model as sites
 from firstboot.site import render
@@ -24,6 +23,7 @@ from image.atomic_files import replace
 from qemu.bench import bird_policy, processes
 from qemu.bench.feed import sizes, table, validated
 from qemu.bench.speakers import Bird, OpenBgpd, Speaker
+from qemu.bench.spread import side_by_side, spread
 from qemu.lab.progress import Progress
 from qemu.world.bird import Router, Session
 from qemu.world.net import Failed, World, need, wait
@@ -70,11 +70,11 @@ NAMED = {
     "first_cost": "the processor's time for it, s",
     "one_table": "memory with it, MiB",
     "second": "the same of a second transit, s",
-    "second_cost": "the processor's time for it, s",
+    "second_cost": "the processor's time for that, s",
     "two_tables": "memory with both, MiB",
     "resident": "memory with both, resident, MiB",
     "reload": "another policy for both, s",
-    "reload_cost": "the processor's time for it, s",
+    "reload_cost": "the processor's time for both again, s",
     "kept": "sessions stayed (1: all)",
 }
 
@@ -112,26 +112,16 @@ def in_turn(sides: Sequence[str], turn: int) -> list[str]:
 def report(found: Mapping[str, Sequence[Seen]]) -> str:
     """Return a line for each figure with its median on each side, the least and the most, and then
     the ratios of the rounds."""
-    lines = [f"{'':34}" + "".join(f"{name:>26}" for name in found)]
-    for field in fields(Seen):
-        line = f"{NAMED[field.name]:34}"
-        for rounds in found.values():
-            values = [float(getattr(one, field.name)) for one in rounds]
-            line += f"{median(values):9.2f} ({min(values):.2f}-{max(values):.2f})".rjust(26)
-        lines.append(line)
+    lines = side_by_side(found, NAMED, digits=2)
     for name, rounds in found.items():
         for what in ("first", "first_cost", "two_tables") if name != ACCEPTING else ():
             pairs = zip(rounds, found[ACCEPTING], strict=True)
             both = [(getattr(one, what), getattr(other, what)) for one, other in pairs]
             if each := [one / other for one, other in both if other]:
-                lines.append(f"{name} / {ACCEPTING}, {NAMED[what]}: {_spread(each)}")
+                lines.append(f"{name} / {ACCEPTING}, {NAMED[what]}: {spread(each)}")
         each = [one.reload / (one.first + one.second) for one in rounds]
-        lines.append(f"{name}, another policy / both tables at first: {_spread(each)}")
+        lines.append(f"{name}, another policy / both tables at first: {spread(each)}")
     return "\n".join(lines)
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 class Place:

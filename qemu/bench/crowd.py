@@ -12,10 +12,9 @@ import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
-from statistics import median
 
 from firstboot.site import model as sites
 from firstboot.site import render
@@ -24,6 +23,8 @@ from firstboot.site.model import PeerRole, PortRole
 from firstboot.site.render import Box
 from image.atomic_files import replace
 from qemu.bench.dnsperf import LOST, Run
+from qemu.bench.processes import processor_seconds
+from qemu.bench.spread import side_by_side, spread
 from qemu.lab.progress import Progress
 from qemu.world.net import Daemon, Failed, World, need
 from qemu.world.zones import Zone, addresses, serve, sign
@@ -116,13 +117,7 @@ def measure(output: Path, flood: int = FLOOD) -> None:
 
 def table(found: Mapping[str, Sequence[Seen]]) -> str:
     """Return a line for each figure: its median on each side, with the least and the most."""
-    lines = [f"{'':42}" + "".join(f"{name:>26}" for name in found)]
-    for field in fields(Seen):
-        line = f"{NAMED[field.name]:42}"
-        for rounds in found.values():
-            values = [getattr(one, field.name) for one in rounds]
-            line += f"{median(values):10.1f} ({min(values):.1f}-{max(values):.1f})".rjust(26)
-        lines.append(line)
+    lines = side_by_side(found, NAMED, digits=1)
     stock = found[STOCK]
     for name, rounds in found.items():
         if name != STOCK:
@@ -131,10 +126,6 @@ def table(found: Mapping[str, Sequence[Seen]]) -> str:
         each = [one.flood_late / one.quiet for one in rounds]
         lines.append(f"{name}, others' 99 % under the flood / alone: {spread(each)}")
     return "\n".join(lines)
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 class Place:
@@ -268,9 +259,9 @@ class Place:
 
     def _seen(self, unbound: Daemon) -> Seen:
         self.ask("first", self.names("people", 50), "-q", "5")
-        before = unbound.processor_seconds()
+        before = processor_seconds(unbound)
         fast = self.ask("fast", self.names("people", NAMES), "-q", str(OUTSTANDING))
-        cost = 1e6 * (unbound.processor_seconds() - before) / fast.sent
+        cost = 1e6 * (processor_seconds(unbound) - before) / fast.sent
         quiet = self.others(QUIET)
         names = self.names("none", self._flood * FLOOD_SECONDS)
         flood = self.start(

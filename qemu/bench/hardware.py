@@ -14,6 +14,7 @@ from image.atomic_files import replace, writing
 from qemu.bench.bench_setup import Setup, read
 from qemu.bench.figures import Measure
 from qemu.bench.generator import ANSWERED, PASSED, SENT, TAKEN, Generator
+from qemu.bench.spread import spread
 from qemu.bench.stand_in import stand_in
 from qemu.lab.progress import Progress
 from qemu.world.borrowed import borrowed, check
@@ -103,20 +104,16 @@ def table(found: Values, others: Values) -> str:
         values, before = found.get(one.name), others.get(one.name)
         if not values:
             continue
-        line = f"{one.name:38}{_told(values)}"
+        line = f"{one.name:38}{spread(values, 1):>36}"
         if before and min(before) > 0:
             ratio = median(values) / median(before)
             least, most = min(values) / max(before), max(values) / min(before)
-            line += f"{_told(before)}{ratio:8.2f} ({least:.2f}-{most:.2f})"
+            line += f"{spread(before, 1):>36}{ratio:8.2f} ({least:.2f}-{most:.2f})"
         lines.append(f"{line}  {one.unit}{'' if one.more else ', less is better'}")
     passed, sent = found.get(PASSED.name), found.get(SENT.name)
     if passed and sent and median(passed) > LIMIT * median(sent):
         lines.append("The box passed all that this machine can send: it may be faster than that.")
     return "\n".join(lines)
-
-
-def _told(values: Sequence[float]) -> str:
-    return f"{median(values):12.1f} ({min(values):.1f}-{max(values):.1f})".rjust(36)
 
 
 @contextmanager

@@ -251,13 +251,6 @@ class Daemon:
 
         wait(f"{what} ({self.log})", alive_and_ready, seconds)
 
-    def processor_seconds(self) -> float:
-        """The processor's time that the daemon has taken so far, in user and in kernel mode
-        (utime and stime of proc(5))."""
-        stat = Path(f"/proc/{_child(self.process.pid)}/stat").read_text()
-        user, kernel = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(kernel)) / os.sysconf("SC_CLK_TCK")
-
     def stop(self) -> None:
         """End the daemon, and wait until it is gone."""
         if self.process.poll() is None:
