@@ -38,6 +38,16 @@ class Known:
     oids: tuple[Oid, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A module that is loaded because `by` needs it, or is `by` itself. Without `module`, neither
+    the kernel nor a file has it."""
+
+    by: str
+    name: str
+    module: Object | None
+
+
 class Kernel:
     """The kernel in `tree`, with `loaded` modules and those that they need."""
 
@@ -49,18 +59,26 @@ class Kernel:
         self.facts = self._facts_of(self.main)
         self.objects = [self.main]
         self.drivers = set(self.facts.drivers)
-        waiting = list(loaded)
-        have = set(self.facts.modules)
+        for one in self._closure(loaded):
+            if one.module is not None:
+                self.objects.append(one.module)
+                self.drivers |= self._facts_of(one.module).drivers
+
+    def _closure(self, names: Iterable[str]) -> Iterator[Need]:
+        """The modules `names` and those that they need, each once, without what is compiled in."""
+        waiting = [(name, name) for name in names]
+        seen = set(self.facts.modules)
         while waiting:
-            name = waiting.pop()
-            module = self.module(name)
-            if name in have or module is None:
+            by, name = waiting.pop()
+            if name in seen:
                 continue
-            have.add(name)
-            facts = self._facts_of(module)
-            self.objects.append(module)
-            self.drivers |= facts.drivers
-            waiting += facts.depends - have
+            seen.add(name)
+            module = self.module(name)
+            if module is None and by != name:
+                module = self._declaring(name)
+            yield Need(by, name, module)
+            if module is not None:
+                waiting += [(name, needed) for needed in self._facts_of(module).depends - seen]
 
     @cached_property
     def sysctls(self) -> dict[str, Oid]:
@@ -88,32 +106,17 @@ class Kernel:
         """Whether a module can be loaded by that name, or is compiled in."""
         return name in self.facts.modules or self.path(name) is not None
 
-    def lacking(self, name: str) -> tuple[str, str] | None:
-        """Of the module `name` and those that it needs, the first that needs something which
-        neither the kernel nor a module has, and what; None if there is none. The loader and
-        kldload(8) load no such module, and the loader says so only in passing."""
-        waiting, seen = [name], set(self.facts.modules)
-        while waiting:
-            needing = waiting.pop()
-            module = self.module(needing)
-            if needing in seen or module is None:
-                continue
-            seen.add(needing)
-            for needed in sorted(self._facts_of(module).depends - seen):
-                if self.path(needed):
-                    waiting.append(needed)
-                elif needed not in self._declared:
-                    return needing, needed
-        return None
+    def lacking(self, name: str) -> Need | None:
+        """What the module `name`, or one that it needs, needs and neither the kernel nor a module
+        has; None if there is nothing. The loader and kldload(8) load no such module, and the loader
+        says so only in passing."""
+        needs = (one for one in self._closure([name]) if one.module is None)
+        return min(needs, key=lambda one: (one.by, one.name), default=None)
 
-    @cached_property
-    def _declared(self) -> frozenset[str]:
-        """What the kernel and all modules say that they are: a file may have another name."""
-        found = set(self.facts.modules)
-        for name in set(self.module_names()) - self.facts.modules:
-            if module := self.module(name):
-                found |= self._facts_of(module).modules
-        return frozenset(found)
+    def _declaring(self, name: str) -> Object | None:
+        """The file whose module has this name: files may have others."""
+        files = (self.module(one) for one in self.module_names() if one not in self.facts.modules)
+        return next((one for one in files if one and name in self._facts_of(one).modules), None)
 
     def module_names(self) -> Iterator[str]:
         yield from self.facts.modules

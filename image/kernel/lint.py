@@ -93,13 +93,12 @@ class _Judge:
     def _module(self, one: Mention) -> Certainty:
         if ANY not in one.name and not self.kernel.has_module(one.name):
             raise _unknown(one, "a module of the kernel", self.kernel.module_names())
-        if ANY not in one.name and (found := self.kernel.lacking(one.name)):
-            needing, needed = found
-            by = "it" if needing == one.name else f"'{needing}'"
+        if ANY not in one.name and (need := self.kernel.lacking(one.name)):
+            by = "it" if need.by == one.name else f"'{need.by}'"
             raise Refusal(
                 one.where,
-                f"'{one.name}' cannot be loaded: {by} needs '{needed}', which neither the kernel "
-                "nor a module of it has",
+                f"'{one.name}' cannot be loaded: {by} needs '{need.name}', which neither the "
+                "kernel nor a module of it has",
                 "Take a kernel that has it, or do not load the module",
             )
         return Certainty.DECLARED
