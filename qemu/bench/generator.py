@@ -31,6 +31,9 @@ SESSION = 120.0
 LONGEST = 1800.0
 """Seconds that a box may take for a table."""
 
+END = 60.0
+"""Seconds in which trafgen has ended that was interrupted."""
+
 QUIET = 2.0
 """Seconds in which nothing more is taken: then the box has everything."""
 
@@ -68,19 +71,22 @@ class Generator:
         assert isinstance(target, IPv4Address)
         plain = frame(_ethernet(near, lan), source, target)
         config.write_text("".join(f"{_words(_from_port(plain, n))}\n" for n in range(FLOWS)))
-        sent, came = _counted(near, "tx"), _counted(far, "rx")
-        began = time.monotonic()
+        idle = _counted(near, "tx")
         sending = near.party.start(
-            *("trafgen", "timeout", "-s", "INT", str(self._setup.seconds)),
             # It changes neither settings of the kernel nor where interrupts go.
-            *("trafgen", "--no-sock-mem", "-Q", "-C", "-o", near.device, "-i", config),
+            *("trafgen", "trafgen", "--no-sock-mem", "-Q", "-C", "-o", near.device, "-i", config),
         )
-        sending.process.wait(self._setup.seconds + 60)
-        seconds = time.monotonic() - began
-        time.sleep(0.5)
-        sent, came = _counted(near, "tx") - sent, _counted(far, "rx") - came
-        if not sent:
-            raise Failed(f"trafgen sent nothing: {sending.said()[-300:]}")
+        try:
+            # Its start may take longer than the measurement.
+            sending.wait("packets of trafgen", lambda: _counted(near, "tx") > idle + FLOWS)
+            sent, came, began = _counted(near, "tx"), _counted(far, "rx"), time.monotonic()
+            time.sleep(self._setup.seconds)
+            sent, came = _counted(near, "tx") - sent, _counted(far, "rx") - came
+            seconds = time.monotonic() - began
+        finally:
+            # SIGTERM ends one of its processes.
+            near.party.run("pkill", "-INT", "-x", "trafgen", check=False)
+            sending.process.wait(END)
         return {PASSED: came / seconds, SENT: sent / seconds}
 
     def questions(self) -> dict[Measure, float]:
