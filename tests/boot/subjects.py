@@ -7,14 +7,11 @@ from typing import Any
 import pytest
 
 from firstboot.core.refusal import Refusal
-from image import build, overlay
 from image.download.cache import cache_folder
-from image.inputs.base_sets import obtain
-from image.packages import reviewed
 from image.rehearsal import build as rehearsal
 from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from tests.base_sets import NONE, found
-from tests.boot.conftest import ACCEPTED_VERSIONS, LOCK, PACKAGES, ROOT, full, name_of
+from tests.boot.conftest import PACKAGES, full, made, name_of
 from tests.image.freeze.made import frozen_for_freebsd
 
 
@@ -28,10 +25,10 @@ class Subject:
     def image(self, folder: Path) -> Path:
         """Build it into `folder`, with nothing in it for the test. Skips if this machine lacks
         something."""
-        made = folder / Path(self.system.image).name
+        place = folder / Path(self.system.image).name
         if self.system == REHEARSAL:
             try:
-                return rehearsal.build([], made, cache_folder().parent).image
+                return rehearsal.build([], place, cache_folder().parent).image
             except Refusal as refusal:
                 if refusal.where == "Debian's packages":
                     pytest.skip(str(refusal))
@@ -40,17 +37,7 @@ class Subject:
             pytest.skip(NONE)
         if PACKAGES is None:
             pytest.skip("no packages to run relays and BGP with")
-        build.build(
-            obtain(self.sets, LOCK, cache_folder()),
-            overlay.load_all(ROOT / "overlays"),
-            made,
-            cache_folder().parent,
-            packages=PACKAGES,
-            reviewed=reviewed.load(ROOT / "overlays" / "packages.yaml"),
-            wizard=frozen_for_freebsd(),
-            accepted_versions=ACCEPTED_VERSIONS,
-        )
-        return made
+        return made(self.sets, place, wizard=frozen_for_freebsd()).image
 
 
 def subjects(group: str) -> tuple[Any, ...]:
