@@ -147,11 +147,6 @@ def without_odd(text: str) -> str:
     return ODD.sub("", text)
 
 
-def in_comment(line: str, at: int) -> bool:
-    """Whether the character at index `at` of a line of YAML is in a comment."""
-    return at > comment(line)
-
-
 def comment(line: str) -> int:
     """The index at which the comment of `line` starts; its length if it has none."""
     opened = before = ""

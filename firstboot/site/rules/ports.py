@@ -16,6 +16,7 @@ from firstboot.site.rules.finding import Finding, advice, error, for_documentati
 from firstboot.site.rules.hosts import inside, no_host
 from firstboot.site.rules.overlap import Named, overlaps
 from firstboot.site.rules.special import purpose_of_address
+from firstboot.site.unsupported import TWO_TAGS
 
 NAME_OF_DEVICE = re.compile(r"[a-z][a-z_]{0,11}[0-9]{1,3}")
 """ifnet(9): the driver's name and a number, 15 characters at most."""
@@ -88,14 +89,13 @@ def _device(key: Key, port: Port) -> Iterator[Finding]:
 def _card(key: Key, device: str) -> Iterator[Finding]:
     """The name of a network card."""
     tags = OF_A_CARD.fullmatch(device)
-    if tags:
+    if tags and tags["inner"]:
+        yield error(key, TWO_TAGS.reason, TWO_TAGS.remedy)
+    elif tags:
         yield error(
             key,
-            f"{quote(device)} is a VLAN of a card with its tag"
-            + ("s, and two tags (QinQ) are not supported" if tags["inner"] else ""),
-            "Ask the carrier to hand it over with one tag"
-            if tags["inner"]
-            else f"Write device: {tags['card']} and vlan: {int(tags['tag'])}",
+            f"{quote(device)} is a VLAN of a card with its tag",
+            f"Write device: {tags['card']} and vlan: {int(tags['tag'])}",
         )
     elif device.rstrip("0123456789") in TUNNELS:
         yield error(

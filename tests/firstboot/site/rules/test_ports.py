@@ -34,7 +34,7 @@ def test_a_device_is_a_driver_and_a_number(device: str) -> None:
     ("device", "reason", "remedy"),
     [
         ("ix0.100", "a VLAN of a card", "Write device: ix0 and vlan: 100"),
-        ("ix0.100.7", "two tags (QinQ) are not supported", "with one tag"),
+        ("ix0.100.7", "two (QinQ, IEEE 802.1ad) are not supported", "with one tag"),
         ("gif0", "tunnels are not supported", "on a wire or a VLAN"),
         ("wg1", "tunnels are not supported", "on a wire or a VLAN"),
     ],
