@@ -56,9 +56,9 @@ class Judged:
 def judge(
     complaint: Complaint, site: Site, now: datetime, since: date | None
 ) -> tuple[Judged, ...]:
-    """The claims about this network, exits first, those of the other
-    box of two next, or if there are none the first of the others.
-    `since` is the day from which on the network is as `site` has it."""
+    """The claims about this network, exits first, those of the other box of two next, or if there
+    are none the first of the others. `since` is the day from which on the network is as `site` has
+    it."""
     plan = allot(site)
     judged = [_judged(claim, site, plan, now, since) for claim in complaint.claims]
     own = [one for one in judged if one.whose is not Whose.FOREIGN]
