@@ -219,11 +219,12 @@ def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
 def unrecorded(found: str, own: str, strangers: int) -> Verdict:
     """Judge what a search of the box's files found, `FILE:WORD` a line: for an `own` address of the
     box, which shows that it searches, and for so many words of strangers. Of a file that is gone
-    before it is read the shell says so."""
-    lines = (line for line in found.splitlines() if line.startswith("/") and GONE not in line)
-    pairs = [line.rpartition(f":{own}") for line in lines]
+    before it is read the shell says so; one that could not be read to its end is a fault."""
+    lines = [line for line in found.splitlines() if GONE not in line]
+    pairs = [line.rpartition(f":{own}") for line in lines if line.startswith("/")]
     mine = {file for file, word, _ in pairs if word}
     faults = [rest for _, word, rest in pairs if not word]
+    faults += [f"a file was not searched: {line}" for line in lines if line.startswith("tr: ")]
     if not mine:
         faults.append(f"the search does not even find {own}")
     told = f"{own} is in {len(mine)} files, and none of {strangers} words of strangers in any"

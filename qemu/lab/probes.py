@@ -166,9 +166,11 @@ def unrecorded(lab: Lab) -> Verdict:
     strangers.append(name.partition(".")[2].rstrip("."))
     own = str(next(iter(lab.plan.router)))
     words = " ".join(f"-e {one}" for one in (own, *strangers))
-    # Some grep sees no further than the first null byte of a line, so those become line ends.
+    # Some grep sees no further than the first null byte of a line, so those become line ends. In
+    # another locale than C, some tr sees no further than the first byte that is no character.
     each = f"tr '\\000' '\\n' <\"$f\" | grep -aoF {words} | sed \"s,^,$f:,\""
-    search = f"find {' '.join(SEARCHED)} -type f | while read -r f; do {each}; done | sort -u"
+    files = f"find {' '.join(SEARCHED)} -type f"
+    search = f"(export LC_ALL=C; {files} | while read -r f; do {each}; done | sort -u)"
     found = lab.appliance.ran(search, 600).text
     return checks.unrecorded(found, own, len(strangers))
 

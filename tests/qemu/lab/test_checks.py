@@ -270,6 +270,7 @@ def test_a_box_with_nobody_in_its_files_has_recorded_nobody() -> None:
         (f"{OWN_FILES}/data/journal/1.jsonl:2d0f:3::a\n", "/data/journal/1.jsonl:2d0f:3::a"),
         ("", "the search does not even find 198.51.100.1"),
         ("grep: unknown option -- D\n", "the search does not even find 198.51.100.1"),
+        (f"{OWN_FILES}tr: Illegal byte sequence\n", "not searched: tr: Illegal byte sequence"),
     ],
 )
 def test_a_stranger_in_a_file_is_told_and_so_is_a_search_that_finds_nothing(
