@@ -73,20 +73,24 @@ def count_questions(machine: Machine, say: Say) -> None:
 
 
 def close(machine: Machine, say: Say) -> tuple[Verdict, ...]:
-    """Lower the ports if something could leak, and put back into force what holds it back. Returns
-    by what it could."""
+    """Lower the ports if something could leak, and put back into force what holds it back. A change
+    that does not end does that itself: pf refuses rules while others are loaded, and whoever starts
+    it takes that for rules that cannot be loaded. Returns by what something could leak."""
     if not _leaks(machine):
         return ()
     with contextlib.ExitStack() as change:
-        with contextlib.suppress(Refusal):
+        changing = False
+        try:
             change.enter_context(machine.alone(CHANGING))
+        except Refusal:
+            changing = True
         leaks = _leaks(machine)
         if not leaks:
             return ()
         if raised(machine):
             say(f"The transit and exchange ports go down. {leaks[0].what}: {leaks[0].reason}")
         lower(machine, leaks[0].reason)
-        for service in machine.system.services:
+        for service in machine.system.services if not changing else ():
             if service.guards and service.reload and machine.has(service.program):
                 machine.run(*service.reload)
     return tuple(leaks)

@@ -313,6 +313,18 @@ def test_a_leak_lowers_the_ports_while_somebody_else_changes_the_box(well: Box) 
     assert not raised(well.machine)
 
 
+def test_while_somebody_else_changes_the_box_the_filter_is_theirs_to_load(well: Box) -> None:
+    """Two that load rules at once disturb each other: one of them fails, and rc(8) loads the rules
+    of an emergency then."""
+    well.answer("pfctl -s info", "Status: Disabled")
+    with well.machine.alone():
+        tended(well)
+    assert not raised(well.machine)
+    assert "pfctl -q -f /etc/pf.conf" not in well.calls
+    tended(well)
+    assert "pfctl -q -f /etc/pf.conf" in well.calls
+
+
 def test_a_leak_is_closed_before_anything_else_is_looked_at(well: Box) -> None:
     """What undoes a change may take minutes, as may the start of a daemon."""
     foreign(well)
