@@ -38,7 +38,8 @@ RESOLVER = re.compile(
 )
 INTERFACE = re.compile(
     r"(?m)^(\S+?)\*? +[0-9]+ +<Link#[0-9]+>(?: +[0-9a-f:]{17})?"
-    r" +([0-9]+) +([0-9]+) +([0-9-]+) +([0-9]+) +([0-9]+) +([0-9]+) +([0-9]+) +[0-9-]+"
+    r" +([0-9]{1,20}) +([0-9]{1,20}) +([0-9-]{1,20}) +([0-9]{1,20}) +([0-9]{1,20})"
+    r" +([0-9]{1,20}) +([0-9]{1,20}) +[0-9-]+"
 )
 """As ``netstat -ibn`` prints it: packets, errors, drops and bytes received, then packets, errors
 and bytes sent, and collisions."""

@@ -63,6 +63,12 @@ def test_traffic_is_told_from_the_second_look_on() -> None:
     assert [*rates(Screenful(12.0, (), counters), Screenful(11.0, (), later))] == []
 
 
+def test_a_number_that_no_counter_has_is_passed_over() -> None:
+    long = NETSTAT.replace("244556014", "9" * 5000)
+    assert "ix0" not in parse_counters(long)
+    assert "lo0" in parse_counters(long)
+
+
 def test_a_screen_is_painted_over_or_stands_below() -> None:
     assert painted(["a", "b"]) == "\x1b[Ha\x1b[K\r\nb\x1b[K\r\n\x1b[J"
     assert below(["a", "b"]) == "\na\nb\n"
