@@ -40,6 +40,7 @@ PROGRAMS = (
     "usr/bin/rsync",
     "usr/bin/ss",
     "usr/bin/ssh-keygen",
+    "usr/bin/timeout",
     "usr/bin/tor",
     "usr/sbin/bgpctl",
     "usr/sbin/bgpd",

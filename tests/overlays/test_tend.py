@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from image.rehearsal.selection import PROGRAMS
 from tests.firstboot.site.daemons.sites import ROOT
 
 SCRIPT = ROOT / "overlays/firstboot/files/usr/local/libexec/exitisp/tend"
@@ -138,3 +139,9 @@ def test_init_of_both_systems_keeps_it_running() -> None:
     assert line == ["tend", "/usr/local/libexec/exitisp/tend", "none", "on"]
     inittab = (ROOT / "image/rehearsal/overlay/files/etc/inittab").read_text()
     assert "::respawn:/usr/local/libexec/exitisp/tend\n" in inittab
+
+
+def test_a_rehearsal_has_a_timeout_that_knows_the_foreground() -> None:
+    """That of busybox does not, and then nobody would tend the box."""
+    assert "timeout --foreground" in SCRIPT.read_text()
+    assert "usr/bin/timeout" in PROGRAMS
