@@ -233,7 +233,7 @@ def set_clock(ahead: timedelta) -> Step:
     """Return the step that sets the appliance's clock ahead of this host's."""
 
     def step(lab: Lab) -> None:
-        lab.appliance.said(f"date -u {datetime.now(UTC) + ahead:%Y%m%d%H%M.%S}")
+        lab.appliance.said((datetime.now(UTC) + ahead).strftime(lab.appliance.system.date))
 
     return step
 

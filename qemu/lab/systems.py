@@ -36,7 +36,8 @@ class System:
     the device {port}, the outside one with this {number} from 1 on, whatever goes to port 53.
     `unconfined` starts the resolver outside of its jail; "" where there are no jails.
     `answers_signed` is whether its bgpd answers a neighbour that signs; one that does not has to
-    call by itself.
+    call by itself. `date` is a command that sets the clock, with the time in UTC as strftime(3) has
+    it.
     """
 
     base: str
@@ -58,6 +59,7 @@ class System:
     open_filter: str
     unconfined: str
     answers_signed: bool = True
+    date: str = "date -u %Y%m%d%H%M.%S"
 
 
 HARDENEDBSD = System(
@@ -110,6 +112,7 @@ REHEARSAL = replace(
     "th dport 53 accept",
     unconfined="",
     answers_signed=False,
+    date="date -u %m%d%H%M%Y.%S",
 )
 
 

@@ -3,6 +3,7 @@
 import difflib
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +26,7 @@ from qemu.lab.progress import Progress
 from qemu.lab.report import Status
 from qemu.lab.run import status, tried
 from qemu.lab.session import Lab
-from qemu.lab.systems import HARDENEDBSD, REHEARSAL
+from qemu.lab.systems import HARDENEDBSD, REHEARSAL, System
 from qemu.world.internet import Internet
 from qemu.world.net import Failed
 
@@ -179,3 +180,13 @@ def test_the_page_has_all_checks_and_what_the_report_says_of_each() -> None:
 
 def test_the_picture_of_the_page_is_the_site_of_the_lab() -> None:
     assert (DOCS / "lab.svg").read_text() == draw(SITE) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("system", "command"),
+    [(HARDENEDBSD, "date -u 202611300905.07"), (REHEARSAL, "date -u 113009052026.07")],
+    ids=lambda one: getattr(one, "base", ""),
+)
+def test_each_system_is_told_the_time_in_its_own_form(system: System, command: str) -> None:
+    """FreeBSD's date(1) has the year first, that of GNU and busybox behind the minute."""
+    assert datetime(2026, 11, 30, 9, 5, 7, tzinfo=UTC).strftime(system.date) == command
