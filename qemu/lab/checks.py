@@ -67,7 +67,7 @@ def announced(
             faults.append(f"{session} also hears {several(more)}")
     if not heard:
         faults.append("there is no session")
-    return _judged(
+    return judged(
         "announced",
         faults,
         f"{len(heard)} sessions hear {several(scopes)}, each those of its family, and nothing else",
@@ -87,7 +87,7 @@ def fetched(
         faults.append(f"the server saw {several(strangers)}")
     if not sources:
         faults.append("the server saw nobody")
-    return _judged("fetched", faults, f"the server saw {several(sources)}, and the client its page")
+    return judged("fetched", faults, f"the server saw {several(sources)}, and the client its page")
 
 
 def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address]) -> Verdict:
@@ -106,7 +106,7 @@ def resolved(questions: Iterable[Asked], name: str, resolver: Collection[Address
         faults.append(f"nobody asked for {name}")
     told = dict.fromkeys(f"{one.zone} for {one.name}" for one in about)
     who = several({one.source for one in about})
-    return _judged("resolved", faults, f"{who} asked {', '.join(told)}")
+    return judged("resolved", faults, f"{who} asked {', '.join(told)}")
 
 
 def validated(
@@ -125,7 +125,7 @@ def validated(
     if not any(one.path.endswith("/snapshot.xml") for one in fetched):
         faults.append("nobody asked for the snapshot")
     who = several({one.source for one in fetched})
-    return _judged("validated", faults, f"{len(told)} origins are validated; {who} fetched them")
+    return judged("validated", faults, f"{len(told)} origins are validated; {who} fetched them")
 
 
 def roas(text: str) -> Iterator[Roa]:
@@ -145,7 +145,7 @@ def contained(wires: Mapping[str, tuple[Rule, Collection[Frame]]]) -> Verdict:
         for stray in rule.strays(frames)
     ]
     counts = (f"{len(frames)} on {port}" for port, (_, frames) in sorted(wires.items()))
-    return _judged("contained", faults, f"no stray among {', '.join(counts)}")
+    return judged("contained", faults, f"no stray among {', '.join(counts)}")
 
 
 def permitted(exchanges: Mapping[str, Collection[Frame]]) -> Verdict:
@@ -160,7 +160,7 @@ def permitted(exchanges: Mapping[str, Collection[Frame]]) -> Verdict:
             faults.append(f"{port}: from {', '.join(sorted(senders))}")
         good = ", ".join(f"{kinds[kind]} {ETHERTYPES[kind]}" for kind in ETHERTYPES if kinds[kind])
         told.append(f"{port}: {good or 'no frame'}, from {several(senders)}")
-    return _judged("permitted", faults, "; ".join(told))
+    return judged("permitted", faults, "; ".join(told))
 
 
 def refused(
@@ -181,7 +181,7 @@ def refused(
     if missing := set(good) - set(taken):
         faults.append(f"{several(missing)} not taken")
     kinds = ", ".join(f"{len(prefixes)} of {kind}" for kind, prefixes in bad.items())
-    return _judged("refused", faults, f"none of {kinds}; {len(taken)} others taken")
+    return judged("refused", faults, f"none of {kinds}; {len(taken)} others taken")
 
 
 def moved(
@@ -205,7 +205,7 @@ def moved(
     if back and gone not in after:
         faults.append(f"{last} it was not by {gone}")
     told = "; ".join(f"{moment} by {several(ports)}" for moment, ports, _ in moments)
-    return _judged(name, faults, told)
+    return judged(name, faults, told)
 
 
 def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
@@ -213,7 +213,7 @@ def held(name: str, echoes: Mapping[str, bool]) -> Verdict:
     faults = [f"no answer {moment}" for moment, came in echoes.items() if not came]
     if not echoes:
         faults.append("nobody looked")
-    return _judged(name, faults, f"one stream answered {', '.join(echoes)}")
+    return judged(name, faults, f"one stream answered {', '.join(echoes)}")
 
 
 def unrecorded(found: str, own: str, strangers: int) -> Verdict:
@@ -228,13 +228,13 @@ def unrecorded(found: str, own: str, strangers: int) -> Verdict:
     if not mine:
         faults.append(f"the search does not even find {own}")
     told = f"{own} is in {len(mine)} files, and none of {strangers} words of strangers in any"
-    return _judged("unrecorded", faults, told)
+    return judged("unrecorded", faults, told)
 
 
 def silent(name: str, wires: Mapping[str, Collection[Frame]]) -> Verdict:
     """Judge whether these ports were silent."""
     faults = [f"{len(frames)} frames on {port}" for port, frames in wires.items() if frames]
-    return _judged(name, faults, f"no frame on {several(wires)}")
+    return judged(name, faults, f"no frame on {several(wires)}")
 
 
 def said(
@@ -246,7 +246,7 @@ def said(
     faults += [f"printed: {one}" for one in unwanted if one in text]
     lines = [line.strip() for line in text.splitlines()]
     shown = [line for line in lines if any(one in line for one in wanted)]
-    return _judged(name, faults, "; ".join(shown[:MOST]) or "nothing of that kind was printed")
+    return judged(name, faults, "; ".join(shown[:MOST]) or "nothing of that kind was printed")
 
 
 def depth(name: str) -> int:
@@ -261,6 +261,7 @@ def several(things: Iterable[object]) -> str:
     return ", ".join(told[:MOST]) + more
 
 
-def _judged(name: str, faults: list[str], evidence: str) -> Verdict:
+def judged(name: str, faults: list[str], evidence: str) -> Verdict:
+    """Return the verdict that there are no `faults`; the first MOST of them are the evidence."""
     shown = faults[:MOST] + ([f"and {len(faults) - MOST} more"] if len(faults) > MOST else [])
     return Verdict(name, not faults, "; ".join(shown) if faults else evidence)

@@ -33,6 +33,7 @@ from qemu.lab.probes import (
     resolved,
 )
 from qemu.lab.systems import REHEARSAL, System
+from qemu.lab.telling import told_of, told_well
 
 SEALED = (contained, permitted)
 """Checks that nothing leaks, for every fault."""
@@ -52,6 +53,9 @@ OTHERS = {
 
 UNTENDED = f"/var/run/exitisp/{MARK}"
 """While this is there, the box restarts nothing that ended."""
+
+OUT_OF_CARE = ("UNTENDED: nothing is restarted", "the box is tended")
+"""A sentence of status, and what has to be so again."""
 
 RESOLVER_AGAIN, RELAYS_AGAIN = "{resolver} stop; {resolver} start", "{relays} stop; {relays} start"
 
@@ -300,7 +304,8 @@ FAULTS = (
                 RELAYS_AGAIN,
             ),
         ),
-        (fault_checks.unbelieved, announced, *SEALED),
+        (fault_checks.unbelieved, announced, told_of(*OUT_OF_CARE), *SEALED),
+        (*WORKING, healthy, told_well(*OUT_OF_CARE)),
     ),
     *(
         Fault(

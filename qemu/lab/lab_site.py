@@ -4,8 +4,6 @@ What the lab's site has otherwise than the file is said in a sentence for each d
 reason. Nothing of it changes who is beside the box, or what its addresses are.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,9 @@ from firstboot.core.refusal import Refusal
 from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.check import examine, refused, report
-from firstboot.site.model import Alarm, Family, Peer, PeerRole, Performance, Routes, Site
+from firstboot.site.model import Family, Peer, PeerRole, Performance, Routes, Site
+from qemu.lab.alarmed_site import told_in_the_world
+from qemu.lab.made_up import made_up
 from qemu.world.topology import lay_out
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "two-transits-and-an-exchange.yaml"
@@ -89,7 +89,7 @@ def fitted(site: Site, card: str, relays: int = RELAYS, *, bundles: bool = False
         lambda so_far: _few_relays(so_far, relays),
         _small,
         _room,
-        _silent,
+        _told,
         _secrets,
     )
     for step in steps:
@@ -269,11 +269,11 @@ def _room(so_far: Fitted) -> Fitted:
     )
 
 
-def _silent(so_far: Fitted) -> Fitted:
-    site = so_far.site
+def _told(so_far: Fitted) -> Fitted:
     return so_far.then(
-        replace(site, alarm=Alarm()),
-        "Nobody is told of alarms, because nobody in the simulated Internet takes them.",
+        told_in_the_world(so_far.site),
+        "Alarms go to a mail relay and a web server of the simulated Internet, with secrets of the "
+        "lab's own.",
     )
 
 
@@ -291,12 +291,6 @@ def _secrets(so_far: Fitted) -> Fitted:
         "Secrets of sessions are not those of the file: the lab keeps its own in files and "
         "transcripts.",
     )
-
-
-def made_up(name: str) -> str:
-    """A secret of the lab's for whom it is shared with: 24 characters."""
-    digest = hashlib.sha256(f"the lab's, for {name}".encode()).digest()
-    return base64.b64encode(digest[:18], altchars=b"xy").decode()
 
 
 def on(card: str, example: Path = EXAMPLE, relays: int = RELAYS) -> Site:

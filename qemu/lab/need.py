@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from firstboot.site.address_plan import allot
+from firstboot.site.alarms import destinations
 from firstboot.site.model import PeerRole, PortRole, Routes, Site
 from firstboot.site.reach import lets_out
 from qemu.world.services import ECHO
@@ -75,6 +76,7 @@ def _two_relays(site: Site) -> bool:
     return site.relays.count > 1
 
 
+ALARM = Need("the site names nobody who is told of alarms", lambda site: bool(destinations(site)))
 BGP = Need("the addresses are a provider's, so there is no BGP", lambda site: not site.provided)
 BUNDLE = Need(
     "no port has a bundle of cards", lambda site: any(len(one.members) > 1 for one in site.ports)

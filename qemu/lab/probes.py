@@ -18,6 +18,7 @@ from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, STREAMS
 from qemu.lab.offer import announcer, offered, refusals
 from qemu.lab.probe import Probe, probe
 from qemu.lab.session import Lab, until_holds, wait
+from qemu.lab.telling import alarmed
 from qemu.world.bird import Route
 from qemu.world.egress_rule import Rule, rule
 from qemu.world.tor import Stream
@@ -146,6 +147,7 @@ def healthy(lab: Lab) -> Verdict:
 
 
 SEARCHED = ("/cfg", "/data", "/tmp", "/var")  # noqa: S108
+
 
 TALKED_TO = ("client", "web", "roots", "registry", "zones")
 """Hosts whose addresses nobody may find on the box. Those of Tor's directory, which has every relay
@@ -354,6 +356,7 @@ CHECKS: dict[str, Probe] = {
         failover,
         drained,
         healthy,
+        alarmed,
         unrecorded,
         contained,
         permitted,

@@ -21,6 +21,7 @@ from typing import Self
 
 from firstboot.core.values import Address
 from firstboot.site.address_plan import Session
+from firstboot.site.alarms import destinations
 from firstboot.site.model import Peer, PeerRole, PortRole, Routes, Site
 from firstboot.site.model import Port as SitePort
 from qemu.wire import Plug, Wire
@@ -29,6 +30,7 @@ from qemu.world.bird import Heard, Route, Router
 from qemu.world.bundle import Switch
 from qemu.world.nameservers import Nameservers
 from qemu.world.net import Party, Port, World
+from qemu.world.post import HOST, Post
 from qemu.world.recording import Cable
 from qemu.world.routes import thousands
 from qemu.world.rpki.servers import Repository
@@ -110,6 +112,9 @@ class Internet:
         self.twin: tuple[Port, Port] | None = None
         """The ends of the wire to the other box of two: the site's, and the other one."""
 
+        self.post: Post = first.post if first else Post()
+        """Who takes alarms, if a site has some."""
+
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -128,6 +133,7 @@ class Internet:
                 self.tor, self.nameservers = self._first.tor, self._first.nameservers
                 self.web, self.time = self._first.web, self._first.time
                 self.rpki = self._first.rpki
+            self._take_alarms()
             self._stack = stack.pop_all()
         return self
 
@@ -306,6 +312,10 @@ class Internet:
         its addresses with prefix lengths."""
         name = self.topology.party(f"inside-{port.name}")
         self.parties[name] = self.world.party(name)
+        if port.role is PortRole.MANAGEMENT and destinations(self.site):
+            # What the box does not get rid of by other ports is taken here, at the same addresses.
+            post = self.topology.host(HOST).addresses
+            self.parties[name].port("lo").up(*(f"{one}/{one.max_prefixlen}" for one in post))
         if port.role is PortRole.LAN:
             return [f"{i.ip + 1}/{i.network.prefixlen}" for i in port.addresses]
         return [
@@ -314,6 +324,15 @@ class Internet:
             for i in port.addresses
             if gateway in i.network
         ]
+
+    def _take_alarms(self) -> None:
+        """Start who takes the site's alarms: one behind each management port, and the host for
+        them."""
+        managing = (port for port in self.site.ports if port.role is PortRole.MANAGEMENT)
+        parties = [self.parties[HOST], *(self._party(f"inside-{port.name}") for port in managing)]
+        for to in destinations(self.site):
+            for party in parties:
+                self.post.serve(party, to.channel, to.port)
 
     def _route(self) -> None:
         for peer in self.topology.peers:

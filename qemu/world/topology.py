@@ -330,6 +330,7 @@ def _hosts(near: str, across: str) -> Iterator[Host]:
             ("client", BACKBONE, 1),
             ("time", BACKBONE, 3),
             ("rpki", BACKBONE, 1),
+            ("post", BACKBONE, 1),
         ),
         1,
     ):

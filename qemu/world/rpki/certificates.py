@@ -23,13 +23,13 @@ def make(folder: Path, host: str) -> None:
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The simulated Internet")])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(ours.public_key())
     authority = (
-        _builder(issuer, issuer, ours.public_key())
+        builder(issuer, issuer, ours.public_key())
         .add_extension(x509.BasicConstraints(True, 0), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ours.public_key()), critical=False)
         .sign(ours, hashes.SHA256())
     )
     server = (
-        _builder(x509.Name([]), issuer, hers.public_key())
+        builder(x509.Name([]), issuer, hers.public_key())
         .add_extension(x509.SubjectAlternativeName([_name(host)]), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(identifier, critical=False)
@@ -42,9 +42,10 @@ def make(folder: Path, host: str) -> None:
     place.write_bytes(key + server.public_bytes(Encoding.PEM))
 
 
-def _builder(
+def builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
+    """A certificate that is good for LIFETIME, without extensions."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

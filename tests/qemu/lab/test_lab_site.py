@@ -9,6 +9,7 @@ import pytest
 from firstboot.core.refusal import Refusal
 from firstboot.core.values import Asn
 from firstboot.site.address_plan import allot
+from firstboot.site.alarms import destinations
 from firstboot.site.check import examine, examine_text
 from firstboot.site.model import (
     Alarm,
@@ -23,15 +24,28 @@ from firstboot.site.model import (
     load,
 )
 from firstboot.site.writer import compose
-from qemu.lab.appliance import plain
+from qemu.lab.appliance import plain, typed
 from qemu.lab.conversation import asked, without_papers
-from qemu.lab.lab_site import EXAMPLE, MOST_PEERS, MOST_PORTS, SITE, Fitted, feed, fitted, made_up
+from qemu.lab.lab_site import EXAMPLE, MOST_PEERS, MOST_PORTS, SITE, Fitted, feed, fitted
 from qemu.lab.lab_site import read as read_site
+from qemu.lab.made_up import made_up
+from qemu.world.post import pin
 from qemu.world.topology import lay_out
 
 EXAMPLES = sorted(EXAMPLE.parent.glob("*.yaml"))
 CASES = sorted(Path(__file__).resolve().parents[4].glob("shared/cases/sites/*.yaml"))
 ONE = load(EXAMPLE.with_stem("one-port-of-each")).value
+
+DEFAULT_ROUTE = load(EXAMPLE.with_stem("default-route")).value
+SECRET = "T0KEN"
+ALARMED = replace(
+    DEFAULT_ROUTE,
+    alarm=Alarm(
+        replace(DEFAULT_ROUTE.alarm.mail, port=2525, user="exit", password=SECRET),
+        replace(DEFAULT_ROUTE.alarm.webhook, url=f"https://hooks.example.org:8443/{SECRET}"),
+    ),
+)
+POST, ROUTER6 = "11.250.9.10", ip_address("2001:db8:300::1")
 
 
 def lab_site(site: Site) -> Fitted:
@@ -163,12 +177,37 @@ def test_policies_of_relays_that_run_stay() -> None:
     assert lab_site(site).site.relays.policies == (RelayPolicy((2,), Policy.WEB),)
 
 
-def test_nobody_is_told_of_alarms() -> None:
-    site = read_site(EXAMPLE.with_stem("default-route"))
-    assert site.alarm != Alarm()
+def test_alarms_go_to_the_world_at_the_site_s_ports_with_secrets_of_the_lab() -> None:
+    site = ALARMED
     result = lab_site(site)
+    mail, webhook = result.site.alarm.mail, result.site.alarm.webhook
+    (to_mail, to_webhook) = destinations(result.site)
+    assert {str(one.address) for one in (to_mail, to_webhook)} == {POST}
+    assert [one.port for one in (to_mail, to_webhook)] == [2525, 8443]
+    assert [one.certificate for one in (to_mail, to_webhook)] == [pin(), pin()]
+    assert (mail.to, mail.user) == (site.alarm.mail.to, "exit")
+    assert mail.password not in (None, site.alarm.mail.password)
+    assert SECRET not in str(webhook.url)
+    assert [cut for cut in result.cuts if "Alarms go to a mail relay and a web server" in cut]
+    assert typed(result.site).alarm == Alarm()
+
+
+def test_alarms_go_by_a_family_that_both_ways_have() -> None:
+    ports = tuple(
+        replace(port, addresses=(ip_interface("2001:db8:300::2/64"),), gateway=(ROUTER6,))
+        if port.role is PortRole.MANAGEMENT
+        else port
+        for port in ALARMED.ports
+    )
+    found = lab_site(replace(ALARMED, ports=ports)).site
+    assert {one.address and one.address.version for one in destinations(found)} == {6}
+    assert str(found.alarm.webhook.url).startswith("https://[2d0f:")
+
+
+def test_a_site_that_tells_nobody_stays_so() -> None:
+    result = lab_site(read_site(EXAMPLE))
     assert result.site.alarm == Alarm()
-    assert [cut for cut in result.cuts if "alarms" in cut]
+    assert not [cut for cut in result.cuts if "larms" in cut]
 
 
 def test_a_site_without_a_transit_is_refused() -> None:
