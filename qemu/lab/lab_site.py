@@ -15,6 +15,7 @@ from firstboot.core.values import Address
 from firstboot.site.address_plan import allot
 from firstboot.site.check import examine, refused, report
 from firstboot.site.model import Family, Peer, PeerRole, Performance, Routes, Site
+from qemu.lab.administrator import administered
 from qemu.lab.alarmed_site import told_in_the_world
 from qemu.lab.made_up import made_up
 from qemu.world.topology import lay_out
@@ -90,6 +91,7 @@ def fitted(site: Site, card: str, relays: int = RELAYS, *, bundles: bool = False
         _small,
         _room,
         _told,
+        _administered,
         _secrets,
     )
     for step in steps:
@@ -274,6 +276,13 @@ def _told(so_far: Fitted) -> Fitted:
         told_in_the_world(so_far.site),
         "Alarms go to a mail relay and a web server of the simulated Internet, with secrets of the "
         "lab's own.",
+    )
+
+
+def _administered(so_far: Fitted) -> Fitted:
+    return so_far.then(
+        administered(so_far.site),
+        "The lab may log in too, with a key of its own, from the router at the management port.",
     )
 
 

@@ -8,6 +8,7 @@ from firstboot.site.address_plan import allot
 from firstboot.site.alarms import destinations
 from firstboot.site.model import PeerRole, PortRole, Routes, Site
 from firstboot.site.reach import lets_out
+from qemu.lab.administrator import way_in
 from qemu.world.services import ECHO
 
 WEB = 80
@@ -86,6 +87,7 @@ EXCHANGE_PEER = Need("nobody at an exchange is a peer", _has_exchange_peer)
 TRANSIT = Need("there is no session with a transit", has_peer(PeerRole.TRANSIT))
 TRANSIT_APART = Need("a transit is at an exchange", _transit_apart)
 PEER = Need("no peer has the role peer", has_peer(PeerRole.PEER))
+MANAGED = Need("no management port has a router", lambda site: way_in(site) is not None)
 OTHER_WAY = Need(
     "transits that send routes over IPv4 are not on two ports, so there is no other way out",
     lambda site: len(_ways(site)) > 1,

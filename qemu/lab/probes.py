@@ -17,6 +17,7 @@ from qemu.lab.checks import Asked, Verdict
 from qemu.lab.need import BGP, EXCHANGE, OTHER_WAY, PAGES, STREAMS
 from qemu.lab.offer import announcer, offered, refusals
 from qemu.lab.probe import Probe, probe
+from qemu.lab.scraping import scraped
 from qemu.lab.session import Lab, until_holds, wait
 from qemu.lab.telling import alarmed
 from qemu.world.bird import Route
@@ -149,11 +150,6 @@ def healthy(lab: Lab) -> Verdict:
 SEARCHED = ("/cfg", "/data", "/tmp", "/var")  # noqa: S108
 
 
-TALKED_TO = ("client", "web", "roots", "registry", "zones")
-"""Hosts whose addresses nobody may find on the box. Those of Tor's directory, which has every relay
-of the world, and of the site's own time servers are on it."""
-
-
 @probe(
     "After a page was fetched, no file of the box has the address of the client, of the web server "
     "or of a name server, nor the name that was asked for.",
@@ -162,10 +158,7 @@ of the world, and of the site's own time servers are on it."""
 def unrecorded(lab: Lab) -> Verdict:
     name = lab.new_name()
     lab.fetch(0, name)
-    strangers = [
-        str(one) for host in TALKED_TO for one in lab.internet.topology.host(host).addresses
-    ]
-    strangers.append(name.partition(".")[2].rstrip("."))
+    strangers = lab.strangers
     own = str(next(iter(lab.plan.router)))
     words = " ".join(f"-e {one}" for one in (own, *strangers))
     # Some grep sees no further than the first null byte of a line, so those become line ends. In
@@ -357,6 +350,7 @@ CHECKS: dict[str, Probe] = {
         drained,
         healthy,
         alarmed,
+        scraped,
         unrecorded,
         contained,
         permitted,

@@ -49,6 +49,10 @@ NAME = "deep.unsigned.example."
 """All names below it have the same answer, and the resolver has to ask for each: the zone is not
 signed, so RFC 8198 does not apply."""
 
+TALKED_TO = ("client", "web", "roots", "registry", "zones")
+"""Hosts whose addresses nobody may find on the box. Those of Tor's directory, which has every relay
+of the world, and of the site's own time servers are on it."""
+
 MAC = "02:00:5e:10:{box:02x}:{port:02x}"
 FIRST_BOX = 4
 
@@ -115,6 +119,13 @@ class Lab:
             and frame.packet.source in exits
             and frame.packet.destination in there
         }
+
+    @property
+    def strangers(self) -> list[str]:
+        """What the box knows of others and may tell nobody: addresses, and the end of each name
+        that was asked for."""
+        hosts = (self.internet.topology.host(name) for name in TALKED_TO)
+        return [*(str(one) for host in hosts for one in host.addresses), NAME.rstrip(".")]
 
     def mark(self, what: str) -> None:
         """Note that `what` happens now, for the report."""

@@ -37,7 +37,8 @@ class System:
     `unconfined` starts the resolver outside of its jail; "" where there are no jails.
     `answers_signed` is whether its bgpd answers a neighbour that signs; one that does not has to
     call by itself. `date` is a command that sets the clock, with the time in UTC as strftime(3) has
-    it.
+    it. `counts` is whether `exitisp metrics` has the packet filter's rules, the interfaces and what
+    relays tell of themselves: a program that the system may lack is asked for each.
     """
 
     base: str
@@ -60,6 +61,7 @@ class System:
     unconfined: str
     answers_signed: bool = True
     date: str = "date -u %Y%m%d%H%M.%S"
+    counts: bool = True
 
 
 HARDENEDBSD = System(
@@ -113,6 +115,7 @@ REHEARSAL = replace(
     unconfined="",
     answers_signed=False,
     date="date -u %m%d%H%M%Y.%S",
+    counts=False,
 )
 
 

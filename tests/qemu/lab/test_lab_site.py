@@ -1,7 +1,7 @@
 """Any site file becomes the site of a lab, and what had to be left out is said."""
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from firstboot.site.model import (
     load,
 )
 from firstboot.site.writer import compose
+from qemu.lab.administrator import public_key
 from qemu.lab.appliance import plain, typed
 from qemu.lab.conversation import asked, without_papers
 from qemu.lab.lab_site import EXAMPLE, MOST_PEERS, MOST_PORTS, SITE, Fitted, feed, fitted
@@ -208,6 +209,23 @@ def test_a_site_that_tells_nobody_stays_so() -> None:
     result = lab_site(read_site(EXAMPLE))
     assert result.site.alarm == Alarm()
     assert not [cut for cut in result.cuts if "larms" in cut]
+
+
+def test_the_lab_logs_in_from_the_router_of_the_management_port() -> None:
+    result = lab_site(ALARMED)
+    management = result.site.management
+    assert management.keys == (*ALARMED.management.keys, public_key())
+    assert management.networks == ALARMED.management.networks
+    assert [cut for cut in result.cuts if "a key of its own" in cut]
+    far = replace(ALARMED.management, networks=(ip_network("10.0.0.0/8"),))
+    found = lab_site(replace(ALARMED, management=far)).site.management
+    assert found.networks == (ip_network("10.0.0.0/8"), ip_network("192.0.2.193/32"))
+
+
+def test_nobody_logs_in_where_no_management_port_has_a_router() -> None:
+    ports = tuple(replace(port, gateway=()) for port in ONE.ports)
+    site = replace(ONE, ports=ports)
+    assert lab_site(site).site.management == site.management
 
 
 def test_a_site_without_a_transit_is_refused() -> None:

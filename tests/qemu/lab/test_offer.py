@@ -90,7 +90,7 @@ def test_every_check_applies_to_the_lab_s_own_site_and_every_fault_but_that_of_b
 
 
 def test_a_site_without_bgp_has_what_needs_none() -> None:
-    own = {"fetched", "resolved", "healthy", "contained", "unrecorded"}
+    own = {"fetched", "resolved", "healthy", "scraped", "contained", "unrecorded"}
     assert applying(PROVIDED) == own
     assert CHECKS["announced"].lack(PROVIDED) == (
         "the addresses are a provider's, so there is no BGP"

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from firstboot.site.address_plan import allot
+from firstboot.site.alarms import destinations
 from qemu.lab.lab_site import EXAMPLE, feed, on
 from qemu.world import trust
 from qemu.world.egress_rule import rule
 from qemu.world.internet import Internet
+from qemu.world.knocks import Door, answering
 from qemu.world.net import Unable, wait
 from tests.live.appliance import BGPD, Bgpd, for_linux
 from tests.qemu.world.box import Box
@@ -73,3 +75,7 @@ def test_a_transit_sends_a_default_route_where_the_site_takes_one(
         bgpd.daemon.wait("an empty queue", bgpd.idle)
         assert {prefix for prefix, path in bgpd.told() if path} == {"0.0.0.0/0", "::/0"}
         assert {prefix for prefix, _ in bgpd.accepted()} == {"0.0.0.0/0", "::/0"}
+        doors = {Door(to.address, to.port) for to in destinations(internet.site) if to.address}
+        assert len(doors) == 2
+        for name in ("post", "inside-management"):
+            assert answering(internet.parties[name], doors) == doors
