@@ -10,6 +10,7 @@ from qemu.lab.checks import Verdict
 from qemu.lab.need import ALARM
 from qemu.lab.probe import Probe, probe
 from qemu.lab.session import Lab, until_holds
+from qemu.world.post import Taken
 
 SOON = 120.0
 """Seconds within which a text is at its server once the box has sent it."""
@@ -25,15 +26,21 @@ was so at two looks."""
     ALARM,
 )
 def alarmed(lab: Lab) -> Verdict:
-    begun = len(lab.internet.post.taken())
+    begun = len(_taken(lab))
     printed = lab.appliance.ran("exitisp watch --test").text
     own = strangers.known(lab.site)
 
     def look() -> Verdict:
-        taken = lab.internet.post.taken()[begun:]
-        return alarm_checks.alarmed(printed, taken, _sources(lab), own)
+        return alarm_checks.alarmed(printed, _taken(lab)[begun:], _sources(lab), own)
 
     return until_holds(look, SOON)
+
+
+def _taken(lab: Lab) -> list[Taken]:
+    """What servers took so far; of two boxes, what came from an address of this one."""
+    taken = lab.internet.post.taken()
+    own = {*lab.plan.addresses, *(face.ip for port in lab.site.ports for face in port.addresses)}
+    return [one for one in taken if not lab.name or one.source in own]
 
 
 def _sources(lab: Lab) -> dict[tuple[str, Way], list[Address]]:
@@ -74,7 +81,7 @@ def told_well(wrong: str, well: str) -> Probe:
 def _last_word(lab: Lab, name: str, wrong: str, well: str, *, now: bool) -> Verdict:
     return alarm_checks.told_of(
         name,
-        lab.internet.post.taken(),
+        _taken(lab),
         [to.channel for to in destinations(lab.site)],
         strangers.known(lab.site),
         wrong=wrong,
