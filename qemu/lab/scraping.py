@@ -69,7 +69,8 @@ def asked(lab: Lab, command: str) -> str:
         raise Failure(f"ssh root@{box} {command}: did not end within {COMMAND:.0f} s") from None
     # Status tells by its exit status that something is wrong; 255 is that of ssh itself.
     if done.returncode == 255 or not done.stdout:
-        raise Failure(f"ssh root@{box} {command}: {done.stderr.strip() or done.returncode}")
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Failure(f"ssh root@{box} {command}: {said[-1]}")
     return done.stdout
 
 
