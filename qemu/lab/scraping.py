@@ -112,12 +112,12 @@ def _of_ports(lab: Lab) -> Iterator[Address]:
 
 
 def _neighbours(lab: Lab) -> Iterator[tuple[str, bool]]:
-    """Somebody at each outside port, and whether that one has routes to the scopes, which a route
-    server and a stranger have not."""
+    """A neighbour at each outside port, and whether that one has routes to the scopes, which a
+    route server has not. A stranger at an exchange does not knock: the box would look for it, which
+    is a stray of its own."""
     topology = lab.internet.topology
     for port in lab.outside:
         peers = [one.peer for one in topology.sessions if one.port is port]
-        routers = [one.name for one in peers if one.role is not PeerRole.ROUTE_SERVER]
-        routers += [one.name for one in topology.providers if one.port is port]
-        yield from ((name, True) for name in routers[:1])
-        yield from ((one.stranger, False) for one in topology.exchanges if one.port is port)
+        found = [(one.name, one.role is not PeerRole.ROUTE_SERVER) for one in peers]
+        found += [(one.name, True) for one in topology.providers if one.port is port]
+        yield from sorted(found, key=lambda one: not one[1])[:1]

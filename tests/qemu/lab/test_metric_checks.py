@@ -100,13 +100,13 @@ SSH, METRICS, RELAY = (Door(ip_address("198.51.100.12"), port) for port in (22, 
 
 class TestShut:
     def judged(self, *found: Door, control: tuple[Door, ...] = (RELAY,)) -> Verdict:
-        answered = {"upstream": found, "stranger": ()}
-        return metric_checks.shut([SSH, METRICS], answered, {"upstream": control, "stranger": ()})
+        answered, reaches = {"upstream": found, "server": ()}, {"upstream": control, "server": ()}
+        return metric_checks.shut([SSH, METRICS], answered, reaches)
 
     def test_holds(self) -> None:
         verdict = self.judged(RELAY)
         assert verdict.holds
-        assert verdict.evidence == "none of 2 doors is open to stranger, upstream"
+        assert verdict.evidence == "none of 2 doors is open to server, upstream"
 
     def test_an_open_door(self) -> None:
         refuted(self.judged(RELAY, METRICS), "198.51.100.12 port 9101 answers upstream")
