@@ -96,6 +96,7 @@ class Machine(Host):
             devices=parse_devices(self.run("sysctl", "dev").text),
             packaged_unbound=packaged,
             libevent=re.search(r"^Linked libs: libevent ", told, re.MULTILINE) is not None,
+            carriers=self.system.carriers,
         )
 
     def _packages(self) -> "dict[str, Version]":

@@ -87,6 +87,9 @@ class System:
     """Returns the command by which `exitisp` has to be started again, empty if it runs as it has
     to."""
 
+    carriers: bool = True
+    """Whether bgpd knows the kernel's interfaces, and so whether a port has a carrier."""
+
     kind: str = ""
     notice: str = ""
     lacks: tuple[Lack, ...] = ()

@@ -61,7 +61,8 @@ class Box:
     Versions are what is installed, as far as options depend on it, (1, 25) or (0, 4, 9): options
     that a program does not know yet are not rendered. `devices` are as in `profiles.Machine`.
     `packaged_unbound` says whether the package's Unbound runs in place of the base's, `libevent`
-    whether it waits with libevent; with select(2) it has 1024 descriptors.
+    whether it waits with libevent; with select(2) it has 1024 descriptors. `carriers` says whether
+    bgpd knows the kernel's interfaces, and so whether a port has a carrier; Debian's does not.
     """
 
     cores: int
@@ -72,6 +73,7 @@ class Box:
     devices: Mapping[str, str] = field(default_factory=dict)
     packaged_unbound: bool = False
     libevent: bool = False
+    carriers: bool = True
 
 
 @dataclass(frozen=True, slots=True)

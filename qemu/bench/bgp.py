@@ -189,7 +189,14 @@ class Place:
     def _configurations(self, world: World) -> dict[str, tuple[str, str]]:
         """Return the configuration of each side, and the one that it reloads, which refuses the
         first route of the table."""
-        box = Box(cores=2, memory_mib=4096, unbound=(1, 17), openbgpd=(7, 7), tor=(0, 4))
+        box = Box(
+            cores=2,
+            memory_mib=4096,
+            unbound=(1, 17),
+            openbgpd=(7, 7),
+            tor=(0, 4),
+            carriers=False,
+        )
         files = render.render(self._site, box, ROOT / "overlays")
         text = next(one.text for one in files if one.path == BGPD)
         text = text.replace("/var/db/rpki-client/openbgpd", f"{world.folder}/roas")

@@ -34,7 +34,9 @@ def _openbgpd() -> tuple[int, ...]:
     return (int(found[1]), int(found[2])) if found else OLDEST
 
 
-BOX = Box(cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=_openbgpd(), tor=(0, 4))
+BOX = Box(
+    cores=2, memory_mib=2048, unbound=(1, 17), openbgpd=_openbgpd(), tor=(0, 4), carriers=False
+)
 """A small machine with Debian 12's versions of the daemons, or a newer bgpd if there is one."""
 
 UNBOUND = "var/unbound/unbound.conf"

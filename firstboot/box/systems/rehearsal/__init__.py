@@ -90,6 +90,7 @@ SYSTEM = System(
     stopped=stopped,
     sockets=sockets,
     by_management=by_management,
+    carriers=False,
     kind="REHEARSAL",
     notice="REHEARSAL: Debian's packages on Linux. Not a release, and not for the Internet.",
     lacks=(

@@ -47,7 +47,7 @@ def check(file: Rendered, context: Context) -> Iterator[Flaw]:
     sessions = context.plan.sessions
     for line, reason in (
         *_globals(found, site, sessions),
-        *_sessions(found, sessions, site, new=new),
+        *_sessions(found, context),
         *_includes(found, sessions),
         *_settings(found, site, sessions),
         *_routes(found, site, sessions, aspa=new),
@@ -97,10 +97,8 @@ def _plain(box: Box) -> Box:
     return (*box[:6], ((0, 1),), *box[7:])
 
 
-def _sessions(
-    found: Configuration, sessions: Iterable[Session], site: Site, *, new: bool
-) -> Iterator[tuple[int, str]]:
-    wanted = {str(session.remote): session for session in sessions}
+def _sessions(found: Configuration, context: Context) -> Iterator[tuple[int, str]]:
+    wanted = {str(session.remote): session for session in context.plan.sessions}
     seen: set[str] = set()
     for neighbour in found.neighbours:
         session = wanted.get(neighbour.remote)
@@ -110,7 +108,7 @@ def _sessions(
         if neighbour.remote in seen:
             yield neighbour.line, f"{neighbour.remote} is there twice"
         seen.add(neighbour.remote)
-        yield from _options(found, neighbour, session, site, new=new)
+        yield from _options(found, neighbour, session, context)
     for remote in wanted.keys() - seen:
         yield 1, f"the neighbour {remote} is missing"
     used = {neighbour.group for neighbour in found.neighbours}
@@ -119,8 +117,9 @@ def _sessions(
 
 
 def _options(
-    found: Configuration, neighbour: Neighbour, session: Session, site: Site, *, new: bool
+    found: Configuration, neighbour: Neighbour, session: Session, context: Context
 ) -> Iterator[tuple[int, str]]:
+    site, box = context.site, context.box
     peer, version = session.peer, session.remote.version
     if neighbour.group != group(peer):
         yield neighbour.line, f"{neighbour.remote} is a {group(peer)}, not in that group"
@@ -142,10 +141,14 @@ def _options(
         wanted["enforce neighbor-as"] = "no"
     if peer.role is PeerRole.TWIN:
         del wanted["max-prefix out"]
-    elif new:
+    elif box.openbgpd >= ASPA_SINCE:
         wanted |= {"role": ROLES[peer.role], "announce policy": "yes"}
     else:
         wanted["announce policy"] = ROLES[peer.role]
+    if box.carriers:
+        # Without a carrier the session ends at once. Otherwise bgpd goes on using its routes until
+        # the hold time is over, since FreeBSD keeps the route to the link.
+        wanted["depend on"] = session.port.interface
     if any(one.version == version for one in peer.gateway):
         wanted["multihop"] = str(peer.hops)
     if peer.gtsm and version == 4:

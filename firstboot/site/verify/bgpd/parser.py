@@ -253,7 +253,7 @@ def _option(options: dict[str, tuple[int, str]], line: int, words: tuple[str, ..
     name, value = words[0], " ".join(words[1:])
     if name == "max-prefix" and words[-1] == "out":
         name, value = "max-prefix out", " ".join(words[1:-1])
-    elif name in ("announce", "enforce", "tcp"):
+    elif name in ("announce", "depend", "enforce", "tcp"):
         name, value = " ".join(words[:2]), " ".join(words[2:])
     if name in options:
         raise _Unknown(f"{name} is there twice")

@@ -270,6 +270,7 @@ class _Maker:
             devices=devices,
             packaged_unbound=self.often(0.5),
             libevent=self.often(0.5),
+            carriers=self.often(0.5),
         )
 
     def _scopes(self) -> list[Network]:
