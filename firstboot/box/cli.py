@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     from firstboot.box.machine import Machine
     from firstboot.box.system import System
 
-SLOTS_WAIT = 60.0
-"""Seconds for another exitisp to end."""
-
 GATE_WAITS = 600.0
-"""The same at a boot: nobody raises the ports later, and an administrator who types a command as
-soon as there is a console must not keep the box offline."""
+"""Seconds for another exitisp to end at a boot: nobody raises the ports later, and an administrator
+who types a command as soon as there is a console must not keep the box offline."""
 
 TENDED = 900
 """Seconds that looking after the box may take."""
@@ -248,7 +245,7 @@ def _upgrade(call: Call, machine: "Machine") -> int:
 def _slots(call: Call, machine: "Machine") -> int:
     from firstboot.box.upgrade.slots import held, table
 
-    with machine.alone(patience=SLOTS_WAIT):
+    with machine.alone():
         say(table(held(machine)))
     return 0
 

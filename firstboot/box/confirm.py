@@ -22,9 +22,6 @@ SILENCE = 180.0
 """Seconds that something may be down that worked before: some changes start sessions and relays
 anew."""
 
-WAITS = 60.0
-"""Seconds for another exitisp to end."""
-
 
 def minutes_by_default(machine: Machine) -> int:
     """Minutes that a change of this login has to be confirmed in; 0 if it needs no confirmation,
@@ -78,7 +75,7 @@ def carry_out(
 def confirm(machine: Machine, say: Say) -> None:
     """Keep the change that waits for it. Raises Refusal, also if this login proves nothing because
     it is older than the change."""
-    with machine.alone(patience=WAITS):
+    with machine.alone():
         record = unconfirmed.read(machine)
         if record is None:
             raise Refusal("this box", "nothing waits to be confirmed", "Look at exitisp history")
@@ -114,7 +111,7 @@ def settle(machine: Machine, say: Say) -> None:
     more. rc(8) runs this before a boot lays the configuration, and the box once a minute."""
     if not unconfirmed.recorded(machine):
         return
-    with machine.alone(patience=WAITS):
+    with machine.alone():
         try:
             record = unconfirmed.read(machine)
         except Refusal as refusal:

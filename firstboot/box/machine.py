@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 STORAGE = ("cfg", "data")
 """File systems that a box keeps its state on."""
-MEANWHILE = 60.0
-"""Seconds that a change of the box waits for what the box does by itself: see tend."""
+
+MEANWHILE = 150.0
+"""Seconds that a change of the box waits for what the box does by itself: see tend. Where there are
+two boxes, ports that go up may wait for the other one, see rc.d/exitisp_ports."""
 
 PAUSE = 0.2
 """Seconds between two attempts to take the lock."""

@@ -23,7 +23,7 @@ REASON = 1000
 
 def raise_ports(site: Site, machine: Machine, say: Say, *, tries: int = 0) -> None:
     """Raise the ports if nothing can leak. What does not work besides is told, after so many
-    `tries` to see it work, or TRIES.
+    `tries` to see it work, or TRIES, and so is what the ports' script says.
 
     Raises Refusal if something could leak, after lowering the ports.
     """
@@ -34,6 +34,8 @@ def raise_ports(site: Site, machine: Machine, say: Say, *, tries: int = 0) -> No
         if raised.status != 0:
             reason = raised.text.strip() or f"status {raised.status}"
             leaks = [Verdict("the ports go up", Effect.LEAK, reason)]
+        for line in raised.text.splitlines() if not leaks else ():
+            say(line)
     if leaks:
         lower(machine, leaks[0].reason)
     for verdict in dict.fromkeys((*leaks, *failed)):

@@ -1,6 +1,7 @@
 """rc.d/exitisp_ports with stand-ins for ifconfig and pfctl: cards that are gone, pf that is off."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from firstboot.box.cli import GATE_WAITS
+from firstboot.box.host import PATIENCE
+from firstboot.box.machine import MEANWHILE
+from firstboot.box.ports import PAUSE, TRIES
 from firstboot.box.systems.freebsd.preflight import (
     STAND_IN,
     parse_bundles,
@@ -50,6 +55,8 @@ elif name not in there:
     sys.exit(f"ifconfig: interface {name} does not exist")
 elif not rest:
     print(f"{name}: flags=8802")
+    if (place.parent / f"no-carrier-{name}").exists():
+        print("\\tstatus: no carrier")
     if there[name]["description"]:
         print(f"\\tdescription: {there[name]['description']}")
     for family, address in there[name]["addresses"]:
@@ -79,6 +86,14 @@ import json, sys
 from pathlib import Path
 place = Path(sys.argv[0]).parent / "routes.json"
 there = json.loads(place.read_text()) if place.exists() else {}
+if sys.argv[2] == "get":
+    numeric, what, family, fib, number, host, to = sys.argv[1:]
+    assert (numeric, fib, number, host) == ("-n", "-fib", "0", "-host")
+    assert family == ("-inet6" if ":" in to else "-inet")
+    way = place.parent / f"way-{to}"
+    print(f"   route to: {to}", "destination: x", sep="\\n")
+    print("  interface:", way.read_text() if way.exists() else "lo0")
+    sys.exit()
 quiet, numeric, what, family, *host, to, gateway, fib, number = sys.argv[1:]
 assert (quiet, numeric, fib) == ("-q", "-n", "-fib")
 assert host == ([] if to == "default" else ["-host"])
@@ -90,7 +105,17 @@ if what != "delete":
     there[key] = gateway
 place.write_text(json.dumps(there))
 """
-"""A default route of each family in each routing table, and routes to hosts."""
+"""A default route of each family in each routing table, and routes to hosts; and by which interface
+an address is reached."""
+
+SLEEP = """\
+#!/bin/sh
+here=${0%/*}
+"$here/ifconfig" -u -l >>"$here/seconds"
+now=$here/at-$(wc -l <"$here/seconds" | tr -d ' ')
+[ ! -e "$now" ] || . "$now"
+"""
+"""Sleeps for no time, writes down which ports are up, and does what is to happen in that second."""
 
 
 @dataclass(frozen=True)
@@ -344,3 +369,161 @@ def test_a_bundle_goes_on_without_a_card(ports: Ports, gone: tuple[str, ...]) ->
     assert ports.run("raise").returncode == 0
     assert {"lagg0", "lagg0.1203", "lagg1"} <= ports.up
     assert ports.run("status").returncode == 0
+
+
+PAIR = example("two-edges-a")
+TWINS = ("ix3", "198.51.100.128", "2001:db8:ee:8000::")
+"""The port to the other box, and addresses of that one's parts."""
+
+SOON, LATE = 3, 9
+"""Seconds."""
+
+
+def pair(ports: Ports) -> Ports:
+    """A box of two, configured and not raised, with a carrier and no route to the other box. It has
+    less patience than a real one: SOON for a carrier, LATE for a route."""
+    script = (ports.folder / "script").read_text()
+    for name, seconds in (("carrier", SOON), ("twin", LATE)):
+        script, found = re.subn(
+            f"\n{name}_patience=[0-9]+\n", f"\n{name}_patience={seconds}\n", script
+        )
+        assert found == 1
+    (ports.folder / "script").write_text(script)
+    (ports.folder / "settings").write_text(settings(PAIR))
+    ports.cards("lo1", "ix0", "ix1", "ix3")
+    (ports.folder / "sleep").write_text(SLEEP)
+    (ports.folder / "sleep").chmod(0o755)
+    (ports.folder / "seconds").touch()
+    assert ports.run("start").returncode == 0
+    return ports
+
+
+def answers(ports: Ports) -> str:
+    """Commands of sh after which the kernel sends what is for the other box by the port to it."""
+    port, *addresses = TWINS
+    return "".join(f"echo {port} >{ports.folder}/way-{address}\n" for address in addresses)
+
+
+def at(ports: Ports, second: int, commands: str) -> None:
+    """What happens while the script waits."""
+    (ports.folder / f"at-{second}").write_text(commands)
+
+
+def waited(ports: Ports) -> tuple[int, bool]:
+    """Seconds that the script slept, and whether strangers' ports were all down meanwhile."""
+    seconds = (ports.folder / "seconds").read_text().splitlines()
+    return len(seconds), all(line.split() == ["ix3"] for line in seconds)
+
+
+def test_the_port_to_the_other_box_is_the_first(ports: Ports) -> None:
+    assert 'exitisp_ports_list="ix3 ix0 ix1"' in settings(PAIR)
+    assert f'exitisp_ports_twin="{" ".join(TWINS)}"' in settings(PAIR)
+    assert "exitisp_ports_twin" not in settings(SITE)
+
+
+def test_with_a_route_to_the_other_box_all_ports_go_up_at_once(ports: Ports) -> None:
+    pair(ports)
+    subprocess.run(["sh", "-c", answers(ports)], check=True)
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert waited(ports)[0] == 0
+    assert ports.up == {"ix0", "ix1", "ix3"}
+
+
+@pytest.mark.parametrize("second", [1, LATE])
+def test_strangers_ports_wait_for_a_route_to_the_other_box(ports: Ports, second: int) -> None:
+    at(pair(ports), second, answers(ports))
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert waited(ports) == (second, True)
+    assert ports.up == {"ix0", "ix1", "ix3"}
+
+
+@pytest.mark.parametrize("elsewhere", ["lo0", "ix0", "ix30"])
+def test_they_wait_for_each_family_by_that_port(ports: Ports, elsewhere: str) -> None:
+    pair(ports)
+    subprocess.run(["sh", "-c", answers(ports)], check=True)
+    (ports.folder / f"way-{TWINS[2]}").write_text(elsewhere)
+    at(ports, 2, answers(ports))
+    assert ports.run("raise").stderr == ""
+    assert waited(ports) == (2, True)
+
+
+def test_a_box_that_is_alone_goes_up_after_a_while_and_says_so(ports: Ports) -> None:
+    ran = pair(ports).run("raise")
+    assert ran.returncode == 0
+    assert waited(ports) == (LATE, True)
+    assert ports.up == {"ix0", "ix1", "ix3"}
+    [said] = ran.stderr.splitlines()
+    assert f"no route to the other box by ix3 after {LATE} seconds" in said
+    assert "is lost until it answers" in said
+    (ports.folder / "seconds").write_text("")
+    again = ports.run("raise")
+    assert (again.returncode, again.stderr, waited(ports)[0]) == (0, "", 0)
+
+
+def test_without_a_carrier_nobody_is_waited_for(ports: Ports) -> None:
+    """A card has some seconds to find its carrier after it went up."""
+    (pair(ports).folder / "no-carrier-ix3").touch()
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert waited(ports) == (SOON, True)
+    assert ports.up == {"ix0", "ix1", "ix3"}
+
+
+def test_a_carrier_that_comes_after_a_moment_counts_and_one_that_goes_does(ports: Ports) -> None:
+    mark = pair(ports).folder / "no-carrier-ix3"
+    mark.touch()
+    at(ports, 2, f"rm {mark}")
+    at(ports, 5, f"touch {mark}")
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert waited(ports) == (5, True)
+
+
+def test_where_the_card_to_the_other_box_is_gone_nobody_is_waited_for(ports: Ports) -> None:
+    pair(ports)
+    ports.cards("lo1", "ix0", "ix1")
+    ports.run("start")
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert waited(ports)[0] == 0
+    assert ports.up == {"ix0", "ix1"}
+
+
+def test_a_box_without_another_one_waits_for_nobody(ports: Ports) -> None:
+    pair(ports)
+    (ports.folder / "settings").write_text(settings(SITE))
+    ports.cards("lo1", *{port.device for port in SITE.ports})
+    ports.run("start")
+    assert ports.run("raise").returncode == 0
+    assert waited(ports)[0] == 0
+
+
+@pytest.mark.parametrize("then", ["", "answers"])
+def test_ports_that_are_lowered_while_they_wait_stay_down(ports: Ports, then: str) -> None:
+    """Whoever lowers them saw that something could leak."""
+    stop = f"sh {pair(ports).folder}/script stop\n"
+    at(ports, 2, stop + (answers(ports) if then else ""))
+    ran = ports.run("raise")
+    assert ran.returncode == 1
+    assert "ix3 was lowered while it waited for the other box" in ran.stderr
+    assert waited(ports) == (2, True)
+    assert ports.up == set()
+
+
+def test_so_do_ports_if_pf_no_longer_guards_them(ports: Ports) -> None:
+    at(pair(ports), 2, f"rm {ports.folder}/guarded\n{answers(ports)}")
+    ran = ports.run("raise")
+    assert (ran.returncode, ran.stderr) == (1, "WARNING: pf does not guard the ports\n")
+    assert ports.up == set()
+
+
+def test_whoever_raises_the_ports_has_the_time_to(ports: Ports) -> None:
+    """Nobody else is refused meanwhile, either."""
+    longest = int(SCRIPT.read_text().partition("\ntwin_patience=")[2].split()[0])
+    assert longest == 90
+    assert longest + TRIES * PAUSE < MEANWHILE < PATIENCE
+    gate = (ROOT / "overlays/firstboot/files/etc/rc.d/exitisp_gate").read_text()
+    assert "timeout 900 " in gate
+    assert GATE_WAITS + longest + TRIES * PAUSE < 900

@@ -48,6 +48,7 @@ EFFECTS = {
     "exitisp_ports_settings": "ports stay down until the preflight has passed",
     "exitisp_ports_gateways": "the box would have a way out that the site does not say",
     "exitisp_ports_neighbours": "a neighbour several hops away would be reached by another way",
+    "exitisp_ports_twin": "strangers' packets for the other box are lost until BGP has a route",
     "local_unbound_fib": "restarted over SSH, it would ask by the management port",
     "openbgpd_fib": "restarted over SSH, its routes would be those of the management port",
     "sshd_fib": "its answers would leave by a transit port",
@@ -218,7 +219,8 @@ def _resolver(context: Context) -> Iterable[Wanted]:
 
 def _ports(context: Context) -> Iterator[Wanted]:
     """Ports towards strangers, and to the twin: configured, and down."""
-    ports = [port for port in context.site.ports if port.role.guarded]
+    guarded = [port for port in context.site.ports if port.role.guarded]
+    ports = sorted(guarded, key=lambda port: port.role is not PortRole.TWIN)
     interfaces = {port.interface for port in context.site.ports}
     tagged = dict.fromkeys(port.device for port in ports if port.vlan is not None)
     below = [device for device in tagged if device not in interfaces]
@@ -259,6 +261,11 @@ def _ports(context: Context) -> Iterator[Wanted]:
     ]
     if neighbours:
         yield "exitisp_ports_neighbours", "\n".join(neighbours)
+    for port in ports:
+        if port.role is PortRole.TWIN:
+            families = {one.version: one for one in reversed(context.plan.twins)}
+            firsts = [str(families[version].network_address) for version in sorted(families)]
+            yield "exitisp_ports_twin", " ".join([port.interface, *firsts])
 
 
 def _routers(peer: Peer) -> list[Address]:

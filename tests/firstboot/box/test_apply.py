@@ -68,6 +68,17 @@ def test_services_come_up_in_order_and_the_ports_last(box: Box) -> None:
     assert told[-1] == "The transit and exchange ports are up."
 
 
+def test_what_is_said_while_the_ports_go_up_is_told(box: Box) -> None:
+    """As that the other box of two did not answer."""
+    box.answer("service exitisp_ports raise", "WARNING: no route to the other box\n")
+    told = Told()
+    apply_site(example(), box.machine, told)
+    assert told[-2:] == [
+        "WARNING: no route to the other box",
+        "The transit and exchange ports are up.",
+    ]
+
+
 def test_the_rules_look_at_a_changed_site_once_and_at_the_one_before_once(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
