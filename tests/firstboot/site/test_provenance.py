@@ -48,8 +48,8 @@ def test_a_line_without_any_is_told_by_the_nearest_above_it(files: dict[str, Ren
     lines = files["etc/local/bgpd.conf"].text.splitlines()
     start = next(at for at, line in enumerate(lines) if "neighbor 203.0.113.20" in line)
     inside = next(at for at in range(start, len(lines)) if "announce IPv6 none" in lines[at])
-    assert "local-address 203.0.113.10" in lines[inside - 2]
-    assert origin(SITE, "\n".join(lines), inside + 1).startswith("ports[2].addresses[0] (")
+    assert "depend on ix2" in lines[inside - 2]
+    assert origin(SITE, "\n".join(lines), inside + 1).startswith("ports[2].device (")
 
 
 def test_a_line_before_every_answer_has_none() -> None:
