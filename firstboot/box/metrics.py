@@ -9,18 +9,16 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from firstboot.box import relay_keys, resolver, restarts
 from firstboot.box.machine import STORAGE, Machine
 from firstboot.box.remembered import running
+from firstboot.box.sample import Labels, Sample, Value
+from firstboot.box.sensors import of_optic, of_temperatures
 from firstboot.box.status import document
 from firstboot.core.refusal import Refusal
 from firstboot.site.model import Site
-
-Value = int | float
-Labels = tuple[tuple[str, str], ...]
 
 METRICS_PORT = 9100
 """Relay N tells its own on this port plus N of 127.0.0.2 (torrc)."""
@@ -46,17 +44,6 @@ and bytes sent, and collisions."""
 
 RULE = re.compile(r"(?m)^([A-Za-z0-9-]{1,40}) [0-9]{1,20} ([0-9]{1,20}) ([0-9]{1,20}) ")
 """As ``pfctl -s labels`` prints it: label, evaluations, packets, bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    name: str
-    value: Value
-    labels: Labels = ()
-
-    def __str__(self) -> str:
-        labels = ",".join(f'{name}="{value}"' for name, value in self.labels)
-        return f"{self.name}{{{labels}}} {self.value}" if labels else f"{self.name} {self.value}"
 
 
 def metrics(machine: Machine) -> str:
@@ -91,6 +78,10 @@ def _samples(machine: Machine) -> Iterator[Sample]:
         yield from _disk(machine, name)
     yield from of_rules(machine.run("pfctl", "-s", "labels", patience=PATIENCE).text)
     yield from of_interfaces(machine.run("netstat", "-ibn", patience=PATIENCE).text)
+    sensors = machine.run("sysctl", "dev.cpu", "hw.acpi.thermal", patience=PATIENCE)
+    yield from of_temperatures(sensors.text)
+    for card in dict.fromkeys(card for port in site.ports for card in port.cards):
+        yield from of_optic(card, machine.run("ifconfig", "-v", card, patience=PATIENCE).text)
     yield from of_resolver(resolver.statistics(machine))
     for number in range(1, site.relays.count + 1):
         address = f"http://127.0.0.2:{METRICS_PORT + number}/metrics"

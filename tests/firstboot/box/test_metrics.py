@@ -18,6 +18,7 @@ from firstboot.box.rpki import CLIENT, VALIDATED
 from tests.firstboot.box.box import ROOT, Box
 from tests.firstboot.box.test_apply import configured
 from tests.firstboot.box.test_clock import SYSINFO
+from tests.firstboot.box.test_sensors import PLUGGED, SYSCTL
 from tests.firstboot.box.test_status_document import installed
 
 RULES = ROOT / "examples/monitoring"
@@ -71,6 +72,8 @@ def well(box: Box) -> Box:
         box.answer(f"fetch -q -T 5 -o - http://127.0.0.2:{9100 + number}/metrics", RELAY + MORE)
     box.answer("local-unbound-control -c /var/unbound/unbound.conf stats_noreset", STATS)
     box.answer("netstat -ibn", NETSTAT)
+    box.answer("sysctl dev.cpu hw.acpi.thermal", SYSCTL)
+    box.answer("ifconfig -v ix0", PLUGGED)
     box.stopped(3)
     return box
 
@@ -85,6 +88,8 @@ def test_it_has_what_the_box_and_its_daemons_count(box: Box) -> None:
         "exitisp_leaks_stopped_total 3",
         'exitisp_pf_packets_total{rule="LEAK4"} 3',
         'exitisp_interface_in_bytes_total{interface="ix0"} 244556014',
+        'exitisp_temperature_celsius{sensor="cpu0"} 48.5',
+        'exitisp_optic_received_dbm{interface="ix0",lane="1"} -3.32',
         "unbound_total_num_queries 1200",
         "unbound_num_answer_rcode_servfail 3",
         'tor_relay_traffic_bytes{relay="16",direction="read"} 1234567',

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from firstboot.box.metrics import Sample
+from firstboot.box.sample import Sample
 from firstboot.box.status import document
 from qemu.lab import metric_checks
 from qemu.lab.checks import Verdict
