@@ -118,13 +118,16 @@ def contained(lab: Lab) -> Verdict:
 
 def _rule(lab: Lab, port: Port) -> Rule:
     """What may leave `port`. The members of an exchange whose routes its route servers announce
-    are next hops, so the box may look for them."""
-    ends = (
+    are next hops, so the box may look for them, and for a provider's router, which may speak from
+    another address of its link than that of the gateway."""
+    topology = lab.internet.topology
+    ends = [
         end.ip
-        for exchange in lab.internet.topology.exchanges
+        for exchange in topology.exchanges
         if exchange.port is port
         for end in exchange.member_ends
-    )
+    ]
+    ends += [end.ip for one in topology.providers if one.port is port for end in one.ends]
     return replace(rule(lab.site, port), hops=frozenset(ends))
 
 
