@@ -15,4 +15,5 @@ class Sample:
 
     def __str__(self) -> str:
         labels = ",".join(f'{name}="{value}"' for name, value in self.labels)
-        return f"{self.name}{{{labels}}} {self.value}" if labels else f"{self.name} {self.value}"
+        value = str(self.value).replace("inf", "Inf")
+        return f"{self.name}{{{labels}}} {value}" if labels else f"{self.name} {value}"

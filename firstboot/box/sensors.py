@@ -31,7 +31,7 @@ def of_temperatures(text: str) -> Iterator[Sample]:
 
 def of_optic(card: str, text: str) -> Iterator[Sample]:
     """What ``ifconfig -v`` prints of a network card: the temperature and the voltage of its optic,
-    and for each lane the light that comes in, in dBm (none is -inf), and the current of the laser.
+    and for each lane the light that comes in, in dBm (none is -Inf), and the current of the laser.
     Nothing for a card without an optic, or with one that does not measure."""
     labels = (("interface", card),)
     for degrees, volts in MODULE.findall(text):

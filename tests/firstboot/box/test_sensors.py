@@ -52,7 +52,7 @@ def test_an_optic_tells_temperature_voltage_light_and_current() -> None:
 
 
 def test_no_light_at_all_is_a_sample_too() -> None:
-    assert 'exitisp_optic_received_dbm{interface="ix0",lane="1"} -inf' in [
+    assert 'exitisp_optic_received_dbm{interface="ix0",lane="1"} -Inf' in [
         str(one) for one in of_optic("ix0", DARK)
     ]
 

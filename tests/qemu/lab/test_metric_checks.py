@@ -76,8 +76,9 @@ class TestMetrics:
         assert self.judged(f'{TEXT}exitisp_pf{{rule="{value}"}} 1\n').holds
 
     def test_what_the_box_writes_is_read(self) -> None:
-        sample = Sample("exitisp_relay", 0.25, (("relay", "2"), ("place", "/data")))
-        assert self.judged(f"{TEXT}{sample}\n").holds
+        for value in (0.25, 7, 1e-07, float("-inf")):
+            sample = Sample("exitisp_relay", value, (("relay", "2"), ("place", "/data")))
+            assert self.judged(f"{TEXT}{sample}\n").holds, sample
 
 
 class TestStatus:
